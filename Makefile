@@ -1,0 +1,48 @@
+# Every habit of this project as one command. `make help` lists them.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
+STAMP := $(VENV)/.installed
+
+.PHONY: help up test check fix bench lock schema clean
+
+help: ## list the commands
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+up: $(STAMP) ## start everything on this machine and print the address (Ctrl-C stops it)
+	@exec $(BIN)/emprops up
+
+test: $(STAMP) ## the whole suite, on real engines
+	$(BIN)/pytest -n 2 --dist loadfile
+
+check: $(STAMP) ## ruff, mypy, import-linter, schema drift
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/emprops db schema --check
+
+fix: $(STAMP) ## format and apply safe lint fixes
+	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
+bench: $(STAMP) ## queue and whole-cycle benchmarks, each with a limit measured in the same run
+	$(BIN)/python -m bench
+
+lock: $(UV) ## pin every dependency, with hashes, into requirements.lock
+	$(UV) pip compile --quiet --universal --python-version 3.11 --group dev --generate-hashes --no-header --upgrade pyproject.toml -o requirements.lock
+
+schema: $(STAMP) ## regenerate migrations/schema.sql
+	$(BIN)/emprops db schema
+
+clean: ## remove the virtual environment (data in .emprops stays)
+	rm -rf $(VENV) .tools
+
+.tools/bin/uv:
+	@$(PYTHON) -m venv .tools && .tools/bin/python -m pip install --quiet uv
+
+$(STAMP): requirements.lock pyproject.toml | $(UV)
+	@$(UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV)
+	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $(STAMP)

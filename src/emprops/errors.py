@@ -1,0 +1,104 @@
+"""What can go wrong, as a client sees it: each error is a type with a status, a code and a sentence.
+
+One handler (``kit/envelope.py``) turns them into ``{"data": null, "error": …, "code": …, "request_id": …}``.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+
+class AppError(Exception):
+    """Base of every error a caller may see. ``extra`` adds keys to the failure envelope (spec: Error Responses)."""
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal_error"
+
+    def __init__(self, message: str, *, extra: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.extra: dict[str, Any] = dict(extra or {})
+
+
+class BadRequestError(AppError):
+    """The request cannot be understood or is outside the documented values."""
+
+    status = 400
+    code = "bad_request"
+
+
+class InvalidVariablesError(BadRequestError):
+    """One or more generation variables are wrong; ``details`` names each and says why."""
+
+    code = "invalid_variables"
+
+    def __init__(self, details: Mapping[str, str]) -> None:
+        super().__init__("Invalid variables", extra={"details": dict(details)})
+
+
+class CollectionCorruptedError(BadRequestError):
+    """The stored collection data cannot be run (spec: Collection Corrupted). ``details`` lists every fault."""
+
+    code = "COLLECTION_CORRUPTED"
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__(
+            "COLLECTION_CORRUPTED",
+            extra={
+                "message": "This collection contains corrupted data and cannot be generated from: "
+                + "; ".join(problems),
+                "userMessage": "Collection data is corrupted. Please contact support.",
+                "details": {"problems": problems},
+            },
+        )
+
+
+class UnauthorizedError(AppError):
+    """Nobody is calling: the identity is missing or not accepted."""
+
+    status = 401
+    code = "unauthorized"
+
+
+class NotEnoughCreditsError(AppError):
+    """The caller cannot pay for the generation (spec: Insufficient Credits)."""
+
+    status = 402
+    code = "not_enough_credits"
+
+    def __init__(self) -> None:
+        super().__init__("Not enough credits.")
+
+
+class NotFoundError(AppError):
+    """The object does not exist, or is none of the caller's business: both look the same."""
+
+    status = 404
+    code = "not_found"
+
+
+class ConflictError(AppError):
+    """The request contradicts the present state."""
+
+    status = 409
+    code = "conflict"
+
+
+class TooLargeError(AppError):
+    """The request body is larger than allowed."""
+
+    status = 413
+    code = "too_large"
+
+
+class IdempotencyMismatchError(AppError):
+    """The idempotency key was used before with another request."""
+
+    status = 422
+    code = "idempotency_mismatch"
+
+
+class UnavailableError(AppError):
+    """An engine behind the API is away; the same request may be sent again."""
+
+    status = 503
+    code = "unavailable"

@@ -1,0 +1,1 @@
+"""What has no business words in it: engines, requests, streams, ids, time."""

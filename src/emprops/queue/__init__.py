@@ -1,0 +1,1 @@
+"""Transport between the orchestrator and the workers. Knows no feature."""

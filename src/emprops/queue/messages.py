@@ -1,0 +1,193 @@
+"""What crosses the wire between orchestrator, Redis and workers: tickets out, reports back."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+import orjson
+
+
+@dataclass(frozen=True, slots=True)
+class Requirements:
+    """What a worker must have to run a step (spec: ``requirements``; all of them, not any)."""
+
+    models: tuple[str, ...] = ()
+    custom_nodes: tuple[str, ...] = ()
+    connector_capabilities: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any] | None) -> "Requirements":
+        """Read the spec's JSON form; unknown keys are ignored."""
+        data = data or {}
+        capabilities = data.get("connector_capabilities") or {}
+        return cls(
+            models=tuple(sorted(set(data.get("models") or ()))),
+            custom_nodes=tuple(sorted(set(data.get("custom_nodes") or ()))),
+            connector_capabilities=tuple(sorted((str(k), str(v)) for k, v in capabilities.items())),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the spec's JSON form."""
+        return {
+            "models": list(self.models),
+            "custom_nodes": list(self.custom_nodes),
+            "connector_capabilities": dict(self.connector_capabilities),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowContext:
+    """Where a step stands in its job (spec: ``workflow_context``). ``workflow_id`` is the job's id."""
+
+    workflow_id: str
+    workflow_priority: int
+    workflow_datetime: int
+    """Creation time of the job, Unix milliseconds: the second sort key of the queue."""
+    total_steps: int
+    current_step: int
+    """1-based."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How often a step may fail or be lost, and how long one run may take (seconds)."""
+
+    max_failures: int = 3
+    max_lost_claims: int = 3
+    max_run_time: float = 1800.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """One step, ready to run. ``(id, run)`` identifies it: enqueueing the same pair twice is a no-op."""
+
+    id: str
+    job_type: str
+    payload: dict[str, Any]
+    workflow_context: WorkflowContext
+    requirements: Requirements = field(default_factory=Requirements)
+    run: int = 1
+    attempts_before: int = 0
+    """Attempts that an earlier life of this ticket had, so that attempt numbers never repeat after Redis was lost."""
+    limits: Limits = field(default_factory=Limits)
+    trace: str = ""
+    """W3C ``traceparent`` of the request that started the job, or empty."""
+
+    def to_bytes(self) -> bytes:
+        """Encode for the wire."""
+        return orjson.dumps(self)
+
+    @classmethod
+    def from_bytes(cls, raw: bytes) -> "Ticket":
+        """Decode; fields this version does not know are ignored."""
+        data = orjson.loads(raw)
+        context = data["workflow_context"]
+        requirements = data.get("requirements") or {}
+        limits = data.get("limits") or {}
+        return cls(
+            id=data["id"],
+            job_type=data["job_type"],
+            payload=data["payload"],
+            workflow_context=WorkflowContext(
+                workflow_id=context["workflow_id"],
+                workflow_priority=context["workflow_priority"],
+                workflow_datetime=context["workflow_datetime"],
+                total_steps=context["total_steps"],
+                current_step=context["current_step"],
+            ),
+            requirements=Requirements(
+                models=tuple(requirements.get("models") or ()),
+                custom_nodes=tuple(requirements.get("custom_nodes") or ()),
+                connector_capabilities=tuple((k, v) for k, v in requirements.get("connector_capabilities") or ()),
+            ),
+            run=data.get("run", 1),
+            attempts_before=data.get("attempts_before", 0),
+            limits=Limits(
+                max_failures=limits.get("max_failures", 3),
+                max_lost_claims=limits.get("max_lost_claims", 3),
+                max_run_time=limits.get("max_run_time", 1800.0),
+            ),
+            trace=data.get("trace", ""),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A worker's right to run a ticket and report on it, until the lease ends. The token is the fence."""
+
+    ticket: Ticket
+    token: str
+    attempt: int
+    """1, 2, 3 …: never reused for the same step and run."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A result file, already in storage when it is reported."""
+
+    key: str
+    """Storage key, relative: ``generations/…``."""
+    mime_type: str
+    size: int
+    sha256: str
+    name: str = ""
+    width: int | None = None
+    height: int | None = None
+    duration: float | None = None
+    """Seconds, for video and audio."""
+    thumbnail_key: str | None = None
+    node: str | None = None
+    """Which node of a graph made it, where that means something."""
+
+
+FailureKind = Literal["retryable", "final", "bad_input"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How one attempt ended, as the worker tells it. ``failure`` None means success."""
+
+    files: tuple[StoredFile, ...] = ()
+    data: dict[str, Any] = field(default_factory=dict)
+    """Small JSON results: text, usage, seeds."""
+    failure: FailureKind | None = None
+    error: str = ""
+    details: dict[str, Any] = field(default_factory=dict)
+    """Machine-readable facts about a failure (node id, provider code …)."""
+    retry_after: float | None = None
+    """Seconds that a provider asked us to wait before the next attempt."""
+
+    def to_bytes(self) -> bytes:
+        """Encode for the wire."""
+        return orjson.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "Finished":
+        """Decode; unknown fields are ignored."""
+        known = {name: data[name] for name in cls.__dataclass_fields__ if name in data}
+        known["files"] = tuple(
+            StoredFile(**{name: file[name] for name in StoredFile.__dataclass_fields__ if name in file})
+            for file in data.get("files", ())
+        )
+        return cls(**known)
+
+
+ReportKind = Literal["started", "progress", "completed", "failed", "retrying", "lost", "released"]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One entry of the report stream: what Redis accepted about an attempt, in order."""
+
+    entry_id: str
+    """Id in the Redis stream."""
+    kind: ReportKind
+    step_id: str
+    job_id: str
+    run: int
+    attempt: int
+    worker_id: str
+    at: int
+    """Unix milliseconds, Redis' clock."""
+    progress: float | None = None
+    message: str = ""
+    finished: Finished | None = None

@@ -1,0 +1,85 @@
+"""Every knob of the system, read once from the environment and passed from there.
+
+Names are ``EMPROPS_<FIELD>``; the three that hosting platforms set by habit (``PORT``, ``DATABASE_URL``,
+``REDIS_URL``) are read under those names.
+"""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from pydantic import AliasChoices, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Typed settings; durations are seconds, sizes are bytes unless the name says otherwise."""
+
+    model_config = SettingsConfigDict(env_prefix="EMPROPS_", populate_by_name=True, extra="ignore")
+
+    # --- where things are
+    mode: Literal["local", "production", "test"] = "local"
+    """``local`` trusts the ``user_id`` header; ``production`` derives the user from a token."""
+    host: str = "127.0.0.1"
+    port: int = Field(default=3001, validation_alias=AliasChoices("PORT", "EMPROPS_PORT"))
+    data_dir: Path = Path(".emprops")
+    """Embedded engines, stored files and logs of a one-machine installation."""
+    database_url: str = Field(default="", validation_alias=AliasChoices("DATABASE_URL", "EMPROPS_DATABASE_URL"))
+    redis_url: str = Field(default="", validation_alias=AliasChoices("REDIS_URL", "EMPROPS_REDIS_URL"))
+    public_url: str = ""
+    """Base of every URL the API hands out; by default ``http://localhost:<port>``."""
+
+    # --- PostgreSQL
+    database_pool_size: int = Field(default=10, ge=2)
+    statement_timeout: float = 10.0
+    lock_timeout: float = 3.0
+
+    # --- requests
+    max_body_bytes: int = 1024 * 1024
+    max_json_depth: int = 64
+    max_json_nodes: int = 20_000
+
+    # --- queue
+    queue_prefix: str = "emprops:"
+    lease: float = Field(default=60.0, gt=0)
+    """How long a claim lasts without a sign of life from its worker."""
+    max_failures: int = Field(default=3, ge=0)
+    """Retryable failures of one step after which it fails for good."""
+    max_lost_claims: int = Field(default=3, ge=1)
+    """Times a worker may vanish with a step before the step fails with ``worker_lost``."""
+    attestation_days: int = 30
+
+    # --- streams
+    stream_heartbeat: float = 15.0
+    stream_poll: float = 5.0
+    """A stream looks at PostgreSQL this often even when nothing pokes it."""
+    stream_send_timeout: float = 10.0
+    stream_life: float = 15 * 60.0
+
+    # --- upkeep
+    upkeep_in_api: bool = True
+    stale_after: float = 600.0
+    """A step without news for this long is reconciled against Redis (spec: 10 minutes)."""
+
+    # --- worker
+    worker_concurrency: int = Field(default=1, ge=1)
+    worker_job_types: str = ""
+    """Comma-separated job types this worker serves; empty: all that its connectors serve."""
+    worker_connectors: str = ""
+    """Comma-separated connector names to load; empty: all that are configured."""
+    max_run_time: float = 30 * 60.0
+    progress_interval: float = 0.5
+    """A step reports progress at most this often."""
+
+    log_level: str = "INFO"
+    log_json: bool = False
+
+    @cached_property
+    def base_url(self) -> str:
+        """The public base URL without a trailing slash."""
+        return (self.public_url or f"http://localhost:{self.port}").rstrip("/")
+
+    @property
+    def files_dir(self) -> Path:
+        """Folder of stored files when storage is a folder."""
+        return self.data_dir / "files"
