@@ -1,0 +1,104 @@
+"""The orchestrator's side of the queue: put tickets in, take them back, re-offer what lapsed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import orjson
+from redis.asyncio import Redis
+
+from emprops.queue.keys import KEYS
+from emprops.queue.matching import order_score, ticket_signature
+from emprops.queue.messages import Ticket
+from emprops.queue.scripts import Argument, Scripts
+
+EnqueueAnswer = Literal["new", "known", "finished", "stale"]
+
+BATCH = 500
+"""Tickets per enqueue script call: bounds how long one call keeps Redis busy (about 10 µs a ticket)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reclaimed:
+    """What one sweep over lapsed leases and due retries did."""
+
+    offered: int
+    given_up: int
+    promoted: int
+
+
+class Queue:
+    """Dispatch: order, claims and leases. Everything in it can be rebuilt from PostgreSQL."""
+
+    def __init__(self, redis: Redis, *, prefix: str = "emprops:", attestation_days: int = 30) -> None:
+        self.redis: Any = redis  # redis-py types every reply as str or bytes or more
+        self.prefix = prefix
+        self.scripts = Scripts(redis, prefix)
+        self.keep = attestation_days * 86_400
+
+    async def enqueue(self, tickets: Sequence[Ticket]) -> list[EnqueueAnswer]:
+        """Put tickets into their waiting order. Idempotent by (id, run); a ticket that has its verdict already is
+        reported again instead of run again. Raises redis-py connection errors."""
+        answers: list[EnqueueAnswer] = []
+        for start in range(0, len(tickets), BATCH):
+            arguments: list[Argument] = [self.keep]
+            for ticket in tickets[start : start + BATCH]:
+                arguments += _ticket_arguments(ticket)
+            replies = await self.scripts("enqueue", *arguments)
+            answers += [reply.decode() for reply in replies]
+        return answers
+
+    async def cancel(self, steps: Sequence[tuple[str, int]], reason: str) -> list[str]:
+        """Take (step id, run) tickets out. Answers for each the state it was in: ``waiting``, ``claimed``, ``delayed``,
+        ``dead`` or ``unknown``. A worker that has it learns of it within a heartbeat; its late report is refused."""
+        if not steps:
+            return []
+        arguments: list[Argument] = [self.keep, orjson.dumps(reason)]
+        for step_id, run in steps:
+            arguments += [step_id, run]
+        return [reply.decode() for reply in await self.scripts("cancel", *arguments)]
+
+    async def reclaim(self, limit: int = 100) -> Reclaimed:
+        """Re-offer steps whose lease lapsed, give up those lost too often, promote retries that are due."""
+        return Reclaimed(*await self.scripts("reclaim", self.keep, limit))
+
+    async def forget(self, *, signature_age: float = 86_400.0, class_age: float = 3_600.0, limit: int = 100) -> int:
+        """Drop signatures and worker classes unused for that many seconds. Returns how many went."""
+        return sum(await self.scripts("forget", int(signature_age * 1000), int(class_age * 1000), limit))
+
+    async def verdict(self, step_id: str, run: int) -> dict[str, Any] | None:
+        """Read the attestation of one step and run: ``kind`` completed, failed or cancelled, and the report."""
+        raw = await self.redis.get(f"{self.prefix}{KEYS.verdict}{step_id}:{run}")
+        return None if raw is None else orjson.loads(raw)
+
+    async def ticket_states(self, step_ids: Sequence[str]) -> list[str | None]:
+        """State of each ticket in Redis (waiting, claimed, delayed, dead), None where there is no ticket."""
+        pipe = self.redis.pipeline(transaction=False)
+        for step_id in step_ids:
+            pipe.hget(f"{self.prefix}{KEYS.ticket}{step_id}", "state")
+        return [None if state is None else state.decode() for state in await pipe.execute()]
+
+    async def begin_epoch(self, epoch: str) -> bool:
+        """Mark this Redis as holding our tickets. True if it did not: whatever was queued must be queued again."""
+        return bool(await self.redis.set(f"{self.prefix}{KEYS.epoch}", epoch, nx=True))
+
+    async def end_epoch(self) -> None:
+        """Take the mark back, because the rebuild it stands for did not happen."""
+        await self.redis.delete(f"{self.prefix}{KEYS.epoch}")
+
+
+def _ticket_arguments(ticket: Ticket) -> list[Argument]:
+    signature, requirement = ticket_signature(ticket)
+    context = ticket.workflow_context
+    return [
+        ticket.id,
+        ticket.run,
+        signature,
+        requirement,
+        order_score(context.workflow_priority, context.workflow_datetime),
+        ticket.to_bytes(),
+        context.workflow_id,
+        ticket.attempts_before,
+        ticket.limits.max_failures,
+        ticket.limits.max_lost_claims,
+    ]

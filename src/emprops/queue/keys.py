@@ -1,0 +1,84 @@
+"""What lies in Redis: every key, its type and its purpose. Lua scripts get these names from here.
+
+Everything under these keys can be rebuilt from PostgreSQL; ``docs/03-redis.md`` explains how they work together.
+A trailing ``:`` means that an id follows.
+"""
+
+from dataclasses import dataclass, fields
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Key names without the installation's prefix."""
+
+    ticket: str = "ticket:"
+    """hash per step: body, run, sig, score, job, state, attempt, failures, lost, worker, token, avoid."""
+    wait: str = "wait:"
+    """zset per signature: waiting step ids by order (lowest score first)."""
+    sigs: str = "sigs"
+    """zset: requirement signature -> its registration number."""
+    sig_seq: str = "sig_seq"
+    """counter behind ``sigs``."""
+    sig_seen: str = "sig_seen"
+    """zset: signature -> when a ticket last used it (ms)."""
+    requirements: str = "requirements"
+    """hash: signature -> what it requires (JSON)."""
+    sig_classes: str = "sig_classes:"
+    """set per signature: worker classes that can run it."""
+    heads: str = "heads:"
+    """zset per worker class: runnable signature -> lower bound of its first ticket's score."""
+    judged: str = "judged"
+    """hash: worker class -> number of the newest signature it has been matched against."""
+    classes: str = "classes"
+    """zset: worker class -> last seen (ms)."""
+    idle_classes: str = "idle_classes"
+    """set: classes with at least one worker waiting for work."""
+    idle: str = "idle:"
+    """zset per class: worker id -> since when it waits (ms)."""
+    wake: str = "wake:"
+    """list per worker: a token when there is something to claim."""
+    leases: str = "leases"
+    """zset: claimed step id -> end of its lease (ms)."""
+    delayed: str = "delayed"
+    """zset: step id waiting for its next try -> due time (ms)."""
+    claimed: str = "claimed:"
+    """string per request token: step ids that this claim call got; makes a repeated call harmless."""
+    reports: str = "reports"
+    """stream: what was accepted about attempts, for the orchestrator."""
+    verdict: str = "verdict:"
+    """string per step and run: how it ended (the attestation), kept ``attestation_days``."""
+    dead: str = "dead"
+    """zset: steps that used up their limits -> when (ms); their ticket hash stays for inspection."""
+    workers: str = "workers"
+    """zset: worker id -> last heartbeat (ms)."""
+    worker: str = "worker:"
+    """hash per worker: incarnation, machine, capabilities, claims, status; expires after 120 s of silence."""
+    epoch: str = "epoch"
+    """string: present while this Redis holds what was put into it; missing means rebuild."""
+
+
+KEYS = Keys()
+
+JOBS_CHANGED = "jobs:changed"
+"""Pub/sub channel (prefixed): ids of jobs whose committed state changed, for open streams."""
+
+
+def progress_channel(step_id: str) -> str:
+    """Spec's internal API: live progress of one step."""
+    return f"job:progress:{step_id}"
+
+
+def worker_channel(worker_id: str) -> str:
+    """Spec's internal API: status changes of one worker."""
+    return f"worker:status:{worker_id}"
+
+
+def machine_channel(machine_id: str) -> str:
+    """Spec's internal API: a machine's status every 15 s."""
+    return f"machine:{machine_id}:status"
+
+
+def lua_prelude(prefix: str) -> str:
+    """Make the key table that every script starts with."""
+    table = ", ".join(f"{field.name} = '{prefix}{getattr(KEYS, field.name)}'" for field in fields(Keys))
+    return f"local K = {{ {table} }}\n"

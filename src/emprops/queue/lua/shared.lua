@@ -1,0 +1,98 @@
+-- Functions that several scripts use. `K` (key names) is put before this file.
+
+local function now_ms()
+  local t = redis.call('TIME')
+  return t[1] * 1000 + math.floor(t[2] / 1000)
+end
+
+-- Hand a wake-up to the worker of this class that went idle last. Entries older than IDLE_MS belong to the dead:
+-- a live worker renews its mark with every slow poll.
+local IDLE_MS = 15000
+-- How long a step that a worker failed or lost is kept for others before that worker may have it again.
+local AVOID_MS = 10000
+
+local function wake_class(class, now)
+  local idle = K.idle .. class
+  local last = redis.call('ZRANGE', idle, -1, -1, 'WITHSCORES')
+  if last[1] and tonumber(last[2]) >= now - IDLE_MS then
+    redis.call('ZREM', idle, last[1])
+    redis.call('LPUSH', K.wake .. last[1], '1')
+    redis.call('LTRIM', K.wake .. last[1], 0, 0)
+    redis.call('EXPIRE', K.wake .. last[1], 60)
+    return true
+  end
+  redis.call('DEL', idle)
+  redis.call('SREM', K.idle_classes, class)
+  return false
+end
+
+-- One new ticket wakes one worker that can run it.
+local function wake_for(sig, now)
+  local classes = redis.call('SINTER', K.sig_classes .. sig, K.idle_classes)
+  for _, class in ipairs(classes) do
+    if wake_class(class, now) then return end
+  end
+end
+
+-- Put a ticket into its waiting order; if it became the first of its signature, tell the classes that can run it.
+local function offer(step, sig, score, now)
+  local q = K.wait .. sig
+  redis.call('ZADD', q, score, step)
+  if redis.call('ZRANGE', q, 0, 0)[1] == step then
+    for _, class in ipairs(redis.call('SMEMBERS', K.sig_classes .. sig)) do
+      redis.call('ZADD', K.heads .. class, 'LT', score, sig)
+    end
+  end
+  wake_for(sig, now)
+end
+
+-- A report is one JSON text: the same bytes go to the stream and, when final, become the verdict. `tail` is JSON.
+local function report(kind, step, t, now, tail)
+  return '{"kind":"' .. kind .. '","step_id":"' .. step .. '","job_id":"' .. t.job .. '","run":' .. t.run
+    .. ',"attempt":' .. t.attempt .. ',"worker_id":"' .. (t.worker or '') .. '","token":"' .. (t.token or '')
+    .. '","at":' .. string.format('%.0f', now) .. (tail or '') .. '}'
+end
+
+local function publish_report(text)
+  redis.call('XADD', K.reports, '*', 'r', text)
+end
+
+-- The end of a step: verdict and report in one go. Dead letters keep their ticket for inspection.
+local function conclude(step, t, now, kind, tail, keep_s, dead)
+  local text = report(kind, step, t, now, tail)
+  redis.call('SET', K.verdict .. step .. ':' .. t.run, text, 'EX', keep_s)
+  publish_report(text)
+  redis.call('ZREM', K.leases, step)
+  if dead then
+    redis.call('HSET', K.ticket .. step, 'state', 'dead', 'token', '', 'reason', dead)
+    redis.call('EXPIRE', K.ticket .. step, keep_s)
+    redis.call('ZADD', K.dead, now, step)
+  else
+    redis.call('DEL', K.ticket .. step)
+  end
+end
+
+local FIELDS = { 'run', 'sig', 'score', 'job', 'state', 'attempt', 'failures', 'lost', 'worker', 'token',
+  'max_failures', 'max_lost', 'last_token' }
+
+local function load(step)
+  local v = redis.call('HMGET', K.ticket .. step, unpack(FIELDS))
+  if not v[1] then return nil end
+  local t = {}
+  for i, name in ipairs(FIELDS) do t[name] = v[i] or nil end
+  return t
+end
+
+-- Delayed tickets whose time has come go back to their place. Bounded, so that no call pays for all.
+local function promote_due(now, limit)
+  local due = redis.call('ZRANGEBYSCORE', K.delayed, '-inf', now, 'LIMIT', 0, limit)
+  for _, step in ipairs(due) do
+    redis.call('ZREM', K.delayed, step)
+    local t = load(step)
+    if t and t.state == 'delayed' then
+      redis.call('HSET', K.ticket .. step, 'state', 'waiting')
+      offer(step, t.sig, t.score, now)
+    end
+  end
+  return #due
+end

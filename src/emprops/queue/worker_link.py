@@ -1,0 +1,143 @@
+"""The worker's side of the queue: claim, report, renew, hand back. Needs Redis and nothing else."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import orjson
+from redis import Redis as SyncRedis
+from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from emprops.queue.keys import KEYS
+from emprops.queue.matching import WorkerOffers, class_of, missing
+from emprops.queue.messages import Claim, Finished, Ticket
+from emprops.queue.scripts import Argument, Scripts, SyncScripts
+
+MAX_STREAM = 100_000
+"""Unread reports above which progress is no longer added."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """One finished attempt on its way back."""
+
+    claim: Claim
+    finished: Finished
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Answer of one loop tick: new claims, and which of the finished attempts came too late."""
+
+    claims: tuple[Claim, ...]
+    late: tuple[Claim, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """A sign of life for one claim, with progress if there is news."""
+
+    claim: Claim
+    progress: float | None = None
+    message: str = ""
+
+
+class WorkerLink:
+    """A worker's connection to the queue over Redis."""
+
+    def __init__(
+        self, redis: Redis, *, prefix: str, worker_id: str, lease: float = 60.0, attestation_days: int = 30
+    ) -> None:
+        self.redis: Any = redis  # redis-py types every reply as str or bytes or more
+        self.prefix = prefix
+        self.worker_id = worker_id
+        self.lease_ms = int(lease * 1000)
+        self.keep = attestation_days * 86_400
+        self.scripts = Scripts(redis, prefix)
+
+    async def turn(self, finished: Sequence[Settled], want: int, offers: WorkerOffers) -> Turn:
+        """Settle what ended and claim up to ``want`` tickets, in one call. Safe to repeat with the same arguments
+        only through :class:`Turn`'s own token: a repeated *new* call claims anew. Raises redis-py errors."""
+        worker_class = class_of(offers)
+        request = uuid4().hex
+        late: list[Claim] = []
+        while True:
+            arguments = self._turn_arguments(worker_class, request, want, finished)
+            verdicts, claims, unjudged, up_to = await self._call_twice("turn", arguments)
+            late += [item.claim for item, verdict in zip(finished, verdicts, strict=True) if verdict != b"accepted"]
+            finished = ()
+            if not unjudged:
+                break
+            await self._judge(worker_class, offers, unjudged, up_to)
+        parsed = (Claim(Ticket.from_bytes(body), request, int(attempt)) for body, attempt in claims)
+        return Turn(tuple(parsed), tuple(late))
+
+    async def release(self, claims: Sequence[Claim]) -> int:
+        """Hand claims back unharmed: same place in the order, not counted as failures. Returns how many were ours."""
+        if not claims:
+            return 0
+        arguments: list[Argument] = [self.worker_id]
+        for claim in claims:
+            arguments += [claim.ticket.id, claim.token]
+        return int(await self.scripts("release", *arguments))
+
+    async def wait(self, timeout: float) -> bool:
+        """Block until there may be something to claim, or ``timeout`` seconds. Uses a connection of its own."""
+        return await self.redis.blpop([f"{self.prefix}{KEYS.wake}{self.worker_id}"], timeout=timeout) is not None
+
+    async def _judge(self, worker_class: str, offers: WorkerOffers, unjudged: Sequence[bytes], up_to: int) -> None:
+        runnable = [
+            unjudged[i].decode()
+            for i in range(0, len(unjudged), 2)
+            if unjudged[i + 1] is not None and not missing(orjson.loads(unjudged[i + 1]), offers)
+        ]
+        await self.scripts("judge", worker_class, up_to, *runnable)
+
+    async def _call_twice(self, name: str, arguments: list[Argument]) -> list[list[bytes]]:
+        # A cut connection leaves open whether the script ran. The request token makes the second call give the
+        # first one's answer, so asking again is safe exactly here.
+        try:
+            answer: list[list[bytes]] = await self.scripts(name, *arguments)
+        except (RedisConnectionError, RedisTimeoutError):
+            answer = await self.scripts(name, *arguments)
+        return answer
+
+    def _turn_arguments(
+        self, worker_class: str, request: str, want: int, finished: Sequence[Settled]
+    ) -> list[Argument]:
+        arguments: list[Argument] = [worker_class, self.worker_id, request, want, self.lease_ms, self.keep]
+        for item in finished:
+            failure = item.finished.failure
+            how = "completed" if failure is None else "retryable" if failure == "retryable" else "failed"
+            retry_after = int((item.finished.retry_after or 0) * 1000)
+            claim = item.claim
+            arguments += [
+                claim.ticket.id,
+                claim.ticket.run,
+                claim.token,
+                how,
+                item.finished.to_bytes(),
+                min(retry_after, 900_000),
+            ]
+        return arguments
+
+
+class Heartbeat:
+    """Lease renewal over a blocking client, so that a thread can do it whatever the event loop is busy with."""
+
+    def __init__(self, redis: SyncRedis, *, prefix: str, worker_id: str, machine_id: str, lease: float) -> None:
+        self.scripts = SyncScripts(redis, prefix)
+        self.worker_id = worker_id
+        self.machine_id = machine_id
+        self.lease_ms = int(lease * 1000)
+
+    def beat(self, beats: Sequence[Beat]) -> set[str]:
+        """Renew leases and pass progress on. Returns the step ids that are not ours any more: stop their work."""
+        arguments: list[Argument] = [self.worker_id, self.machine_id, self.lease_ms, MAX_STREAM]
+        for item in beats:
+            progress = "" if item.progress is None else f"{item.progress:.2f}"
+            arguments += [item.claim.ticket.id, item.claim.token, progress, orjson.dumps(item.message)]
+        return {step.decode() for step in self.scripts("beat", *arguments)}
