@@ -1,0 +1,144 @@
+"""Child processes of a one-machine installation: started on a leash, logged to a file, stopped within a time limit."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import psutil
+
+LEASH = Path(__file__).with_name("leash.py")
+LONGEST_SOCKET_PATH = 100
+"""Bytes; the kernel's limit is 108 on Linux and 104 on macOS."""
+LOG_LIMIT = 10 * 1024 * 1024
+
+
+class LocalError(Exception):
+    """Something on this machine prevents the start; the message is a sentence for the person at the terminal."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """A system account a child runs as."""
+
+    uid: int
+    gid: int
+
+
+def spawn(
+    command: Sequence[str | Path],
+    *,
+    folder: Path,
+    log: Path,
+    account: Account | None = None,
+    on_parent_death: signal.Signals = signal.SIGTERM,
+    env: Mapping[str, str] | None = None,
+) -> subprocess.Popen[bytes]:
+    """Start a child in its own session, with ``folder`` as its working directory and its output appended to ``log``.
+
+    Must be called from a thread that lives as long as the child may: on Linux the leash is tied to the calling thread.
+    """
+    uid, gid = (account.uid, account.gid) if account else (-1, -1)
+    leash = [sys.executable, "-I", "-S", str(LEASH), *map(str, (os.getpid(), int(on_parent_death), uid, gid))]
+    with open_log(log) as stream:
+        return subprocess.Popen(  # noqa: S603
+            [*leash, *map(str, command)],
+            cwd=folder,
+            env=None if env is None else dict(env),
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=stream,
+            start_new_session=True,
+        )
+
+
+def open_log(path: Path) -> BinaryIO:
+    """Open a log for appending; one that has grown beyond ``LOG_LIMIT`` is kept as ``<name>.1`` first."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and path.stat().st_size > LOG_LIMIT:
+        path.replace(path.with_name(path.name + ".1"))
+    return path.open("ab")
+
+
+def last_line(log: Path) -> str:
+    """Return the last non-empty line of a log, or an empty string."""
+    if not log.exists():
+        return ""
+    lines = log.read_text(errors="replace").splitlines()
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")
+
+
+def stop(process: subprocess.Popen[bytes], *, by: signal.Signals = signal.SIGTERM, timeout: float = 5.0) -> None:
+    """End a child: politely, and after ``timeout`` seconds for good. Returns when it is gone."""
+    if process.poll() is not None:
+        return
+    process.send_signal(by)
+    try:
+        process.wait(timeout)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def running_in(folder: Path, names: tuple[str, ...]) -> list[psutil.Process]:
+    """Find processes whose name starts with one of ``names`` and whose working directory is ``folder``."""
+    found = []
+    for process in psutil.process_iter(["name"]):
+        if not (process.info["name"] or "").startswith(names):
+            continue
+        try:
+            if Path(process.cwd()) == folder:
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+def remove_leftovers(folder: Path, names: tuple[str, ...], *, by: signal.Signals, timeout: float = 10.0) -> None:
+    """Stop servers that a killed predecessor left running in ``folder``; the rest is killed after ``timeout`` seconds.
+
+    Replaced rather than adopted: on Linux a leftover is on its way out already, and only a child of ours ends with us.
+    """
+    for urge in (by, signal.SIGKILL):
+        leftovers = running_in(folder, names)
+        for process in leftovers:
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(urge)
+        give_up = time.monotonic() + timeout
+        while any(is_alive(process) for process in leftovers) and time.monotonic() < give_up:
+            time.sleep(0.01)
+
+
+def is_alive(process: psutil.Process) -> bool:
+    """Tell whether a process still runs. A zombie does not: in a container there may be nobody to reap it."""
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def socket_folder(preferred: Path, socket_name: str, account: Account | None = None) -> Path:
+    """Return a folder only its owner can enter, with a path short enough for a Unix socket called ``socket_name``."""
+    if len(os.fsencode(preferred / socket_name)) <= LONGEST_SOCKET_PATH:
+        preferred.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder = preferred
+    else:
+        folder = Path(tempfile.mkdtemp(prefix="emprops-", dir="/tmp"))  # TMPDIR may be as long as the first choice
+    folder.chmod(0o700)
+    if account:
+        os.chown(folder, account.uid, account.gid)
+    return folder
+
+
+def remove_socket_folder(folder: Path, preferred: Path) -> None:
+    """Remove a temporary socket folder after its server has stopped; the preferred one stays."""
+    if folder != preferred:
+        shutil.rmtree(folder, ignore_errors=True)

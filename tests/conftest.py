@@ -1,0 +1,55 @@
+"""Fixtures of the whole suite: real engines, once per test process, clean before each test that uses them."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+import redis.asyncio
+from tests.engines import Engines
+
+from emprops.kit.database import Database
+from emprops.settings import Settings
+
+
+@pytest.fixture(scope="session")
+def engines() -> Iterator[Engines]:
+    """PostgreSQL and Redis of this process, migrated; see :class:`tests.engines.Engines` for faults."""
+    engines = Engines()
+    yield engines
+    engines.stop()
+
+
+@pytest.fixture(scope="session")
+def settings(engines: Engines, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Settings that point at the engines, with a data folder of their own."""
+    return Settings(
+        mode="test",
+        data_dir=tmp_path_factory.mktemp("data"),
+        database_url=engines.database_url,
+        redis_url=engines.redis_url,
+    )
+
+
+@pytest.fixture(scope="session")
+async def database(settings: Settings) -> AsyncIterator[Database]:
+    """The pool, open; empty tables at the start of each test."""
+    database = Database(settings.database_url)
+    await database.open()
+    yield database
+    await database.close()
+
+
+@pytest.fixture(scope="session", name="redis")
+async def redis_client(engines: Engines) -> AsyncIterator[redis.asyncio.Redis]:
+    """A client of the embedded Redis, answering bytes; no keys at the start of each test."""
+    async with redis.asyncio.Redis(unix_socket_path=engines.redis_socket) as client:
+        yield client
+
+
+@pytest.fixture(autouse=True)
+async def clean(request: pytest.FixtureRequest) -> None:
+    """Before each test that reaches the engines: both up, empty tables, no keys, no broken connections in the pool."""
+    if "engines" not in request.fixturenames:
+        return
+    restarted = request.getfixturevalue("engines").clean()
+    if restarted and "database" in request.fixturenames:
+        await request.getfixturevalue("database").pool.check()
