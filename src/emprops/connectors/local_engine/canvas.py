@@ -1,0 +1,155 @@
+"""The picture being made, and the few operations that every style is built from.
+
+Lengths are in units of the shorter side, so a composition looks the same at every size. Transcendental functions are
+computed in double precision and rounded: vector instruction sets differ in the last bits, pictures must not.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from PIL import Image
+
+from emprops.connectors.local_engine.dice import Array, Dice
+from emprops.connectors.local_engine.palettes import Palette
+
+
+class Canvas:
+    """An RGB picture (float, 0–1, sRGB) with its coordinates, palette and dice."""
+
+    def __init__(self, width: int, height: int, palette: Palette, dice: Dice) -> None:
+        self.width, self.height, self.palette, self.dice = width, height, palette, dice
+        self.short = min(width, height)
+        self.pixel = 1.0 / self.short
+        self.right, self.bottom = width / self.short, height / self.short
+        self.x: Array = ((np.arange(width, dtype=np.float32) + 0.5) / self.short)[None, :]
+        self.y: Array = ((np.arange(height, dtype=np.float32) + 0.5) / self.short)[:, None]
+        self.rgb: Array = np.zeros((height, width, 3), dtype=np.float32)
+
+    def noise(self, name: object, cells: float, octaves: int = 1, gain: float = 0.5, stretch: float = 1.0) -> Array:
+        """Smooth noise about −1…1 over the picture; ``cells`` bumps along the shorter side, wider by ``stretch``."""
+        return noise(
+            self.dice.fork("noise", name), (self.width, self.height), (self.right, self.bottom), cells, octaves, gain,
+            stretch,
+        )  # fmt: skip
+
+    def curve(self, name: object, cells: float, octaves: int = 4, gain: float = 0.5) -> Array:
+        """Smooth noise about −1…1 along the width."""
+        dice = self.dice.fork("curve", name)
+        line = noise(dice, (self.width, 1), (self.right, 0.0), cells, octaves, gain, 1.0, flat=True)
+        return np.asarray(line[0])
+
+    def box(self, x: float, y: float, reach: float) -> tuple[slice, slice]:
+        """Rows and columns within ``reach`` of a point; empty slices when it lies outside."""
+        left, top = math.floor((x - reach) * self.short), math.floor((y - reach) * self.short)
+        right, bottom = math.ceil((x + reach) * self.short), math.ceil((y + reach) * self.short)
+        rows = slice(min(max(top, 0), self.height), min(max(bottom, 0), self.height))
+        return rows, slice(min(max(left, 0), self.width), min(max(right, 0), self.width))
+
+    def cover(self, colour: Array, coverage: Array, where: tuple[slice, slice] | None = None) -> None:
+        """Paint a colour over the picture, as opaque as ``coverage`` says."""
+        target = self.rgb[where] if where else self.rgb
+        target += (colour - target) * coverage[..., None]
+
+    def light(self, colour: Array, amount: Array, where: tuple[slice, slice] | None = None) -> None:
+        """Add light without burning out (screen blending)."""
+        target = self.rgb[where] if where else self.rgb
+        target += (1 - target.clip(0, 1)) * (colour * amount[..., None]).clip(0, 1)
+
+    def shade(self, amount: Array, where: tuple[slice, slice] | None = None) -> None:
+        """Darken by 0–1."""
+        target = self.rgb[where] if where else self.rgb
+        target *= (1 - amount)[..., None]
+
+    def vignette(self, strength: float) -> None:
+        """Darken towards the corners."""
+        dx, dy = (self.x / self.right - 0.5) * 2, (self.y / self.bottom - 0.5) * 2
+        self.shade(strength * smoothstep(0.5, 1.9, dx * dx + dy * dy))
+
+    def grain(self, strength: float) -> Iterator[None]:
+        """Film grain; it also hides the steps of 8-bit gradients."""
+        rows = 256
+        for top in range(0, self.height, rows):
+            band = self.rgb[top : top + rows]
+            dice = self.dice.fork("grain", top)
+            speck = dice.many(*band.shape[:2], low=-1) + dice.many(*band.shape[:2], low=-1)
+            band += (speck * strength)[..., None]
+            yield
+
+    def image(self) -> Image.Image:
+        """The picture in 8 bits."""
+        return Image.fromarray((self.rgb * 255 + 0.5).clip(0, 255).astype(np.uint8))
+
+
+def noise(
+    dice: Dice,
+    size: tuple[int, int],
+    extent: tuple[float, float],
+    cells: float,
+    octaves: int,
+    gain: float,
+    stretch: float,
+    *,
+    flat: bool = False,
+) -> Array:
+    """Sum of random lattices, each enlarged by bicubic interpolation. ``flat``: one row only."""
+    total: Array = np.zeros((size[1], size[0]), dtype=np.float32)
+    weight, power = 1.0, 0.0
+    for _ in range(octaves):
+        wide, high = extent[0] * cells / stretch, 1.0 if flat else extent[1] * cells
+        rows = 1 if flat else math.ceil(high) + 4
+        lattice = Image.fromarray(dice.many(rows, math.ceil(wide) + 4, low=-1.0))
+        # A random offset per octave: aligned lattices would show as straight edges.
+        left, top = 1.0 + dice.uniform(), 1.0 + dice.uniform()
+        frame = (left, 0.0, left + wide, 1.0) if flat else (left, top, left + wide, top + high)
+        total += weight * np.asarray(lattice.resize(size, Image.Resampling.BICUBIC, box=frame))
+        power += weight * weight
+        weight *= gain
+        cells *= 2.0
+    return total * np.float32(1.15 / math.sqrt(power))
+
+
+def smoothstep(low: float | Array, high: float | Array, x: Array) -> Array:
+    """0 below ``low``, 1 above ``high`` (or the other way round), smooth between."""
+    t = np.asarray((x - low) / (high - low)).clip(0, 1)
+    return t * t * (3 - 2 * t)
+
+
+def mix(a: Array, b: Array, share: Array) -> Array:
+    """From colour a (share 0) to colour b (share 1)."""
+    return a + (b - a) * share[..., None]
+
+
+def _rounded(function: Callable[..., Array]) -> Callable[..., Array]:
+    def apply(*arrays: Array) -> Array:
+        return np.asarray(function(*(np.asarray(a, dtype=np.float64) for a in arrays))).astype(np.float32)
+
+    return apply
+
+
+exp = _rounded(np.exp)
+sin = _rounded(np.sin)
+cos = _rounded(np.cos)
+atan2 = _rounded(np.arctan2)
+power = _rounded(np.power)
+
+
+def soften(field: Array, radius: float) -> Array:
+    """Blur a field by about ``radius`` pixels: shrunk and enlarged again, cheap at any radius."""
+    height, width = field.shape
+    factor = max(1.0, radius / 1.2)
+    small = (max(2, round(width / factor)), max(2, round(height / factor)))
+    shrunk = Image.fromarray(np.ascontiguousarray(field)).resize(small, Image.Resampling.HAMMING)
+    return np.asarray(shrunk.resize((width, height), Image.Resampling.BICUBIC)).clip(0, None)
+
+
+def sample(texture: Array, x: Array, y: Array) -> Array:
+    """Read a texture at fractional coordinates (in texels, wrapping), bilinear."""
+    rows, columns = texture.shape
+    left, top = np.floor(x), np.floor(y)
+    fx, fy = (x - left).astype(np.float32), (y - top).astype(np.float32)
+    c0, r0 = left.astype(np.intp) % columns, top.astype(np.intp) % rows
+    c1, r1 = (c0 + 1) % columns, (r0 + 1) % rows
+    upper = texture[r0, c0] * (1 - fx) + texture[r0, c1] * fx
+    lower = texture[r1, c0] * (1 - fx) + texture[r1, c1] * fx
+    return np.asarray(upper * (1 - fy) + lower * fy, dtype=np.float32)
