@@ -69,11 +69,25 @@ class NotEnoughCreditsError(AppError):
         super().__init__("Not enough credits.")
 
 
+class ForbiddenError(AppError):
+    """The request comes from somewhere that may not make it, whoever is calling."""
+
+    status = 403
+    code = "forbidden"
+
+
 class NotFoundError(AppError):
     """The object does not exist, or is none of the caller's business: both look the same."""
 
     status = 404
     code = "not_found"
+
+
+class RequestTimeoutError(AppError):
+    """The request body did not arrive in time."""
+
+    status = 408
+    code = "request_timeout"
 
 
 class ConflictError(AppError):
@@ -88,6 +102,13 @@ class TooLargeError(AppError):
 
     status = 413
     code = "too_large"
+
+
+class UnsupportedMediaTypeError(AppError):
+    """The request body is of a kind, or compressed in a way, that is not accepted."""
+
+    status = 415
+    code = "unsupported_media_type"
 
 
 class IdempotencyMismatchError(AppError):

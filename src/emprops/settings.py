@@ -38,6 +38,8 @@ class Settings(BaseSettings):
     max_body_bytes: int = 1024 * 1024
     max_json_depth: int = 64
     max_json_nodes: int = 20_000
+    body_timeout: float = Field(default=30.0, gt=0)
+    """How long a request body may take to arrive."""
 
     # --- queue
     queue_prefix: str = "emprops:"
@@ -55,6 +57,20 @@ class Settings(BaseSettings):
     """A stream looks at PostgreSQL this often even when nothing pokes it."""
     stream_send_timeout: float = 10.0
     stream_life: float = 15 * 60.0
+    stream_limit: int = Field(default=2_000, ge=1)
+    """Open streams per process; one more is answered 503."""
+    stream_limit_per_user: int = Field(default=20, ge=1)
+
+    # --- files
+    storage: Literal["folder", "s3"] = "folder"
+    s3_bucket: str = ""
+    s3_endpoint: str = ""
+    """Base URL of an S3-compatible service; empty: AWS. Credentials come from the usual ``AWS_*`` variables."""
+    s3_region: str = ""
+
+    # --- requests to elsewhere
+    outbound_allow: str = ""
+    """Comma-separated ``host`` or ``host:port`` that may be fetched although they are private; empty: none."""
 
     # --- upkeep
     upkeep_in_api: bool = True
@@ -67,6 +83,8 @@ class Settings(BaseSettings):
     """Comma-separated job types this worker serves; empty: all that its connectors serve."""
     worker_connectors: str = ""
     """Comma-separated connector names to load; empty: all that are configured."""
+    worker_grace: float = 30.0
+    """Seconds that running steps get to finish when the worker is told to stop; then they are handed back."""
     max_run_time: float = 30 * 60.0
     progress_interval: float = 0.5
     """A step reports progress at most this often."""

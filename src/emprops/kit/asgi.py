@@ -1,0 +1,98 @@
+"""The outermost layer of the api: request id, security headers, access log, and the 500 that tells nothing."""
+
+import re
+import time
+from collections.abc import Callable, Mapping
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from emprops.errors import AppError
+from emprops.kit.envelope import failure_of, internal_failure
+from emprops.kit.ids import new_id
+from emprops.kit.logging import bound
+
+log = structlog.get_logger("emprops.access")
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+QUIET_PATHS = frozenset({"/health", "/ready", "/api/health", "/api/ready"})
+
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+    "Content-Security-Policy": "frame-ancestors 'none'",
+    # Who asks is told by a header that no cache keys on: a shared cache would hand one user's jobs to another.
+    "Cache-Control": "no-store",
+}
+
+Guard = Callable[[Scope], AppError | None]
+
+
+class RequestShell:
+    """ASGI middleware around everything. ``guard`` may refuse a request before anything looks at it."""
+
+    def __init__(self, app: ASGIApp, *, headers: Mapping[str, str], guard: Guard) -> None:
+        self.app = app
+        self.headers = {**SECURITY_HEADERS, **headers}
+        self.guard = guard
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request; the lifespan passes through."""
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        asked = Headers(scope=scope).get("x-request-id", "")
+        request_id = asked if REQUEST_ID.fullmatch(asked) else str(new_id())
+        scope.setdefault("state", {})["request_id"] = request_id
+        with bound(request_id=request_id):
+            if scope["type"] == "websocket":
+                await self._websocket(scope, receive, send)
+            else:
+                await self._http(scope, receive, send, request_id)
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.guard(scope) is None:
+            await self.app(scope, receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1008, "reason": ""})
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
+        status = 0
+        began = time.perf_counter()
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-ID"] = request_id
+                for name, value in self.headers.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        try:
+            refusal = self.guard(scope)
+            if refusal is not None:
+                await failure_of(refusal, scope)(scope, receive, send_with_headers)
+            else:
+                await self.app(scope, receive, send_with_headers)
+        except ClientDisconnect:
+            pass  # nobody is left to answer
+        except Exception:
+            log.exception("request_failed", method=scope["method"], path=_path(scope))
+            if status:
+                raise  # half a reply is out: the server must break the connection so that it is not taken for a whole
+            await internal_failure(scope)(scope, receive, send_with_headers)
+        finally:
+            milliseconds = round((time.perf_counter() - began) * 1000, 1)
+            write = log.debug if scope["path"] in QUIET_PATHS else log.info
+            write("request", method=scope["method"], path=_path(scope), status=status, ms=milliseconds)
+
+
+def _path(scope: Scope) -> str:
+    """Give the path as it was sent, so that what it encodes cannot write lines into the log."""
+    raw = scope.get("raw_path") or b""
+    return raw.decode("ascii", "replace").partition("?")[0] or repr(scope["path"])

@@ -1,0 +1,177 @@
+"""What every reply looks like: ``{"data": …, "error": null}``, or a failure: one sentence, a code, the request id.
+
+Spec: Response Format, Error Responses. The 422 shape of FastAPI never leaves this process.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Generic, TypeVar
+
+import orjson
+import psycopg
+import structlog
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
+from redis import exceptions as redis_errors
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Scope
+
+from emprops.errors import AppError, BadRequestError, NotFoundError, TooLargeError, UnavailableError
+from emprops.kit.database import UNAVAILABLE
+
+Data = TypeVar("Data")
+log = structlog.get_logger(__name__)
+
+RETRY_AFTER = "2"
+"""Seconds a client should wait after 429 and 503; engines that restart are usually back by then."""
+
+REDIS_UNAVAILABLE = (
+    redis_errors.ConnectionError,
+    redis_errors.TimeoutError,
+    redis_errors.ReadOnlyError,
+    redis_errors.OutOfMemoryError,
+)
+MAX_PROBLEMS = 20
+MAX_PROBLEM_LENGTH = 300
+
+
+class Envelope(BaseModel, Generic[Data]):
+    """A success (spec: Response Format)."""
+
+    data: Data
+    error: None = None
+
+
+class Failure(BaseModel):
+    """A failure. Some carry more keys: ``details``, ``message``, ``userMessage``."""
+
+    data: None = None
+    error: str
+    """One sentence for people."""
+    code: str
+    """A stable word for programs."""
+    request_id: str
+    details: Any = None
+
+
+def ok(data: Data) -> Envelope[Data]:
+    """Wrap the data of a successful reply."""
+    return Envelope(data=data)
+
+
+def failures(**sentences: str) -> dict[int | str, dict[str, Any]]:
+    """Describe a route's own failures for OpenAPI: ``responses=failures(_402="Not enough credits.")``."""
+    return {int(status[1:]): {"model": Failure, "description": text} for status, text in sentences.items()}
+
+
+def request_id_of(scope: Scope) -> str:
+    """Give the id under which this request appears in logs and replies."""
+    return str(scope.get("state", {}).get("request_id", ""))
+
+
+def failure(
+    status: int,
+    code: str,
+    sentence: str,
+    *,
+    scope: Scope,
+    extra: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Build the reply to a failed request."""
+    body = {"data": None, "error": sentence, "code": code, "request_id": request_id_of(scope), **(extra or {})}
+    return Response(
+        orjson.dumps(body, default=str, option=orjson.OPT_NON_STR_KEYS),
+        status_code=status,
+        headers=dict(headers or {}),
+        media_type="application/json",
+    )
+
+
+def failure_of(error: AppError, scope: Scope) -> Response:
+    """Turn one of our errors into its reply."""
+    headers = {"Retry-After": RETRY_AFTER} if error.status in (429, 503) else None
+    return failure(error.status, error.code, error.message, scope=scope, extra=error.extra, headers=headers)
+
+
+def internal_failure(scope: Scope) -> Response:
+    """Build the reply to an error that is ours: no word about its cause, only the id to look it up by."""
+    sentence = "Something went wrong on our side. Quote the request_id when you report it."
+    return failure(500, "internal_error", sentence, scope=scope)
+
+
+async def _app_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, AppError)  # noqa: S101 - registered for this type
+    return failure_of(error, request.scope)
+
+
+async def _http_exception(request: Request, error: Exception) -> Response:
+    """404, 405 and the like, raised by the framework itself."""
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this type
+    what = f"{request.method} {request.scope['path'][:200]}"
+    code, sentence = {
+        400: (BadRequestError.code, "The request could not be read."),
+        404: (NotFoundError.code, f"There is no {what}."),
+        405: (
+            "method_not_allowed",
+            f"{what} is not possible; allowed: {(error.headers or {}).get('Allow', 'nothing')}.",
+        ),
+        413: (TooLargeError.code, str(error.detail)),
+    }.get(error.status_code, ("http_error", str(error.detail)))
+    return failure(error.status_code, code, sentence, scope=request.scope, headers=error.headers)
+
+
+async def _validation_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this type
+    problems = [_problem(item) for item in error.errors()[:MAX_PROBLEMS]]
+    more = len(error.errors()) - 1
+    sentence = problems[0]["sentence"] + (f" (and {more} more)" if more else "")
+    details = [{"field": problem["field"], "problem": problem["problem"]} for problem in problems]
+    return failure(400, BadRequestError.code, sentence, scope=request.scope, extra={"details": details})
+
+
+def _problem(item: Mapping[str, Any]) -> dict[str, str]:
+    """Say which field is wrong and why, without repeating what was sent."""
+    where, field = _field(item["loc"])
+    text = str(item["msg"]).removeprefix("Value error, ")[:MAX_PROBLEM_LENGTH]
+    if where == "body" and not field:
+        text = "a JSON body is required" if item["type"] == "missing" else "must be a JSON object"
+        return {"field": "body", "problem": text, "sentence": f"Request body: {text}"}
+    if item["type"] == "missing":
+        text = "is required"
+        return {"field": field, "problem": text, "sentence": f"{field} is required"}
+    return {"field": field, "problem": text, "sentence": f"{field}: {text}"}
+
+
+def _field(location: Sequence[str | int]) -> tuple[str, str]:
+    where = str(location[0]) if location else "body"
+    return where, ".".join(str(part)[:80] for part in location[1:])
+
+
+async def _database_error(request: Request, error: Exception) -> Response:
+    """PostgreSQL is away (503), or a value was nothing it can store (400)."""
+    assert isinstance(error, psycopg.Error)  # noqa: S101 - registered for this type
+    too_much = (error.sqlstate or "").startswith("54")  # program limit exceeded: the value is too large for an index
+    if isinstance(error, psycopg.DataError) or too_much:
+        log.warning("value_not_storable", sqlstate=error.sqlstate, error=str(error).splitlines()[0])
+        return failure_of(BadRequestError("A value in the request is outside what can be stored."), request.scope)
+    log.warning("database_unavailable", sqlstate=error.sqlstate, error=str(error))
+    return failure_of(UnavailableError("The database is not available just now. Try again."), request.scope)
+
+
+async def _redis_error(request: Request, error: Exception) -> Response:
+    log.warning("redis_unavailable", error=str(error))
+    return failure_of(UnavailableError("The job queue is not available just now. Try again."), request.scope)
+
+
+def add_exception_handlers(app: FastAPI) -> None:
+    """Make the envelope the only shape of failure. What is not listed here is a 500, see ``kit/asgi.py``."""
+    app.add_exception_handler(AppError, _app_error)
+    app.add_exception_handler(HTTPException, _http_exception)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    for database_error in (*UNAVAILABLE, psycopg.DataError, psycopg.errors.ReadOnlySqlTransaction):
+        app.add_exception_handler(database_error, _database_error)
+    for redis_error in REDIS_UNAVAILABLE:
+        app.add_exception_handler(redis_error, _redis_error)

@@ -1,0 +1,55 @@
+"""Logs: structlog, set up once per process; the standard library's loggers come out in the same form."""
+
+import logging
+import sys
+from contextlib import AbstractContextManager
+from typing import Any
+
+import structlog
+from structlog.typing import Processor
+
+from emprops.settings import Settings
+
+QUIET = ("httpx2", "httpcore2", "asyncio", "sse_starlette", "uvicorn.access")
+"""Loggers of which only warnings matter: requests are logged by ``kit/asgi.py``."""
+
+
+def configure_logging(settings: Settings) -> None:
+    """Send every log line to stderr: one JSON object each, or coloured text for people (``log_json`` off)."""
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    rendering: list[Processor] = (
+        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]
+        if settings.log_json
+        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendering],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(settings.log_level.upper())
+    for name in QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for name in ("uvicorn", "uvicorn.error"):
+        logging.getLogger(name).handlers = []
+        logging.getLogger(name).propagate = True
+
+
+def bound(**values: Any) -> AbstractContextManager[Any]:
+    """Add values (``job_id``, ``request_id`` …) to every log line of the block."""
+    return structlog.contextvars.bound_contextvars(**values)

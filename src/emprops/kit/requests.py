@@ -1,0 +1,154 @@
+"""What an endpoint gets: the process's resources, a transaction, and a JSON body that was read strictly."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import dataclass
+from enum import Enum
+from typing import Annotated, Any, ClassVar
+
+from fastapi import APIRouter, Depends, params
+from fastapi.routing import APIRoute
+from redis.asyncio import Redis
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response
+from starlette.types import Message
+
+from emprops.errors import RequestTimeoutError, UnsupportedMediaTypeError
+from emprops.kit.database import Database, Transaction
+from emprops.kit.pubsub import Pokes
+from emprops.kit.sse import StreamLimit
+from emprops.kit.storage import Storage
+from emprops.kit.strict_json import parse_json
+from emprops.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What one api process holds open, made once in ``main.py``; on ``app.state.resources``."""
+
+    settings: Settings
+    database: Database
+    redis: Redis
+    pokes: Pokes
+    storage: Storage
+    streams: StreamLimit
+
+
+def resources_of(connection: HTTPConnection) -> Resources:
+    """Give the process's resources."""
+    resources: Resources = connection.app.state.resources
+    return resources
+
+
+async def open_transaction(connection: HTTPConnection) -> AsyncIterator[Transaction]:
+    """Give the endpoint one transaction: committed before the reply is sent, rolled back if the endpoint raises."""
+    async with resources_of(connection).database.transaction() as tx:
+        yield tx
+
+
+async def open_reader(connection: HTTPConnection) -> AsyncIterator[Transaction]:
+    """Lend the endpoint a connection for reads; given back before the reply is sent."""
+    async with resources_of(connection).database.reader() as reader:
+        yield reader
+
+
+Shared = Annotated[Resources, Depends(resources_of)]
+Tx = Annotated[Transaction, Depends(open_transaction, scope="function")]
+"""The only way an endpoint writes. ``scope="function"`` is what makes the commit come before the reply."""
+Reader = Annotated[Transaction, Depends(open_reader, scope="function")]
+
+
+class _ReadRequest(Request):
+    """A request whose body was read and parsed before FastAPI looked at it."""
+
+    def __init__(self, request: Request, raw: bytes, document: Any) -> None:
+        super().__init__(request.scope, request.receive)
+        self._raw = raw
+        self._document = document
+
+    async def body(self) -> bytes:
+        return self._raw
+
+    async def json(self) -> Any:
+        return self._document
+
+
+class StrictRoute(APIRoute):
+    """A route whose body is bounded, and, where it takes JSON, strict.
+
+    FastAPI turns whatever ``request.json()`` raises into its own 400, so the body is read here, one step before.
+    """
+
+    max_body_bytes: ClassVar[int | None] = None
+    """Limit of this kind of route; None: ``Settings.max_body_bytes``. Routes for uploads use a subclass."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Wrap FastAPI's handler."""
+        handle = super().get_route_handler()
+        takes_body = self.body_field is not None
+        takes_form = takes_body and isinstance(self.body_field.field_info, params.Form)  # type: ignore[union-attr]
+
+        async def handle_strictly(request: Request) -> Response:
+            if takes_body:
+                settings = resources_of(request).settings
+                _refuse_compressed(request)
+                request = _bounded(request, self.max_body_bytes or settings.max_body_bytes)
+                if not takes_form:
+                    request = await _read_json(request, settings)
+            return await handle(request)
+
+        return handle_strictly
+
+
+def router(
+    *,
+    prefix: str = "",
+    tags: list[str | Enum] | None = None,
+    route_class: type[StrictRoute] = StrictRoute,
+    **options: Any,
+) -> APIRouter:
+    """Make a feature's router. Each of its routes must say who may call it, see ``auth/dependencies.py``."""
+    return APIRouter(prefix=prefix, tags=tags, route_class=route_class, **options)
+
+
+def _refuse_compressed(request: Request) -> None:
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in ("", "identity"):
+        raise UnsupportedMediaTypeError("Compressed request bodies are not accepted; send the body as it is.")
+
+
+def _bounded(request: Request, limit: int) -> Request:
+    """Count the body while it comes in. An HTTPException, because FastAPI lets nothing else through a form parser."""
+    too_large = HTTPException(413, f"The request body is larger than the {limit} bytes allowed here.")
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared[:20]) > limit:
+        raise too_large
+    received = 0
+
+    async def receive() -> Message:
+        nonlocal received
+        message = await request.receive()
+        received += len(message.get("body", b""))
+        if received > limit:
+            raise too_large
+        return message
+
+    return Request(request.scope, receive)
+
+
+async def _read_json(request: Request, settings: Settings) -> Request:
+    try:
+        async with asyncio.timeout(settings.body_timeout):
+            raw = await request.body()
+    except TimeoutError:
+        raise RequestTimeoutError(
+            f"The request body did not arrive within {settings.body_timeout:g} seconds."
+        ) from None
+    if not raw.strip(b" \t\r\n"):
+        return _ReadRequest(request, b"", None)
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
+        raise UnsupportedMediaTypeError("Send the body as JSON, with the header 'Content-Type: application/json'.")
+    document = parse_json(raw, max_depth=settings.max_json_depth, max_nodes=settings.max_json_nodes)
+    return _ReadRequest(request, raw, document)

@@ -1,0 +1,90 @@
+"""The api process: ``create_app`` builds it, its lifespan opens what it needs, in order, and closes it in reverse."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import structlog
+from fastapi import FastAPI
+
+from emprops import __version__
+from emprops.auth.authenticators import authenticator_for
+from emprops.kit.asgi import RequestShell
+from emprops.kit.database import Database
+from emprops.kit.envelope import add_exception_handlers
+from emprops.kit.openapi import document
+from emprops.kit.origin import RequestGuard
+from emprops.kit.pubsub import Pokes
+from emprops.kit.redis import connect
+from emprops.kit.requests import Resources
+from emprops.kit.sse import StreamLimit
+from emprops.media.storage import storage_from
+from emprops.queue.keys import JOBS_CHANGED
+from emprops.routes import mount
+from emprops.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Build the api. Nothing is opened before its lifespan starts; ``ValueError`` if the settings cannot be served."""
+    documented = settings.mode != "production"
+    app = FastAPI(
+        title="EmProps",
+        version=__version__,
+        summary="A self-hostable backend for generative media.",
+        openapi_url="/openapi.json" if documented else None,
+        docs_url="/docs" if documented else None,
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
+        lifespan=_lifespan,
+    )
+    app.state.settings = settings
+    app.state.authenticator = authenticator_for(settings)
+    app.add_middleware(RequestShell, headers=_headers(settings), guard=RequestGuard(settings))
+    add_exception_handlers(app)
+    mount(app)
+    app.openapi = lambda: document(app)  # type: ignore[method-assign]
+    return app
+
+
+def _headers(settings: Settings) -> dict[str, str]:
+    headers = {}
+    if settings.mode == "local":
+        headers["X-Local-Mode"] = "1"
+    if settings.base_url.startswith("https://"):
+        headers["Strict-Transport-Security"] = "max-age=31536000"
+    return headers
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    settings: Settings = app.state.settings
+    if settings.mode == "local":
+        log.warning("mode local trusts the user_id header", address=settings.base_url)
+    async with AsyncExitStack() as stack:
+        app.state.resources = await open_resources(settings, stack)
+        yield
+
+
+async def open_resources(settings: Settings, stack: AsyncExitStack) -> Resources:
+    """Open what the api works with; the stack closes it."""
+    database = Database(
+        settings.database_url,
+        size=settings.database_pool_size,
+        statement_timeout=settings.statement_timeout,
+        lock_timeout=settings.lock_timeout,
+    )
+    stack.push_async_callback(database.close)
+    await database.open()
+    redis = connect(settings.redis_url)
+    stack.push_async_callback(redis.aclose)
+    pokes = await stack.enter_async_context(Pokes(settings.redis_url, settings.queue_prefix + JOBS_CHANGED))
+    return Resources(
+        settings=settings,
+        database=database,
+        redis=redis,
+        pokes=pokes,
+        storage=storage_from(settings),
+        streams=StreamLimit(settings.stream_limit, settings.stream_limit_per_user),
+    )

@@ -1,0 +1,145 @@
+"""Files in a folder of this machine."""
+
+import asyncio
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from emprops.kit.storage import FileStat, check_key
+
+CHUNK = 256 * 1024
+
+
+class FolderStorage:
+    """A :class:`~emprops.kit.storage.Storage` below one folder; links are neither followed nor made."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    async def put_file(self, key: str, path: Path, mime_type: str) -> None:
+        """Copy a file in; the type is told by the key's extension."""
+        del mime_type
+
+        def copy(target: BinaryIO) -> None:
+            with path.open("rb") as source:
+                shutil.copyfileobj(source, target, CHUNK)
+
+        await asyncio.to_thread(self._write, key, copy)
+
+    async def put_bytes(self, key: str, content: bytes, mime_type: str) -> None:
+        """Write a file; the type is told by the key's extension."""
+        del mime_type
+        await asyncio.to_thread(self._write, key, lambda target: _write_all(target, content))
+
+    async def size(self, key: str) -> int:
+        """Give the size in bytes."""
+        return (await self.stat(key)).size
+
+    async def stat(self, key: str) -> FileStat:
+        """Give size and version; a file is replaced by renaming, so its time of change tells versions apart."""
+        status = await asyncio.to_thread(lambda: self._existing(key).stat())
+        return FileStat(status.st_size, f"{status.st_mtime_ns:x}-{status.st_size:x}")
+
+    async def exists(self, key: str) -> bool:
+        """Tell whether there is such a file."""
+        return await asyncio.to_thread(self._path(key).is_file)
+
+    async def stream(self, key: str, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
+        """Read a part in chunks."""
+        file = await asyncio.to_thread(self._open, key)
+        try:
+            await asyncio.to_thread(file.seek, start)
+            left = length
+            while left is None or left > 0:
+                chunk = await asyncio.to_thread(file.read, CHUNK if left is None else min(CHUNK, left))
+                if not chunk:
+                    return
+                if left is not None:
+                    left -= len(chunk)
+                yield chunk
+        finally:
+            file.close()
+
+    async def read(self, key: str) -> bytes:
+        """Read the whole file."""
+
+        def read() -> bytes:
+            with self._open(key) as file:
+                return file.read()
+
+        return await asyncio.to_thread(read)
+
+    def local_path(self, key: str) -> Path | None:
+        """Give the path of the file."""
+        return self._path(key)
+
+    async def signed_url(self, key: str) -> str | None:
+        """Give None: only the api can read the folder."""
+        check_key(key)
+        return None
+
+    async def delete(self, key: str) -> None:
+        """Remove the file; its folder stays, since another file may be on its way into it."""
+        await asyncio.to_thread(lambda: self._path(key).unlink(missing_ok=True))
+
+    async def check(self) -> None:
+        """Make the folder if needed and see that it can be written."""
+
+        def check() -> None:
+            self.root.mkdir(parents=True, exist_ok=True)
+            if not os.access(self.root, os.R_OK | os.W_OK | os.X_OK):
+                raise PermissionError(f"{self.root} cannot be written")
+
+        await asyncio.to_thread(check)
+
+    def _path(self, key: str) -> Path:
+        """Give the path of a key, sure to lie below the root even if somebody planted a link there."""
+        root = self.root.resolve()
+        path = root / check_key(key)
+        if not path.parent.resolve().is_relative_to(root) or path.is_symlink():
+            raise ValueError(f"not a storage key: {key[:80]!r}")
+        return path
+
+    def _existing(self, key: str) -> Path:
+        path = self._path(key)
+        if not path.is_file():
+            raise FileNotFoundError(f"there is no stored file {key}")
+        return path
+
+    def _open(self, key: str) -> BinaryIO:
+        descriptor = os.open(self._existing(key), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        return os.fdopen(descriptor, "rb")
+
+    def _write(self, key: str, fill: Callable[[BinaryIO], None]) -> None:
+        """Write beside the target, flush to disk, rename: a reader or a crash sees the old file or the new one."""
+        target = self._path(key)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=".part-")
+        temporary = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                fill(file)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.chmod(0o644)
+            temporary.replace(target)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        _sync_folder(target.parent)
+
+
+def _write_all(target: BinaryIO, content: bytes) -> None:
+    target.write(content)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the rename itself survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,59 @@
+"""Where files are kept: a folder of this machine, or an S3 bucket. Used by the api and by workers.
+
+The other half, what a store is, is ``kit/storage.py``.
+"""
+
+import re
+from urllib.parse import unquote, urlsplit
+
+from emprops.kit.storage import Storage, is_key
+from emprops.media.folder import FolderStorage
+from emprops.media.s3 import S3Storage
+from emprops.media.types import extension_of, mime_type_of
+from emprops.settings import Settings
+
+__all__ = [
+    "FolderStorage",
+    "S3Storage",
+    "Storage",
+    "extension_of",
+    "key_of",
+    "mime_type_of",
+    "public_url",
+    "storage_from",
+]
+
+FILES = "/files/"
+
+
+def storage_from(settings: Settings) -> Storage:
+    """Make the store the settings name; nothing is opened yet. Raises ``ValueError`` if a setting is missing."""
+    if settings.storage == "folder":
+        return FolderStorage(settings.files_dir)
+    if not settings.s3_bucket:
+        raise ValueError("EMPROPS_STORAGE=s3 needs EMPROPS_S3_BUCKET.")
+    return S3Storage(settings.s3_bucket, endpoint=settings.s3_endpoint, region=settings.s3_region)
+
+
+def public_url(settings: Settings, key: str) -> str:
+    """Give the URL under which the api serves a file."""
+    return f"{settings.base_url}{FILES}{key}"
+
+
+def key_of(settings: Settings, url: str) -> str | None:
+    """Give the key that a URL of our own means: ours in full, or its path ``/files/…``; None for any other."""
+    try:
+        ours, parts = urlsplit(settings.base_url), urlsplit(url.strip())
+        same_place = not parts.netloc or (parts.scheme, parts.hostname, parts.port) == (
+            ours.scheme,
+            ours.hostname,
+            ours.port,
+        )
+    except ValueError:
+        return None
+    if not same_place or (not parts.netloc and parts.scheme):
+        return None
+    path = parts.path.removeprefix(ours.path) if parts.netloc else parts.path
+    path = re.sub(r"^/api(?=/files/)", "", path)
+    key = unquote(path.removeprefix(FILES))
+    return key if path.startswith(FILES) and is_key(key) else None
