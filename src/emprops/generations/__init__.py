@@ -1,0 +1,1 @@
+"""The orchestrator, the one place where features meet: start, reports, finish, rescue."""

@@ -78,13 +78,13 @@ class Queue:
             pipe.hget(f"{self.prefix}{KEYS.ticket}{step_id}", "state")
         return [None if state is None else state.decode() for state in await pipe.execute()]
 
-    async def begin_epoch(self, epoch: str) -> bool:
-        """Mark this Redis as holding our tickets. True if it did not: whatever was queued must be queued again."""
-        return bool(await self.redis.set(f"{self.prefix}{KEYS.epoch}", epoch, nx=True))
+    async def has_epoch(self) -> bool:
+        """Whether this Redis still holds what was put into it."""
+        return bool(await self.redis.exists(self.prefix + KEYS.epoch))
 
-    async def end_epoch(self) -> None:
-        """Take the mark back, because the rebuild it stands for did not happen."""
-        await self.redis.delete(f"{self.prefix}{KEYS.epoch}")
+    async def begin_epoch(self, epoch: str) -> bool:
+        """Mark this Redis as holding our tickets. False if somebody else has done so."""
+        return bool(await self.redis.set(f"{self.prefix}{KEYS.epoch}", epoch, nx=True))
 
 
 def _ticket_arguments(ticket: Ticket) -> list[Argument]:

@@ -1,6 +1,6 @@
 """What crosses the wire between orchestrator, Redis and workers: tickets out, reports back."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import orjson
@@ -158,7 +158,7 @@ class Finished:
 
     def to_bytes(self) -> bytes:
         """Encode for the wire."""
-        return orjson.dumps(asdict(self))
+        return orjson.dumps(self)
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Finished":

@@ -176,7 +176,7 @@ class Fleet:
             if other != own:
                 pipe.zcount(f"{self.prefix}{KEYS.wait}{other}", "-inf", f"({score}")
         rank, *before = await pipe.execute()
-        return 1 + (rank or 0) + sum(before)
+        return 1 + int(rank or 0) + int(sum(before))
 
 
 def lacking(requirement: dict[str, Any], workers: Sequence[WorkerInfo]) -> list[str]:

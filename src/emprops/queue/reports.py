@@ -52,7 +52,7 @@ class ReportStream:
         """Drop entries whose effects are committed."""
         if not reports:
             return
-        ids = [report.entry_id for report in reports]
+        ids = list({report.entry_id for report in reports})
         pipe = self.redis.pipeline(transaction=False)
         pipe.xack(self.stream, GROUP, *ids)
         pipe.xdel(self.stream, *ids)
@@ -87,5 +87,10 @@ def parse_report(entry_id: str, raw: bytes) -> Report:
 
 
 def _parse_entries(entries: Any) -> list[Report]:
-    # an entry deleted while it was pending comes back without fields
-    return [parse_report(entry_id.decode(), fields[b"r"]) for entry_id, fields in entries if fields]
+    # an entry holds one report a line; one deleted while it was pending comes back without fields
+    return [
+        parse_report(entry_id.decode(), line)
+        for entry_id, fields in entries
+        if fields
+        for line in fields[b"r"].split(b"\n")
+    ]

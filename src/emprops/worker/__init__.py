@@ -1,0 +1,1 @@
+"""The process that pulls work and runs it. Needs Redis, storage and connectors; never PostgreSQL."""

@@ -21,4 +21,5 @@ for i = 5, #ARGV, 4 do
     end
   end
 end
+flush_reports()
 return lost

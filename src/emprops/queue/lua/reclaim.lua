@@ -25,4 +25,6 @@ for _, step in ipairs(redis.call('ZRANGEBYSCORE', K.leases, '-inf', now, 'LIMIT'
     end
   end
 end
-return { offered, given_up, promote_due(now, limit) }
+local promoted = promote_due(now, limit)
+flush_reports()
+return { offered, given_up, promoted }

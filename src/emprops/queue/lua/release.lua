@@ -15,4 +15,5 @@ for i = 2, #ARGV, 2 do
     count = count + 1
   end
 end
+flush_reports()
 return count

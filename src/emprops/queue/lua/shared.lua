@@ -30,19 +30,23 @@ end
 local function wake_for(sig, now)
   local classes = redis.call('SINTER', K.sig_classes .. sig, K.idle_classes)
   for _, class in ipairs(classes) do
-    if wake_class(class, now) then return end
+    if wake_class(class, now) then return true end
+  end
+  return false
+end
+
+-- The first waiting ticket of a signature changed for the better: tell the classes that can run it.
+local function lower_heads(sig, score)
+  for _, class in ipairs(redis.call('SMEMBERS', K.sig_classes .. sig)) do
+    redis.call('ZADD', K.heads .. class, 'LT', score, sig)
   end
 end
 
--- Put a ticket into its waiting order; if it became the first of its signature, tell the classes that can run it.
+-- Put a ticket (back) into its waiting order.
 local function offer(step, sig, score, now)
   local q = K.wait .. sig
   redis.call('ZADD', q, score, step)
-  if redis.call('ZRANGE', q, 0, 0)[1] == step then
-    for _, class in ipairs(redis.call('SMEMBERS', K.sig_classes .. sig)) do
-      redis.call('ZADD', K.heads .. class, 'LT', score, sig)
-    end
-  end
+  if redis.call('ZRANGE', q, 0, 0)[1] == step then lower_heads(sig, score) end
   wake_for(sig, now)
 end
 
@@ -53,16 +57,24 @@ local function report(kind, step, t, now, tail)
     .. '","at":' .. string.format('%.0f', now) .. (tail or '') .. '}'
 end
 
+-- All reports of one script call leave as one stream entry, a line each: an entry a report would cost more than the
+-- rest of the call. Every script that reports ends with flush_reports().
+local reported = {}
+
 local function publish_report(text)
-  redis.call('XADD', K.reports, '*', 'r', text)
+  reported[#reported + 1] = text
 end
 
--- The end of a step: verdict and report in one go. Dead letters keep their ticket for inspection.
+local function flush_reports()
+  if #reported > 0 then redis.call('XADD', K.reports, '*', 'r', table.concat(reported, '\n')) end
+end
+
+-- The end of a step: verdict and report in one go. Dead letters keep their ticket for inspection. The caller drops
+-- the lease (many at once where it can).
 local function conclude(step, t, now, kind, tail, keep_s, dead)
   local text = report(kind, step, t, now, tail)
   redis.call('SET', K.verdict .. step .. ':' .. t.run, text, 'EX', keep_s)
   publish_report(text)
-  redis.call('ZREM', K.leases, step)
   if dead then
     redis.call('HSET', K.ticket .. step, 'state', 'dead', 'token', '', 'reason', dead)
     redis.call('EXPIRE', K.ticket .. step, keep_s)

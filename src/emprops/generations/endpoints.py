@@ -1,0 +1,58 @@
+"""POST a generation."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Path
+from pydantic import BaseModel, ConfigDict, Field
+
+from emprops.auth.dependencies import CurrentUser
+from emprops.generations.start import GenerationRequest, start_generation
+from emprops.jobs import store as jobs
+from emprops.kit.envelope import ok
+from emprops.kit.requests import Shared, Tx, router
+
+routes = router(tags=["generation"])
+
+CollectionRef = Annotated[str, Path(max_length=200, description="The collection's id, or its short name.")]
+
+
+class GenerateBody(BaseModel):
+    """Request of a generation (spec: Generate Collection). Unknown fields are ignored."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"example": {"variables": {"prompt": "a quiet harbour at dawn"}, "workflow_priority": 50}}
+    )
+
+    variables: dict[str, Any]
+    workflow_id: str | None = Field(default=None, max_length=200)
+    workflow_priority: int = Field(default=50, ge=1, le=100, strict=True)
+    create_output: bool = True
+    """False: the job runs without showing in a deck."""
+    output_id: UUID | None = None
+    """An own pending output, made before, that this job completes."""
+
+
+@routes.post("/collections/{collection_id}/generate")
+@routes.post("/collections/{collection_id}/generations", include_in_schema=False)
+@routes.post("/generator/v2/{collection_id}")
+async def generate(
+    collection_id: CollectionRef, body: GenerateBody, user_id: CurrentUser, tx: Tx, shared: Shared
+) -> Any:
+    """Start a generation; answers with the job's id once everything about it is stored."""
+    started = await start_generation(
+        tx,
+        user_id=user_id,
+        collection_ref=collection_id,
+        request=GenerationRequest(
+            variables=body.variables,
+            priority=body.workflow_priority,
+            workflow_id=body.workflow_id,
+            create_output=body.create_output,
+            output_id=body.output_id,
+        ),
+    )
+    if started.ready:
+        steps = await jobs.ready_steps(tx, started.ready)
+        tx.after_commit(lambda: shared.dispatcher.push(steps))
+    return ok({"jobId": str(started.job_id)})

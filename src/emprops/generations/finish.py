@@ -1,0 +1,69 @@
+"""The end of a job, whichever way it comes: outputs, credits, result and history in the caller's transaction."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from emprops.jobs import store as jobs
+from emprops.jobs.states import OPEN
+from emprops.kit.database import Transaction
+from emprops.media.files import FileRow
+from emprops.outputs import service as outputs
+
+
+def result_urls(steps: Sequence[jobs.StepState]) -> str | None:
+    """The job's ``workflow_output``: the last generation's last result (Q7)."""
+    for step in sorted(steps, key=lambda step: (step.generation, step.step_order), reverse=True):
+        files = (step.output_data or {}).get("files") or ()
+        if step.is_result and files:
+            return str(files[-1]["url"])
+    return None
+
+
+def result_list(steps: Sequence[jobs.StepState]) -> list[dict[str, Any]]:
+    """The job's ``data.outputs``: every result of every generation."""
+    return [
+        {"generation": step.generation, "step": step.step_name, **(step.output_data or {})}
+        for step in steps
+        if step.is_result
+    ]
+
+
+async def complete_job(
+    tx: Transaction,
+    job: jobs.LockedJob,
+    steps: Sequence[jobs.StepState],
+    files: Mapping[UUID, Sequence[FileRow]],
+) -> bool:
+    """End a job with success. ``files`` are the file rows of its result steps. False if it had ended before."""
+    ended = await jobs.complete(
+        tx,
+        job.id,
+        workflow_output=result_urls(steps),
+        data={"outputs": result_list(steps)},
+        from_states=sorted(OPEN),
+    )
+    if not ended:
+        return False
+    by_generation: dict[int, list[FileRow]] = {}
+    for step in steps:
+        if step.is_result:
+            by_generation.setdefault(step.generation, []).extend(files.get(step.id, ()))
+    await outputs.complete_for_job(tx, job.id, by_generation, None)
+    # credits: the capture of the hold belongs here
+    await jobs.add_history(tx, [jobs.HistoryEntry(job.id, "completed", "Generation completed")])
+    return True
+
+
+async def fail_job(
+    tx: Transaction, job_id: UUID, *, message: str, data: dict[str, Any] | None = None, cancelled: bool = False
+) -> list[jobs.ClosedStep] | None:
+    """End a job without success. Gives the steps closed with it (their tickets must leave the queue after the
+    commit), or None if the job had ended before."""
+    if not await jobs.fail(tx, job_id, message=message, data=data, cancelled=cancelled):
+        return None
+    closed = await jobs.close_open_steps(tx, job_id, status="failed", message=message)
+    await outputs.fail_for_job(tx, job_id, message)
+    # credits: the release of the hold belongs here
+    await jobs.add_history(tx, [jobs.HistoryEntry(job_id, "failed", message)])
+    return closed

@@ -1,0 +1,226 @@
+"""The orchestrator: read reports in batches, move jobs, send what became ready, tell listeners, acknowledge.
+
+Any number of these run side by side. Two batches that touch one job wait for each other at its row lock; a batch that
+was committed but not acknowledged is read again by somebody and changes nothing.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from emprops.generations.finish import complete_job, fail_job
+from emprops.generations.fold import Folded, fold
+from emprops.generations.tickets import Dispatcher
+from emprops.jobs import store as jobs
+from emprops.kit.database import UNAVAILABLE, Database, Transaction
+from emprops.media import files as media
+from emprops.outputs import service as outputs
+from emprops.queue.keys import JOBS_CHANGED
+from emprops.queue.messages import Report
+from emprops.queue.reports import ReportStream
+from emprops.settings import Settings
+from emprops.workflows.references import StepResult, resolve_references
+
+log = structlog.get_logger(__name__)
+
+CHUNK = 500
+"""Reports per transaction."""
+
+
+@dataclass(slots=True)
+class Effects:
+    """What has to happen in Redis once a batch has committed."""
+
+    ready: list[jobs.ReadyStep] = field(default_factory=list)
+    closed: list[jobs.ClosedStep] = field(default_factory=list)
+    touched: set[UUID] = field(default_factory=set)
+    ignored: int = 0
+
+
+class Orchestrator:
+    """One consumer of the report stream."""
+
+    def __init__(
+        self, *, database: Database, redis: Redis, dispatcher: Dispatcher, settings: Settings, consumer: str
+    ) -> None:
+        self.database = database
+        self.redis = redis
+        self.dispatcher = dispatcher
+        self.settings = settings
+        self.stream = ReportStream(redis, prefix=settings.queue_prefix, consumer=consumer)
+        self.channel = settings.queue_prefix + JOBS_CHANGED
+
+    async def run(self) -> None:
+        """Process reports until cancelled. Outages are waited out; nothing is acknowledged before its commit."""
+        pause = 0.1
+        while True:
+            try:
+                await self.process(await self.stream.read())
+                pause = 0.1
+            except (RedisError, *UNAVAILABLE) as error:
+                log.warning("orchestrator waits for its engines", error=str(error))
+                await asyncio.sleep(pause)
+                pause = min(2.0, pause * 2)
+            except Exception:
+                log.exception("reports could not be processed; they will be taken up again")
+                await asyncio.sleep(1.0)
+
+    async def take_over(self, *, idle: float = 30.0) -> int:
+        """Process what another consumer, or this one, read and did not finish. Returns how many reports."""
+        reports = await self.stream.take_over(idle=idle)
+        await self.process(reports)
+        return len(reports)
+
+    async def process(self, reports: Sequence[Report]) -> None:
+        """Apply reports and acknowledge them."""
+        for start in range(0, len(reports), CHUNK):
+            chunk = reports[start : start + CHUNK]
+            try:
+                await self._apply(chunk)
+            except UNAVAILABLE:
+                raise
+            except psycopg.Error:
+                log.exception("a batch of reports was refused; taking its jobs one by one", reports=len(chunk))
+                await self._one_by_one(chunk)
+        await self.stream.acknowledge(reports)
+
+    async def _one_by_one(self, reports: Sequence[Report]) -> None:
+        for job_id, group in _by_job(reports).items():
+            try:
+                await self._apply(group)
+            except UNAVAILABLE:
+                raise
+            except psycopg.Error as error:
+                log.exception("the reports of a job cannot be recorded; failing it", job_id=str(job_id))
+                await self.fail(job_id, f"The result could not be recorded: {type(error).__name__}")
+
+    async def fail(self, job_id: UUID, message: str) -> None:
+        """Fail a job from inside, with everything that follows from it."""
+        async with self.database.transaction() as tx:
+            await jobs.lock_jobs(tx, [job_id])
+            closed = await fail_job(tx, job_id, message=message)
+        await self._afterwards(Effects(closed=closed or [], touched={job_id}))
+
+    async def _apply(self, reports: Sequence[Report]) -> None:
+        effects = Effects()
+        async with self.database.transaction() as tx:
+            await self._move(tx, _by_job(reports), effects)
+        await self._afterwards(effects)
+
+    async def _move(self, tx: Transaction, by_job: Mapping[UUID, list[Report]], effects: Effects) -> None:
+        locked = await jobs.lock_jobs(tx, by_job)
+        steps: dict[UUID, list[jobs.StepState]] = defaultdict(list)
+        for step in await jobs.current_steps(tx, locked):
+            steps[step.job_id].append(step)
+        folds = [fold(job, steps[job_id], by_job[job_id]) for job_id, job in locked.items()]
+        effects.ignored = sum(folded.ignored for folded in folds)
+        active = [folded for folded in folds if folded.changed]
+        effects.touched = {folded.job.id for folded in active}
+        rows = await self._record_results(tx, active)
+        await jobs.save_steps(tx, [step for folded in active for step in folded.changed])
+        await self._move_jobs(tx, active)
+        await jobs.add_history(tx, [entry for folded in active for entry in folded.history])
+        for folded in active:
+            await self._settle(tx, folded, rows, effects)
+        await self._make_ready(tx, [f for f in active if f.failed is None and not f.all_done], effects)
+
+    async def _record_results(self, tx: Transaction, folds: Sequence[Folded]) -> dict[UUID, list[media.FileRow]]:
+        rows: dict[UUID, list[media.FileRow]] = {}
+        for folded in folds:
+            for step in folded.steps:
+                if step.id not in folded.files:
+                    continue
+                stored = folded.files[step.id]
+                recorded = (
+                    await media.record_files(
+                        tx, user_id=folded.job.user_id, job_id=folded.job.id, step_id=step.id, files=stored
+                    )
+                    if stored
+                    else []
+                )
+                rows[step.id] = recorded
+                step.output_data = {
+                    "files": [
+                        {"id": row.id, "url": self._url(row), "mime_type": row.mime_type} for row in recorded
+                    ],
+                    "data": folded.data[step.id],
+                }
+        return rows
+
+    def _url(self, row: media.FileRow) -> str:
+        return media.absolute_url(self.settings, row)
+
+    async def _move_jobs(self, tx: Transaction, folds: Sequence[Folded]) -> None:
+        moves = [(f.job.id, "processing", f.progress, f.current_step) for f in folds]
+        await jobs.move_jobs(tx, moves)
+        began = [folded.job.id for folded in folds if folded.job.status == "pending"]
+        if began:
+            await outputs.processing_for_jobs(tx, began)
+
+    async def _settle(
+        self, tx: Transaction, folded: Folded, rows: dict[UUID, list[media.FileRow]], effects: Effects
+    ) -> None:
+        if folded.failed is not None:
+            reason = folded.failed.error_message or "failed"
+            effects.closed += await fail_job(tx, folded.job.id, message=reason) or []
+        elif folded.all_done:
+            missing = [step.id for step in folded.steps if step.is_result and step.id not in rows]
+            rows.update(await media.files_of_steps(tx, missing))
+            await complete_job(tx, folded.job, folded.steps, rows)
+
+    async def _make_ready(self, tx: Transaction, folds: Sequence[Folded], effects: Effects) -> None:
+        ready = {step.id: folded for folded in folds for step in folded.newly_ready()}
+        if not ready:
+            return
+        payloads = await jobs.templates(tx, list(ready))
+        await jobs.set_inputs(
+            tx,
+            {
+                step_id: resolve_references(payloads[step_id], _results(folded.steps))
+                for step_id, folded in ready.items()
+            },
+        )
+        effects.ready += await jobs.ready_steps(tx, list(ready))
+
+    async def _afterwards(self, effects: Effects) -> None:
+        """Redis hears of it. Whatever is lost here is found again: tickets by upkeep, streams by their slow poll."""
+        if effects.ignored:
+            log.debug("reports changed nothing", count=effects.ignored)
+        try:
+            if effects.closed:
+                pairs = [(str(step.id), step.run) for step in effects.closed]
+                await self.dispatcher.queue.cancel(pairs, "the job has ended")
+            self.dispatcher.push(effects.ready)
+            if effects.touched:
+                await self.redis.publish(self.channel, " ".join(str(job_id) for job_id in effects.touched))
+        except RedisError as error:
+            log.warning("Redis did not hear of a committed change", error=str(error), jobs=len(effects.touched))
+
+
+def _by_job(reports: Sequence[Report]) -> dict[UUID, list[Report]]:
+    groups: dict[UUID, list[Report]] = defaultdict(list)
+    for report in reports:
+        groups[UUID(report.job_id)].append(report)
+    return groups
+
+
+def _results(steps: Sequence[jobs.StepState]) -> dict[str, StepResult]:
+    """What each completed step can be referred to as: a file by its URL, a text by itself."""
+    results: dict[str, StepResult] = {}
+    for step in steps:
+        if step.status == "completed":
+            output: dict[str, Any] = step.output_data or {}
+            files = output.get("files") or []
+            text = (output.get("data") or {}).get("text")
+            results[str(step.id)] = StepResult(
+                url=files[0]["url"] if files else None, text=text if isinstance(text, str) else None
+            )
+    return results

@@ -1,0 +1,158 @@
+"""Start a generation: everything that has to be true before the caller gets a job id, in one transaction."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from emprops.auth.store import ensure_user
+from emprops.collections import instructions
+from emprops.collections import service as collections
+from emprops.collections.store import Collection
+from emprops.errors import BadRequestError, ConflictError
+from emprops.generations.plan import Plan, PlannedStep, make_plan
+from emprops.jobs import store as jobs
+from emprops.kit.database import Transaction
+from emprops.kit.ids import new_id
+from emprops.outputs import service as outputs
+from emprops.workflows import store as workflows
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRequest:
+    """What a caller asks for (spec: Generate Collection)."""
+
+    variables: dict[str, Any]
+    priority: int = 50
+    workflow_id: str | None = None
+    create_output: bool = True
+    output_id: UUID | None = None
+    source: str = "direct_api"
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """What a start gave: the job, its outputs, and the steps to send once the transaction has committed."""
+
+    job_id: UUID
+    output_ids: tuple[UUID, ...]
+    ready: tuple[UUID, ...]
+
+
+async def start_generation(
+    tx: Transaction, *, user_id: UUID, collection_ref: str, request: GenerationRequest, max_retries: int = 3
+) -> Started:
+    """Load, validate, resolve, plan, insert. Raises the errors of ``errors.py`` that the spec names for it."""
+    await ensure_user(tx, user_id)
+    collection = await collections.get_runnable(tx, user_id, collection_ref)
+    job_id, selector, existing = await choose_job_id(tx, request.workflow_id, user_id, collection.id)
+    if existing is not None:
+        return existing
+    plan = await plan_generation(tx, collection, request.variables)
+    # credits: the hold belongs here, before anything is inserted
+    await _insert(tx, job_id, user_id, collection, plan, request, selector, max_retries)
+    output_ids = await _open_outputs(tx, job_id, user_id, collection, plan, request) if request.create_output else ()
+    ready = tuple(step.id for step in plan.steps if not step.depends_on)
+    return Started(job_id, tuple(output_ids), ready)
+
+
+async def plan_generation(tx: Transaction, collection: Collection, variables: dict[str, Any]) -> Plan:
+    """Validate the collection's data and plan its steps with these variables. Writes nothing."""
+    known = await workflows.by_names(tx, instructions.workflow_names(collection.data))
+    return make_plan(collection=collection, workflows=known, variables=variables, new_id=new_id)
+
+
+async def choose_job_id(
+    tx: Transaction, workflow_id: str | None, user_id: UUID, collection_id: UUID
+) -> tuple[UUID, str | None, Started | None]:
+    """Decide what the request's ``workflow_id`` means (C16): ``(job id, selector to keep, job that exists already)``.
+
+    Absent: a fresh id. The id or name of a workflow: a selector kept in the job's data. Any other UUID: the job id
+    itself, so that sending the request twice gives the same job. Anything else is refused.
+    """
+    if workflow_id is None:
+        return new_id(), None, None
+    if await workflows.exists(tx, workflow_id):
+        return new_id(), workflow_id, None
+    try:
+        job_id = UUID(workflow_id)
+    except ValueError:
+        raise BadRequestError(
+            "workflow_id must be the id or name of a workflow, or a UUID to use as the job's id."
+        ) from None
+    owner = await tx.fetch_dicts("SELECT user_id, collection_id FROM job WHERE id = %s", (job_id,))
+    if not owner:
+        return job_id, None, None
+    if owner[0] != {"user_id": user_id, "collection_id": collection_id}:
+        raise ConflictError("workflow_id names a job that exists already.")
+    return job_id, None, Started(job_id, (), ())
+
+
+async def _insert(
+    tx: Transaction,
+    job_id: UUID,
+    user_id: UUID,
+    collection: Collection,
+    plan: Plan,
+    request: GenerationRequest,
+    selector: str | None,
+    max_retries: int,
+) -> None:
+    data: dict[str, Any] = {
+        "collectionId": str(collection.id),
+        "variables": request.variables,
+        "generations": [{"hash": g.hash, "variables": g.variables} for g in plan.generations],
+    }
+    if selector is not None:
+        data["workflowId"] = selector
+    job = jobs.NewJob(
+        id=job_id,
+        user_id=user_id,
+        collection_id=collection.id,
+        collection_version=collection.version,
+        name=f"Collection Generation: {collection.title}",
+        description=collection.description,
+        priority=request.priority,
+        total_steps=len(plan.steps),
+        data=data,
+        max_retries=max_retries,
+    )
+    if not await jobs.insert_job(tx, job):
+        raise ConflictError("workflow_id names a job that exists already.")
+    await jobs.insert_steps(tx, [_new_step(job_id, step) for step in plan.steps])
+    history = [jobs.HistoryEntry(job_id, "pending", "Job created", data={"total_steps": len(plan.steps)})]
+    history += [jobs.HistoryEntry(job_id, "pending", warning) for warning in plan.warnings]
+    await jobs.add_history(tx, history)
+
+
+def _new_step(job_id: UUID, step: PlannedStep) -> jobs.NewStep:
+    waits = bool(step.depends_on)
+    return jobs.NewStep(
+        id=step.id,
+        job_id=job_id,
+        step_order=step.order,
+        step_name=step.name,
+        step_type=step.job_type,
+        generation=step.generation,
+        is_result=step.is_result,
+        depends_on=step.depends_on,
+        template=step.payload if waits else None,
+        input_data=None if waits else step.payload,
+        requirements=step.requirements.to_json(),
+    )
+
+
+async def _open_outputs(
+    tx: Transaction, job_id: UUID, user_id: UUID, collection: Collection, plan: Plan, request: GenerationRequest
+) -> list[UUID]:
+    return await outputs.open_for_job(
+        tx,
+        job_id=job_id,
+        user_id=user_id,
+        collection_id=collection.id,
+        collection_title=collection.title,
+        generations=len(plan.generations),
+        source=request.source,
+        input_metadata={"variables": request.variables},
+        output_id=request.output_id,
+    )
+

@@ -1,0 +1,85 @@
+"""From a ready step in PostgreSQL to a ticket in Redis, and the note that it has arrived."""
+
+import asyncio
+from collections.abc import Sequence
+
+import structlog
+from redis.exceptions import RedisError
+
+from emprops.jobs import store as jobs
+from emprops.kit.database import UNAVAILABLE, Database
+from emprops.queue.claims import Queue
+from emprops.queue.messages import Limits, Requirements, Ticket, WorkflowContext
+from emprops.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+BATCH = 1000
+
+
+def limits_from(settings: Settings) -> Limits:
+    """The limits every ticket carries."""
+    return Limits(
+        max_failures=settings.max_failures,
+        max_lost_claims=settings.max_lost_claims,
+        max_run_time=settings.max_run_time,
+    )
+
+
+def ticket_of(step: jobs.ReadyStep, limits: Limits) -> Ticket:
+    """Make the ticket of a ready step (spec: Submit Steps to Job Queue)."""
+    return Ticket(
+        id=str(step.id),
+        job_type=step.step_type,
+        payload=step.input_data,
+        requirements=Requirements.from_json(step.requirements),
+        workflow_context=WorkflowContext(
+            workflow_id=str(step.job_id),
+            workflow_priority=step.priority,
+            workflow_datetime=int(step.job_created_at.timestamp() * 1000),
+            total_steps=step.total_steps,
+            current_step=step.step_order,
+        ),
+        run=step.run,
+        attempts_before=step.attempt,
+        limits=limits,
+    )
+
+
+class Dispatcher:
+    """Sends tickets after commits. What several requests have to send at one moment leaves in one call.
+
+    Nothing depends on it: a ticket it could not send is found by ``rescue.send_unsent``.
+    """
+
+    def __init__(self, database: Database, queue: Queue, limits: Limits) -> None:
+        self.database = database
+        self.queue = queue
+        self.limits = limits
+        self._waiting: list[jobs.ReadyStep] = []
+        self._news = asyncio.Event()
+
+    def push(self, steps: Sequence[jobs.ReadyStep]) -> None:
+        """Send the tickets of these steps soon. Does not block and does not fail."""
+        self._waiting += steps
+        self._news.set()
+
+    async def run(self) -> None:
+        """Send until cancelled."""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            while self._waiting:
+                batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
+                try:
+                    await self.send(batch)
+                except (RedisError, *UNAVAILABLE) as error:
+                    log.warning("tickets were not sent; upkeep will send them", count=len(batch), error=str(error))
+
+    async def send(self, steps: Sequence[jobs.ReadyStep]) -> None:
+        """Put the tickets of these steps into Redis, then note that they are there. Raises engine errors."""
+        if not steps:
+            return
+        await self.queue.enqueue([ticket_of(step, self.limits) for step in steps])
+        async with self.database.reader() as connection:
+            await jobs.mark_queued(connection, [step.id for step in steps])

@@ -1,0 +1,364 @@
+"""Writes on jobs, steps and history. Each is conditional; the pure rules are in ``states.py``."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from emprops.kit.database import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """A job about to be inserted, pending."""
+
+    id: UUID
+    user_id: UUID
+    collection_id: UUID | None
+    collection_version: int | None
+    name: str
+    description: str
+    priority: int
+    total_steps: int
+    data: dict[str, Any]
+    job_type: str = "collection_generation"
+    max_retries: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class NewStep:
+    """A step about to be inserted, pending. ``input_data`` None: it waits for the steps it refers to."""
+
+    id: UUID
+    job_id: UUID
+    step_order: int
+    step_name: str
+    step_type: str
+    generation: int
+    is_result: bool
+    depends_on: tuple[UUID, ...]
+    template: dict[str, Any] | None
+    input_data: dict[str, Any] | None
+    requirements: dict[str, Any]
+    retry_attempt: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LockedJob:
+    """What moving a job along needs to know of it; the row is locked."""
+
+    id: UUID
+    user_id: UUID
+    collection_id: UUID | None
+    status: str
+    priority: int
+    progress: float | None
+    total_steps: int
+    current_step: int
+    retry_count: int
+    data: dict[str, Any]
+    created_at: datetime
+
+
+@dataclass(slots=True)
+class StepState:
+    """A step as the orchestrator sees it, without its payload. Mutable: a batch of reports is folded into it."""
+
+    id: UUID
+    job_id: UUID
+    retry_attempt: int
+    step_order: int
+    step_name: str
+    step_type: str
+    generation: int
+    is_result: bool
+    depends_on: list[UUID]
+    status: str
+    progress: float
+    run: int
+    attempt: int
+    worker_id: str | None
+    error_message: str | None
+    output_data: dict[str, Any] | None
+    ready: bool
+    changed: bool = field(default=False)
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """A line of a job's history."""
+
+    job_id: UUID
+    status: str
+    message: str
+    step_id: UUID | None = None
+    data: dict[str, Any] | None = None
+
+
+async def insert_job(tx: Transaction, job: NewJob) -> bool:
+    """Insert a pending job. False if there is a job of that id already."""
+    return 1 == await tx.execute(
+        """
+        INSERT INTO job (id, user_id, collection_id, collection_version, name, description, job_type, priority,
+                         total_steps, data, max_retries, progress)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 0)
+        ON CONFLICT (id) DO NOTHING
+        """,
+        (
+            job.id,
+            job.user_id,
+            job.collection_id,
+            job.collection_version,
+            job.name,
+            job.description,
+            job.job_type,
+            job.priority,
+            job.total_steps,
+            Jsonb(job.data),
+            job.max_retries,
+        ),
+    )
+
+
+async def insert_steps(tx: Transaction, steps: Sequence[NewStep]) -> None:
+    """Insert pending steps."""
+    await tx.execute_many(
+        """
+        INSERT INTO step (id, job_id, retry_attempt, step_order, step_name, step_type, generation, is_result,
+                          depends_on, template, input_data, requirements)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+        """,
+        [
+            (
+                step.id,
+                step.job_id,
+                step.retry_attempt,
+                step.step_order,
+                step.step_name,
+                step.step_type,
+                step.generation,
+                step.is_result,
+                list(step.depends_on),
+                None if step.template is None else Jsonb(step.template),
+                None if step.input_data is None else Jsonb(step.input_data),
+                Jsonb(step.requirements),
+            )
+            for step in steps
+        ],
+    )
+
+
+async def add_history(tx: Transaction, entries: Iterable[HistoryEntry]) -> None:
+    """Append lines to the history. Writers hold the job's row lock, so ids rise in the order of commits per job."""
+    await tx.execute_many(
+        "INSERT INTO job_history (job_id, step_id, status, message, data) VALUES (%s, %s, %s, %s, %s)",
+        [
+            (entry.job_id, entry.step_id, entry.status, entry.message, None if entry.data is None else Jsonb(entry.data))
+            for entry in entries
+        ],
+    )
+
+
+async def lock_jobs(tx: Transaction, job_ids: Iterable[UUID]) -> dict[UUID, LockedJob]:
+    """Lock jobs, in the order of their ids so that two batches never wait for each other."""
+    rows = await tx.fetch_all(
+        LockedJob,
+        """
+        SELECT id, user_id, collection_id, status, priority, progress, total_steps, current_step, retry_count, data,
+               created_at
+        FROM job WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE
+        """,
+        (sorted(job_ids),),
+    )
+    return {row.id: row for row in rows}
+
+
+async def current_steps(tx: Transaction, job_ids: Iterable[UUID]) -> list[StepState]:
+    """The steps of these jobs' present attempt, in order. Call with the jobs locked."""
+    return await tx.fetch_all(
+        StepState,
+        """
+        SELECT s.id, s.job_id, s.retry_attempt, s.step_order, s.step_name, s.step_type, s.generation, s.is_result,
+               s.depends_on, s.status, s.progress, s.run, s.attempt, s.worker_id, s.error_message, s.output_data,
+               s.input_data IS NOT NULL AS ready
+        FROM step s JOIN job j ON j.id = s.job_id AND j.retry_count = s.retry_attempt
+        WHERE s.job_id = ANY(%s) ORDER BY s.job_id, s.step_order
+        """,
+        (list(job_ids),),
+    )
+
+
+async def save_steps(tx: Transaction, steps: Sequence[StepState]) -> None:
+    """Write changed steps back. A step that is terminal in the table stays as it is, whatever the caller believes."""
+    await tx.execute_many(
+        """
+        UPDATE step SET status = %(status)s, progress = %(progress)s, attempt = %(attempt)s,
+               worker_id = %(worker_id)s, error_message = %(error_message)s, output_data = %(output_data)s,
+               updated_at = now(),
+               started_at = CASE WHEN %(attempt)s > 0 THEN coalesce(started_at, now()) ELSE started_at END,
+               completed_at = CASE WHEN %(status)s IN ('completed', 'failed') THEN now() END
+        WHERE id = %(id)s AND run = %(run)s AND status IN ('pending', 'processing')
+        """,
+        [
+            {
+                "id": step.id,
+                "run": step.run,
+                "status": step.status,
+                "progress": step.progress,
+                "attempt": step.attempt,
+                "worker_id": step.worker_id,
+                "error_message": step.error_message,
+                "output_data": None if step.output_data is None else Jsonb(step.output_data),
+            }
+            for step in steps
+        ],
+    )
+
+
+async def templates(tx: Transaction, step_ids: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
+    """The unresolved payloads of steps that wait for others."""
+    rows = await tx.fetch_dicts("SELECT id, template FROM step WHERE id = ANY(%s)", (list(step_ids),))
+    return {row["id"]: row["template"] for row in rows}
+
+
+async def set_inputs(tx: Transaction, inputs: dict[UUID, dict[str, Any]]) -> None:
+    """Make waiting steps ready: what they refer to is filled in."""
+    await tx.execute_many(
+        """
+        UPDATE step SET input_data = %s, updated_at = now()
+        WHERE id = %s AND status = 'pending' AND input_data IS NULL
+        """,
+        [(Jsonb(payload), step_id) for step_id, payload in inputs.items()],
+    )
+
+
+async def move_jobs(tx: Transaction, jobs: Sequence[tuple[UUID, str, float, int]]) -> None:
+    """Advance open jobs: ``(id, status, progress, current_step)``. Progress and current step never fall."""
+    await tx.execute_many(
+        """
+        UPDATE job SET status = %s, progress = greatest(progress, %s), current_step = greatest(current_step, %s),
+               updated_at = now(), started_at = coalesce(started_at, now())
+        WHERE id = %s AND status IN ('pending', 'processing')
+        """,
+        [(status, progress, current_step, job_id) for job_id, status, progress, current_step in jobs],
+    )
+
+
+async def complete(
+    tx: Transaction, job_id: UUID, *, workflow_output: str | None, data: dict[str, Any], from_states: Sequence[str]
+) -> bool:
+    """End a job with success. ``data`` is merged over the job's own. False if it was in none of ``from_states``."""
+    return 1 == await tx.execute(
+        """
+        UPDATE job SET status = 'completed', progress = 100, workflow_output = %s, data = data || %s,
+               current_step = total_steps, error_message = NULL, cancelled_at = NULL, updated_at = now(),
+               started_at = coalesce(started_at, now()), completed_at = now()
+        WHERE id = %s AND status = ANY(%s)
+        """,
+        (workflow_output, Jsonb(data), job_id, list(from_states)),
+    )
+
+
+async def fail(
+    tx: Transaction, job_id: UUID, *, message: str, data: dict[str, Any] | None = None, cancelled: bool = False
+) -> bool:
+    """End an open job without success. False if it was not open."""
+    return 1 == await tx.execute(
+        """
+        UPDATE job SET status = 'failed', error_message = %s, data = data || %s, updated_at = now(),
+               completed_at = now(), cancelled_at = CASE WHEN %s THEN now() END
+        WHERE id = %s AND status IN ('pending', 'processing')
+        """,
+        (message, Jsonb(data or {}), cancelled, job_id),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedStep:
+    """A step that was closed from outside; its ticket must leave the queue."""
+
+    id: UUID
+    run: int
+
+
+async def close_open_steps(tx: Transaction, job_id: UUID, *, status: str, message: str | None) -> list[ClosedStep]:
+    """Close every open step of a job, because the job itself has ended."""
+    return await tx.fetch_all(
+        ClosedStep,
+        """
+        UPDATE step SET status = %s, error_message = %s, updated_at = now(), completed_at = now()
+        WHERE job_id = %s AND status IN ('pending', 'processing')
+        RETURNING id, run
+        """,
+        (status, message, job_id),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyStep:
+    """Everything a ticket needs."""
+
+    id: UUID
+    job_id: UUID
+    step_type: str
+    step_order: int
+    run: int
+    attempt: int
+    input_data: dict[str, Any]
+    requirements: dict[str, Any]
+    priority: int
+    total_steps: int
+    job_created_at: datetime
+
+
+READY_COLUMNS = """
+    s.id, s.job_id, s.step_type, s.step_order, s.run, s.attempt, s.input_data, s.requirements, j.priority,
+    j.total_steps, j.created_at AS job_created_at
+"""
+
+
+async def ready_steps(tx: Transaction, step_ids: Sequence[UUID]) -> list[ReadyStep]:
+    """Tickets-to-be of these steps, where they are pending and ready."""
+    return await tx.fetch_all(
+        ReadyStep,
+        f"""
+        SELECT {READY_COLUMNS} FROM step s JOIN job j ON j.id = s.job_id
+        WHERE s.id = ANY(%s) AND s.status = 'pending' AND s.input_data IS NOT NULL
+        """,
+        (list(step_ids),),
+    )
+
+
+async def unsent_steps(tx: Transaction, *, older_than: float, limit: int) -> list[ReadyStep]:
+    """Ready steps whose ticket Redis has not confirmed for that many seconds, oldest first."""
+    return await tx.fetch_all(
+        ReadyStep,
+        f"""
+        SELECT {READY_COLUMNS} FROM step s JOIN job j ON j.id = s.job_id
+        WHERE s.status = 'pending' AND s.queued_at IS NULL AND s.input_data IS NOT NULL
+              AND s.updated_at < now() - make_interval(secs => %s)
+        ORDER BY s.created_at LIMIT %s
+        """,
+        (older_than, limit),
+    )
+
+
+async def mark_queued(tx: Transaction, step_ids: Sequence[UUID]) -> None:
+    """Note that Redis has taken the tickets of these steps."""
+    await tx.execute(
+        "UPDATE step SET queued_at = now() WHERE id = ANY(%s) AND queued_at IS NULL AND status = 'pending'",
+        (list(step_ids),),
+    )
+
+
+async def forget_queued(tx: Transaction) -> int:
+    """Redis lost everything: every open, ready step counts as never sent. Returns how many there are."""
+    return await tx.execute(
+        """
+        UPDATE step SET queued_at = NULL, status = 'pending', progress = 0, updated_at = now()
+        WHERE status IN ('pending', 'processing') AND input_data IS NOT NULL AND queued_at IS NOT NULL
+        """
+    )

@@ -1,0 +1,92 @@
+"""What runs by itself, and how often. Every duty is safe to run in any number of processes at once.
+
+The timetable runs inside every api replica by default, or alone with ``emprops upkeep``.
+"""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from uuid import uuid4
+
+import structlog
+
+from emprops.generations.reports import Orchestrator
+from emprops.generations.rescue import rebuild_redis, reclaim_lapsed, send_unsent
+from emprops.generations.tickets import Dispatcher, limits_from
+from emprops.kit.database import Database
+from emprops.kit.logging import configure_logging
+from emprops.kit.redis import connect
+from emprops.queue.claims import Queue
+from emprops.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """One line of the timetable. ``run_once`` returns how much it did."""
+
+    name: str
+    every: float
+    """Seconds between the end of one run and the start of the next."""
+    run_once: Callable[[], Awaitable[int]]
+
+
+def timetable(dispatcher: Dispatcher, orchestrator: Orchestrator) -> list[Duty]:
+    """Everything that runs by itself."""
+    return [
+        Duty("rebuild_redis", 1.0, lambda: rebuild_redis(dispatcher)),
+        Duty("reclaim_lapsed", 1.0, lambda: reclaim_lapsed(dispatcher)),
+        Duty("send_unsent", 2.0, lambda: send_unsent(dispatcher)),
+        Duty("take_over_reports", 10.0, orchestrator.take_over),
+        Duty("forget_signatures", 600.0, dispatcher.queue.forget),
+    ]
+
+
+async def keep(duty: Duty) -> None:
+    """Run one duty for ever; its failures are logged and tried again."""
+    while True:
+        try:
+            done = await duty.run_once()
+            if done:
+                log.debug("upkeep", duty=duty.name, done=done)
+        except Exception as error:  # an outage must not end the timetable
+            log.warning("upkeep failed; trying again", duty=duty.name, error=f"{type(error).__name__}: {error}")
+        await asyncio.sleep(duty.every)
+
+
+async def run_orchestration(dispatcher: Dispatcher, orchestrator: Orchestrator) -> None:
+    """The orchestrator, the dispatcher and the timetable, until cancelled."""
+    async with asyncio.TaskGroup() as group:
+        group.create_task(dispatcher.run(), name="dispatcher")
+        group.create_task(orchestrator.run(), name="orchestrator")
+        for duty in timetable(dispatcher, orchestrator):
+            group.create_task(keep(duty), name=duty.name)
+
+
+async def main(settings: Settings) -> None:
+    """``emprops upkeep``: orchestration as a process of its own, until SIGTERM or SIGINT."""
+    configure_logging(settings)
+    database = Database(
+        settings.database_url,
+        size=settings.database_pool_size,
+        statement_timeout=settings.statement_timeout,
+        lock_timeout=settings.lock_timeout,
+    )
+    await database.open()
+    redis = connect(settings.redis_url)
+    queue = Queue(redis, prefix=settings.queue_prefix, attestation_days=settings.attestation_days)
+    dispatcher = Dispatcher(database, queue, limits_from(settings))
+    orchestrator = Orchestrator(
+        database=database, redis=redis, dispatcher=dispatcher, settings=settings, consumer=f"upkeep-{uuid4().hex[:8]}"
+    )
+    task = asyncio.create_task(run_orchestration(dispatcher, orchestrator))
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        await asyncio.gather(task, return_exceptions=True)
+    finally:
+        await redis.aclose()
+        await database.close()

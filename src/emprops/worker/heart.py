@@ -1,0 +1,102 @@
+"""The heartbeat: a thread that renews leases, passes progress on and keeps the worker's entry in the fleet.
+
+It is a thread because work may block the event loop, and a lease must not depend on the work's good manners. When it
+cannot renew in time it stops the work: somebody else is about to get those steps.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+
+import structlog
+from redis.exceptions import RedisError
+
+from emprops.queue.registry import FleetMember, WorkerInfo
+from emprops.queue.worker_link import Heartbeat
+from emprops.worker.board import Board
+
+log = structlog.get_logger(__name__)
+
+MACHINE_INTERVAL = 15.0
+"""Seconds between machine status messages (spec's internal API)."""
+
+
+class Heart(threading.Thread):
+    """Beats until :meth:`stop`. ``describe`` gives the worker's present entry."""
+
+    def __init__(
+        self,
+        board: Board,
+        heartbeat: Heartbeat,
+        member: FleetMember,
+        describe: Callable[[], WorkerInfo],
+        *,
+        lease: float,
+        progress_interval: float,
+    ) -> None:
+        super().__init__(name="heartbeat", daemon=True)
+        self.board = board
+        self.heartbeat = heartbeat
+        self.member = member
+        self.describe = describe
+        self.lease = lease
+        self.interval = min(lease / 4, 5.0)
+        self.tick = min(progress_interval, self.interval)
+        self._stopping = threading.Event()
+        self._announced = ""
+        self._next_announcement = 0.0
+        self._next_machine = 0.0
+
+    def run(self) -> None:
+        """Thread body."""
+        started = next_full = time.monotonic()
+        while not self._stopping.wait(self.tick):
+            now = time.monotonic()
+            everything = now >= next_full
+            if everything:
+                next_full = now + self.interval
+            self._renew(everything=everything)
+            self._announce(now, started)
+
+    def stop(self) -> None:
+        """End the thread and leave the fleet."""
+        self._stopping.set()
+        self.join(timeout=5.0)
+        try:
+            self.member.withdraw(self.describe())
+        except RedisError as error:
+            log.warning("could not leave the fleet; the entry expires by itself", error=str(error))
+
+    def _renew(self, *, everything: bool) -> None:
+        begun = time.monotonic()
+        beats = self.board.beats(everything=everything)
+        if beats:
+            try:
+                lost = self.heartbeat.beat(beats)
+            except RedisError as error:
+                log.warning("heartbeat failed", error=str(error), claims=len(beats))
+                self.board.unsent(beats)
+            else:
+                self.board.renewed(beats, begun)
+                if lost:
+                    log.warning("claims are no longer ours; stopping their work", steps=sorted(lost))
+                    self.board.lose(lost)
+        late = self.board.overdue(begun - self.lease * 0.9)
+        if late:
+            log.error("leases could not be renewed in time; stopping their work", steps=sorted(late))
+            self.board.lose(late)
+
+    def _announce(self, now: float, started: float) -> None:
+        info = self.describe()
+        if now < self._next_announcement and info.status == self._announced:
+            return
+        try:
+            self.member.announce(info)
+            if now >= self._next_machine:
+                self.member.announce_machine(info, int((now - started) * 1000))
+                self._next_machine = now + MACHINE_INTERVAL
+        except RedisError as error:
+            log.warning("could not announce the worker", error=str(error))
+            return
+        self._announced = info.status
+        self._next_announcement = now + 5.0

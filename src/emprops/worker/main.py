@@ -1,0 +1,143 @@
+"""The worker process: opens everything a worker has, runs the loop, closes it again."""
+
+import asyncio
+import os
+import signal
+import socket
+import time
+from collections.abc import Mapping, Sequence
+from uuid import uuid4
+
+import structlog
+from redis import Redis as SyncRedis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from emprops import __version__
+from emprops.connectors.base import Connector
+from emprops.connectors.registry import load_connectors
+from emprops.kit.http import GuardedClient
+from emprops.kit.logging import configure_logging
+from emprops.kit.redis import connect
+from emprops.media.storage import storage_from
+from emprops.queue.matching import Offer
+from emprops.queue.registry import FleetMember, WorkerInfo
+from emprops.queue.worker_link import Heartbeat, WorkerLink
+from emprops.settings import Settings
+from emprops.worker.board import Board
+from emprops.worker.heart import Heart
+from emprops.worker.loop import Tools, WorkerLoop
+
+log = structlog.get_logger(__name__)
+
+
+def split_names(text: str) -> list[str] | None:
+    """Read a comma-separated setting; empty means no choice was made."""
+    return [name.strip() for name in text.split(",") if name.strip()] or None
+
+
+async def main(settings: Settings) -> None:
+    """Run a worker until SIGTERM or SIGINT."""
+    configure_logging(settings)
+    connectors = load_connectors(settings, split_names(settings.worker_connectors))
+    by_job_type = serve(connectors, split_names(settings.worker_job_types))
+    offers = {job_type: await offer_of(connector) for job_type, connector in by_job_type.items()}
+    machine_id = socket.gethostname()[:40] or "machine"
+    worker_id = f"{machine_id}-{os.getpid()}-{uuid4().hex[:6]}"
+    redis = connect(settings.redis_url)
+    sync_redis = SyncRedis.from_url(
+        settings.redis_url, socket_timeout=5.0, socket_connect_timeout=5.0, retry=Retry(NoBackoff(), 0)
+    )
+    board = Board()
+    http = GuardedClient(settings)
+    loop = WorkerLoop(
+        link=WorkerLink(
+            redis,
+            prefix=settings.queue_prefix,
+            worker_id=worker_id,
+            lease=settings.lease,
+            attestation_days=settings.attestation_days,
+        ),
+        board=board,
+        connectors=by_job_type,
+        offers=offers,
+        tools=Tools(storage=storage_from(settings), http=http, settings=settings),
+        concurrency=settings.worker_concurrency,
+        grace=settings.worker_grace,
+    )
+    started_at = int(time.time() * 1000)
+    health = {connector.name: await health_of(connector) for connector in connectors}
+
+    def describe() -> WorkerInfo:
+        held = board.step_ids()
+        return WorkerInfo(
+            worker_id=worker_id,
+            machine_id=machine_id,
+            status="draining" if loop.draining else "busy" if held else "idle",
+            offers=offers,
+            concurrency=settings.worker_concurrency,
+            current=held,
+            started_at=started_at,
+            completed=loop.counters.completed,
+            failed=loop.counters.failed,
+            connectors=health,
+            version=__version__,
+        )
+
+    heart = Heart(
+        board,
+        Heartbeat(
+            sync_redis, prefix=settings.queue_prefix, worker_id=worker_id, machine_id=machine_id, lease=settings.lease
+        ),
+        FleetMember(sync_redis, settings.queue_prefix),
+        describe,
+        lease=settings.lease,
+        progress_interval=settings.progress_interval,
+    )
+    running = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        running.add_signal_handler(number, loop.stop)
+    heart.start()
+    log.info("worker ready", worker_id=worker_id, job_types=sorted(by_job_type), concurrency=loop.concurrency)
+    try:
+        await loop.run()
+    finally:
+        await asyncio.to_thread(heart.stop)
+        for connector in connectors:
+            await connector.close()
+        await http.close()
+        await redis.aclose()
+        sync_redis.close()
+        log.info("worker stopped", worker_id=worker_id)
+
+
+def serve(connectors: Sequence[Connector], wanted: Sequence[str] | None) -> Mapping[str, Connector]:
+    """Map each job type to the connector that serves it, limited to ``wanted`` where given.
+
+    Raises SystemExit with a sentence when nothing is left to serve.
+    """
+    table = {job_type: connector for connector in connectors for job_type in sorted(connector.job_types)}
+    if wanted is not None:
+        unknown = sorted(set(wanted) - set(table))
+        if unknown:
+            raise SystemExit(f"No connector here serves {', '.join(unknown)}; there are: {', '.join(sorted(table))}.")
+        table = {job_type: table[job_type] for job_type in wanted}
+    if not table:
+        raise SystemExit("No connector is configured, so this worker could do nothing. See EMPROPS_WORKER_CONNECTORS.")
+    return table
+
+
+async def offer_of(connector: Connector) -> Offer:
+    """Ask a connector what it has."""
+    found = await connector.capabilities()
+    return Offer(
+        models=None if found.models is None else frozenset(found.models),
+        custom_nodes=None if found.custom_nodes is None else frozenset(found.custom_nodes),
+        capabilities=tuple(sorted(found.extra.items())),
+    )
+
+
+async def health_of(connector: Connector) -> str:
+    """Ask a connector how it is: ``ok`` or a sentence."""
+    health = await connector.check()
+    return "ok" if health.ok else health.message or "not available"

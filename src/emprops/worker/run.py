@@ -1,0 +1,100 @@
+"""One claim as a pipeline: run the connector, store what it made, say how it ended."""
+
+import asyncio
+import hashlib
+from pathlib import Path
+
+import orjson
+import structlog
+
+from emprops.connectors.base import BadInputError, Connector, ConnectorError, FinalError, Outcome, Produced
+from emprops.media.storage import Storage, extension_of
+from emprops.queue.messages import Claim, FailureKind, Finished, StoredFile
+from emprops.worker.context import Context
+
+log = structlog.get_logger(__name__)
+
+MAX_DATA_BYTES = 256 * 1024
+"""Results larger than this belong into files, not into Redis and job rows."""
+MAX_ERROR_CHARACTERS = 2_000
+
+
+async def run_claim(claim: Claim, connector: Connector, context: Context, storage: Storage) -> Finished:
+    """Run one claim to its end. Every failure becomes a value; only cancellation is raised."""
+    try:
+        async with asyncio.timeout(claim.ticket.limits.max_run_time):
+            outcome = with_result_file(await connector.run(claim.ticket, context))
+            if len(orjson.dumps(outcome.data)) > MAX_DATA_BYTES:
+                raise FinalError(f"The result's data is larger than {MAX_DATA_BYTES} bytes; large results go into files.")
+            files = [await _store(claim, number, file, storage) for number, file in enumerate(outcome.files)]
+        return Finished(files=tuple(files), data=dict(outcome.data))
+    except ConnectorError as error:
+        return _failure(error.kind, error.message, details=error.details, retry_after=error.retry_after)  # type: ignore[arg-type]
+    except TimeoutError:
+        limit = claim.ticket.limits.max_run_time
+        return _failure("retryable", f"The run took longer than {limit:g} seconds.", details={"code": "run_time"})
+    except OSError as error:
+        log.warning("run failed on the outside world", step_id=claim.ticket.id, error=str(error))
+        return _failure("retryable", f"{type(error).__name__}: {error}")
+    except Exception as error:
+        log.exception("connector failed unexpectedly", step_id=claim.ticket.id, connector=connector.name)
+        return _failure("final", f"The connector {connector.name} failed unexpectedly: {type(error).__name__}: {error}")
+    finally:
+        context.clean()
+
+
+def with_result_file(outcome: Outcome) -> Outcome:
+    """Give a result without files one, so that every result has a URL: its text, or else its data as JSON."""
+    if outcome.files or not outcome.data:
+        return outcome
+    text = outcome.data.get("text")
+    if isinstance(text, str):
+        file = Produced("result.txt", "text/plain", text.encode())
+    else:
+        file = Produced("result.json", "application/json", orjson.dumps(outcome.data))
+    return Outcome(files=(file,), data=outcome.data)
+
+
+async def _store(claim: Claim, number: int, file: Produced, storage: Storage) -> StoredFile:
+    # The attempt and the claim's token are in the key: a worker that was paused and comes back never overwrites
+    # what the one after it stored.
+    extension = extension_of(file.mime_type)
+    folder = f"generations/{claim.ticket.workflow_context.workflow_id}/{claim.ticket.id}"
+    key = f"{folder}/{claim.attempt}-{claim.token[:8]}-{number}{extension}"
+    if isinstance(file.content, Path):
+        size, digest = await asyncio.to_thread(_measure, file.content)
+        await storage.put_file(key, file.content, file.mime_type)
+    else:
+        size, digest = len(file.content), hashlib.sha256(file.content).hexdigest()
+        await storage.put_bytes(key, file.content, file.mime_type)
+    return StoredFile(
+        key=key,
+        mime_type=file.mime_type,
+        size=size,
+        sha256=digest,
+        name=file.name,
+        width=file.width,
+        height=file.height,
+        duration=file.duration,
+        node=file.node,
+    )
+
+
+def _measure(path: Path) -> tuple[int, str]:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256")
+        return file.tell(), digest.hexdigest()
+
+
+def _failure(
+    kind: FailureKind, message: str, *, details: dict[str, object] | None = None, retry_after: float | None = None
+) -> Finished:
+    return Finished(
+        failure=kind, error=message[:MAX_ERROR_CHARACTERS], details=details or {}, retry_after=retry_after
+    )
+
+
+def unserved(claim: Claim) -> Finished:
+    """A claim for a job type nobody here serves: only a misjudged match can lead here."""
+    error = BadInputError(f"This worker has no connector for the job type {claim.ticket.job_type}.")
+    return _failure("retryable", error.message)
