@@ -16,7 +16,7 @@ import psycopg
 
 LOCK = 0x454D5052
 """The advisory lock that says "I am migrating": the letters EMPR."""
-LOCK_TIMEOUT = 300
+LOCK_TIMEOUT = 300.0
 """Seconds to wait for another process that migrates."""
 URL_VARIABLE = "EMPROPS_MIGRATE_URL"
 REPOSITORY_FOLDER = Path(__file__).parents[3] / "migrations"
@@ -90,12 +90,12 @@ def is_behind(connection: psycopg.Connection[Any]) -> bool:
 
 def take_lock(connection: psycopg.Connection[Any]) -> None:
     """Take the migration lock; it is released when the connection closes."""
-    connection.execute(f"SET lock_timeout = '{LOCK_TIMEOUT}s'")
+    connection.execute(f"SET lock_timeout = {int(LOCK_TIMEOUT * 1000)}")
     try:
         connection.execute("SELECT pg_advisory_lock(%s)", [LOCK])
     except psycopg.errors.LockNotAvailable as error:
         raise MigrationError(
-            f"Another process has been migrating this database for {LOCK_TIMEOUT} seconds: wait for it to finish, "
+            f"Another process has been migrating this database for {LOCK_TIMEOUT:g} seconds: wait for it to finish, "
             "or end its session in PostgreSQL, and start again."
         ) from error
     held = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = %s AND pid = pg_backend_pid()"
@@ -115,6 +115,7 @@ def run_alembic(database_url: str) -> None:
         capture_output=True,
         text=True,
         check=False,
+        start_new_session=True,  # Ctrl-C at the terminal must not cut a revision short
     )
     if result.returncode:
         raise MigrationError(f"A migration failed and was rolled back:\n{result.stderr.strip()}")

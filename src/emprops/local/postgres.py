@@ -24,7 +24,6 @@ from emprops.local.process import (
     LocalError,
     last_line,
     remove_leftovers,
-    remove_socket_folder,
     socket_folder,
     spawn,
     stop,
@@ -54,12 +53,13 @@ class Postgres:
     process: subprocess.Popen[bytes]
     log: Path
     sockets: Path
-    preferred_sockets: Path
 
-    def stop(self) -> None:
-        """Shut down fast: sessions are closed, everything committed is on disk. Returns when the server is gone."""
-        stop(self.process, by=signal.SIGINT, timeout=8.0)
-        remove_socket_folder(self.sockets, self.preferred_sockets)
+    def stop(self, timeout: float = 8.0) -> None:
+        """Shut down fast: sessions are closed, everything committed is on disk. Returns when the server is gone.
+
+        After ``timeout`` seconds it is killed, and the next start recovers from the log.
+        """
+        stop(self.process, by=signal.SIGINT, timeout=timeout)
 
 
 def start_postgres(
@@ -94,7 +94,7 @@ def start_postgres(
         account=account,
         on_parent_death=signal.SIGINT,
     )
-    server = Postgres(uri(sockets, database), process, log, sockets, folder / "socket")
+    server = Postgres(uri(sockets, database), process, log, sockets)
     try:
         wait_until_ready(server)
         ensure_database(uri(sockets, SUPERUSER), database)
@@ -161,6 +161,7 @@ def initialise(programs: Path, data: Path, account: Account | None, *, durable: 
         text=True,
         check=False,
         cwd="/",
+        start_new_session=True,  # Ctrl-C at the terminal is for us
         user=account.uid if account else None,
         group=account.gid if account else None,
         extra_groups=[] if account else None,

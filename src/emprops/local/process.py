@@ -1,11 +1,11 @@
 """Child processes of a one-machine installation: started on a leash, logged to a file, stopped within a time limit."""
 
+import hashlib
 import os
-import shutil
 import signal
+import stat
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -126,19 +126,20 @@ def is_alive(process: psutil.Process) -> bool:
 
 
 def socket_folder(preferred: Path, socket_name: str, account: Account | None = None) -> Path:
-    """Return a folder only its owner can enter, with a path short enough for a Unix socket called ``socket_name``."""
-    if len(os.fsencode(preferred / socket_name)) <= LONGEST_SOCKET_PATH:
-        preferred.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder = preferred
-    else:
-        folder = Path(tempfile.mkdtemp(prefix="emprops-", dir="/tmp"))  # TMPDIR may be as long as the first choice
+    """Return a folder only its owner can enter, whose path is short enough for a Unix socket called ``socket_name``.
+
+    That is ``preferred``, or else a folder in ``/tmp`` whose name follows from it, so that a server started again is
+    found at the same place. One of that name that belongs to somebody else is not used.
+    """
+    folder = preferred
+    if len(os.fsencode(preferred / socket_name)) > LONGEST_SOCKET_PATH:
+        name = hashlib.sha256(os.fsencode(preferred)).hexdigest()[:12]
+        folder = Path(f"/tmp/emprops-{os.geteuid()}-{name}")  # noqa: S108 -- TMPDIR may be as long as the first choice
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid not in {os.geteuid(), account.uid if account else -1}:
+        raise LocalError(f"{folder} belongs to somebody else: remove it, or use a data folder with a shorter path.")
     folder.chmod(0o700)
     if account:
         os.chown(folder, account.uid, account.gid)
     return folder
-
-
-def remove_socket_folder(folder: Path, preferred: Path) -> None:
-    """Remove a temporary socket folder after its server has stopped; the preferred one stays."""
-    if folder != preferred:
-        shutil.rmtree(folder, ignore_errors=True)

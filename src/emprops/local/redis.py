@@ -16,7 +16,6 @@ from emprops.local.process import (
     LocalError,
     last_line,
     remove_leftovers,
-    remove_socket_folder,
     socket_folder,
     spawn,
     stop,
@@ -36,7 +35,6 @@ class RedisServer:
     process: subprocess.Popen[bytes]
     log: Path
     sockets: Path
-    preferred_sockets: Path
 
     def wait_until_ready(self) -> None:
         """Return when the server has read its data. Raises :class:`LocalError` when it ends or takes too long."""
@@ -52,10 +50,9 @@ class RedisServer:
                         raise LocalError(f"Redis did not start ({reason}); its log is {self.log}") from error
                 time.sleep(0.005)
 
-    def stop(self) -> None:
-        """Shut down; what was acknowledged is in the append-only file. Returns when the server is gone."""
-        stop(self.process, by=signal.SIGTERM, timeout=5.0)
-        remove_socket_folder(self.sockets, self.preferred_sockets)
+    def stop(self, timeout: float = 5.0) -> None:
+        """Shut down, within ``timeout`` seconds; the append-only file is complete. Returns when the server is gone."""
+        stop(self.process, by=signal.SIGTERM, timeout=timeout)
 
 
 def start_redis(folder: Path, *, persistent: bool = True, log: Path | None = None) -> RedisServer:
@@ -94,7 +91,7 @@ def launch_redis(folder: Path, *, persistent: bool = True, log: Path | None = No
     }
     command = [str(program), *(part for name, value in options.items() for part in (f"--{name}", value))]
     process = spawn(command, folder=folder, log=log)
-    return RedisServer(f"unix://{sockets / SOCKET_NAME}", process, log, sockets, folder / "socket")
+    return RedisServer(f"unix://{sockets / SOCKET_NAME}", process, log, sockets)
 
 
 def find_program() -> Path:

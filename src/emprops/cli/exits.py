@@ -1,0 +1,39 @@
+"""How commands end when something is wrong: one sentence on stderr and exit code 1."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+import psycopg
+import typer
+from pydantic import ValidationError
+
+from emprops.kit.migrate import MigrationError
+from emprops.local.process import LocalError
+from emprops.settings import Settings
+
+
+def fail(message: str) -> NoReturn:
+    """Print a sentence on stderr and end the command with code 1."""
+    typer.echo(message, err=True)
+    raise typer.Exit(1)
+
+
+@contextmanager
+def one_sentence() -> Iterator[None]:
+    """Turn what an operator can mend into a sentence; anything else is ours and keeps its traceback."""
+    try:
+        yield
+    except (LocalError, MigrationError) as error:
+        fail(str(error))
+    except psycopg.OperationalError as error:
+        fail(f"PostgreSQL at DATABASE_URL cannot be reached: {str(error).strip()}")
+
+
+def read_settings() -> Settings:
+    """Read the settings from the environment; ends the command with a sentence that names each wrong variable."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = (f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors())
+        fail(f"The environment holds settings that cannot be used: {'; '.join(wrong)}.")

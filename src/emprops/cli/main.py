@@ -1,0 +1,51 @@
+"""The ``emprops`` command. Every sub-command is one line of ``COMMANDS``."""
+
+from importlib import import_module
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+COMMANDS = {
+    "up": "emprops.cli.up:up",
+    "api": "emprops.cli.serve:api",
+    "upkeep": "emprops.cli.serve:upkeep",
+    "worker": "emprops.cli.work:worker",
+    "db": "emprops.cli.db:app",
+}
+"""Name → where its function, or its Typer app, is. Loaded when called for: a worker needs no web framework, and what
+starts the processes needs none of their libraries."""
+
+
+class Commands(TyperGroup):
+    """The group that loads a command when it is called for."""
+
+    def list_commands(self, ctx: object) -> list[str]:  # noqa: ARG002
+        """Name all commands, in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: object, cmd_name: str) -> TyperCommand | TyperGroup | None:  # noqa: ARG002
+        """Load one command; None if there is none of that name."""
+        place = COMMANDS.get(cmd_name)
+        if place is None:
+            return None
+        module, _, attribute = place.partition(":")
+        found = getattr(import_module(module), attribute)
+        if not isinstance(found, typer.Typer):
+            single = typer.Typer(add_completion=False)
+            single.command(cmd_name)(found)
+            found = single
+        command = typer.main.get_command(found)
+        command.name = cmd_name
+        return command  # type: ignore[return-value]
+
+
+app = typer.Typer(cls=Commands, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+
+
+@app.callback()
+def emprops() -> None:
+    """Self-hostable backend for generative media."""
+
+
+if __name__ == "__main__":
+    app()

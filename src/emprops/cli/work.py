@@ -1,0 +1,11 @@
+"""``emprops worker``: a process that pulls jobs. It needs Redis and storage, never PostgreSQL."""
+
+import asyncio
+
+import emprops.worker.main
+from emprops.cli.exits import read_settings
+
+
+def worker() -> None:
+    """Pull jobs from the queue and run them, until SIGTERM."""
+    asyncio.run(emprops.worker.main.main(read_settings()))

@@ -1,0 +1,179 @@
+"""One machine's installation: engines, schema, samples, api and worker, started in order and stopped in reverse."""
+
+import asyncio
+import errno
+import os
+import socket
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from uuid import UUID
+
+from emprops.kit import migrate
+from emprops.kit.database import Database
+from emprops.local import samples
+from emprops.local.children import Child, Engine, Say, stop_children
+from emprops.local.postgres import start_postgres
+from emprops.local.process import LocalError, last_line
+from emprops.local.redis import launch_redis, start_redis
+from emprops.local.run import Run, announce, hold, local_user
+from emprops.settings import Settings
+
+START_TIMEOUT = 60.0
+CHECK_INTERVAL = 0.2
+EXAMPLE = """
+SELECT id FROM collection WHERE is_public AND NOT archived AND NOT is_global ORDER BY created_at, id LIMIT 1
+"""
+
+
+class Stopped(Exception):  # noqa: N818
+    """A signal asked for the end while the start was under way."""
+
+
+@dataclass(frozen=True)
+class Installation:
+    """Everything that runs on this machine; ``example`` is a collection one can generate from."""
+
+    run: Run
+    example: UUID | None
+    logs: Path
+    engines: Sequence[Engine]
+    children: Sequence[Child]
+
+    def tend(self, stopping: threading.Event, say: Say) -> None:
+        """Keep all of it running until ``stopping`` is set; ``say`` gets a line for whatever had to be restarted."""
+        while not stopping.wait(CHECK_INTERVAL):
+            for engine in self.engines:
+                engine.tend(say)
+            for child in self.children:
+                child.tend(say)
+
+
+@contextmanager
+def running(settings: Settings, stopping: threading.Event) -> Iterator[Installation]:
+    """Start everything on this machine, lend it, and stop it in reverse order, however the block ends.
+
+    Engines are embedded unless their URL is set. Raises :class:`LocalError` with one sentence if the data folder or
+    the port is in use or something does not start, :class:`Stopped` if ``stopping`` was set meanwhile; nothing
+    is left running then. Call it from the main thread.
+    """
+    data_dir = settings.data_dir.resolve()
+    logs = data_dir / "logs"
+    make_folders(data_dir, logs)
+    with ExitStack() as cleanup:
+        cleanup.enter_context(hold(data_dir))
+        refuse_taken_port(settings.host, settings.port)
+        engines: list[Engine] = []
+        database_url, redis_url = start_engines(settings, data_dir, logs, engines, cleanup)
+        check(stopping)
+        migrate.upgrade(database_url)
+        check(stopping)
+        example = asyncio.run(plant(database_url))
+        check(stopping)
+        run = Run(f"http://localhost:{settings.port}", local_user(data_dir), database_url, redis_url, os.getpid())
+        children = make_children(run, settings, data_dir, logs)
+        cleanup.callback(stop_children, children)
+        for child in children:
+            child.start()
+        wait_for_health(settings, children[0], stopping)
+        cleanup.enter_context(announce(data_dir, run))
+        yield Installation(run, example, logs, engines, children)
+
+
+def make_folders(*folders: Path) -> None:
+    """Make the folders that are not there. Raises :class:`LocalError` if one cannot be made."""
+    for folder in folders:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise LocalError(f"{folder} cannot be used ({error.strerror}): set EMPROPS_DATA_DIR.") from error
+
+
+def start_engines(
+    settings: Settings, data_dir: Path, logs: Path, engines: list[Engine], cleanup: ExitStack
+) -> tuple[str, str]:
+    """Start the engines that are not given by URL, side by side, and return the URLs of PostgreSQL and Redis."""
+    database_url, redis_url = settings.database_url, settings.redis_url
+    redis = None
+    if not redis_url:
+        folder, log = data_dir / "redis", logs / "redis.log"
+        redis = launch_redis(folder, log=log)
+        redis_url = redis.url
+        engines.append(Engine("Redis", redis, partial(start_redis, folder, log=log)))
+        cleanup.callback(engines[-1].stop)
+    if not database_url:
+        folder, log = data_dir / "postgres", logs / "postgres.log"
+        postgres = start_postgres(folder, log=log)
+        database_url = postgres.url
+        engines.append(Engine("PostgreSQL", postgres, partial(start_postgres, folder, log=log)))
+        cleanup.callback(engines[-1].stop)
+    if redis:
+        redis.wait_until_ready()
+    return database_url, redis_url
+
+
+async def plant(database_url: str) -> UUID | None:
+    """Put the sample collections into the database, unless they are there; returns one to generate from."""
+    database = Database(database_url, size=2)
+    await database.open()
+    try:
+        await samples.seed(database)
+        async with database.reader() as tx:
+            found: UUID | None = await tx.fetch_value(EXAMPLE)
+            return found
+    finally:
+        await database.close()
+
+
+def make_children(run: Run, settings: Settings, data_dir: Path, logs: Path) -> list[Child]:
+    """Make the api and the worker, with our environment and what was found out or made up here; starts nothing."""
+    env = os.environ | {
+        "DATABASE_URL": run.database_url,
+        "REDIS_URL": run.redis_url,
+        "PORT": str(settings.port),
+        "EMPROPS_DATA_DIR": str(data_dir),
+        "PYTHONUNBUFFERED": "1",
+    }
+    command = [sys.executable, "-m", "emprops.cli.main"]
+    return [Child(name, [*command, name], log=logs / f"{name}.log", env=env) for name in ("api", "worker")]
+
+
+def refuse_taken_port(host: str, port: int) -> None:
+    """Raise :class:`LocalError` if nothing can listen there."""
+    try:
+        with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
+            pass
+    except OSError as error:
+        reason = "is taken" if error.errno == errno.EADDRINUSE else f"on {host} cannot be used ({error.strerror})"
+        raise LocalError(f"Port {port} {reason}: stop what uses it, or choose another with PORT=….") from error
+
+
+def wait_for_health(settings: Settings, api: Child, stopping: threading.Event) -> None:
+    """Return when the api answers ``GET /health``. Raises :class:`LocalError` when it ends or takes too long."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104
+    url = f"http://{f'[{host}]' if ':' in host else host}:{settings.port}/health"
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    give_up = time.monotonic() + START_TIMEOUT
+    while True:
+        check(stopping)
+        try:
+            opener.open(url, timeout=5).close()
+            return
+        except OSError as error:  # URLError is one
+            ended = api.process is not None and api.process.poll() is not None
+            if ended or time.monotonic() > give_up:
+                reason = last_line(api.log) if ended else str(error)
+                raise LocalError(f"The api did not start ({reason}); its log is {api.log}") from error
+        stopping.wait(0.05)
+
+
+def check(stopping: threading.Event) -> None:
+    """Raise :class:`Stopped` once the end was asked for."""
+    if stopping.is_set():
+        raise Stopped

@@ -1,0 +1,26 @@
+"""``migrations/schema.sql`` is what the migrations make."""
+
+import pytest
+from typer.testing import CliRunner
+
+from emprops.cli.main import app
+from emprops.local import schema
+from emprops.local.schema import clean_dump, dump_schema, schema_file
+
+
+def test_the_file_matches_the_migrations() -> None:
+    assert schema_file().read_text() == dump_schema(), "run `emprops db schema`"
+
+
+def test_the_check_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "emprops.cli.db.dump_schema", lambda: schema_file().read_text() + "CREATE TABLE forgotten ();\n"
+    )
+    result = CliRunner().invoke(app, ["db", "schema", "--check"])
+    assert result.exit_code == 1
+    assert "run `emprops db schema`" in result.stderr
+
+
+def test_noise_is_dropped_and_statements_stay() -> None:
+    dump = "\\restrict x9\n--\n-- Dumped from 18.4\n\nSET lock_timeout = 0;\nSELECT pg_catalog.set_config('search_path', '', false);\n\n\n\nCREATE TABLE a (\n    b text\n);\n\n\\unrestrict x9\n"
+    assert clean_dump(dump) == schema.HEADER + "\nCREATE TABLE a (\n    b text\n);\n"
