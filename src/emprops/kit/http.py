@@ -1,0 +1,273 @@
+"""The one client for requests to elsewhere: public addresses only, no surprises from redirects, nothing unbounded.
+
+The name is resolved once per connection; if any of its addresses is not plainly public, none is used; the connection
+goes to the address that was checked, while TLS and the Host header keep the name (``kit/outbound.py``).
+Proxy variables of the environment have no effect. Cookies are not kept.
+"""
+
+import asyncio
+import contextlib
+import ssl
+import zlib
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import httpcore2
+import httpx2
+import puremagic
+
+from emprops.kit.outbound import (
+    Allowed,
+    GuardedNetwork,
+    OutboundError,
+    OutboundUnavailableError,
+    Resolver,
+    checked_url,
+    resolve,
+)
+from emprops.settings import Settings
+
+__all__ = ["Downloaded", "GuardedClient", "OutboundError", "OutboundUnavailableError", "Response"]
+
+MAX_REDIRECTS = 3
+MAX_ANSWER_BYTES = 10 * 1024 * 1024
+REQUEST_TIMEOUT = 30.0
+DOWNLOAD_TIMEOUT = 300.0
+IDLE_TIMEOUT = 20.0
+"""Longest wait for a connection, or for the next bytes."""
+BUFFER = 1024 * 1024
+INFLATE_STEP = 64 * 1024
+UNKNOWN_TYPE = "application/octet-stream"
+BUSY = (408, 425, 429, 500, 502, 503, 504)
+SENT_ANYWHERE = frozenset({"accept", "accept-language", "user-agent", "content-type"})
+"""Headers that survive a redirect to another origin; the others may be credentials."""
+OURS = frozenset({"host", "content-length", "transfer-encoding", "connection", "upgrade", "accept-encoding", "te"})
+"""Headers that say how the request is sent, which is not the caller's to decide."""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer, read to its end. Header names are lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Downloaded:
+    """A file brought here."""
+
+    path: Path
+    mime_type: str
+    size: int
+
+
+@dataclass(slots=True)
+class _Wanted:
+    method: str
+    url: httpx2.URL
+    headers: dict[str, str]
+    content: bytes | None = None
+
+
+@dataclass(slots=True)
+class _Answer:
+    """An answer whose body is still to come."""
+
+    status: int
+    headers: dict[str, str]
+    chunks: AsyncIterator[bytes] = field(repr=False)
+
+
+class GuardedClient:
+    """The client; one per process. Errors are :class:`OutboundError` and :class:`OutboundUnavailableError`."""
+
+    def __init__(
+        self, settings: Settings, *, resolver: Resolver = resolve, ssl_context: ssl.SSLContext | None = None
+    ) -> None:
+        self._allowed = Allowed.parse(settings.outbound_allow)
+        self._resolver = resolver
+        self._ssl_context = ssl_context
+
+    @cached_property
+    def _pool(self) -> httpcore2.AsyncConnectionPool:
+        return httpcore2.AsyncConnectionPool(
+            ssl_context=self._ssl_context or httpcore2.default_ssl_context(),
+            max_connections=50,
+            max_keepalive_connections=10,
+            keepalive_expiry=5.0,
+            network_backend=GuardedNetwork(self._allowed, self._resolver),
+        )
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if "_pool" in self.__dict__:
+            await self._pool.aclose()
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        max_bytes: int = MAX_ANSWER_BYTES,
+        timeout: float = REQUEST_TIMEOUT,
+        redirects: int = 0,
+    ) -> Response:
+        """Send a request and read the whole answer, whatever its status.
+
+        ``timeout`` (seconds) covers everything from the name's resolution to the last byte; ``max_bytes`` counts the
+        body after decompression; ``redirects`` is how many are followed.
+        """
+        async with self._answer(method, url, headers or {}, content, timeout, redirects) as answer:
+            body = bytearray()
+            async for chunk in _bounded(answer.chunks, max_bytes):
+                body += chunk
+            return Response(answer.status, answer.headers, bytes(body))
+
+    async def download(
+        self, url: str, to: Path, max_bytes: int, *, timeout: float = DOWNLOAD_TIMEOUT, redirects: int = MAX_REDIRECTS
+    ) -> Downloaded:
+        """Bring a file to ``to``. A status other than 2xx is an error; on any error nothing is left at ``to``."""
+        async with self._answer("GET", url, {"accept": "*/*"}, None, timeout, redirects) as answer:
+            if not 200 <= answer.status < 300:
+                kind = OutboundUnavailableError if answer.status in BUSY else OutboundError
+                raise kind(f"{httpx2.URL(url).host} answered {answer.status}.")
+            try:
+                size = await _save(_bounded(answer.chunks, max_bytes), to)
+            except BaseException:
+                _forget(to)
+                raise
+            said = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+            mime_type = said or UNKNOWN_TYPE
+            if mime_type == UNKNOWN_TYPE:
+                mime_type = await asyncio.to_thread(_look, to)
+            return Downloaded(to, mime_type, size)
+
+    @contextlib.asynccontextmanager
+    async def _answer(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        content: bytes | None,
+        timeout: float,
+        redirects: int,
+    ) -> AsyncIterator[_Answer]:
+        """Send, follow redirects, and translate what goes wrong until the answer is read."""
+        own = {name.lower(): value for name, value in headers.items() if name.lower() not in OURS}
+        wanted = _Wanted(method.upper(), checked_url(url, self._allowed), {"user-agent": "emprops", **own}, content)
+        try:
+            async with asyncio.timeout(timeout), contextlib.AsyncExitStack() as stack:
+                for left in range(redirects, -1, -1):
+                    answer = await stack.enter_async_context(self._send(wanted))
+                    target = answer.headers.get("location") if answer.status in (301, 302, 303, 307, 308) else None
+                    if target is None or redirects == 0:
+                        break
+                    if left == 0:
+                        raise OutboundError(f"{wanted.url.host} redirects more than {redirects} times.")
+                    await stack.aclose()
+                    wanted = self._redirected(wanted, answer.status, target)
+                yield answer
+        except TimeoutError:
+            raise OutboundUnavailableError(f"{wanted.url.host} did not finish within {timeout:g} seconds.") from None
+        except httpcore2.TimeoutException:
+            raise OutboundUnavailableError(f"{wanted.url.host} did not answer in time.") from None
+        except (httpcore2.LocalProtocolError, UnicodeError) as error:
+            raise OutboundError(f"The request to {wanted.url.host} is not valid: {str(error)[:200]}") from None
+        except (httpcore2.NetworkError, httpcore2.ProtocolError) as error:
+            raise OutboundUnavailableError(f"{wanted.url.host} could not be reached: {str(error)[:200]}") from error
+
+    @contextlib.asynccontextmanager
+    async def _send(self, wanted: _Wanted) -> AsyncIterator[_Answer]:
+        url = wanted.url
+        async with self._pool.stream(
+            wanted.method,
+            httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
+            # No compression is asked for; what comes compressed all the same is unpacked in small steps and counted.
+            headers=[("host", url.netloc.decode("ascii")), ("accept-encoding", "identity"), *wanted.headers.items()],
+            content=wanted.content,
+            extensions={"timeout": dict.fromkeys(("connect", "read", "write", "pool"), IDLE_TIMEOUT)},
+        ) as response:
+            headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
+            yield _Answer(response.status, headers, _unpacked(response, headers))
+
+    def _redirected(self, wanted: _Wanted, status: int, target: str) -> _Wanted:
+        try:
+            url = checked_url(str(wanted.url.join(target)), self._allowed)
+        except (httpx2.InvalidURL, ValueError):
+            raise OutboundError(f"{wanted.url.host} redirects to something that is not a URL.") from None
+        if wanted.url.scheme == "https" and url.scheme == "http":
+            raise OutboundError(f"{wanted.url.host} redirects from https to http.")
+        same = (url.scheme, url.host, url.port) == (wanted.url.scheme, wanted.url.host, wanted.url.port)
+        headers = {name: value for name, value in wanted.headers.items() if same or name in SENT_ANYWHERE}
+        if status == 303 or (status in (301, 302) and wanted.method == "POST"):
+            headers.pop("content-type", None)
+            return _Wanted("GET" if wanted.method != "HEAD" else "HEAD", url, headers)
+        return _Wanted(wanted.method, url, headers, wanted.content)
+
+
+async def _unpacked(response: httpcore2.Response, headers: Mapping[str, str]) -> AsyncIterator[bytes]:
+    """Read the body, inflating gzip and deflate in steps small enough that a bomb is noticed before it goes off."""
+    encoding = headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in ("", "identity", "gzip", "x-gzip", "deflate"):
+        raise OutboundError(f"The answer is compressed in a way that is not accepted ({encoding[:40]}).")
+    inflater = None if encoding in ("", "identity") else zlib.decompressobj(zlib.MAX_WBITS | 32)
+    async for chunk in response.aiter_stream():
+        if inflater is None:
+            yield chunk
+            continue
+        try:
+            for piece in _inflate(inflater, chunk):
+                yield piece
+        except zlib.error:
+            raise OutboundError("The answer is not validly compressed.") from None
+    if inflater is not None and not inflater.eof:
+        raise OutboundUnavailableError("The answer breaks off.")
+
+
+def _inflate(inflater: "zlib._Decompress", chunk: bytes) -> Iterator[bytes]:
+    while chunk and not inflater.eof:
+        piece = inflater.decompress(chunk, INFLATE_STEP)
+        if piece:
+            yield piece
+        chunk = inflater.unconsumed_tail
+
+
+async def _bounded(chunks: AsyncIterator[bytes], max_bytes: int) -> AsyncIterator[bytes]:
+    received = 0
+    async for chunk in chunks:
+        received += len(chunk)
+        if received > max_bytes:
+            raise OutboundError(f"The answer is larger than {max_bytes} bytes.")
+        yield chunk
+
+
+async def _save(chunks: AsyncIterator[bytes], to: Path) -> int:
+    size = 0
+    buffer = bytearray()
+    with to.open("wb") as file:
+        async for chunk in chunks:
+            buffer += chunk
+            size += len(chunk)
+            if len(buffer) >= BUFFER:
+                await asyncio.to_thread(file.write, bytes(buffer))
+                buffer.clear()
+        await asyncio.to_thread(file.write, bytes(buffer))
+    return size
+
+
+def _forget(path: Path) -> None:
+    path.unlink(missing_ok=True)
+
+
+def _look(path: Path) -> str:
+    """Tell a file's type by its first bytes."""
+    try:
+        return str(puremagic.from_file(path, mime=True)) or UNKNOWN_TYPE
+    except (puremagic.PureError, ValueError):
+        return UNKNOWN_TYPE
