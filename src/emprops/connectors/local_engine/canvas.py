@@ -112,7 +112,7 @@ def noise(
 def smoothstep(low: float | Array, high: float | Array, x: Array) -> Array:
     """0 below ``low``, 1 above ``high`` (or the other way round), smooth between."""
     t = np.asarray((x - low) / (high - low)).clip(0, 1)
-    return t * t * (3 - 2 * t)
+    return np.asarray(t * t * (3 - 2 * t))
 
 
 def mix(a: Array, b: Array, share: Array) -> Array:

@@ -29,18 +29,21 @@ class View:
     x: float
     y: float
     zoom: float
+    roam: float = 1.0
+    """The farthest way between 0 and 1 in frame widths: what keeps a move slow on a picture of another shape."""
 
 
 # Each move takes eased time 0–1 (orbit: a whole turn) and gives the view.
 MOTIONS: dict[str, Callable[[float], View]] = {
     "zoom_in": lambda t: View(0.5, 0.47, 1.02 + 0.26 * t),
     "zoom_out": lambda t: View(0.5, 0.47, 1.28 - 0.26 * t),
-    "pan_left": lambda t: View(1 - t, 0.5, 1.2),
-    "pan_right": lambda t: View(t, 0.5, 1.2),
+    "pan_left": lambda t: View(1 - t, 0.5, 1.2, 0.6),
+    "pan_right": lambda t: View(t, 0.5, 1.2, 0.6),
     "orbit": lambda t: View(
         0.5 + 0.42 * math.sin(2 * math.pi * t),
         0.5 + 0.42 * math.cos(2 * math.pi * t),
         1.16 + 0.05 * math.sin(2 * math.pi * t),
+        0.2,
     ),
 }
 
@@ -94,11 +97,11 @@ def film(path: Path, plan: VideoPlan, folder: Path) -> Chunks[Outcome]:
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         # One thread: the same bytes every time, and the worker's other cores stay free.
         stream.codec_context.thread_count = 1
-        stream.options = {"crf": "19", "preset": "veryfast"}
+        stream.options = {"crf": "18", "preset": "veryfast"}
         stream.time_base = Fraction(1, plan.fps)
         for index in range(frames):
             view = MOTIONS[plan.motion](_eased(index / (frames - 1), plan.motion))
-            frame = av.VideoFrame.from_ndarray(np.asarray(_shoot(picture, view, width, height)), format="rgb24")
+            frame = av.VideoFrame.from_ndarray(np.asarray(shoot(picture, view, width, height)), format="rgb24")
             frame.pts, frame.time_base = index, Fraction(1, plan.fps)
             container.mux(stream.encode(frame))
             yield 0.02 + 0.95 * (index + 1) / frames
@@ -122,10 +125,12 @@ def _flat(picture: Image.Image) -> Image.Image:
     return ground
 
 
-def _shoot(picture: Image.Image, view: View, width: int, height: int) -> Image.Image:
+def shoot(picture: Image.Image, view: View, width: int, height: int) -> Image.Image:
     """What the camera sees: a crop at fractional coordinates, so that slow moves do not jump by pixels."""
     scale = min(picture.width / width, picture.height / height) / view.zoom
     wide, high = width * scale, height * scale
-    left, top = (picture.width - wide) * view.x, (picture.height - high) * view.y
+    spare_x, spare_y, most = picture.width - wide, picture.height - high, view.roam * wide
+    left = spare_x / 2 + (view.x - 0.5) * min(spare_x, most)
+    top = spare_y / 2 + (view.y - 0.5) * min(spare_y, most)
     box = (max(0.0, left), max(0.0, top), min(picture.width, left + wide), min(picture.height, top + high))
     return picture.resize((width, height), Image.Resampling.BICUBIC, box=box)

@@ -1,0 +1,101 @@
+"""Loading connectors by entry point, and the one that does nothing."""
+
+from importlib.metadata import EntryPoint
+
+import pytest
+from tests.connectors.contract import Bad, ConnectorContract, RecordingContext, Sample, make_ticket
+
+from emprops.connectors import registry
+from emprops.connectors.base import BadInputError, FinalError, RetryableError
+from emprops.connectors.local_engine.connector import LocalEngine
+from emprops.connectors.noop import NoopConnector
+from emprops.connectors.registry import ConnectorLoadError, load_connectors, names_from_text
+from emprops.settings import Settings
+
+
+class Declines(NoopConnector):
+    """Needs a setting that is not there."""
+
+    @classmethod
+    def configured(cls, settings: Settings) -> bool:
+        return settings.public_url != ""
+
+
+def install(monkeypatch: pytest.MonkeyPatch, **entries: str) -> None:
+    points = [EntryPoint(name, value, registry.GROUP) for name, value in entries.items()]
+    monkeypatch.setattr(registry, "entry_points", lambda group: points if group == registry.GROUP else [])
+
+
+def test_the_local_engine_is_installed() -> None:
+    made = load_connectors(Settings(), ["local_engine"])
+    assert [type(connector) for connector in made] == [LocalEngine]
+
+
+def test_noop_is_there_only_when_named() -> None:
+    assert "noop" not in {connector.name for connector in load_connectors(Settings(), None)}
+    assert [connector.name for connector in load_connectors(Settings(), ["noop", "local_engine", "noop"])] == [
+        "noop",
+        "local_engine",
+    ]
+
+
+def test_an_unknown_name_is_told_which_there_are() -> None:
+    with pytest.raises(ConnectorLoadError, match=r"no connector named comfy\..*local_engine.*noop"):
+        load_connectors(Settings(), ["local_engine", "comfy"])
+
+
+def test_a_connector_without_its_settings_is_left_out_unless_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    install(monkeypatch, picky=f"{__name__}:Declines")
+    assert load_connectors(Settings(), None) == []
+    assert len(load_connectors(Settings(public_url="http://x"), None)) == 1
+    with pytest.raises(ConnectorLoadError, match="picky is not configured"):
+        load_connectors(Settings(), ["picky"])
+
+
+def test_a_connector_that_cannot_be_imported_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    install(monkeypatch, gone="no.such.module:Thing")
+    with pytest.raises(ConnectorLoadError, match=r"gone \(no.such.module:Thing\) cannot be imported"):
+        load_connectors(Settings(), None)
+
+
+def test_two_connectors_for_one_job_type_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    install(monkeypatch, one=f"{__name__}:NoopConnector", two=f"{__name__}:NoopConnector")
+    with pytest.raises(ConnectorLoadError, match="both serve noop"):
+        load_connectors(Settings(), None)
+
+
+def test_names_come_from_a_setting() -> None:
+    assert names_from_text("") is None
+    assert names_from_text(" a, b,,c ") == ["a", "b", "c"]
+
+
+class TestNoopContract(ConnectorContract):
+    @pytest.fixture
+    def connector(self) -> NoopConnector:
+        return NoopConnector()
+
+    @pytest.fixture
+    def samples(self) -> list[Sample]:
+        return [Sample("noop", {}), Sample("noop", {"text": "hello", "result": {"a": [1]}})]
+
+    @pytest.fixture
+    def bad(self) -> list[Bad]:
+        return [
+            Bad("noop", {"error": {"kind": "odd"}}, "error.kind"),
+            Bad("noop", {"error": {"kind": "bad_input", "message": "No such field."}}, "No such field."),
+        ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "error"), [("retryable", RetryableError), ("final", FinalError), ("bad_input", BadInputError)]
+)
+async def test_noop_fails_as_told(kind: str, error: type[Exception], tmp_path: object) -> None:
+    ticket = make_ticket("noop", {"error": {"kind": kind, "message": "As told."}})
+    with pytest.raises(error, match="As told"):
+        await NoopConnector().run(ticket, RecordingContext(tmp_path))  # type: ignore[arg-type]
+
+
+async def test_noop_echoes(tmp_path: object) -> None:
+    context = RecordingContext(tmp_path)  # type: ignore[arg-type]
+    ticket = make_ticket("noop", {"text": "hi", "result": [1, 2]})
+    assert (await NoopConnector().run(ticket, context)).data == {"ok": True, "text": "hi", "result": [1, 2]}
