@@ -1,13 +1,17 @@
 """The api process: ``create_app`` builds it, its lifespan opens what it needs, in order, and closes it in reverse."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
+from uuid import uuid4
 
 import structlog
 from fastapi import FastAPI
 
 from emprops import __version__
 from emprops.auth.authenticators import authenticator_for
+from emprops.generations.reports import Orchestrator
+from emprops.generations.tickets import Dispatcher, limits_from
 from emprops.kit.asgi import RequestShell
 from emprops.kit.database import Database
 from emprops.kit.envelope import add_exception_handlers
@@ -18,9 +22,11 @@ from emprops.kit.redis import connect
 from emprops.kit.requests import Resources
 from emprops.kit.sse import StreamLimit
 from emprops.media.storage import storage_from
+from emprops.queue.claims import Queue
 from emprops.queue.keys import JOBS_CHANGED
 from emprops.routes import mount
 from emprops.settings import Settings
+from emprops.upkeep import run_orchestration
 
 log = structlog.get_logger(__name__)
 
@@ -63,8 +69,40 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     if settings.mode == "local":
         log.warning("mode local trusts the user_id header", address=settings.base_url)
     async with AsyncExitStack() as stack:
-        app.state.resources = await open_resources(settings, stack)
+        resources = await open_resources(settings, stack)
+        app.state.resources = resources
+        await _open_orchestration(app, resources, stack)
         yield
+
+
+async def _open_orchestration(app: FastAPI, resources: Resources, stack: AsyncExitStack) -> None:
+    """The dispatcher sends what requests start; orchestrator and upkeep run here too unless they have a process."""
+    settings = resources.settings
+    queue = Queue(resources.redis, prefix=settings.queue_prefix, attestation_days=settings.attestation_days)
+    dispatcher = Dispatcher(resources.database, queue, limits_from(settings))
+    app.state.dispatcher = dispatcher
+    if not settings.upkeep_in_api:
+        await stack.enter_async_context(running(dispatcher.run()))
+        return
+    orchestrator = Orchestrator(
+        database=resources.database,
+        redis=resources.redis,
+        dispatcher=dispatcher,
+        settings=settings,
+        consumer=f"api-{uuid4().hex[:8]}",
+    )
+    await stack.enter_async_context(running(run_orchestration(dispatcher, orchestrator)))
+
+
+@asynccontextmanager
+async def running(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Run something beside the requests, until the api stops."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def open_resources(settings: Settings, stack: AsyncExitStack) -> Resources:

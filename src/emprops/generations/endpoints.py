@@ -3,17 +3,27 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Path
+from fastapi import Depends, Path
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import HTTPConnection
 
 from emprops.auth.dependencies import CurrentUser
 from emprops.generations.start import GenerationRequest, start_generation
+from emprops.generations.tickets import Dispatcher
 from emprops.jobs import store as jobs
 from emprops.kit.envelope import ok
-from emprops.kit.requests import Shared, Tx, router
+from emprops.kit.requests import Tx, router
 
 routes = router(tags=["generation"])
 
+
+def dispatcher_of(connection: HTTPConnection) -> Dispatcher:
+    """Give the process's dispatcher."""
+    dispatcher: Dispatcher = connection.app.state.dispatcher
+    return dispatcher
+
+
+Sending = Annotated[Dispatcher, Depends(dispatcher_of)]
 CollectionRef = Annotated[str, Path(max_length=200, description="The collection's id, or its short name.")]
 
 
@@ -37,7 +47,7 @@ class GenerateBody(BaseModel):
 @routes.post("/collections/{collection_id}/generations", include_in_schema=False)
 @routes.post("/generator/v2/{collection_id}")
 async def generate(
-    collection_id: CollectionRef, body: GenerateBody, user_id: CurrentUser, tx: Tx, shared: Shared
+    collection_id: CollectionRef, body: GenerateBody, user_id: CurrentUser, tx: Tx, dispatcher: Sending
 ) -> Any:
     """Start a generation; answers with the job's id once everything about it is stored."""
     started = await start_generation(
@@ -54,5 +64,5 @@ async def generate(
     )
     if started.ready:
         steps = await jobs.ready_steps(tx, started.ready)
-        tx.after_commit(lambda: shared.dispatcher.push(steps))
+        tx.after_commit(lambda: dispatcher.push(steps))
     return ok({"jobId": str(started.job_id)})

@@ -54,7 +54,9 @@ class Folded:
         """Waiting steps whose references have all completed."""
         done = {step.id for step in self.steps if step.status == "completed"}
         return [
-            step for step in self.steps if step.status == "pending" and not step.ready and done.issuperset(step.depends_on)
+            step
+            for step in self.steps
+            if step.status == "pending" and not step.ready and done.issuperset(step.depends_on)
         ]
 
 

@@ -21,6 +21,7 @@ from emprops.generations.fold import Folded, fold
 from emprops.generations.tickets import Dispatcher
 from emprops.jobs import store as jobs
 from emprops.kit.database import UNAVAILABLE, Database, Transaction
+from emprops.kit.pubsub import poke
 from emprops.media import files as media
 from emprops.outputs import service as outputs
 from emprops.queue.keys import JOBS_CHANGED
@@ -148,15 +149,10 @@ class Orchestrator:
                 )
                 rows[step.id] = recorded
                 step.output_data = {
-                    "files": [
-                        {"id": row.id, "url": self._url(row), "mime_type": row.mime_type} for row in recorded
-                    ],
+                    "files": [{"id": row.id, "url": row.url, "mime_type": row.mime_type} for row in recorded],
                     "data": folded.data[step.id],
                 }
         return rows
-
-    def _url(self, row: media.FileRow) -> str:
-        return media.absolute_url(self.settings, row)
 
     async def _move_jobs(self, tx: Transaction, folds: Sequence[Folded]) -> None:
         moves = [(f.job.id, "processing", f.progress, f.current_step) for f in folds]
@@ -200,7 +196,7 @@ class Orchestrator:
                 await self.dispatcher.queue.cancel(pairs, "the job has ended")
             self.dispatcher.push(effects.ready)
             if effects.touched:
-                await self.redis.publish(self.channel, " ".join(str(job_id) for job_id in effects.touched))
+                await poke(self.redis, self.channel, (str(job_id) for job_id in effects.touched))
         except RedisError as error:
             log.warning("Redis did not hear of a committed change", error=str(error), jobs=len(effects.touched))
 

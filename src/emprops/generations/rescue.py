@@ -48,5 +48,5 @@ async def reclaim_lapsed(dispatcher: Dispatcher) -> int:
         moved += done.offered + done.given_up + done.promoted
         if done.offered or done.given_up:
             log.warning("lapsed claims", offered_again=done.offered, given_up=done.given_up)
-        if done.offered + done.given_up < 100:  # noqa: PLR2004 - the batch size of reclaim
+        if done.offered + done.given_up < 100:
             return moved

@@ -155,4 +155,3 @@ async def _open_outputs(
         input_metadata={"variables": request.variables},
         output_id=request.output_id,
     )
-

@@ -9,7 +9,9 @@ from pathlib import Path
 from emprops.connectors.base import BadInputError
 from emprops.errors import AppError
 from emprops.kit.http import GuardedClient
-from emprops.media.storage import Storage, key_of, mime_type_of
+from emprops.kit.storage import Storage
+from emprops.media.storage import key_of
+from emprops.media.types import mime_type_of
 from emprops.queue.messages import Claim
 from emprops.settings import Settings
 from emprops.worker.board import Board

@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 
 from emprops.connectors.base import Connector
 from emprops.kit.http import GuardedClient
-from emprops.media.storage import Storage
+from emprops.kit.storage import Storage
 from emprops.queue.matching import WorkerOffers
 from emprops.queue.messages import Claim, Finished
 from emprops.queue.worker_link import Settled, WorkerLink

@@ -15,7 +15,7 @@ from redis.retry import Retry
 
 from emprops import __version__
 from emprops.connectors.base import Connector
-from emprops.connectors.registry import load_connectors
+from emprops.connectors.registry import load_connectors, names_from_text
 from emprops.kit.http import GuardedClient
 from emprops.kit.logging import configure_logging
 from emprops.kit.redis import connect
@@ -31,16 +31,11 @@ from emprops.worker.loop import Tools, WorkerLoop
 log = structlog.get_logger(__name__)
 
 
-def split_names(text: str) -> list[str] | None:
-    """Read a comma-separated setting; empty means no choice was made."""
-    return [name.strip() for name in text.split(",") if name.strip()] or None
-
-
 async def main(settings: Settings) -> None:
     """Run a worker until SIGTERM or SIGINT."""
     configure_logging(settings)
-    connectors = load_connectors(settings, split_names(settings.worker_connectors))
-    by_job_type = serve(connectors, split_names(settings.worker_job_types))
+    connectors = load_connectors(settings, names_from_text(settings.worker_connectors))
+    by_job_type = serve(connectors, names_from_text(settings.worker_job_types))
     offers = {job_type: await offer_of(connector) for job_type, connector in by_job_type.items()}
     machine_id = socket.gethostname()[:40] or "machine"
     worker_id = f"{machine_id}-{os.getpid()}-{uuid4().hex[:6]}"

@@ -8,7 +8,8 @@ import orjson
 import structlog
 
 from emprops.connectors.base import BadInputError, Connector, ConnectorError, FinalError, Outcome, Produced
-from emprops.media.storage import Storage, extension_of
+from emprops.kit.storage import Storage
+from emprops.media.types import extension_of
 from emprops.queue.messages import Claim, FailureKind, Finished, StoredFile
 from emprops.worker.context import Context
 
