@@ -26,7 +26,6 @@ def empty_database(engines: Engines) -> str:
 
 def test_five_processes_on_an_empty_database_migrate_it_once(empty_database: str) -> None:
     with psycopg.connect(empty_database, autocommit=True) as watcher:
-        # a table that counts what Alembic does: each revision is one row in alembic_version, inserted or updated
         processes = [
             subprocess.Popen([sys.executable, "-c", UPGRADE, empty_database], stderr=subprocess.PIPE, text=True)
             for _ in range(5)

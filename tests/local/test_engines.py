@@ -29,6 +29,15 @@ print(postgres.process.pid, redis.process.pid, postgres.url, redis.url, flush=Tr
 sys.stdin.read()
 """
 
+START_CHILD = """
+import sys, time
+from pathlib import Path
+from emprops.local.process import spawn
+folder = Path(sys.argv[1])
+print(spawn(["/bin/sleep", "60"], folder=folder, log=folder / "log").pid, flush=True)
+time.sleep(60)
+"""
+
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
@@ -92,12 +101,9 @@ def test_a_killed_parent_takes_the_engines_along_and_the_next_start_finds_the_da
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the leash is Linux's prctl")
 def test_the_leash_ends_a_child_whose_parent_is_killed(folder: Path) -> None:
-    script = (
-        "import sys, time; from pathlib import Path; from emprops.local.process import spawn\n"
-        f"child = spawn([sys.executable, '-c', 'import time; time.sleep(60)'], folder=Path('/'), log=Path({str(folder / 'log')!r}))\n"
-        "print(child.pid, flush=True); time.sleep(60)"
-    )
-    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as parent:
+    with subprocess.Popen(
+        [sys.executable, "-c", START_CHILD, str(folder)], stdout=subprocess.PIPE, text=True
+    ) as parent:
         assert parent.stdout is not None
         child = psutil.Process(int(parent.stdout.readline()))
         parent.kill()
@@ -190,13 +196,8 @@ def test_what_the_engines_promise_is_configured(folder: Path) -> None:
     both = start_both(folder)
     try:
         with redis.Redis.from_url(both[1].url, decode_responses=True) as client:
-            for name, value in {
-                "appendonly": "yes",
-                "appendfsync": "everysec",
-                "maxmemory-policy": "noeviction",
-            }.items():
-                assert client.config_get(name)[name] == value
-            assert client.config_get("port")["port"] == "0"
+            promised = {"appendonly": "yes", "appendfsync": "everysec", "maxmemory-policy": "noeviction", "port": "0"}
+            assert {name: client.config_get(name)[name] for name in promised} == promised
         with psycopg.connect(both[0].url) as connection:
             assert connection.execute("SHOW synchronous_commit").fetchone() == ("on",)
             assert connection.execute("SHOW listen_addresses").fetchone() == ("",)

@@ -7,6 +7,22 @@ from emprops.cli.main import app
 from emprops.local import schema
 from emprops.local.schema import clean_dump, dump_schema, schema_file
 
+DUMP = r"""\restrict x9
+--
+-- Dumped from 18.4
+
+SET lock_timeout = 0;
+SELECT pg_catalog.set_config('search_path', '', false);
+
+
+
+CREATE TABLE a (
+    b text
+);
+
+\unrestrict x9
+"""
+
 
 def test_the_file_matches_the_migrations() -> None:
     assert schema_file().read_text() == dump_schema(), "run `emprops db schema`"
@@ -22,5 +38,4 @@ def test_the_check_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_noise_is_dropped_and_statements_stay() -> None:
-    dump = "\\restrict x9\n--\n-- Dumped from 18.4\n\nSET lock_timeout = 0;\nSELECT pg_catalog.set_config('search_path', '', false);\n\n\n\nCREATE TABLE a (\n    b text\n);\n\n\\unrestrict x9\n"
-    assert clean_dump(dump) == schema.HEADER + "\nCREATE TABLE a (\n    b text\n);\n"
+    assert clean_dump(DUMP) == schema.HEADER + "\nCREATE TABLE a (\n    b text\n);\n"

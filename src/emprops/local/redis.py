@@ -10,7 +10,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from redis import Redis as Client
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 
 from emprops.local.process import (
     LocalError,
@@ -39,7 +41,8 @@ class RedisServer:
     def wait_until_ready(self) -> None:
         """Return when the server has read its data. Raises :class:`LocalError` when it ends or takes too long."""
         give_up = time.monotonic() + START_TIMEOUT
-        with Client(unix_socket_path=str(self.sockets / SOCKET_NAME), socket_timeout=5.0) as client:
+        no_retry = Retry(NoBackoff(), 0)
+        with Client(unix_socket_path=str(self.sockets / SOCKET_NAME), socket_timeout=5.0, retry=no_retry) as client:
             while True:
                 try:
                     client.ping()
