@@ -7,6 +7,9 @@ from typer.core import TyperCommand, TyperGroup
 
 COMMANDS = {
     "up": "emprops.cli.up:up",
+    "generate": "emprops.cli.generate:generate",
+    "jobs": "emprops.cli.lists:jobs",
+    "workers": "emprops.cli.lists:workers",
     "api": "emprops.cli.serve:api",
     "upkeep": "emprops.cli.serve:upkeep",
     "worker": "emprops.cli.work:worker",
