@@ -69,7 +69,7 @@ def _events(lines: Iterator[str]) -> Iterator[tuple[str, Any]]:
 
 
 def find_server(server: str | None, user: str | None) -> Server:
-    """Find the api: as given, else EMPROPS_URL and EMPROPS_USER_ID, else the installation running on the data folder."""
+    """Find the api: as given, else EMPROPS_URL and EMPROPS_USER_ID, else what runs on this data folder."""
     run = read_run(read_settings().data_dir)
     url = server or os.environ.get("EMPROPS_URL") or (run.url if run else "")
     user_id = user or os.environ.get("EMPROPS_USER_ID") or (run.user_id if run else "")
