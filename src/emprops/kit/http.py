@@ -185,16 +185,17 @@ class GuardedClient:
     @contextlib.asynccontextmanager
     async def _send(self, wanted: _Wanted) -> AsyncIterator[_Answer]:
         url = wanted.url
+        # No compression is asked for; what comes compressed all the same is unpacked in small steps and counted.
+        headers = {"host": url.netloc.decode("ascii"), "accept-encoding": "identity", **wanted.headers}
         async with self._pool.stream(
             wanted.method,
             httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
-            # No compression is asked for; what comes compressed all the same is unpacked in small steps and counted.
-            headers=[("host", url.netloc.decode("ascii")), ("accept-encoding", "identity"), *wanted.headers.items()],
+            headers=[(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()],
             content=wanted.content,
             extensions={"timeout": dict.fromkeys(("connect", "read", "write", "pool"), IDLE_TIMEOUT)},
         ) as response:
-            headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
-            yield _Answer(response.status, headers, _unpacked(response, headers))
+            answered = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
+            yield _Answer(response.status, answered, _unpacked(response, answered))
 
     def _redirected(self, wanted: _Wanted, status: int, target: str) -> _Wanted:
         try:
@@ -217,7 +218,9 @@ async def _unpacked(response: httpcore2.Response, headers: Mapping[str, str]) ->
     if encoding not in ("", "identity", "gzip", "x-gzip", "deflate"):
         raise OutboundError(f"The answer is compressed in a way that is not accepted ({encoding[:40]}).")
     inflater = None if encoding in ("", "identity") else zlib.decompressobj(zlib.MAX_WBITS | 32)
+    begun = False
     async for chunk in response.aiter_stream():
+        begun = True
         if inflater is None:
             yield chunk
             continue
@@ -226,7 +229,7 @@ async def _unpacked(response: httpcore2.Response, headers: Mapping[str, str]) ->
                 yield piece
         except zlib.error:
             raise OutboundError("The answer is not validly compressed.") from None
-    if inflater is not None and not inflater.eof:
+    if inflater is not None and begun and not inflater.eof:
         raise OutboundUnavailableError("The answer breaks off.")
 
 

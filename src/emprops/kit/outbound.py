@@ -1,6 +1,7 @@
 """Where requests to elsewhere may go: the rules about URLs, and a network layer that resolves, checks and connects."""
 
 import asyncio
+import re
 import socket
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ MAX_ADDRESSES = 4
 """How many addresses of a name are tried before giving up."""
 RESOLVE_TIMEOUT = 5.0
 PORTS = {"http": 80, "https": 443}
+
+_HOST = re.compile(r"[A-Za-z0-9_.-]+|[0-9A-Fa-f:.]+")
 
 Resolver = Callable[[str, int], Awaitable[list[str]]]
 """Gives every address of a name; raises ``OSError`` if there is none."""
@@ -70,8 +73,8 @@ def checked_url(text: str, allowed: Allowed) -> httpx2.URL:
         raise OutboundError(f"The URL is not valid: {error}") from None
     if url.scheme not in PORTS:
         raise OutboundError("Only http:// and https:// URLs can be fetched.")
-    if not host:
-        raise OutboundError("The URL has no host.")
+    if not _HOST.fullmatch(host):
+        raise OutboundError("The URL has no valid host name.")
     if url.userinfo:
         raise OutboundError("URLs with a user name or password are not fetched.")
     port = url.port or PORTS[url.scheme]
