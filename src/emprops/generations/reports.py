@@ -142,7 +142,12 @@ class Orchestrator:
                 stored = folded.files[step.id]
                 recorded = (
                     await media.record_files(
-                        tx, user_id=folded.job.user_id, job_id=folded.job.id, step_id=step.id, files=stored
+                        tx,
+                        self.settings,
+                        user_id=folded.job.user_id,
+                        job_id=folded.job.id,
+                        step_id=step.id,
+                        files=stored,
                     )
                     if stored
                     else []
@@ -169,7 +174,7 @@ class Orchestrator:
             effects.closed += await fail_job(tx, folded.job.id, message=reason) or []
         elif folded.all_done:
             missing = [step.id for step in folded.steps if step.is_result and step.id not in rows]
-            rows.update(await media.files_of_steps(tx, missing))
+            rows.update(await media.files_of_steps(tx, self.settings, missing))
             await complete_job(tx, folded.job, folded.steps, rows)
 
     async def _make_ready(self, tx: Transaction, folds: Sequence[Folded], effects: Effects) -> None:

@@ -1,0 +1,57 @@
+"""The states of a deck, what each allows, and who may change them. Pure.
+
+::
+
+              ┌────────────────────────────────────────────┐
+              ▼                                            │
+           active ◄────────► published ◄────────► locked   │ unarchive
+              │                  │                  │      │
+              └──────────────────┴──────────────────┴──► archived
+
+    PATCH moves freely between active, published and locked; all of them may be archived; an archived deck only comes
+    back as active, so publishing and locking refuse it. Repeating a transition changes nothing.
+
+=========  ==================  =====================  ==========================
+state      chosen by itself    takes named additions  readable by
+=========  ==================  =====================  ==========================
+active     yes (the newest)    yes                    its owner
+published  no                  yes                    every caller with the id
+locked     no                  no                     its owner
+archived   no                  no                     its owner
+=========  ==================  =====================  ==========================
+
+Every write is one conditional ``UPDATE`` on these sets; adding outputs is one too, so it cannot overtake a lock.
+"""
+
+from enum import StrEnum
+from typing import Final
+
+
+class DeckStatus(StrEnum):
+    """Status of a deck (spec: Update Deck)."""
+
+    ACTIVE = "active"
+    ARCHIVED = "archived"
+    PUBLISHED = "published"
+    LOCKED = "locked"
+
+
+FROM: Final = {
+    DeckStatus.ACTIVE: frozenset(DeckStatus),
+    DeckStatus.PUBLISHED: frozenset(DeckStatus) - {DeckStatus.ARCHIVED},
+    DeckStatus.LOCKED: frozenset(DeckStatus) - {DeckStatus.ARCHIVED},
+    DeckStatus.ARCHIVED: frozenset(DeckStatus),
+}
+"""New status → statuses from which it may be reached."""
+
+TAKES_NAMED: Final = frozenset({DeckStatus.ACTIVE, DeckStatus.PUBLISHED})
+"""Accept outputs when the request names the deck (C38, C39)."""
+TAKES_ANY: Final = frozenset({DeckStatus.ACTIVE})
+"""Are chosen when no deck is named (C40)."""
+SHARED: Final = frozenset({DeckStatus.PUBLISHED})
+"""Readable by callers other than the owner."""
+
+
+def may_become(before: DeckStatus, after: DeckStatus) -> bool:
+    """Whether a deck may go from one state to another."""
+    return before in FROM[after]

@@ -1,0 +1,123 @@
+"""Rows about stored files (``flat_file``): what workers stored for a step, and where clients find it."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from emprops.kit.database import Transaction
+from emprops.media.storage import public_url
+from emprops.queue.messages import StoredFile
+from emprops.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class FileRow:
+    """A file that an output can show. ``id`` None: it lies elsewhere, somebody only gave us its URL."""
+
+    id: int | None
+    url: str
+    """Absolute."""
+    mime_type: str
+    thumbnail_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Recorded:
+    id: int
+    url: str
+    mime_type: str
+    thumbnail_url: str | None
+    step_id: UUID | None
+
+
+async def record_files(
+    tx: Transaction, settings: Settings, *, user_id: UUID, job_id: UUID, step_id: UUID, files: Sequence[StoredFile]
+) -> list[FileRow]:
+    """Record files that a step left in storage, in their order. Recording a key again gives the same row.
+
+    A key belongs to whoever recorded it first; what a later attempt stored under it replaces size and content facts.
+    """
+    unique = list({file.key: file for file in files}.values())
+    if not unique:
+        return []
+    rows = await tx.fetch_all(
+        _Recorded,
+        """
+        INSERT INTO flat_file (url, mime_type, name, size_bytes, sha256, width, height, duration, thumbnail_url,
+                               gen_out_data, user_id, job_id, step_id)
+        SELECT url, mime_type, name, size_bytes, sha256, width, height, duration, thumbnail_url,
+               gen_out_data, %(user_id)s, %(job_id)s, %(step_id)s
+        FROM unnest(%(urls)s::text[], %(mime_types)s::text[], %(names)s::text[], %(sizes)s::bigint[],
+                    %(sha256s)s::text[], %(widths)s::int[], %(heights)s::int[], %(durations)s::float8[],
+                    %(thumbnails)s::text[], %(gen_out)s::jsonb[])
+             WITH ORDINALITY AS file (url, mime_type, name, size_bytes, sha256, width, height, duration, thumbnail_url,
+                                      gen_out_data, n)
+        ORDER BY n
+        ON CONFLICT (url) DO UPDATE
+        SET mime_type = excluded.mime_type, size_bytes = excluded.size_bytes, sha256 = excluded.sha256,
+            width = excluded.width, height = excluded.height, duration = excluded.duration,
+            thumbnail_url = coalesce(excluded.thumbnail_url, flat_file.thumbnail_url), updated_at = now()
+        RETURNING id, url, mime_type, thumbnail_url, step_id
+        """,
+        {"user_id": user_id, "job_id": job_id, "step_id": step_id, **_columns(unique)},
+    )
+    by_key = {row.url: row for row in rows}
+    return [_file_row(settings, by_key[file.key]) for file in unique]
+
+
+def _columns(files: Sequence[StoredFile]) -> dict[str, list[Any]]:
+    return {
+        "urls": [file.key for file in files],
+        "mime_types": [file.mime_type for file in files],
+        "names": [file.name for file in files],
+        "sizes": [file.size for file in files],
+        "sha256s": [file.sha256 for file in files],
+        "widths": [file.width for file in files],
+        "heights": [file.height for file in files],
+        "durations": [file.duration for file in files],
+        "thumbnails": [file.thumbnail_key for file in files],
+        "gen_out": [None if file.node is None else Jsonb({"node": file.node}) for file in files],
+    }
+
+
+async def files_of_steps(tx: Transaction, settings: Settings, step_ids: Sequence[UUID]) -> dict[UUID, list[FileRow]]:
+    """Give what was recorded for these steps, in order; a step without files is missing in the answer."""
+    files: dict[UUID, list[FileRow]] = defaultdict(list)
+    if not step_ids:
+        return files
+    # through the step, because files are indexed by job
+    rows = await tx.fetch_all(
+        _Recorded,
+        """
+        SELECT f.id, f.url, f.mime_type, f.thumbnail_url, f.step_id
+        FROM step s JOIN flat_file f ON f.job_id = s.job_id AND f.step_id = s.id
+        WHERE s.id = ANY(%s) ORDER BY f.id
+        """,
+        (list(step_ids),),
+    )
+    for row in rows:
+        if row.step_id is not None:
+            files[row.step_id].append(_file_row(settings, row))
+    return files
+
+
+async def lock_files(tx: Transaction, file_ids: Sequence[int]) -> None:
+    """Make whoever shows or gives up one of these files wait for this transaction; in the order of their ids."""
+    if file_ids:
+        await tx.execute(
+            "SELECT FROM flat_file WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE", (sorted(set(file_ids)),)
+        )
+
+
+def _file_row(settings: Settings, row: _Recorded) -> FileRow:
+    thumbnail = row.thumbnail_url
+    return FileRow(
+        id=row.id,
+        url=public_url(settings, row.url),
+        mime_type=row.mime_type,
+        thumbnail_url=None if thumbnail is None else public_url(settings, thumbnail),
+    )

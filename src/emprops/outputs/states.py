@@ -1,0 +1,62 @@
+"""The states of an output and who may change them. Pure.
+
+::
+
+    pending ──job starts──► processing
+       │  ▲                     │
+       │  └──job is retried──┐  │
+       │                     │  │
+       ├─────fail────────────┼──┴──► failed ──┐
+       │                     └─────────┘      │
+       └─────complete──────► completed ◄──complete (late success)
+
+    Any state becomes hidden by deletion; hidden is final. Completed stays completed: completing it again replaces what
+    was sent with it, failing it changes nothing. A job that ends, starts or is retried does this to all its outputs,
+    except that hidden ones stay hidden.
+
+Every write is one conditional ``UPDATE`` on these sets, and the table's CHECK constraint repeats the words.
+"""
+
+from enum import StrEnum
+from typing import Final, Literal
+
+
+class OutputStatus(StrEnum):
+    """Status of an output (spec: Key Concepts, Output Lifecycle)."""
+
+    PENDING = "pending"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    HIDDEN = "hidden"
+
+
+START: Final = frozenset({OutputStatus.PENDING})
+"""May become processing."""
+FINISH: Final = frozenset({OutputStatus.PENDING, OutputStatus.PROCESSING, OutputStatus.FAILED})
+"""May become completed by the end of the job."""
+REPLACE: Final = FINISH | {OutputStatus.COMPLETED}
+"""May become completed by its owner (C37)."""
+FAIL: Final = frozenset({OutputStatus.PENDING, OutputStatus.PROCESSING})
+"""May become failed."""
+REOPEN: Final = frozenset({OutputStatus.FAILED})
+"""May become pending again."""
+VISIBLE: Final = frozenset(OutputStatus) - {OutputStatus.HIDDEN}
+"""May be shown in lists and decks (C23), and may become hidden."""
+
+FROM: Final = {
+    OutputStatus.PENDING: REOPEN,
+    OutputStatus.PROCESSING: START,
+    OutputStatus.COMPLETED: REPLACE,
+    OutputStatus.FAILED: FAIL,
+    OutputStatus.HIDDEN: VISIBLE,
+}
+"""New status → statuses from which it may be reached."""
+
+Source = Literal["direct_api", "ai_terminal", "miniapp", "studio_component", "studio_workflow", "load_test", "unknown"]
+"""Where a generation came from (spec: Create Pending Output)."""
+
+
+def may_become(before: OutputStatus, after: OutputStatus) -> bool:
+    """Whether an output may go from one state to another."""
+    return before in FROM[after]
