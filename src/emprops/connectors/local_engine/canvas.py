@@ -122,7 +122,12 @@ def mix(a: Array, b: Array, share: Array) -> Array:
 
 def _rounded(function: Callable[..., Array]) -> Callable[..., Array]:
     def apply(*arrays: Array) -> Array:
-        return np.asarray(function(*(np.asarray(a, dtype=np.float64) for a in arrays))).astype(np.float32)
+        wide = np.broadcast_arrays(*arrays)
+        result: Array = np.empty(wide[0].shape, dtype=np.float32)
+        for top in range(0, len(result), 256):
+            band = slice(top, top + 256)
+            result[band] = function(*(part[band].astype(np.float64) for part in wide))
+        return result
 
     return apply
 
@@ -144,12 +149,20 @@ def soften(field: Array, radius: float) -> Array:
 
 
 def sample(texture: Array, x: Array, y: Array) -> Array:
-    """Read a texture at fractional coordinates (in texels, wrapping), bilinear."""
+    """Read a texture at fractional coordinates (in texels, wrapping), bilinear; rows in bands to spare memory."""
+    result: Array = np.empty(x.shape, dtype=np.float32)
+    for top in range(0, len(x), 128):
+        band = slice(top, top + 128)
+        result[band] = _sample_band(texture, x[band], y[band])
+    return result
+
+
+def _sample_band(texture: Array, x: Array, y: Array) -> Array:
     rows, columns = texture.shape
     left, top = np.floor(x), np.floor(y)
-    fx, fy = (x - left).astype(np.float32), (y - top).astype(np.float32)
+    fx, fy = x - left, y - top
     c0, r0 = left.astype(np.intp) % columns, top.astype(np.intp) % rows
     c1, r1 = (c0 + 1) % columns, (r0 + 1) % rows
     upper = texture[r0, c0] * (1 - fx) + texture[r0, c1] * fx
     lower = texture[r1, c0] * (1 - fx) + texture[r1, c1] * fx
-    return np.asarray(upper * (1 - fy) + lower * fy, dtype=np.float32)
+    return np.asarray(upper * (1 - fy) + lower * fy)

@@ -42,7 +42,7 @@ def open_picture(path: Path, field: str) -> Image.Image:
         raise BadInputError(f"{field} must be a sound {', '.join(FORMATS[:-1])} or {FORMATS[-1]} picture.") from error
 
 
-def to_png(picture: Image.Image, level: int = 6) -> bytes:
+def to_png(picture: Image.Image, level: int = 4) -> bytes:
     """Encode as PNG without times or other metadata."""
     buffer = io.BytesIO()
     picture.save(buffer, "PNG", compress_level=level)

@@ -48,7 +48,7 @@ def enlarge(path: Path, factor: int) -> Chunks[Outcome]:
         if bottom > top:
             result.paste(_band(picture, top, bottom, factor), (0, top * factor))
         yield 0.1 + 0.65 * (band + 1) / BANDS
-    content = to_png(result, level=4)
+    content = to_png(result)
     yield 1.0
     file = Produced(f"upscaled-{factor}x.png", "image/png", content, width=width, height=height)
     return Outcome([file], {"factor": factor, "width": width, "height": height})

@@ -23,7 +23,7 @@ def silk(canvas: Canvas) -> Iterator[float]:
     angle = dice.uniform(-0.6, 0.6)
     along = canvas.x * (1 - abs(angle) * 0.3) + canvas.y * angle
     across = canvas.y * (1 - abs(angle) * 0.3) - canvas.x * angle
-    scale, bend = dice.uniform(0.55, 0.8), dice.uniform(0.55, 0.8)
+    scale, bend = dice.uniform(0.75, 1.0), dice.uniform(0.55, 0.75)
     first = _look(textures[0], along * scale, across * scale * 1.3)
     yield 0.25
     second = _look(textures[1], along * scale, across * scale * 1.3)
@@ -33,7 +33,7 @@ def silk(canvas: Canvas) -> Iterator[float]:
     fourth = _look(textures[3], along * scale + bend * second, across * scale - bend * first)
     yield 0.55
     height = _look(textures[0], along * 0.5 + 0.75 * third, across * 0.5 + 0.75 * fourth)
-    height = height + 0.1 * sin(5.5 * third + 4.0 * across)
+    height = height + 0.11 * sin(6.5 * third + 5.0 * across) + 0.05 * sin(11.0 * fourth - 6.0 * along)
     yield 0.65
     slope_y, slope_x = (np.asarray(part, dtype=np.float32) / canvas.pixel for part in np.gradient(height))
     yield 0.75
