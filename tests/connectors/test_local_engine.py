@@ -4,8 +4,10 @@ import asyncio
 import hashlib
 import io
 import os
+import struct
 import subprocess
 import sys
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,19 @@ PHOTO, TALL, CLEAR = "http://files/photo.jpg", "http://files/tall.webp", "http:/
 BROKEN, FAKE, BOMB, LARGE = (f"http://files/{name}" for name in ("broken.png", "fake.png", "bomb.png", "large.png"))
 
 
+BIGGER, BIGGEST = "http://files/bigger.png", "http://files/biggest.png"
+
+
+def bomb(side: int) -> bytes:
+    """A PNG that claims to be side × side pixels."""
+    header = b"IHDR" + struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    data = b"IDAT" + zlib.compress(bytes(100_000))
+    chunks = (
+        struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk)) for chunk in (header, data)
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
 @pytest.fixture(scope="session")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
     """Input files by URL, good ones and bad ones."""
@@ -33,7 +48,9 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
     ramp = np.linspace(0, 255, 320, dtype=np.uint8)
     rgb = np.stack([np.tile(ramp, (200, 1)), np.tile(ramp[:200, None], (1, 320)), np.full((200, 320), 90)], axis=2)
     photo = Image.fromarray(rgb.astype(np.uint8))
-    files = {url: folder / url.rsplit("/", 1)[1] for url in (PHOTO, TALL, CLEAR, BROKEN, FAKE, BOMB, LARGE)}
+    files = {
+        url: folder / url.rsplit("/", 1)[1] for url in (PHOTO, TALL, CLEAR, BROKEN, FAKE, BOMB, BIGGER, BIGGEST, LARGE)
+    }
     photo.save(files[PHOTO])
     photo.crop((0, 0, 100, 200)).save(files[TALL])
     photo.convert("RGBA").resize((64, 48)).save(files[CLEAR])
@@ -41,7 +58,8 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
     photo.save(whole, "PNG")
     files[BROKEN].write_bytes(whole.getvalue()[:400])
     photo.save(files[FAKE], "TIFF")
-    Image.new("1", (9000, 9000)).save(files[BOMB])
+    for url, side in ((BOMB, 9_000), (BIGGER, 11_000), (BIGGEST, 50_000)):
+        files[url].write_bytes(bomb(side))
     Image.new("L", (4100, 4100)).save(files[LARGE])
     return files
 
@@ -94,7 +112,8 @@ class TestContract(ConnectorContract):
         )  # fmt: skip
         upscale = table(
             "local_upscale", {"image": PHOTO},
-            ("image", None), ("image", BOMB), ("image", FAKE), ("image", BROKEN), ("image", LARGE),
+            ("image", None), ("image", BOMB), ("image", BIGGER), ("image", BIGGEST),
+            ("image", FAKE), ("image", BROKEN), ("image", LARGE),
             ("factor", 3), ("factor", 1), ("factor", "huge"), ("factor", 2.5), ("factor", []),
         )  # fmt: skip
         text = table(

@@ -1,7 +1,7 @@
 """The built-in engine: pictures, short videos, enlargements and texts made on the CPU, without network or models."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from emprops.connectors.base import BadInputError, Capabilities, Health, Outcome, RunContext
 from emprops.connectors.local_engine.image import paint, plan_image, seed_of
@@ -62,8 +62,7 @@ class LocalEngine:
 
     async def capabilities(self) -> Capabilities:
         """No model files and no custom nodes."""
-        extra: dict[str, Any] = {"device": "cpu"}
-        return Capabilities(models=(), custom_nodes=(), extra=extra)
+        return Capabilities(models=(), custom_nodes=(), extra={"device": "cpu"})
 
     async def run(self, ticket: Ticket, context: RunContext) -> Outcome:
         """Do the work in a thread. Raises :class:`BadInputError` naming the field that is wrong."""

@@ -1,7 +1,6 @@
 """Opening input pictures safely, and writing PNG."""
 
 import io
-import warnings
 from pathlib import Path
 
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -25,8 +24,7 @@ async def fetch_picture(context: RunContext, field: str, address: str) -> Path:
 def open_picture(path: Path, field: str) -> Image.Image:
     """Decode a picture, upright, as RGB or RGBA. Its size is checked before a pixel is decoded."""
     try:
-        with warnings.catch_warnings(), Image.open(path, formats=FORMATS) as picture:
-            warnings.simplefilter("ignore")
+        with Image.open(path, formats=FORMATS) as picture:
             if picture.width * picture.height > MAX_PIXELS:
                 raise BadInputError(
                     f"{field} is {picture.width} × {picture.height} pixels; at most {MAX_PIXELS // 10**6} megapixels "
@@ -36,7 +34,8 @@ def open_picture(path: Path, field: str) -> Image.Image:
             upright = ImageOps.exif_transpose(picture)
             clear = upright.has_transparency_data
             return upright.convert("RGBA" if clear else "RGB")
-    except Image.DecompressionBombError as error:
+    # Pillow's own limit comes first: an error, or a warning that a strict process turns into one.
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise BadInputError(f"{field} is larger than {MAX_PIXELS // 10**6} megapixels.") from error
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError) as error:
         raise BadInputError(f"{field} must be a sound {', '.join(FORMATS[:-1])} or {FORMATS[-1]} picture.") from error

@@ -33,7 +33,13 @@ WORDS: dict[str, tuple[str, ...]] = {
         "cool air",
     ),
     "feeling": ("calm", "wonder", "a small joy", "longing", "ease", "curiosity"),
-    "animal": ("a heron", "three sparrows", "the neighbour's cat", "a very patient dog", "an owl of firm opinions"),
+    "animal": (
+        "a heron",
+        "a small brown sparrow",
+        "the neighbour's cat",
+        "a very patient dog",
+        "an owl of firm opinions",
+    ),
     "thing": (
         "a paper boat",
         "a brass key",
@@ -45,7 +51,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "verb": ("drifts", "waits", "glows", "hums", "lingers", "unfolds"),
 }
 
-# By tone: how a text may begin, go on and end.
+# By tone: how a text may begin, go on and end. The topic is never a subject: it may be singular or plural.
 GRAMMAR: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
     "warm": (
         (
@@ -66,7 +72,7 @@ GRAMMAR: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
     "playful": (
         (
             "Nobody had planned for {topic}, least of all {animal}.",
-            "Breaking news from {place}: {topic} is back, and it brought {thing}.",
+            "Breaking news from {place}: {topic}, back at last, with {thing}.",
             "Rule one of {topic}: never start without {thing}.",
         ),
         (
@@ -77,13 +83,17 @@ GRAMMAR: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
             "A vote was held {time}, and {thing} won by a landslide.",
             "It costs {feeling} and gives change.",
         ),
-        ("No further questions.", "The encore is tomorrow, weather permitting.", "It was {animal}'s idea, officially."),
+        (
+            "No further questions.",
+            "The encore is tomorrow, weather permitting.",
+            "The idea came from {animal}, officially.",
+        ),
     ),
     "poetic": (
         (
-            "{time}, {topic} {verb} like a word you almost know.",
+            "{time}, {topic}: something {verb} like a word you almost know.",
             "Here is {topic}, and here the silence that carries it.",
-            "What is {topic} but {sense}, given a name?",
+            "Say {topic}, and mean {sense}, given a name.",
         ),
         (
             "The hours lean in; {sense} fills the room.",
