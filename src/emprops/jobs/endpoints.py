@@ -1,0 +1,101 @@
+"""Read a job, a list of jobs, a history; follow a job live."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Header, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from emprops.auth.caller import Caller
+from emprops.auth.dependencies import CurrentCaller, CurrentUser
+from emprops.errors import NotFoundError
+from emprops.jobs import views
+from emprops.jobs.schemas import EXAMPLE, HistoryRow, JobView, Status
+from emprops.jobs.stream import follow, row_id_of
+from emprops.kit.envelope import Envelope
+from emprops.kit.paging import Paging
+from emprops.kit.requests import Reader, Shared, router
+from emprops.kit.sse import event_stream
+
+routes = router(prefix="/jobs", tags=["jobs"])
+
+STREAM: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "`history_init`, then `job_update` and `job_history` until the job has ended.",
+        "content": {
+            "text/event-stream": {
+                "schema": {"type": "string"},
+                "example": 'id: 7\nevent: job_update\ndata: {"id":"0192f3a4-…","status":"processing",…}\n\n',
+            }
+        },
+    }
+}
+LastEventHeader = Annotated[str | None, Header(alias="Last-Event-ID", max_length=100)]
+LastEventQuery = Annotated[
+    str | None, Query(max_length=100, description="`Last-Event-ID`, for clients that cannot send headers.")
+]
+
+
+@routes.get("", response_model=Envelope[list[JobView]])
+async def list_jobs(
+    user_id: CurrentUser,
+    reader: Reader,
+    page: Paging,
+    status: Status | None = None,
+    collection_id: UUID | None = None,
+) -> Response:
+    """List the caller's jobs, newest first."""
+    jobs = await views.jobs_of_user(reader, user_id, page, status=status, collection_id=collection_id)
+    return _reply([views.as_json(job) for job in jobs])
+
+
+@routes.get(
+    "/{job_id}",
+    response_model=Envelope[JobView],
+    responses={200: {"content": {"application/json": {"example": {"data": EXAMPLE, "error": None}}}}},
+)
+async def get_job(job_id: UUID, caller: CurrentCaller, reader: Reader) -> Response:
+    """Read a job's present state."""
+    job = await views.job_of(reader, job_id)
+    if job is None or not _may_read(caller, job.user_id):
+        raise NotFoundError("Job not found")
+    return _reply(views.as_json(job))
+
+
+@routes.get("/{job_id}/history", response_model=Envelope[list[HistoryRow]])
+async def get_history(job_id: UUID, caller: CurrentCaller, reader: Reader, page: Paging) -> Response:
+    """List what happened to a job, oldest first."""
+    if not _may_read(caller, await views.owner_of(reader, job_id)):
+        raise NotFoundError("Job not found")
+    return _reply(await views.history_of(reader, job_id, page))
+
+
+@routes.get("/{job_id}/events", include_in_schema=False)
+@routes.get("/{job_id}/stream", response_class=Response, responses=STREAM)
+async def stream_job(
+    job_id: UUID,
+    request: Request,
+    caller: CurrentCaller,
+    resources: Shared,
+    last_event_header: LastEventHeader = None,
+    last_event_id: LastEventQuery = None,
+) -> Response:
+    """Follow a job until it has ended. Reconnecting with the last id seen continues where the stream broke off."""
+    async with resources.database.reader() as reader:
+        owner = await views.owner_of(reader, job_id)
+    if not _may_read(caller, owner):
+        raise NotFoundError("Job not found")
+    settings = resources.settings
+    # a browser that reconnects keeps its first URL, so the header is the newer of the two
+    last_row = row_id_of(last_event_header if last_event_header else last_event_id)
+    events = follow(resources.database, resources.pokes, job_id, last_row=last_row, poll=settings.stream_poll)
+    return event_stream(request, events, settings, user=str(caller.user_id or ""))
+
+
+def _may_read(caller: Caller, owner: UUID | None) -> bool:
+    return owner is not None and (caller.is_service or owner == caller.user_id)
+
+
+def _reply(data: Any) -> Response:
+    return Response(views.to_bytes({"data": data, "error": None}), media_type="application/json")

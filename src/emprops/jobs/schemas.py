@@ -1,0 +1,77 @@
+"""The shapes of job replies, for the OpenAPI document; the replies themselves are encoded by hand in ``views.py``."""
+
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Status = Literal["pending", "processing", "completed", "failed"]
+
+EXAMPLE: dict[str, Any] = {
+    "id": "0192f3a4-0000-7000-8000-000000000001",
+    "name": "Collection Generation: Quiet Harbours",
+    "description": "",
+    "status": "processing",
+    "progress": 50,
+    "error_message": None,
+    "created_at": "2026-01-10T12:00:00.123456Z",
+    "updated_at": "2026-01-10T12:00:04.5Z",
+    "started_at": "2026-01-10T12:00:01Z",
+    "completed_at": None,
+    "job_type": "collection_generation",
+    "priority": 50,
+    "workflow_output": None,
+    "data": {"collectionId": "0192f3a4-0000-7000-8000-000000000002", "variables": {"prompt": "a quiet harbour"}},
+    "current_step": 1,
+    "total_steps": 2,
+    "retry_count": 0,
+}
+
+
+class JobData(BaseModel):
+    """What the job was asked for and, once it has completed, what it gave."""
+
+    model_config = ConfigDict(extra="allow")
+
+    collectionId: str  # noqa: N815 - the spec's spelling
+    variables: dict[str, Any]
+    outputs: Any = None
+
+
+class JobView(BaseModel):
+    """A job (spec: Get Job Status)."""
+
+    model_config = ConfigDict(json_schema_extra={"example": EXAMPLE})
+
+    id: UUID
+    name: str
+    description: str
+    status: Status
+    progress: float | None = Field(ge=0, le=100)
+    """Percent. Never falls while ``retry_count`` stays the same."""
+    error_message: str | None
+    created_at: datetime
+    updated_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+    job_type: str
+    priority: int
+    workflow_output: str | None
+    """URL of the final result."""
+    data: JobData
+    current_step: int
+    """The highest step that was started, from 1; 0 before the first."""
+    total_steps: int
+    retry_count: int
+
+
+class HistoryRow(BaseModel):
+    """A line of a job's history."""
+
+    id: str
+    """Rises with time; also the id of the stream's events."""
+    status: str
+    message: str
+    data: dict[str, Any] | None
+    created_at: datetime

@@ -1,0 +1,160 @@
+"""Reads on jobs: what callers see of a job, of a list of jobs, and of a job's history."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from emprops.kit.database import Transaction
+from emprops.kit.paging import Page
+
+COLUMNS = """
+    j.id, j.user_id, j.name, j.description, j.status, j.progress, j.error_message, j.created_at, j.updated_at,
+    j.started_at, j.completed_at, j.job_type, j.priority, j.workflow_output, j.data::text AS data,
+    j.current_step, j.total_steps, j.retry_count
+"""
+
+HISTORY_ROW = """
+    json_build_object('id', h.id::text, 'status', h.status, 'message', h.message, 'data', h.data,
+                      'created_at', to_char(h.created_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))
+"""
+"""A history row as callers see it. Sessions run in UTC (``kit/database.py``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobRow:
+    """A job as it is read. ``data`` stays the JSON text PostgreSQL gave: it is handed on without being parsed."""
+
+    id: UUID
+    user_id: UUID
+    name: str
+    description: str
+    status: str
+    progress: float | None
+    error_message: str | None
+    created_at: datetime
+    updated_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+    job_type: str
+    priority: int
+    workflow_output: str | None
+    data: str
+    current_step: int
+    total_steps: int
+    retry_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Look(JobRow):
+    """A job and its newest history, seen at the same instant."""
+
+    newest: int
+    """Id of the job's newest history row, 0 if it has none."""
+    known: bool
+    """Whether the row that the reader says it saw last is one of this job's."""
+    rows: list[dict[str, Any]]
+    """History rows after that one, oldest first."""
+
+
+def as_json(job: JobRow) -> dict[str, Any]:
+    """Give the job as the API shows it (spec: Get Job Status), ready for :func:`to_bytes`."""
+    return {
+        "id": job.id,
+        "name": job.name,
+        "description": job.description,
+        "status": job.status,
+        "progress": _number(job.progress),
+        "error_message": job.error_message,
+        "created_at": job.created_at,
+        "updated_at": job.updated_at,
+        "started_at": job.started_at,
+        "completed_at": job.completed_at,
+        "job_type": job.job_type,
+        "priority": job.priority,
+        "workflow_output": job.workflow_output,
+        "data": orjson.Fragment(job.data),
+        "current_step": job.current_step,
+        "total_steps": job.total_steps,
+        "retry_count": job.retry_count,
+    }
+
+
+def _number(value: float | None) -> float | int | None:
+    """Show whole percentages as the spec does: 50, not 50.0."""
+    return int(value) if value is not None and value.is_integer() else value
+
+
+def to_bytes(document: Any) -> bytes:
+    """Encode; times become ISO 8601 in UTC with a Z."""
+    return orjson.dumps(document, option=orjson.OPT_UTC_Z)
+
+
+async def job_of(reader: Transaction, job_id: UUID) -> JobRow | None:
+    """Read one job by its key."""
+    return await reader.fetch_one(JobRow, f"SELECT {COLUMNS} FROM job j WHERE j.id = %s", (job_id,))
+
+
+async def owner_of(reader: Transaction, job_id: UUID) -> UUID | None:
+    """Tell whose job it is; None if there is no such job."""
+    owner: UUID | None = await reader.fetch_value("SELECT user_id FROM job WHERE id = %s", (job_id,))
+    return owner
+
+
+async def jobs_of_user(
+    reader: Transaction, user_id: UUID, page: Page, *, status: str | None, collection_id: UUID | None
+) -> list[JobRow]:
+    """List a user's jobs, newest first. Each combination of filters follows an index in its order."""
+    where = "j.user_id = %(user_id)s"
+    if status is not None:
+        where += " AND j.status = %(status)s"
+    if collection_id is not None:
+        where += " AND j.collection_id = %(collection_id)s"
+    return await reader.fetch_all(
+        JobRow,
+        f"""
+        SELECT {COLUMNS} FROM job j WHERE {where}
+        ORDER BY j.created_at DESC, j.id DESC LIMIT %(limit)s OFFSET %(offset)s
+        """,
+        {
+            "user_id": user_id,
+            "status": status,
+            "collection_id": collection_id,
+            "limit": page.limit,
+            "offset": page.offset,
+        },
+    )
+
+
+async def history_of(reader: Transaction, job_id: UUID, page: Page) -> list[dict[str, Any]]:
+    """List a job's history, oldest first."""
+    return await reader.fetch_values(
+        f"SELECT {HISTORY_ROW} FROM job_history h WHERE h.job_id = %s ORDER BY h.id LIMIT %s OFFSET %s",
+        (job_id, page.limit, page.offset),
+    )
+
+
+async def look(reader: Transaction, job_id: UUID, after: int, limit: int, *, newest_first: bool = False) -> Look | None:
+    """Read a job and up to ``limit`` history rows after row ``after``, in one statement and so of one instant.
+
+    ``newest_first``: if there are more rows than ``limit``, the newest count, not the oldest; the order of the answer
+    is the same. None if there is no such job.
+    """
+    order = "DESC" if newest_first else "ASC"
+    return await reader.fetch_one(
+        Look,
+        f"""
+        SELECT {COLUMNS},
+               coalesce((SELECT max(h.id) FROM job_history h WHERE h.job_id = j.id), 0) AS newest,
+               EXISTS (SELECT FROM job_history h WHERE h.job_id = j.id AND h.id = %(after)s) AS known,
+               coalesce((
+                   SELECT json_agg({HISTORY_ROW} ORDER BY h.id)
+                   FROM (SELECT * FROM job_history h WHERE h.job_id = j.id AND h.id > %(after)s
+                         ORDER BY h.id {order} LIMIT %(limit)s) h
+               ), '[]') AS rows
+        FROM job j WHERE j.id = %(job_id)s
+        """,
+        {"job_id": job_id, "after": after, "limit": limit},
+    )
