@@ -4,7 +4,6 @@ Names are ``EMPROPS_<FIELD>``; the three that hosting platforms set by habit (``
 ``REDIS_URL``) are read under those names.
 """
 
-from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -92,7 +91,7 @@ class Settings(BaseSettings):
     log_level: str = "INFO"
     log_json: bool = False
 
-    @cached_property
+    @property
     def base_url(self) -> str:
         """The public base URL without a trailing slash."""
         return (self.public_url or f"http://localhost:{self.port}").rstrip("/")

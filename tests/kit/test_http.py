@@ -159,7 +159,7 @@ class Recorder(httpcore2.AsyncNetworkBackend):
     def __init__(self) -> None:
         self.asked: list[str] = []
 
-    async def connect_tcp(self, host: str, port: int, *args: object) -> httpcore2.AsyncNetworkStream:
+    async def connect_tcp(self, host: str, _port: int, *_args: object) -> httpcore2.AsyncNetworkStream:
         self.asked.append(host)
         raise httpcore2.ConnectError("not here")
 

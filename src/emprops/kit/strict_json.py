@@ -28,7 +28,7 @@ def parse_json(raw: bytes, *, max_depth: int = 64, max_nodes: int = 20_000) -> A
     try:
         document = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
-        if "recursion" in str(error).lower():
+        if "depth" in str(error):
             _too_deep(max_depth)
         raise MalformedJsonError(f"The body is not valid JSON: {error}") from None
     if _walk(document, max_depth, max_nodes):

@@ -1,0 +1,44 @@
+"""An api over the real engines, with a few routes of its own that show what the kit does."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx2
+import pytest
+import redis.asyncio
+from fastapi import FastAPI
+
+from emprops.kit.database import Database
+from emprops.kit.pubsub import Pokes
+from emprops.kit.requests import Resources
+from emprops.kit.sse import StreamLimit
+from emprops.main import create_app
+from emprops.media.storage import FolderStorage
+from emprops.settings import Settings
+
+USER = "00000000-0000-7000-8000-000000000001"
+
+
+@pytest.fixture
+async def app(settings: Settings, database: Database, redis: redis.asyncio.Redis, tmp_path: Path) -> FastAPI:
+    """The api with its routes and resources, without what runs beside the requests."""
+    app = create_app(settings)
+    app.state.resources = Resources(
+        settings=settings,
+        database=database,
+        redis=redis,
+        pokes=Pokes(settings.redis_url, "test"),
+        storage=FolderStorage(tmp_path / "files"),
+        streams=StreamLimit(total=2, per_user=1),
+    )
+    return app
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
+    """A client that calls the api in this process, as a known user."""
+    transport = httpx2.ASGITransport(app=app)
+    async with httpx2.AsyncClient(
+        transport=transport, base_url="http://testserver", headers={"user_id": USER}
+    ) as client:
+        yield client
