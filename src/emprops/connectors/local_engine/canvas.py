@@ -134,7 +134,6 @@ def _rounded(function: Callable[..., Array]) -> Callable[..., Array]:
 
 exp = _rounded(np.exp)
 sin = _rounded(np.sin)
-cos = _rounded(np.cos)
 atan2 = _rounded(np.arctan2)
 power = _rounded(np.power)
 

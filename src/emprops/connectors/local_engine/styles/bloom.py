@@ -67,7 +67,7 @@ def _petal(
     across = (dy * math.cos(angle) - dx * math.sin(angle)) / width
     inside = along.clip(0, 1)
     # Half the width along the petal: narrow at the heart, full at two thirds, round or pointed at the tip.
-    tip = np.sqrt((1 - inside).clip(0, None)) * (1 - point) + (1 - inside) ** 0.75 * point
+    tip = np.sqrt((1 - inside).clip(0, None)) * (1 - point) + power(1 - inside, np.array(0.75)) * point
     outline = (0.16 + 1.25 * inside) * tip * 0.92
     gap = (outline - np.abs(across)) * width
     gap = np.where((along > 0) & (along < 1), gap, -np.float32(1.0))

@@ -1,5 +1,6 @@
 """Stained glass: cells around scattered points, each piece tilted a little, with lead between them."""
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -41,7 +42,7 @@ def _points(canvas: Canvas) -> Array:
         for index in range(count):
             angle = 2 * np.pi * (index + turn + dice.uniform(-0.28, 0.28)) / count
             away = radius + width * dice.uniform(-0.3, 0.3)
-            point = focus + away * np.array([np.cos(angle), np.sin(angle)])
+            point = focus + away * np.array([math.cos(angle), math.sin(angle)])
             if -0.15 < point[0] < canvas.right + 0.15 and -0.15 < point[1] < canvas.bottom + 0.15:
                 points.append(point)
         radius += width

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from emprops.connectors.local_engine.canvas import Canvas, exp, mix, sin, smoothstep, soften
+from emprops.connectors.local_engine.canvas import Canvas, exp, mix, power, sin, smoothstep, soften
 from emprops.connectors.local_engine.dice import Array
 
 RIDGES = 7
@@ -80,6 +80,6 @@ def _firs(canvas: Canvas) -> Array:
         left, right = (int(np.searchsorted(across, edge)) for edge in (x - reach, x + reach))
         away = np.abs(across[left:right] - x) / reach
         jag = 0.12 * sin(away * (9.0 + 6 * dice.uniform())) * (1 - away)
-        tree = height * (1 - away**0.8 + jag)
+        tree = height * (1 - power(away, np.array([0.8])) + jag)
         outline[left:right] = np.maximum(outline[left:right], tree)
     return outline
