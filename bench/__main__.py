@@ -1,0 +1,24 @@
+"""``python -m bench [queue] [cycles] [--quick]``; exit code 1 when a goal is missed."""
+
+import argparse
+import platform
+from importlib import import_module
+
+import psutil
+import uvloop
+
+PARTS = {"queue": "bench.queue_bench", "cycles": "bench.cycles"}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Each figure beside a limit of the same run.")
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="queue, cycles; all by default")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds and tickets")
+    chosen = parser.parse_args()
+    print(f"Python {platform.python_version()}, {psutil.cpu_count()} cores, load {psutil.getloadavg()[0]:.1f}")
+    passed = [uvloop.run(import_module(PARTS[part]).run(quick=chosen.quick)) for part in chosen.parts or PARTS]
+    return 0 if all(passed) else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,112 @@
+"""The worker process of the queue benchmark: the real loop over a connector that only notes when it began.
+
+Standard input steers it: ``go`` starts the loop, ``release`` ends one held ticket, the end of input stops it.
+Standard output carries ``ready``, then one line per stamped ticket: nanoseconds from its stamp to its body.
+"""
+
+import argparse
+import asyncio
+import logging
+import sys
+import time
+from pathlib import Path
+from typing import ClassVar
+
+import structlog
+from redis import Redis as SyncRedis
+
+from emprops.connectors.base import Capabilities, Health, Outcome, RunContext
+from emprops.kit.http import GuardedClient
+from emprops.kit.redis import connect
+from emprops.media.storage import storage_from
+from emprops.queue.matching import Offer
+from emprops.queue.messages import Ticket
+from emprops.queue.registry import FleetMember, WorkerInfo
+from emprops.queue.worker_link import Heartbeat, WorkerLink
+from emprops.settings import Settings
+from emprops.worker.board import Board
+from emprops.worker.heart import Heart
+from emprops.worker.loop import Tools, WorkerLoop
+
+
+class Probe:
+    """Job type ``noop``: ends at once with nothing, so that only the queue and the loop are measured.
+
+    The connector called ``noop`` answers with data, which the worker stores as a file: ``bench/cycles.py`` has it.
+    """
+
+    name: ClassVar[str] = "probe"
+
+    def __init__(self) -> None:
+        self.job_types = frozenset({"noop"})
+        self.released = asyncio.Semaphore(0)
+
+    async def check(self) -> Health:
+        return Health(ok=True)
+
+    async def capabilities(self) -> Capabilities:
+        return Capabilities(models=())
+
+    async def run(self, ticket: Ticket, context: RunContext) -> Outcome:
+        del context
+        stamp = ticket.payload.get("stamp")
+        if stamp is not None:
+            print(time.monotonic_ns() - stamp, flush=True)
+        if "held" in ticket.payload:
+            await self.released.acquire()
+        return Outcome()
+
+    async def close(self) -> None:
+        """Nothing to give back."""
+
+
+async def main(redis_url: str, prefix: str, concurrency: int, folder: Path) -> None:
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    settings = Settings(mode="test", redis_url=redis_url, data_dir=folder)
+    probe, board, worker_id = Probe(), Board(), f"bench-{prefix.rstrip(':')}"
+    offers = {"noop": Offer(models=frozenset())}
+    redis, sync_redis = connect(redis_url), SyncRedis.from_url(redis_url)
+    loop = WorkerLoop(
+        link=WorkerLink(redis, prefix=prefix, worker_id=worker_id),
+        board=board,
+        connectors={"noop": probe},
+        offers=offers,
+        tools=Tools(storage_from(settings), GuardedClient(settings), settings),
+        concurrency=concurrency,
+        grace=0.0,
+    )
+    heart = Heart(
+        board,
+        Heartbeat(sync_redis, prefix=prefix, worker_id=worker_id, machine_id="bench", lease=settings.lease),
+        FleetMember(sync_redis, prefix),
+        lambda: WorkerInfo(worker_id, "bench", "busy", offers, concurrency, board.step_ids()),
+        lease=settings.lease,
+        progress_interval=settings.progress_interval,
+    )
+    commands = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(commands), sys.stdin)
+    await redis.ping()
+    heart.start()
+    print("ready", flush=True)
+    working: asyncio.Task[None] | None = None
+    async for line in commands:
+        if line == b"go\n":
+            working = asyncio.create_task(loop.run())
+        elif line == b"release\n":
+            probe.released.release()
+    loop.stop()
+    if working is not None:
+        await working
+    await asyncio.to_thread(heart.stop)
+    await loop.tools.http.close()
+    await redis.aclose()
+    sync_redis.close()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("redis_url")
+    parser.add_argument("prefix")
+    parser.add_argument("concurrency", type=int)
+    parser.add_argument("folder", type=Path)
+    asyncio.run(main(**vars(parser.parse_args())))
