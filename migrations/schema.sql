@@ -402,6 +402,8 @@ CREATE INDEX deck_of_collection ON public.deck USING btree (collection_id, user_
 
 CREATE INDEX deck_of_user ON public.deck USING btree (user_id, created_at DESC, id DESC);
 
+CREATE INDEX deck_published ON public.deck USING btree (collection_id) WHERE (status = 'published'::text);
+
 CREATE INDEX flat_file_of_job ON public.flat_file USING btree (job_id, id);
 
 CREATE INDEX idempotency_key_age ON public.idempotency_key USING btree (created_at);
@@ -423,6 +425,8 @@ CREATE INDEX output_of_job ON public.output USING btree (job_id) WHERE (job_id I
 CREATE INDEX output_of_source ON public.output USING btree (source_output_id) WHERE (source_output_id IS NOT NULL);
 
 CREATE INDEX output_of_user ON public.output USING btree (user_id, created_at DESC, id DESC);
+
+CREATE INDEX output_of_user_and_collection ON public.output USING btree (user_id, collection_id, created_at DESC, id DESC);
 
 CREATE UNIQUE INDEX output_one_visible_per_file ON public.output USING btree (flat_file_id) WHERE ((flat_file_id IS NOT NULL) AND (status <> 'hidden'::text));
 

@@ -263,6 +263,7 @@ CREATE TABLE deck (
 );
 CREATE INDEX deck_of_user ON deck (user_id, created_at DESC, id DESC);
 CREATE INDEX deck_of_collection ON deck (collection_id, user_id, created_at DESC, id DESC);
+CREATE INDEX deck_published ON deck (collection_id) WHERE status = 'published';
 
 CREATE TABLE output (
     id                uuid PRIMARY KEY,
@@ -297,6 +298,7 @@ CREATE UNIQUE INDEX output_one_visible_per_file ON output (flat_file_id)
 CREATE UNIQUE INDEX output_position ON output (deck_id, position) WHERE deck_id IS NOT NULL;
 CREATE INDEX output_of_collection ON output (collection_id, created_at DESC, id DESC);
 CREATE INDEX output_of_user ON output (user_id, created_at DESC, id DESC);
+CREATE INDEX output_of_user_and_collection ON output (user_id, collection_id, created_at DESC, id DESC);
 CREATE INDEX output_of_job ON output (job_id) WHERE job_id IS NOT NULL;
 CREATE INDEX output_of_source ON output (source_output_id) WHERE source_output_id IS NOT NULL;
 ALTER TABLE deck ADD CONSTRAINT deck_cover_output FOREIGN KEY (cover_output_id) REFERENCES output;

@@ -10,13 +10,19 @@ from fastapi import APIRouter, FastAPI
 
 from emprops import health
 from emprops.auth.dependencies import unmarked_routes
+from emprops.decks import endpoints as decks
+from emprops.jobs import endpoints as jobs
 from emprops.media import endpoints as media
+from emprops.outputs import endpoints as outputs
 
 Prefix = Literal["", "/api"]
 
 TABLE: list[tuple[Prefix, APIRouter]] = [
     ("", health.routes),  # /health /ready
     ("", media.routes),  # /files/{key}
+    ("/api", jobs.routes),  # /jobs /jobs/{id} /jobs/{id}/stream /jobs/{id}/history
+    ("", outputs.routes),  # /outputs/{id} /collections/{id}/outputs
+    ("", decks.routes),  # /decks/{id}
 ]
 
 

@@ -2,8 +2,8 @@
 
 First ``history_init``, then one ``job_update``, then ``job_history`` for each new line of the history and
 ``job_update`` whenever the job looks different, in the order of the commits; the last event is the ``job_update`` that
-shows how the job ended. Nothing is kept for a stream but the number of the last row it saw: each look is one statement on a borrowed
-connection, when a poke says so and, since pokes may get lost, from time to time.
+shows how the job ended. Nothing is kept for a stream but the number of the last row it saw: each look is one statement
+on a borrowed connection, when a poke says so and, since pokes may get lost, from time to time.
 
 The id of an event is that of the newest history row known by then. Rows of one job become visible in the order of
 their ids, because whoever writes one holds the job's row lock (``jobs/store.py``); so a client that comes back with the
