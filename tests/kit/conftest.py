@@ -5,11 +5,11 @@ from pathlib import Path
 
 import httpx2
 import pytest
-import redis.asyncio
 from fastapi import FastAPI
 
 from emprops.kit.database import Database
 from emprops.kit.pubsub import Pokes
+from emprops.kit.redis import connect
 from emprops.kit.requests import Resources
 from emprops.kit.sse import StreamLimit
 from emprops.main import create_app
@@ -20,9 +20,10 @@ USER = "00000000-0000-7000-8000-000000000001"
 
 
 @pytest.fixture
-async def app(settings: Settings, database: Database, redis: redis.asyncio.Redis, tmp_path: Path) -> FastAPI:
+async def app(settings: Settings, database: Database, tmp_path: Path) -> AsyncIterator[FastAPI]:
     """The api with its routes and resources, without what runs beside the requests."""
     app = create_app(settings)
+    redis = connect(settings.redis_url)
     app.state.resources = Resources(
         settings=settings,
         database=database,
@@ -31,7 +32,8 @@ async def app(settings: Settings, database: Database, redis: redis.asyncio.Redis
         storage=FolderStorage(tmp_path / "files"),
         streams=StreamLimit(total=2, per_user=1),
     )
-    return app
+    yield app
+    await redis.aclose()
 
 
 @pytest.fixture

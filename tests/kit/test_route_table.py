@@ -1,0 +1,119 @@
+"""The table of URLs, the OpenAPI document, and the two questions of a load balancer."""
+
+from typing import Any
+
+import httpx2
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import APIRoute, iter_route_contexts
+from tests.engines import Engines
+
+from emprops.kit.openapi import document
+from emprops.kit.requests import StrictRoute
+from emprops.main import create_app
+from emprops.media.storage import FolderStorage
+from emprops.settings import Settings
+
+METHODS = {"get", "post", "put", "patch", "delete"}
+
+
+def operations(app: FastAPI) -> list[tuple[str, dict[str, Any]]]:
+    paths: dict[str, dict[str, Any]] = document(app)["paths"]
+    return [
+        (path, operation) for path, item in paths.items() for method, operation in item.items() if method in METHODS
+    ]
+
+
+def test_every_route_answers_under_both_prefixes(settings: Settings) -> None:
+    found = {
+        (str(context.path), method)
+        for context in iter_route_contexts(create_app(settings).routes)
+        if isinstance(context.original_route, APIRoute)
+        for method in context.methods or ()
+    }
+    plain = {(path, method) for path, method in found if not path.startswith("/api/")}
+    assert plain
+    assert {(f"/api{path}", method) for path, method in plain} == found - plain
+
+
+def test_every_route_reads_bodies_strictly(settings: Settings) -> None:
+    for context in iter_route_contexts(create_app(settings).routes):
+        if isinstance(context.original_route, APIRoute):
+            assert isinstance(context.original_route, StrictRoute), context.path
+
+
+def test_each_route_is_documented_once_with_its_failures(settings: Settings) -> None:
+    app = create_app(settings)
+    schema = document(app)
+    assert schema["openapi"].startswith("3.1")
+    documented = operations(app)
+    assert len({operation["operationId"] for _, operation in documented}) == len(documented)
+    spelled = {path.removeprefix("/api") for path, _ in documented}
+    assert len(spelled) == len({path for path, _ in documented})
+    assert "HTTPValidationError" not in str(schema)
+    for path, operation in documented:
+        responses = operation["responses"]
+        assert {"400", "500", "503"} <= set(responses), path
+        assert operation.get("description"), path
+        for status, response in responses.items():
+            if int(status) >= 400:
+                assert response["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/Failure"}
+    assert (
+        schema["components"]["securitySchemes"]["user_id"]["name"] == "user_id" if "security" in str(schema) else True
+    )
+
+
+async def test_documents_are_served_outside_production(client: httpx2.AsyncClient) -> None:
+    assert (await client.get("/openapi.json")).json()["info"]["title"] == "EmProps"
+    assert (await client.get("/docs")).status_code == 200
+
+
+async def test_alive_and_ready(client: httpx2.AsyncClient) -> None:
+    for prefix in ("", "/api"):
+        assert (await client.get(f"{prefix}/health")).json()["data"]["status"] == "ok"
+        ready = (await client.get(f"{prefix}/ready")).json()["data"]
+        assert ready["parts"] == {"postgresql": "ok", "redis": "ok", "storage": "ok"}
+
+
+async def test_not_ready_says_what_is_missing(
+    client: httpx2.AsyncClient, app: FastAPI, engines: Engines, tmp_path: Any
+) -> None:
+    engines.kill_redis()
+    (tmp_path / "not-a-folder").write_text("")
+    object.__setattr__(app.state.resources, "storage", FolderStorage(tmp_path / "not-a-folder"))
+    response = await client.get("/ready")
+    assert response.status_code == 503
+    assert response.headers["retry-after"]
+    assert set(response.json()["details"]) == {"redis", "storage"}
+    assert (await client.get("/health")).status_code == 200
+
+
+async def test_an_old_schema_is_not_ready(client: httpx2.AsyncClient, app: FastAPI) -> None:
+    database = app.state.resources.database
+    newest = "(SELECT max(version_num) FROM alembic_version)"
+    async with database.transaction() as tx:
+        was = await tx.fetch_value(f"SELECT {newest}")
+        await tx.execute("UPDATE alembic_version SET version_num = '0000'")
+    try:
+        response = await client.get("/ready")
+        assert response.status_code == 503
+        assert f"needs {was}" in response.json()["error"]
+    finally:
+        async with database.transaction() as tx:
+            await tx.execute("UPDATE alembic_version SET version_num = %s", [was])
+
+
+async def test_the_process_opens_and_closes_what_it_needs(settings: Settings, engines: Engines) -> None:
+    app = create_app(settings)
+    async with app.router.lifespan_context(app):
+        transport = httpx2.ASGITransport(app=app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            assert (await client.get("/ready")).status_code == 200
+    assert app.state.resources.database.pool.closed
+
+
+async def test_production_shows_no_documents(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("emprops.main.authenticator_for", lambda _settings: None)
+    app = create_app(settings.model_copy(update={"mode": "production"}))
+    assert app.docs_url is None
+    assert app.openapi_url is None
