@@ -1,0 +1,299 @@
+"""The variables of a collection: reading their definitions, and settling their values for one generation.
+
+A definition is ``{name, type, value_type, value, lock_value, test_value}``; ``type`` is text, number, pick or
+weighted_pick. Also read: ``required`` (false: it may stay without a value), ``min``, ``max``, ``max_length``, ``label``
+and ``description``. The ``value`` of a pick is ``{values, display_names, weights}``.
+"""
+
+import math
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from emprops.collections.chance import fraction
+from emprops.errors import InvalidVariablesError
+
+NAME = re.compile(r"\w{1,100}")
+TYPES = ("text", "number", "pick", "weighted_pick")
+MAX_TEXT_BYTES = 64 * 1024
+MAX_DEFINITIONS = 200
+MAX_OPTIONS = 10_000
+NUMBER_RANGE = (-(2**63), 2**64 - 1)
+
+
+class DefinitionError(ValueError):
+    """A definition cannot be used; the sentence says why."""
+
+
+class ValueProblem(ValueError):  # noqa: N818 - it names what is wrong with a value, not a fault of ours
+    """A value does not fit its definition; the sentence says what does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One value of a pick, the name it is shown under, and its weight."""
+
+    value: str | int | float | bool
+    name: str
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """One variable. ``value`` and ``test_value`` are None where the definition has none."""
+
+    name: str
+    type: Literal["text", "number", "pick"]
+    value: Any = None
+    test_value: Any = None
+    options: tuple[Option, ...] = ()
+    locked: bool = False
+    required: bool | None = None
+    """True: an empty text does not count as a value; False: it may stay without one; None: it needs one."""
+    minimum: float | None = None
+    maximum: float | None = None
+    whole: bool = False
+    """A number without decimals."""
+    max_length: int | None = None
+    """Characters."""
+    label: str = ""
+    description: str = ""
+
+    def read(self, value: Any) -> Any:
+        """Give a value as it counts: an option of a pick may be named. Raises :class:`ValueProblem`."""
+        if self.type == "pick":
+            return self._option(value)
+        return self._number(value) if self.type == "number" else self._text(value)
+
+    def settle(self, generation_hash: str) -> Any:
+        """Give the value when nobody gave one: its own, the one the hash picks, or the test value; None if none."""
+        if self.type == "pick":
+            return pick(self.options, fraction(generation_hash, self.name))
+        return self.test_value if self.value is None or (self.value == "" and self.test_value) else self.value
+
+    def lacks(self, value: Any) -> bool:
+        """Whether a settled value is none, although the variable needs one."""
+        return self.required is not False and (value is None or (self.required is True and value == ""))
+
+    def _text(self, value: Any) -> str:
+        if not isinstance(value, str):
+            raise ValueProblem("must be a text")
+        if len(value.encode("utf-8", "replace")) > MAX_TEXT_BYTES:
+            raise ValueProblem(f"must be a text of at most {MAX_TEXT_BYTES // 1024} KiB")
+        if self.max_length is not None and len(value) > self.max_length:
+            raise ValueProblem(f"must be a text of at most {self.max_length} characters")
+        if self.required and not value.strip():
+            raise ValueProblem("must not be empty")
+        return value
+
+    def _number(self, value: Any) -> int | float:
+        low = NUMBER_RANGE[0] if self.minimum is None else self.minimum
+        high = NUMBER_RANGE[1] if self.maximum is None else self.maximum
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+        if not is_number or not low <= value <= high or (self.whole and value != int(value)):
+            raise ValueProblem(f"must be a {'whole ' if self.whole else ''}number{self._range()}")
+        return int(value) if self.whole else value
+
+    def _range(self) -> str:
+        if self.minimum is not None and self.maximum is not None:
+            return f" from {self.minimum:g} to {self.maximum:g}"
+        if self.minimum is not None:
+            return f" of at least {self.minimum:g}"
+        return "" if self.maximum is None else f" of at most {self.maximum:g}"
+
+    def _option(self, value: Any) -> Any:
+        for option in self.options:
+            # 1 is not True here, but 1.0 is 1: JSON has one kind of number.
+            if option.value == value and isinstance(option.value, bool) == isinstance(value, bool):
+                return option.value
+        for option in self.options:
+            if option.name == value:
+                return option.value
+        names = [option.name for option in self.options[:30]]
+        more = f" … ({len(self.options)} in all)" if len(self.options) > 30 else ""
+        raise ValueProblem(f"must be one of {', '.join(names)}{more}")
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """The variables of one generation. An optional one without a value is None."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+    unknown: list[str] = field(default_factory=list)
+    """Given names that the collection does not define: ignored."""
+
+
+def resolve(definitions: Sequence[Definition], given: Mapping[str, Any], generation_hash: str) -> Resolved:
+    """Settle every variable; the same hash picks the same values, everywhere and always.
+
+    Raises :class:`~emprops.errors.InvalidVariablesError` naming each given value that does not fit, each locked
+    variable that was overridden, and each required one without a value.
+    """
+    problems: dict[str, str] = {}
+    resolved = Resolved(unknown=sorted(given.keys() - {definition.name for definition in definitions}))
+    for definition in definitions:
+        name = definition.name
+        try:
+            if given.get(name) is not None:
+                resolved.values[name] = _given(definition, given[name])
+                continue
+        except ValueProblem as problem:
+            problems[name] = str(problem)
+            continue
+        value = definition.settle(generation_hash)
+        if definition.lacks(value):
+            problems[name] = f"is required: a {definition.type}"
+        resolved.values[name] = value
+    if problems:
+        raise InvalidVariablesError(problems)
+    return resolved
+
+
+def _given(definition: Definition, value: Any) -> Any:
+    if not definition.locked:
+        return definition.read(value)
+    # Sending back the value that is set anyway does no harm.
+    if definition.type != "pick" and value == definition.value and isinstance(value, type(definition.value)):
+        return value
+    raise ValueProblem("is locked by the collection and cannot be set")
+
+
+def pick(options: Sequence[Option], at: float) -> Any:
+    """Give the option at a fraction 0 ≤ ``at`` < 1 of the sum of weights."""
+    left = at * math.fsum(option.weight for option in options)
+    for option in options:
+        left -= option.weight
+        if left < 0:
+            return option.value
+    # Rounding may leave a crumb.
+    return next(option.value for option in reversed(options) if option.weight)
+
+
+def parse(data: Any) -> tuple[tuple[Definition, ...], list[str]]:
+    """Read a collection's variables, and tell everything that is wrong with them; faulty ones are left out."""
+    if data is None:
+        return (), []
+    if not isinstance(data, list) or len(data) > MAX_DEFINITIONS:
+        return (), [f"variables must be a list of at most {MAX_DEFINITIONS}"]
+    definitions: dict[str, Definition] = {}
+    problems: list[str] = []
+    for at, item in enumerate(data, 1):
+        name = item.get("name") if isinstance(item, dict) else None
+        if not isinstance(name, str) or not NAME.fullmatch(name):
+            problems.append(f"variable {at} needs a name of up to 100 letters, digits and _")
+        elif name in definitions:
+            problems.append(f"two variables have the name {name}")
+        else:
+            try:
+                definitions[name] = _definition(name, item)
+            except (DefinitionError, ValueProblem) as error:
+                problems.append(f"variable {name} {error}")
+    return tuple(definitions.values()), problems
+
+
+def _definition(name: str, item: Mapping[str, Any]) -> Definition:
+    kind = item.get("type")
+    if kind not in TYPES:
+        raise DefinitionError(f"has the unknown type {kind!r}; known are {', '.join(TYPES)}")
+    required = item.get("required")
+    definition = Definition(
+        name=name,
+        type="pick" if kind == "weighted_pick" else kind,
+        value=None if "pick" in kind else item.get("value"),
+        test_value=None if "pick" in kind else item.get("test_value"),
+        options=_options(item.get("value"), weighted=kind == "weighted_pick") if "pick" in kind else (),
+        locked=item.get("lock_value") is True,
+        required=required if isinstance(required, bool) else None,
+        minimum=_number(item, "min"),
+        maximum=_number(item, "max"),
+        whole=item.get("value_type") in ("integer", "integers"),
+        max_length=_length(item.get("max_length")),
+        label=_words(item.get("label")),
+        description=_words(item.get("description")),
+    )
+    for key in ("value", "test_value"):
+        if getattr(definition, key) not in (None, ""):
+            try:
+                definition.read(getattr(definition, key))
+            except ValueProblem as problem:
+                raise DefinitionError(f"has a {key} that does not fit: it {problem}") from None
+    return definition
+
+
+def _options(data: Any, *, weighted: bool) -> tuple[Option, ...]:
+    values = data.get("values") if isinstance(data, dict) else None
+    if not isinstance(values, list) or not 0 < len(values) <= MAX_OPTIONS:
+        raise DefinitionError(f"needs a list of 1 to {MAX_OPTIONS} values to pick from")
+    if not all(isinstance(value, (str, int, float, bool)) for value in values):
+        raise DefinitionError("has a value to pick from that is neither a text nor a number")
+    if any(isinstance(value, str) and len(value) > MAX_TEXT_BYTES for value in values):
+        raise DefinitionError(f"has a text to pick from of more than {MAX_TEXT_BYTES // 1024} KiB")
+    names = data.get("display_names") or [_shown(value) for value in values]
+    weights = data.get("weights") or ([] if weighted else [1.0] * len(values))
+    for what, items in (("display_names", names), ("weights", weights)):
+        if not isinstance(items, list) or len(items) != len(values):
+            count = len(items) if isinstance(items, list) else 0
+            raise DefinitionError(f"has {len(values)} values but {count} {what}")
+    if not all(isinstance(name, str) for name in names):
+        raise DefinitionError("has a display name that is no text")
+    if not all(_is_weight(weight) for weight in weights) or not any(weights):
+        raise DefinitionError("needs weights that are numbers from 0 on, at least one of them above 0")
+    return tuple(map(Option, values, names, weights))
+
+
+def _is_weight(weight: object) -> bool:
+    return isinstance(weight, (int, float)) and not isinstance(weight, bool) and 0 <= weight <= 1e12
+
+
+def _shown(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _number(item: Mapping[str, Any], key: str) -> float | None:
+    value = item.get(key)
+    if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))):
+        raise DefinitionError(f"has a {key} that is no number")
+    return value
+
+
+def _length(value: object) -> int | None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+        raise DefinitionError("has a max_length that is no whole number above 0")
+    return value
+
+
+def _words(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def json_schema(definitions: Collection[Definition]) -> dict[str, Any]:
+    """Describe the ``variables`` object of a generate request as JSON Schema; locked variables are left out."""
+    free = [definition for definition in definitions if not definition.locked]
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "properties": {definition.name: _property(definition) for definition in free},
+        "required": [definition.name for definition in free if definition.lacks(definition.settle(""))],
+    }
+
+
+def _property(definition: Definition) -> dict[str, Any]:
+    schema: dict[str, Any] = {"title": definition.label or definition.name}
+    if definition.description:
+        schema["description"] = definition.description
+    if definition.type == "pick":
+        distinct = {(type(option.value), option.value): option for option in definition.options}
+        schema["oneOf"] = [{"const": option.value, "title": option.name} for option in distinct.values()]
+        likely = [option.value for option in definition.options if option.weight]
+        return schema | ({"default": likely[0]} if len(likely) == 1 else {})
+    limits: dict[str, Any]
+    if definition.type == "number":
+        schema["type"] = "integer" if definition.whole else "number"
+        limits = {"minimum": definition.minimum, "maximum": definition.maximum}
+    else:
+        schema["type"] = "string"
+        limits = {"maxLength": definition.max_length, "minLength": 1 if definition.required else None}
+    default = definition.settle("")
+    limits["default"] = None if default == "" else default
+    return schema | {key: value for key, value in limits.items() if value is not None}

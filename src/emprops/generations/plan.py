@@ -1,0 +1,252 @@
+"""From a collection and a caller's variables to the steps of a job. Pure, and deterministic but for the new ids."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from emprops.collections import chance, instructions
+from emprops.collections import variables as collection_variables
+from emprops.collections.instructions import Instructions, Phrase, Step, mentions
+from emprops.collections.store import Collection
+from emprops.errors import BadRequestError, CollectionCorruptedError, InvalidVariablesError
+from emprops.queue.messages import Requirements
+from emprops.workflows import service as workflow_service
+from emprops.workflows.forms import Field
+from emprops.workflows.kinds.base import FieldsError, HeldValue
+from emprops.workflows.kinds.registry import KINDS
+from emprops.workflows.paths import copied
+from emprops.workflows.prompt_text import Ref, Variable
+from emprops.workflows.references import Budget, Reference, TextTooLongError, encode, join, steps_in
+from emprops.workflows.store import Workflow
+
+MAX_PAYLOAD_BYTES = 1024 * 1024
+MAX_PLAN_BYTES = 16 * 1024 * 1024
+SEED = "seed"
+SEED_RANGE = (0, 2**32 - 1)
+SHOWN_NAMES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """One step of a job, about to be stored."""
+
+    id: UUID
+    key: int
+    """The step's id in the collection's data."""
+    generation: int
+    """0-based."""
+    order: int
+    """1-based, over the whole job."""
+    name: str
+    job_type: str
+    payload: dict[str, Any]
+    """As the worker takes it; with ``depends_on``, in the stored form that ``resolve_references`` completes."""
+    depends_on: tuple[UUID, ...]
+    is_result: bool
+    """No other step of its generation refers to it: what it makes is what the caller gets."""
+    requirements: Requirements
+    output_mime_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """One result of the job: its hash, and the variables that follow from it and from the caller."""
+
+    hash: str
+    variables: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A job's steps, in an order in which they can run."""
+
+    steps: tuple[PlannedStep, ...]
+    generations: tuple[Generation, ...]
+    warnings: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A step while it is planned: its payload holds reference objects."""
+
+    id: UUID
+    step: Step
+    generation: int
+    job_type: str
+    payload: dict[str, Any]
+    requirements: Requirements
+    output_mime_type: str
+
+
+@dataclass(slots=True)
+class _Planner:
+    """What planning one generation works with. ``results`` says what a reference to a step stands for."""
+
+    recipe: Instructions
+    workflows: Mapping[str, Workflow]
+    new_id: Callable[[], UUID]
+    generation: int
+    current: Generation
+    results: dict[int, Any] = field(default_factory=dict)
+
+
+def make_plan(
+    *,
+    collection: Collection,
+    workflows: Mapping[str, Workflow],
+    variables: Mapping[str, Any],
+    new_id: Callable[[], UUID],
+    seed: str | None = None,
+) -> Plan:
+    """Plan a job. ``workflows`` are those that the collection names; the same ``seed`` gives the same job.
+
+    Raises :class:`~emprops.errors.CollectionCorruptedError`, :class:`~emprops.errors.InvalidVariablesError`, and
+    :class:`~emprops.errors.BadRequestError` for values that make too much of a payload.
+    """
+    recipe = instructions.parse(collection.data, workflows.keys())
+    _check_workflows(recipe, workflows)
+    seed = str(new_id()) if seed is None else seed
+    drafts: list[_Draft] = []
+    generations: list[Generation] = []
+    unknown: list[str] = []
+    for at in range(recipe.generations.count):
+        custom = recipe.generations.use_custom_hashes
+        generation_hash = recipe.generations.hashes[at] if custom else chance.generation_hash(seed, at)
+        resolved = collection_variables.resolve(recipe.variables, variables, generation_hash)
+        unknown = resolved.unknown
+        generations.append(Generation(generation_hash, resolved.values))
+        drafts += _plan_generation(_Planner(recipe, workflows, new_id, at, generations[-1]))
+    return Plan(_finish(drafts), tuple(generations), tuple(_warnings(recipe, workflows, unknown)))
+
+
+def _check_workflows(recipe: Instructions, workflows: Mapping[str, Workflow]) -> None:
+    problems = [
+        f"workflow {name}: {problem}"
+        for name in sorted({step.node_name for step in recipe.steps})
+        for problem in workflow_service.check(workflows[name].type, workflows[name].data)
+    ]
+    if not problems and all(workflows[step.node_name].type == "basic" for step in recipe.steps):
+        problems.append("no step has anything to run")
+    if problems:
+        raise CollectionCorruptedError(problems)
+
+
+def _plan_generation(planner: _Planner) -> list[_Draft]:
+    drafts: list[_Draft] = []
+    for step in planner.recipe.steps:
+        workflow = planner.workflows[step.node_name]
+        kind = KINDS[workflow.type]
+        try:
+            fields = _fields(planner, step, kind.form(workflow.data).fields.get(SEED))
+            work = kind.plan(workflow, fields)
+        except FieldsError as error:
+            raise _blame(error, step, planner.recipe) from None
+        except TextTooLongError:
+            raise _too_large(step) from None
+        if isinstance(work, HeldValue):
+            planner.results[step.id] = work.value
+            continue
+        draft = _Draft(
+            id=planner.new_id(),
+            step=step,
+            generation=planner.generation,
+            job_type=work.job_type,
+            payload=work.payload,
+            requirements=work.requirements,
+            output_mime_type=work.output_mime_type,
+        )
+        planner.results[step.id] = Reference(draft.id)
+        drafts.append(draft)
+    return drafts
+
+
+def _fields(planner: _Planner, step: Step, seed: Field | None) -> dict[str, Any]:
+    """Give a step's form values: variables filled in, references as objects, a seed if the form takes one."""
+    budget = Budget()
+    fields = {name: _fill(value, planner, budget) for name, value in step.payload.items()}
+    if seed is not None and seed.taking == "number" and fields.get(SEED) in (None, ""):
+        low = SEED_RANGE[0] if seed.minimum is None else int(seed.minimum)
+        high = SEED_RANGE[1] if seed.maximum is None else int(seed.maximum)
+        fields[SEED] = chance.whole(planner.current.hash, SEED, low, max(low, high))
+    return fields
+
+
+def _fill(node: Any, planner: _Planner, budget: Budget) -> Any:
+    if isinstance(node, Phrase):
+        values = [_part(part, planner) for part in node.parts]
+        return copied(values[0]) if len(values) == 1 else join(values, budget)
+    if isinstance(node, dict):
+        return {key: _fill(value, planner, budget) for key, value in node.items()}
+    return [_fill(value, planner, budget) for value in node] if isinstance(node, list) else node
+
+
+def _part(part: str | Variable | Ref, planner: _Planner) -> Any:
+    if isinstance(part, Variable):
+        return planner.current.variables[part.name]
+    return planner.results[part.step] if isinstance(part, Ref) else part
+
+
+def _finish(drafts: list[_Draft]) -> tuple[PlannedStep, ...]:
+    needs = [steps_in(draft.payload) for draft in drafts]
+    referred = set().union(*needs)
+    steps = []
+    total = 0
+    for order, (draft, needed) in enumerate(zip(drafts, needs, strict=True), 1):
+        payload = encode(draft.payload) if needed else draft.payload
+        size = len(orjson.dumps(payload))
+        total += size
+        if size > MAX_PAYLOAD_BYTES or total > MAX_PLAN_BYTES:
+            raise _too_large(draft.step)
+        steps.append(
+            PlannedStep(
+                id=draft.id,
+                key=draft.step.id,
+                generation=draft.generation,
+                order=order,
+                name=draft.step.name,
+                job_type=draft.job_type,
+                payload=payload,
+                depends_on=tuple(other.id for other in drafts if other.id in needed),
+                is_result=draft.id not in referred,
+                requirements=draft.requirements,
+                output_mime_type=draft.output_mime_type,
+            )
+        )
+    return tuple(steps)
+
+
+def _blame(error: FieldsError, step: Step, recipe: Instructions) -> InvalidVariablesError | CollectionCorruptedError:
+    """A field got a wrong value: the fault of the variables in it, or of the collection if there are none to set."""
+    settable = {definition.name for definition in recipe.variables if not definition.locked}
+    faults: dict[str, str] = {}
+    for name, problem in error.problems.items():
+        used = [part.name for part in mentions(step.payload.get(name)) if isinstance(part, Variable)]
+        faults |= {variable: f"{problem} ({name} of {step.name})" for variable in used if variable in settable}
+    if faults:
+        return InvalidVariablesError(faults)
+    return CollectionCorruptedError([f"step {step.id}, {name} {problem}" for name, problem in error.problems.items()])
+
+
+def _too_large(step: Step) -> BadRequestError:
+    return BadRequestError(
+        f"The variables make the payload of {step.name} too large: at most {MAX_PAYLOAD_BYTES // 1024} KiB per step and "
+        f"{MAX_PLAN_BYTES // 1024 // 1024} MiB per job are allowed. Send shorter ones."
+    )
+
+
+def _warnings(recipe: Instructions, workflows: Mapping[str, Workflow], unknown: list[str]) -> list[str]:
+    warnings = []
+    if unknown:
+        names = ", ".join(name[:64] for name in unknown[:SHOWN_NAMES])
+        more = f" and {len(unknown) - SHOWN_NAMES} more" if len(unknown) > SHOWN_NAMES else ""
+        warnings.append(f"Variables that the collection does not have were ignored: {names}{more}")
+    for step in recipe.steps:
+        workflow = workflows[step.node_name]
+        extra = sorted(step.payload.keys() - KINDS[workflow.type].form(workflow.data).fields.keys())
+        if extra:
+            names = ", ".join(name[:64] for name in extra[:SHOWN_NAMES])
+            warnings.append(f"{workflow.name} has no such fields, their values were ignored: {names}")
+    return warnings

@@ -1,0 +1,70 @@
+"""``comfy_workflow``: a ComfyUI graph in API form; inputs map its nodes' inputs to form fields.
+
+``data: {form, inputs, workflow}``, where ``workflow`` is ``{node id: {class_type, inputs}}`` and ``inputs`` is
+``{node id: {input name: {value: form field id, default, is_required}}}``. The payload is ``{"workflow": graph}``; what
+the machine must have is linked to the workflow.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from emprops.workflows.forms import Form, read_form
+from emprops.workflows.kinds.base import PlannedWork, filled, requirements_of
+from emprops.workflows.paths import copied
+from emprops.workflows.store import Workflow
+from emprops.workflows.templates import MAX_DEPTH, deeper_than
+
+
+class ComfyWorkflow:
+    """See the module."""
+
+    def check(self, data: Any) -> list[str]:
+        """The graph must be in API form, and inputs must name its nodes and the form's fields."""
+        if not isinstance(data, dict) or deeper_than(data, MAX_DEPTH):
+            return [f"data must be an object with form, inputs and workflow, at most {MAX_DEPTH} levels deep"]
+        form, problems = read_form(data.get("form"))
+        graph = data.get("workflow")
+        if not isinstance(graph, dict) or not graph:
+            return [*problems, "workflow must be a ComfyUI graph in API form: node id → {class_type, inputs}"]
+        problems += [
+            f"node {node} of the graph needs class_type and inputs; export the graph in API form"
+            for node, content in graph.items()
+            if not isinstance(content, dict)
+            or not isinstance(content.get("class_type"), str)
+            or not isinstance(content.get("inputs", {}), dict)
+        ]
+        inputs = data.get("inputs", {})
+        if not isinstance(inputs, dict) or not all(isinstance(names, dict) for names in inputs.values()):
+            return [*problems, "inputs must be an object: node id → input name → {value}"]
+        problems += [f"inputs name node {node}, which the graph does not have" for node in inputs.keys() - graph.keys()]
+        for node, name, source in _sources(inputs):
+            field = source.get("value") if isinstance(source, dict) else None
+            if not isinstance(field, str) or field not in form.fields:
+                problems.append(f"input {name} of node {node} needs the id of a form field, not {field!r}")
+        return problems
+
+    def form(self, data: Any) -> Form:
+        """The form."""
+        return read_form(data["form"])[0]
+
+    def plan(self, workflow: Workflow, fields: Mapping[str, Any]) -> PlannedWork:
+        """Set the nodes' inputs. Raises ``FieldsError``."""
+        inputs = workflow.data.get("inputs", {})
+        required = [
+            source["value"]
+            for _, _, source in _sources(inputs)
+            if source.get("is_required") is True and source.get("default") is None
+        ]
+        values = filled(self.form(workflow.data), fields, required)
+        graph = copied(workflow.data["workflow"])
+        for node, name, source in _sources(inputs):
+            value = values.get(source["value"], source.get("default"))
+            if value is not None:
+                graph[node].setdefault("inputs", {})[name] = copied(value)
+        return PlannedWork("comfyui", {"workflow": graph}, requirements_of(workflow), workflow.output_mime_type)
+
+
+def _sources(inputs: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str, Any]]:
+    for node, names in inputs.items():
+        for name, source in names.items():
+            yield node, name, source

@@ -1,0 +1,174 @@
+"""How a planned payload refers to results that do not exist yet.
+
+While a step is planned, a reference is an object (:class:`Reference`, :class:`MixedText`), so no data can be taken for
+one. Stored as JSON, a whole value that refers to a step is ``{"$ref": "<step uuid>"}``, and a text with references in
+it is ``{"$text": ["a ", {"$ref": "<step uuid>"}, …]}``. Data whose keys look the same get one more ``$`` when they are
+stored and lose it when the payload is resolved: what a user sends stays data.
+
+Only a payload with references is stored in this form; one without is stored as it is, and never resolved.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+MAX_CHARACTERS = 1024 * 1024
+"""How much text the payload of one step may hold."""
+MARKED = re.compile(r"\$+(ref|text)")
+
+
+class UnresolvedReferenceError(Exception):
+    """A payload refers to a step that gave neither a file nor a text, or gave none yet."""
+
+
+class TextTooLongError(ValueError):
+    """Filling in the values would make a payload of more than :data:`MAX_CHARACTERS` characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The result of another step of the same job."""
+
+    step: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class MixedText:
+    """A text in which results of other steps stand."""
+
+    parts: tuple[str | Reference, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """What a step can be referred to as: its first file's URL, and its text if the result is one."""
+
+    url: str | None
+    text: str | None
+
+
+class Budget:
+    """Counts the characters that go into one payload."""
+
+    def __init__(self, characters: int = MAX_CHARACTERS) -> None:
+        self._left = characters
+
+    def spend(self, value: Any) -> None:
+        """Count a value. Raises :class:`TextTooLongError` once the budget is used up."""
+        self._left -= len(value) if isinstance(value, str) else len(orjson.dumps(value))
+        if self._left < 0:
+            raise TextTooLongError(f"The values make a payload of more than {MAX_CHARACTERS} characters.")
+
+
+def as_text(value: Any) -> str:
+    """Write a value into a text: a text as it is, nothing for None, anything else as JSON."""
+    if isinstance(value, str):
+        return value
+    return "" if value is None else orjson.dumps(value).decode()
+
+
+def join(values: Iterable[Any], budget: Budget) -> str | MixedText:
+    """Join values and references into one text; a plain one where nothing in it refers to a step."""
+    parts: list[str | Reference] = []
+    for part in _parts(values):
+        budget.spend(part if isinstance(part, str) else "")
+        if isinstance(part, str) and parts and isinstance(parts[-1], str):
+            parts[-1] += part
+        elif part != "":
+            parts.append(part)
+    if all(isinstance(part, str) for part in parts):
+        return "".join(str(part) for part in parts)
+    return MixedText(tuple(parts))
+
+
+def _parts(values: Iterable[Any]) -> Iterator[str | Reference]:
+    for value in values:
+        if isinstance(value, MixedText):
+            yield from value.parts
+        elif isinstance(value, Reference):
+            yield value
+        else:
+            yield as_text(value)
+
+
+def refers(tree: Any) -> bool:
+    """Whether a value being planned holds a reference somewhere."""
+    return bool(steps_in(tree))
+
+
+def steps_in(tree: Any) -> set[UUID]:
+    """Give the steps that a value being planned refers to."""
+    match tree:
+        case Reference(step):
+            return {step}
+        case MixedText(parts):
+            return {part.step for part in parts if isinstance(part, Reference)}
+        case dict():
+            return set().union(*map(steps_in, tree.values()))
+        case list():
+            return set().union(*map(steps_in, tree))
+        case _:
+            return set()
+
+
+def encode(tree: Any) -> Any:
+    """Give the stored form of a payload with references."""
+    match tree:
+        case Reference(step):
+            return {"$ref": str(step)}
+        case MixedText(parts):
+            return {"$text": [encode(part) for part in parts]}
+        case dict():
+            return {("$" + key if MARKED.fullmatch(key) else key): encode(value) for key, value in tree.items()}
+        case list():
+            return [encode(value) for value in tree]
+        case _:
+            return tree
+
+
+def references_in(payload: Any) -> set[str]:
+    """Give the ids of the steps that a stored payload refers to."""
+    match payload:
+        case {"$ref": str(step)}:
+            return {step}
+        case dict():
+            return set().union(*map(references_in, payload.values()))
+        case list():
+            return set().union(*map(references_in, payload))
+        case _:
+            return set()
+
+
+def resolve_references(payload: Any, results: Mapping[str, StepResult]) -> Any:
+    """Put results in the place of references: a text result as its text, any other as its file's URL.
+
+    The structure stays; results are never looked into. Raises :class:`UnresolvedReferenceError`.
+    """
+    match payload:
+        case {"$ref": str(step)}:
+            return _result(step, results)
+        case {"$text": list(parts)}:
+            return "".join(part if isinstance(part, str) else _result(part["$ref"], results) for part in parts)
+        case dict():
+            return {
+                (key[1:] if MARKED.fullmatch(key) else key): resolve_references(value, results)
+                for key, value in payload.items()
+            }
+        case list():
+            return [resolve_references(value, results) for value in payload]
+        case _:
+            return payload
+
+
+def _result(step: str, results: Mapping[str, StepResult]) -> str:
+    result = results.get(step)
+    if result is None:
+        raise UnresolvedReferenceError(f"Step {step} has no result yet.")
+    value = result.url if result.text is None else result.text
+    if value is None:
+        raise UnresolvedReferenceError(f"Step {step} gave neither a file nor a text to refer to.")
+    return value
