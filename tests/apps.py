@@ -1,0 +1,85 @@
+"""The api in a test: in this process, or served on loopback to clients that need a real connection."""
+
+import contextlib
+import socket
+from asyncio import Event, create_task
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from uuid import UUID
+
+import httpx2
+import redis.asyncio
+import uvicorn
+from fastapi import FastAPI
+
+from emprops.kit.database import Database
+from emprops.kit.pubsub import Pokes
+from emprops.kit.requests import Resources
+from emprops.kit.sse import StreamLimit
+from emprops.main import create_app
+from emprops.media.storage import FolderStorage
+from emprops.queue.keys import JOBS_CHANGED
+from emprops.settings import Settings
+
+
+@asynccontextmanager
+async def api(
+    settings: Settings, database: Database, client: redis.asyncio.Redis, folder: Path
+) -> AsyncIterator[FastAPI]:
+    """The api with its routes and resources, pokes included; without what runs beside the requests."""
+    app = create_app(settings)
+    async with Pokes(settings.redis_url, settings.queue_prefix + JOBS_CHANGED) as pokes:
+        app.state.resources = Resources(
+            settings=settings,
+            database=database,
+            redis=client,
+            pokes=pokes,
+            storage=FolderStorage(folder),
+            streams=StreamLimit(settings.stream_limit, settings.stream_limit_per_user),
+        )
+        yield app
+
+
+def client_of(app: FastAPI) -> httpx2.AsyncClient:
+    """A client that calls the api in this process; each request says who calls, see :func:`as_user`."""
+    return httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://testserver")
+
+
+def as_user(user_id: UUID) -> dict[str, str]:
+    """Headers of a caller."""
+    return {"user_id": str(user_id)}
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves the test process's signals alone and says when it has started."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        self.ready.set()
+
+
+@asynccontextmanager
+async def served(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
+    """Serve the api on a free loopback port; gives a client for it."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    server = _Server(uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=5))
+    task = create_task(server.serve(sockets=[listener]))
+    try:
+        await server.ready.wait()
+        async with httpx2.AsyncClient(
+            base_url=f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=10, trust_env=False
+        ) as client:
+            yield client
+    finally:
+        server.should_exit = True
+        await task
