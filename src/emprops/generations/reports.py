@@ -28,7 +28,12 @@ from emprops.queue.keys import JOBS_CHANGED
 from emprops.queue.messages import Report
 from emprops.queue.reports import ReportStream
 from emprops.settings import Settings
-from emprops.workflows.references import StepResult, resolve_references
+from emprops.workflows.references import (
+    StepResult,
+    TextTooLongError,
+    UnresolvedReferenceError,
+    resolve_references,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -140,17 +145,13 @@ class Orchestrator:
                 if step.id not in folded.files:
                     continue
                 stored = folded.files[step.id]
-                recorded = (
-                    await media.record_files(
-                        tx,
-                        self.settings,
-                        user_id=folded.job.user_id,
-                        job_id=folded.job.id,
-                        step_id=step.id,
-                        files=stored,
-                    )
-                    if stored
-                    else []
+                recorded = await media.record_files(
+                    tx,
+                    self.settings,
+                    user_id=folded.job.user_id,
+                    job_id=folded.job.id,
+                    step_id=step.id,
+                    files=stored,
                 )
                 rows[step.id] = recorded
                 step.output_data = {
@@ -182,14 +183,14 @@ class Orchestrator:
         if not ready:
             return
         payloads = await jobs.templates(tx, list(ready))
-        await jobs.set_inputs(
-            tx,
-            {
-                step_id: resolve_references(payloads[step_id], _results(folded.steps))
-                for step_id, folded in ready.items()
-            },
-        )
-        effects.ready += await jobs.ready_steps(tx, list(ready))
+        inputs: dict[UUID, dict[str, Any]] = {}
+        for step_id, folded in ready.items():
+            try:
+                inputs[step_id] = resolve_references(payloads[step_id], _results(folded.steps))
+            except (UnresolvedReferenceError, TextTooLongError) as error:
+                effects.closed += await fail_job(tx, folded.job.id, message=str(error)) or []
+        await jobs.set_inputs(tx, inputs)
+        effects.ready += await jobs.ready_steps(tx, list(inputs))
 
     async def _afterwards(self, effects: Effects) -> None:
         """Redis hears of it. Whatever is lost here is found again: tickets by upkeep, streams by their slow poll."""
