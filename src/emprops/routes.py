@@ -11,6 +11,7 @@ from fastapi import APIRouter, FastAPI
 from emprops import health
 from emprops.auth.dependencies import unmarked_routes
 from emprops.decks import endpoints as decks
+from emprops.generations import endpoints as generations
 from emprops.jobs import endpoints as jobs
 from emprops.media import endpoints as media
 from emprops.outputs import endpoints as outputs
@@ -20,6 +21,7 @@ Prefix = Literal["", "/api"]
 TABLE: list[tuple[Prefix, APIRouter]] = [
     ("", health.routes),  # /health /ready
     ("", media.routes),  # /files/{key}
+    ("/api", generations.routes),  # /collections/{id}/generate /generator/v2/{id}
     ("/api", jobs.routes),  # /jobs /jobs/{id} /jobs/{id}/stream /jobs/{id}/history
     ("", outputs.routes),  # /outputs/{id} /collections/{id}/outputs
     ("", decks.routes),  # /decks/{id}
