@@ -43,7 +43,8 @@ async def ready(resources: Shared) -> Envelope[Ready]:
     }
     missing = {part: state for part, state in parts.items() if state != "ok"}
     if missing:
-        raise UnavailableError(f"Not ready: {', '.join(missing)}.", extra={"details": missing})
+        sentence = "; ".join(f"{part} is {state}" for part, state in missing.items())
+        raise UnavailableError(f"Not ready: {sentence}.", extra={"details": missing})
     return ok(Ready(parts=parts))
 
 

@@ -42,7 +42,6 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url="/docs" if documented else None,
         redoc_url=None,
         redirect_slashes=False,
-        generate_unique_id_function=lambda route: route.name,
         lifespan=_lifespan,
     )
     app.state.settings = settings

@@ -97,7 +97,7 @@ async def test_an_old_schema_is_not_ready(client: httpx2.AsyncClient, app: FastA
     try:
         response = await client.get("/ready")
         assert response.status_code == 503
-        assert f"needs {was}" in response.json()["error"]
+        assert f"needs {was}" in response.json()["details"]["postgresql"]
     finally:
         async with database.transaction() as tx:
             await tx.execute("UPDATE alembic_version SET version_num = %s", [was])

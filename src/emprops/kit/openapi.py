@@ -1,9 +1,11 @@
 """The OpenAPI document: what FastAPI derives, with the failures that every route shares and without its 422."""
 
+from collections import Counter
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute, iter_route_contexts
 
 from emprops.kit.envelope import Failure
 
@@ -25,6 +27,7 @@ def document(app: FastAPI) -> dict[str, Any]:
         schema = get_openapi(
             title=app.title, version=app.version, summary=app.summary, description=app.description, routes=app.routes
         )
+        _name_operations(app, schema)
         components = schema.setdefault("components", {}).setdefault("schemas", {})
         components[Failure.__name__] = Failure.model_json_schema(ref_template="#/components/schemas/{model}")
         for operations in schema["paths"].values():
@@ -34,6 +37,20 @@ def document(app: FastAPI) -> dict[str, Any]:
         components.pop("ValidationError", None)
         app.openapi_schema = schema
     return app.openapi_schema
+
+
+def _name_operations(app: FastAPI, schema: dict[str, Any]) -> None:
+    """Name each operation after its function, which reads well in generated clients; aliases keep the long names."""
+    names = {
+        (context.path_format, method.lower()): str(context.name)
+        for context in iter_route_contexts(app.routes)
+        if isinstance(context.original_route, APIRoute) and context.include_in_schema
+        for method in context.methods or ()
+    }
+    taken = Counter(names.values())
+    for (path, method), name in names.items():
+        if taken[name] == 1:
+            schema["paths"][path][method]["operationId"] = name
 
 
 def _share_failures(operation: dict[str, Any]) -> None:

@@ -1,8 +1,15 @@
 """Redis: how this system's clients are made."""
 
-from redis.asyncio import Redis
+import asyncio
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+from redis.asyncio import ConnectionPool, Redis
+from redis.asyncio.connection import Connection, SSLConnection, UnixDomainSocketConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 CONNECT_TIMEOUT = 5.0
 
@@ -13,7 +20,7 @@ def connect(url: str, *, socket_timeout: float | None = 5.0, max_connections: in
     ``socket_timeout`` (seconds) is None for a client that sends blocking commands. The library's own retries are off:
     it cannot know which scripts may be sent twice. Replies are bytes, in the form of protocol 2.
     """
-    return Redis.from_url(
+    pool = ConnectionPool.from_url(
         url,
         socket_connect_timeout=CONNECT_TIMEOUT,
         socket_timeout=socket_timeout,
@@ -23,3 +30,47 @@ def connect(url: str, *, socket_timeout: float | None = 5.0, max_connections: in
         protocol=2,
         decode_responses=False,
     )
+    pool.connection_class = _CANCELLABLE.get(pool.connection_class, pool.connection_class)
+    return Redis.from_pool(pool)
+
+
+class _CancellableWrites:
+    """Writes that can be cancelled on Python 3.11.
+
+    redis-py bounds each write by ``asyncio.wait_for``, which before Python 3.12 forgets a cancellation that arrives in
+    the same turn of the loop as the result. A write is over at once, so nearly every cancellation is forgotten there,
+    and a loop over Redis commands cannot be stopped.
+    """
+
+    socket_timeout: Any
+
+    async def send_packed_command(self: Any, command: bytes | str | Iterable[bytes], check_health: bool = True) -> None:
+        if not self.is_connected:
+            await self.connect_check_health(check_health=False)
+        if check_health:
+            await self.check_health()
+        limit, self.socket_timeout = self.socket_timeout, None  # nothing below reads: only the write is unbounded now
+        try:
+            async with asyncio.timeout(limit):
+                await super().send_packed_command(command, check_health=False)  # type: ignore[misc]
+        except TimeoutError:
+            raise RedisTimeoutError("Timeout writing to socket") from None
+        finally:
+            self.socket_timeout = limit
+
+
+class _TCP(_CancellableWrites, Connection):
+    pass
+
+
+class _TLS(_CancellableWrites, SSLConnection):
+    pass
+
+
+class _Unix(_CancellableWrites, UnixDomainSocketConnection):
+    pass
+
+
+_CANCELLABLE: dict[Any, Any] = (
+    {Connection: _TCP, SSLConnection: _TLS, UnixDomainSocketConnection: _Unix} if sys.version_info < (3, 12) else {}
+)

@@ -1,0 +1,84 @@
+"""What the client promises beyond redis-py: it can be stopped, it does not repeat, its replies are its own."""
+
+import asyncio
+import time
+
+import pytest
+from redis import exceptions as redis_errors
+from tests.engines import Engines
+
+from emprops.kit.redis import connect
+
+
+async def test_a_cancellation_is_never_forgotten(engines: Engines) -> None:
+    """Cancels at every turn of the loop from before the connection to after the reply."""
+    outcomes = set()
+    for turns in range(40):
+        async with connect(engines.redis_url) as client:
+            task = asyncio.create_task(client.ping())
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            in_time = task.cancel()
+            await asyncio.wait({task})
+            assert task.cancelled() == in_time, turns
+            outcomes.add(in_time)
+            assert await client.ping()
+    assert outcomes == {True, False}
+
+
+async def test_a_cancelled_command_leaves_no_reply_behind(engines: Engines) -> None:
+    """The next command on the connection must not get the cancelled one's answer."""
+    async with connect(engines.redis_url, max_connections=2) as client:
+        for number in range(20):
+            await client.set(f"key:{number}", number)
+        for turns in range(60):
+            task = asyncio.create_task(client.get("key:0"))
+            for _ in range(turns % 6):
+                await asyncio.sleep(0)
+            task.cancel()
+            number = turns % 19 + 1
+            assert await client.get(f"key:{number}") == str(number).encode()
+            await asyncio.wait({task})
+
+
+async def test_nothing_is_tried_twice(engines: Engines) -> None:
+    received = 0
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal received
+        while data := await reader.read(1000):
+            if b"INCR" in data:
+                received += 1
+                break
+            writer.write(b"+OK\r\n" * data.count(b"*"))
+        writer.close()
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    async with server, connect(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}") as client:
+        with pytest.raises(redis_errors.ConnectionError):
+            await client.incr("count")
+    assert received == 1
+
+
+async def test_a_server_that_stops_answering_is_given_up() -> None:
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(1000):
+            pass
+        writer.close()
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    began = time.monotonic()
+    async with server, connect(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}", socket_timeout=0.1) as client:
+        with pytest.raises(redis_errors.TimeoutError):
+            await client.ping()
+    assert time.monotonic() - began < 3
+
+
+async def test_it_works_again_after_a_restart(engines: Engines) -> None:
+    async with connect(engines.redis_url) as client:
+        assert await client.ping()
+        engines.kill_redis()
+        with pytest.raises(redis_errors.ConnectionError):
+            await client.ping()
+        engines.restart_redis()
+        assert await client.ping()
