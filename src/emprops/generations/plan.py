@@ -15,7 +15,7 @@ from emprops.errors import BadRequestError, CollectionCorruptedError, InvalidVar
 from emprops.queue.messages import Requirements
 from emprops.workflows import service as workflow_service
 from emprops.workflows.forms import Field
-from emprops.workflows.kinds.base import FieldsError, HeldValue
+from emprops.workflows.kinds.base import FieldsError, HeldValue, PlannedWork
 from emprops.workflows.kinds.registry import KINDS
 from emprops.workflows.paths import copied
 from emprops.workflows.prompt_text import Ref, Variable
@@ -68,29 +68,28 @@ class Plan:
     warnings: tuple[str, ...]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Draft:
-    """A step while it is planned: its payload holds reference objects."""
+    """A step while the plan is made: its payload holds reference objects."""
 
     id: UUID
     step: Step
     generation: int
-    job_type: str
-    payload: dict[str, Any]
-    requirements: Requirements
-    output_mime_type: str
+    work: PlannedWork
 
 
 @dataclass(slots=True)
 class _Planner:
-    """What planning one generation works with. ``results`` says what a reference to a step stands for."""
+    """What planning works with."""
 
     recipe: Instructions
     workflows: Mapping[str, Workflow]
     new_id: Callable[[], UUID]
-    generation: int
-    current: Generation
+    drafts: list[_Draft] = field(default_factory=list)
+    generations: list[Generation] = field(default_factory=list)
     results: dict[int, Any] = field(default_factory=dict)
+    """What a reference to a step of the present generation stands for."""
+    bytes_left: int = MAX_PLAN_BYTES
 
 
 def make_plan(
@@ -109,17 +108,19 @@ def make_plan(
     recipe = instructions.parse(collection.data, workflows.keys())
     _check_workflows(recipe, workflows)
     seed = str(new_id()) if seed is None else seed
-    drafts: list[_Draft] = []
-    generations: list[Generation] = []
+    planner = _Planner(recipe, workflows, new_id)
     unknown: list[str] = []
     for at in range(recipe.generations.count):
         custom = recipe.generations.use_custom_hashes
         generation_hash = recipe.generations.hashes[at] if custom else chance.generation_hash(seed, at)
         resolved = collection_variables.resolve(recipe.variables, variables, generation_hash)
         unknown = resolved.unknown
-        generations.append(Generation(generation_hash, resolved.values))
-        drafts += _plan_generation(_Planner(recipe, workflows, new_id, at, generations[-1]))
-    return Plan(_finish(drafts), tuple(generations), tuple(_warnings(recipe, workflows, unknown)))
+        planner.generations.append(Generation(generation_hash, resolved.values))
+        planner.results = {}
+        for step in recipe.steps:
+            _plan_step(planner, step)
+    warnings = _warnings(recipe, workflows, unknown)
+    return Plan(_finish(planner.drafts), tuple(planner.generations), tuple(warnings))
 
 
 def _check_workflows(recipe: Instructions, workflows: Mapping[str, Workflow]) -> None:
@@ -134,33 +135,26 @@ def _check_workflows(recipe: Instructions, workflows: Mapping[str, Workflow]) ->
         raise CollectionCorruptedError(problems)
 
 
-def _plan_generation(planner: _Planner) -> list[_Draft]:
-    drafts: list[_Draft] = []
-    for step in planner.recipe.steps:
-        workflow = planner.workflows[step.node_name]
-        kind = KINDS[workflow.type]
-        try:
-            fields = _fields(planner, step, kind.form(workflow.data).fields.get(SEED))
-            work = kind.plan(workflow, fields)
-        except FieldsError as error:
-            raise _blame(error, step, planner.recipe) from None
-        except TextTooLongError:
-            raise _too_large(step) from None
-        if isinstance(work, HeldValue):
-            planner.results[step.id] = work.value
-            continue
-        draft = _Draft(
-            id=planner.new_id(),
-            step=step,
-            generation=planner.generation,
-            job_type=work.job_type,
-            payload=work.payload,
-            requirements=work.requirements,
-            output_mime_type=work.output_mime_type,
-        )
-        planner.results[step.id] = Reference(draft.id)
-        drafts.append(draft)
-    return drafts
+def _plan_step(planner: _Planner, step: Step) -> None:
+    workflow = planner.workflows[step.node_name]
+    kind = KINDS[workflow.type]
+    try:
+        fields = _fields(planner, step, kind.form(workflow.data).fields.get(SEED))
+        work = kind.plan(workflow, fields)
+    except FieldsError as error:
+        raise _blame(error, step, planner.recipe) from None
+    except TextTooLongError:
+        raise _too_large(step) from None
+    if isinstance(work, HeldValue):
+        planner.results[step.id] = work.value
+        return
+    size = len(orjson.dumps(work.payload))
+    planner.bytes_left -= size
+    if size > MAX_PAYLOAD_BYTES or planner.bytes_left < 0:
+        raise _too_large(step)
+    draft = _Draft(planner.new_id(), step, len(planner.generations) - 1, work)
+    planner.results[step.id] = Reference(draft.id)
+    planner.drafts.append(draft)
 
 
 def _fields(planner: _Planner, step: Step, seed: Field | None) -> dict[str, Any]:
@@ -168,16 +162,19 @@ def _fields(planner: _Planner, step: Step, seed: Field | None) -> dict[str, Any]
     budget = Budget()
     fields = {name: _fill(value, planner, budget) for name, value in step.payload.items()}
     if seed is not None and seed.taking == "number" and fields.get(SEED) in (None, ""):
-        low = SEED_RANGE[0] if seed.minimum is None else int(seed.minimum)
-        high = SEED_RANGE[1] if seed.maximum is None else int(seed.maximum)
-        fields[SEED] = chance.whole(planner.current.hash, SEED, low, max(low, high))
+        low = SEED_RANGE[0] if seed.minimum is None else int(max(seed.minimum, SEED_RANGE[0]))
+        high = SEED_RANGE[1] if seed.maximum is None else int(min(seed.maximum, SEED_RANGE[1]))
+        fields[SEED] = chance.whole(planner.generations[-1].hash, SEED, low, max(low, high))
     return fields
 
 
 def _fill(node: Any, planner: _Planner, budget: Budget) -> Any:
     if isinstance(node, Phrase):
         values = [_part(part, planner) for part in node.parts]
-        return copied(values[0]) if len(values) == 1 else join(values, budget)
+        if len(values) > 1:
+            return join(values, budget)
+        budget.spend(values[0])
+        return copied(values[0])
     if isinstance(node, dict):
         return {key: _fill(value, planner, budget) for key, value in node.items()}
     return [_fill(value, planner, budget) for value in node] if isinstance(node, list) else node
@@ -185,37 +182,29 @@ def _fill(node: Any, planner: _Planner, budget: Budget) -> Any:
 
 def _part(part: str | Variable | Ref, planner: _Planner) -> Any:
     if isinstance(part, Variable):
-        return planner.current.variables[part.name]
+        return planner.generations[-1].variables[part.name]
     return planner.results[part.step] if isinstance(part, Ref) else part
 
 
 def _finish(drafts: list[_Draft]) -> tuple[PlannedStep, ...]:
-    needs = [steps_in(draft.payload) for draft in drafts]
+    needs = [steps_in(draft.work.payload) for draft in drafts]
     referred = set().union(*needs)
-    steps = []
-    total = 0
-    for order, (draft, needed) in enumerate(zip(drafts, needs, strict=True), 1):
-        payload = encode(draft.payload) if needed else draft.payload
-        size = len(orjson.dumps(payload))
-        total += size
-        if size > MAX_PAYLOAD_BYTES or total > MAX_PLAN_BYTES:
-            raise _too_large(draft.step)
-        steps.append(
-            PlannedStep(
-                id=draft.id,
-                key=draft.step.id,
-                generation=draft.generation,
-                order=order,
-                name=draft.step.name,
-                job_type=draft.job_type,
-                payload=payload,
-                depends_on=tuple(other.id for other in drafts if other.id in needed),
-                is_result=draft.id not in referred,
-                requirements=draft.requirements,
-                output_mime_type=draft.output_mime_type,
-            )
+    return tuple(
+        PlannedStep(
+            id=draft.id,
+            key=draft.step.id,
+            generation=draft.generation,
+            order=order,
+            name=draft.step.name,
+            job_type=draft.work.job_type,
+            payload=encode(draft.work.payload) if needed else draft.work.payload,
+            depends_on=tuple(other.id for other in drafts if other.id in needed),
+            is_result=draft.id not in referred,
+            requirements=draft.work.requirements,
+            output_mime_type=draft.work.output_mime_type,
         )
-    return tuple(steps)
+        for order, (draft, needed) in enumerate(zip(drafts, needs, strict=True), 1)
+    )
 
 
 def _blame(error: FieldsError, step: Step, recipe: Instructions) -> InvalidVariablesError | CollectionCorruptedError:
@@ -232,8 +221,8 @@ def _blame(error: FieldsError, step: Step, recipe: Instructions) -> InvalidVaria
 
 def _too_large(step: Step) -> BadRequestError:
     return BadRequestError(
-        f"The variables make the payload of {step.name} too large: at most {MAX_PAYLOAD_BYTES // 1024} KiB per step and "
-        f"{MAX_PLAN_BYTES // 1024 // 1024} MiB per job are allowed. Send shorter ones."
+        f"The variables make the payload of {step.name} too large: at most {MAX_PAYLOAD_BYTES // 1024} KiB per step "
+        f"and {MAX_PLAN_BYTES // 1024 // 1024} MiB per job are allowed. Send shorter ones."
     )
 
 

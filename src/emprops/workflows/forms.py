@@ -1,6 +1,5 @@
 """The form of a workflow: which fields a step of it takes, of which types, within which limits (domain: ``form``)."""
 
-import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -27,6 +26,8 @@ TYPES: dict[str, Taking] = {
     "json": "any",
 }
 NUMERAL = re.compile(r"\s*-?[0-9]{1,20}(\.[0-9]{1,20})?([eE][+-]?[0-9]{1,3})?\s*")
+LOWEST, HIGHEST = -(2**63), 2**64 - 1
+"""JSON keeps no whole number beyond these."""
 MAX_FIELDS = 200
 MAX_URL = 4096
 
@@ -70,7 +71,7 @@ class Field:
     def _number(self, value: Any) -> float:
         if isinstance(value, str):
             value = _numeral(value)
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not LOWEST <= value <= HIGHEST:
             raise FieldError(f"must be a number{self._range()}")
         if self.whole and value != int(value):
             raise FieldError(f"must be a whole number{self._range()}")
