@@ -27,7 +27,7 @@ def one_sentence() -> Iterator[None]:
     except (LocalError, MigrationError) as error:
         fail(str(error))
     except psycopg.OperationalError as error:
-        fail(f"PostgreSQL at DATABASE_URL cannot be reached: {str(error).strip()}")
+        fail(f"PostgreSQL at DATABASE_URL cannot be reached: {' '.join(str(error).split())}")
 
 
 def read_settings() -> Settings:

@@ -5,24 +5,27 @@ import asyncio
 import uvicorn
 
 import emprops.upkeep
-from emprops.cli.exits import one_sentence, read_settings
+from emprops.cli.exits import fail, one_sentence, read_settings
 from emprops.main import create_app
 
 
 def api() -> None:
     """Serve the HTTP API on EMPROPS_HOST and PORT (127.0.0.1:3001)."""
     settings = read_settings()
-    with one_sentence():
-        uvicorn.run(
-            create_app(settings),
-            host=settings.host,
-            port=settings.port,
-            loop="uvloop",
-            http="httptools",
-            timeout_graceful_shutdown=5,
-            server_header=False,
-            log_level=settings.log_level.lower(),
-        )
+    try:
+        app = create_app(settings)
+    except ValueError as error:
+        fail(f"The api cannot serve with these settings: {error}")
+    uvicorn.run(
+        app,
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http="httptools",
+        timeout_graceful_shutdown=5,
+        server_header=False,
+        log_level=settings.log_level.lower(),
+    )
 
 
 def upkeep() -> None:

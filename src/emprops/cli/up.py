@@ -18,7 +18,8 @@ def up() -> None:
     settings = read_settings()
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: stopping.set())
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+            signal.signal(number, lambda *_: stopping.set())
     with one_sentence(), suppress(Stopped), running(settings, stopping) as installation:
         typer.echo(banner(installation))
         installation.tend(stopping, lambda line: typer.echo(line, err=True))
