@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ log = structlog.get_logger(__name__)
 
 SHUTDOWN_GRACE = 2.0
 """Seconds a stream has to say goodbye when the server stops."""
+CLEANUP_TIMEOUT = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,11 +135,15 @@ async def _frames(events: AsyncIterator[Event], life: float, stopping: anyio.Eve
             yield event.encode()
         yield f"retry: {random.randint(1000, 3000)}\n\n".encode()  # spread out, so that not all come back at once
     finally:
-        for task in (stop, following):
-            if task is not None and not task.done():
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError, Exception):
-                    await task
-        close = getattr(events, "aclose", None)
-        if close is not None:
-            await close()
+        with anyio.move_on_after(CLEANUP_TIMEOUT, shield=True):
+            await _end(events, stop, following)
+
+
+async def _end(events: AsyncIterator[Event], *tasks: "asyncio.Future[Any] | None") -> None:
+    """Let the source of the events clean up after itself."""
+    open_tasks = [task for task in tasks if task is not None]
+    for task in open_tasks:
+        task.cancel()
+    await asyncio.gather(*open_tasks, return_exceptions=True)
+    if isinstance(events, AsyncGenerator):
+        await events.aclose()
