@@ -1,0 +1,33 @@
+"""Amounts of credits. Inside, they are whole micro-credits; at the edges, numbers of credits."""
+
+from decimal import Decimal, InvalidOperation
+
+MICROS = 1_000_000
+"""Micro-credits in a credit."""
+DECIMALS = 6
+DIGITS = 15
+"""Most digits of an amount, so that it is exact as a JSON number."""
+LARGEST = 10**DIGITS - 1
+"""The largest amount, in micro-credits."""
+
+
+def to_micros(credits: Decimal | float | str) -> int:
+    """Turn a number of credits into micro-credits; the sign stays. Raises ``ValueError`` with a sentence for anything
+    that is not a number, has more than six decimals or is out of range."""
+    try:
+        amount = Decimal(str(credits))
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if isinstance(credits, bool) or not amount.is_finite():
+        raise ValueError("an amount of credits must be a number such as 5 or 0.25")
+    if abs(amount) > LARGEST // MICROS:
+        raise ValueError(f"an amount of credits must not be above {LARGEST // MICROS}")
+    micros = amount * MICROS
+    if micros != micros.to_integral_value():
+        raise ValueError(f"an amount of credits must not have more than {DECIMALS} decimals")
+    return int(micros)
+
+
+def to_number(micros: int) -> int | float:
+    """Turn micro-credits into the number of credits that JSON shows."""
+    return micros // MICROS if micros % MICROS == 0 else micros / MICROS

@@ -1,0 +1,117 @@
+"""Paying for generations: set aside when a job starts, spent when it succeeds, given back when it fails.
+
+Everything here happens in the caller's transaction, with the job locked once it exists, so credits follow whatever
+becomes of the job. A successful job is charged once, whatever was retried (Q16). See docs/decisions/0006-credits.md.
+"""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from emprops.auth.store import ensure_user
+from emprops.credits import store
+from emprops.credits.amounts import LARGEST, MICROS, to_micros
+from emprops.credits.store import Account
+from emprops.errors import BadRequestError, ConflictError, NotEnoughCreditsError
+from emprops.kit.database import Transaction
+from emprops.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How this installation charges."""
+
+    enforced: bool = True
+    """False: prices are shown, and nothing is held."""
+    initial: int = 0
+    """Micro-credits that a user starts with."""
+
+
+def terms_from(settings: Settings) -> Terms:
+    """Read the terms from the settings."""
+    return Terms(enforced=settings.credits_enforced, initial=to_micros(settings.initial_credits))
+
+
+async def hold(tx: Transaction, *, user_id: UUID, job_id: UUID, amount: int, reason: str, terms: Terms) -> None:
+    """Set aside what a new job costs. The user must exist; nothing is written for a free job.
+
+    Raises :class:`~emprops.errors.NotEnoughCreditsError`, and :class:`~emprops.errors.ConflictError` if the job has
+    a hold, which leaves a transaction that can only be rolled back.
+    """
+    if amount == 0 or not terms.enforced:
+        return
+    try:
+        if await store.hold(tx, user_id=user_id, job_id=job_id, amount=amount, reason=reason):
+            return
+        # the first time somebody pays, the account is not there yet
+        await store.open_account(tx, user_id, terms.initial)
+        if not await store.hold(tx, user_id=user_id, job_id=job_id, amount=amount, reason=reason):
+            raise NotEnoughCreditsError
+    except store.AlreadyHeldError:
+        raise ConflictError("workflow_id names a job that exists already.") from None
+
+
+async def hold_again(tx: Transaction, job_id: UUID, *, terms: Terms) -> None:
+    """Set aside what a job costs, at its first price, because it is tried again. Nothing happens while it is held.
+
+    Call with the job locked. Raises :class:`~emprops.errors.NotEnoughCreditsError`.
+    """
+    if not terms.enforced:
+        await store.waive(tx, job_id)
+    elif not await store.hold_again(tx, job_id, "Retry") and await store.state_of(tx, job_id) == "released":
+        raise NotEnoughCreditsError
+
+
+async def capture(tx: Transaction, job_id: UUID) -> None:
+    """Spend what a job costs, because it has succeeded. Call with the job locked; again changes nothing.
+
+    A job that had failed, so that its hold was released, is charged anew; if the user cannot pay by now, the job's
+    result stands and its price is noted as unpaid.
+    """
+    if await store.capture(tx, job_id, "Generation completed") != "released":
+        return
+    if await store.hold_again(tx, job_id, "Completed after a failure"):
+        await store.capture(tx, job_id, "Generation completed")
+    else:
+        await store.note_unpaid(tx, job_id, "Completed after a failure, without enough credits")
+
+
+async def release(tx: Transaction, job_id: UUID) -> None:
+    """Give back what is held for a job, because it has failed. Call with the job locked; again changes nothing."""
+    await store.release(tx, job_id, "Generation failed")
+
+
+async def grant(tx: Transaction, user_id: UUID, amount: int, *, reason: str, terms: Terms) -> int:
+    """Give a user credits; gives the ledger entry's id. Raises :class:`~emprops.errors.BadRequestError`."""
+    if amount <= 0:
+        raise BadRequestError("amount: must be above 0")
+    entry_id = await _add(tx, user_id, "grant", amount, reason, terms)
+    if entry_id is None:
+        raise BadRequestError(f"amount: a user cannot have more than {LARGEST // MICROS} credits")
+    return entry_id
+
+
+async def adjust(tx: Transaction, user_id: UUID, amount: int, *, reason: str, terms: Terms) -> int:
+    """Correct what a user has, up or down; gives the ledger entry's id. Raises
+    :class:`~emprops.errors.BadRequestError`, also for taking more than is available."""
+    if amount == 0:
+        raise BadRequestError("amount: must not be 0")
+    entry_id = await _add(tx, user_id, "adjust", amount, reason, terms)
+    if entry_id is None:
+        raise BadRequestError(f"amount: a user must be left with 0 to {LARGEST // MICROS} credits")
+    return entry_id
+
+
+async def account_of(tx: Transaction, user_id: UUID, *, terms: Terms) -> Account:
+    """Give what a user has. Whoever is seen here for the first time gets the initial credits."""
+    account = await store.account_of(tx, user_id)
+    if account is None:
+        await ensure_user(tx, user_id)
+        await store.open_account(tx, user_id, terms.initial)
+        account = await store.account_of(tx, user_id)
+    return account or Account()
+
+
+async def _add(tx: Transaction, user_id: UUID, kind: str, amount: int, reason: str, terms: Terms) -> int | None:
+    await ensure_user(tx, user_id)
+    await store.open_account(tx, user_id, terms.initial)
+    return await store.add(tx, user_id, kind=kind, amount=amount, reason=reason)
