@@ -45,10 +45,8 @@ def banner(installation: Installation) -> str:
 
 def example(installation: Installation) -> str:
     """Return one command that generates from a sample collection."""
-    run, collection = installation.run, installation.example
-    if collection is None:
-        return f"curl {run.url}/health"
+    run = installation.run
     return (
-        f"curl -X POST {run.url}/collections/{collection}/generate -H 'user_id: {run.user_id}' "
-        "-H 'content-type: application/json' -d '{\"variables\": {}}'"
+        f"curl -X POST {run.url}/collections/{installation.collections['art']}/generate -H 'user_id: {run.user_id}' "
+        """-H 'content-type: application/json' -d '{"variables": {"prompt": "a lighthouse at dusk"}}'"""
     )

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -27,9 +27,6 @@ from emprops.settings import Settings
 
 START_TIMEOUT = 60.0
 CHECK_INTERVAL = 0.2
-EXAMPLE = """
-SELECT id FROM collection WHERE is_public AND NOT archived AND NOT is_global ORDER BY created_at, id LIMIT 1
-"""
 
 
 class Stopped(Exception):  # noqa: N818
@@ -38,10 +35,10 @@ class Stopped(Exception):  # noqa: N818
 
 @dataclass(frozen=True)
 class Installation:
-    """Everything that runs on this machine; ``example`` is a collection one can generate from."""
+    """Everything that runs on this machine. ``collections`` are the samples one can generate from, by slug."""
 
     run: Run
-    example: UUID | None
+    collections: Mapping[str, UUID]
     logs: Path
     engines: Sequence[Engine]
     children: Sequence[Child]
@@ -74,7 +71,7 @@ def running(settings: Settings, stopping: threading.Event) -> Iterator[Installat
         check(stopping)
         migrate.upgrade(database_url)
         check(stopping)
-        example = asyncio.run(plant(database_url))
+        collections = asyncio.run(plant(database_url))
         check(stopping)
         run = Run(f"http://localhost:{settings.port}", local_user(data_dir), database_url, redis_url, os.getpid())
         children = make_children(run, settings, data_dir, logs)
@@ -83,7 +80,7 @@ def running(settings: Settings, stopping: threading.Event) -> Iterator[Installat
             child.start()
         wait_for_health(settings, children[0], stopping)
         cleanup.enter_context(announce(data_dir, run))
-        yield Installation(run, example, logs, engines, children)
+        yield Installation(run, collections, logs, engines, children)
 
 
 def make_folders(*folders: Path) -> None:
@@ -118,15 +115,12 @@ def start_engines(
     return database_url, redis_url
 
 
-async def plant(database_url: str) -> UUID | None:
-    """Put the sample collections into the database, unless they are there; returns one to generate from."""
+async def plant(database_url: str) -> Mapping[str, UUID]:
+    """Put the samples into the database, unless they are there; returns the ids of the collections by slug."""
     database = Database(database_url, size=2)
     await database.open()
     try:
-        await samples.seed(database)
-        async with database.reader() as tx:
-            found: UUID | None = await tx.fetch_value(EXAMPLE)
-            return found
+        return (await samples.seed(database)).collections
     finally:
         await database.close()
 
