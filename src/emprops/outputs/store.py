@@ -113,7 +113,7 @@ async def lock_of_job(tx: Transaction, job_id: UUID) -> list[JobOutput]:
     return await tx.fetch_all(
         JobOutput,
         """
-        SELECT id, generation, status, deck_id FROM output WHERE job_id = %s
+        SELECT id, generation, status, deck_id, url, flat_file_id FROM output WHERE job_id = %s
         ORDER BY generation, id FOR NO KEY UPDATE
         """,
         (job_id,),
