@@ -6,6 +6,7 @@ import uvicorn
 
 import emprops.upkeep
 from emprops.cli.exits import fail, one_sentence, read_settings
+from emprops.kit.logging import configure_logging
 from emprops.main import create_app
 
 
