@@ -9,6 +9,22 @@ BEGIN
 END
 $$;
 
+CREATE TABLE public.api_key (
+    id uuid NOT NULL,
+    prefix text NOT NULL,
+    key_hash bytea NOT NULL,
+    name text NOT NULL,
+    scopes text[] NOT NULL,
+    owner_user_id uuid,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone,
+    last_used_at timestamp with time zone,
+    revoked_at timestamp with time zone,
+    CONSTRAINT api_key_key_hash_check CHECK ((length(key_hash) = 32)),
+    CONSTRAINT api_key_prefix_check CHECK ((prefix ~ '^[a-z0-9]{8}$'::text)),
+    CONSTRAINT api_key_scopes_check CHECK (((cardinality(scopes) > 0) AND (scopes <@ ARRAY['service'::text, 'worker'::text, 'read'::text])))
+);
+
 CREATE TABLE public.app_user (
     id uuid NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL
@@ -359,6 +375,14 @@ CREATE TABLE public.step (
     CONSTRAINT step_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'processing'::text, 'completed'::text, 'failed'::text])))
 );
 
+CREATE TABLE public.user_identity (
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    provider text NOT NULL,
+    external_id text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
 CREATE TABLE public.workflow (
     id uuid NOT NULL,
     name text NOT NULL,
@@ -385,6 +409,12 @@ CREATE TABLE public.workflow_model (
     workflow_id uuid NOT NULL,
     model_id uuid NOT NULL
 );
+
+ALTER TABLE ONLY public.api_key
+    ADD CONSTRAINT api_key_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.api_key
+    ADD CONSTRAINT api_key_prefix_key UNIQUE (prefix);
 
 ALTER TABLE ONLY public.app_user
     ADD CONSTRAINT app_user_pkey PRIMARY KEY (id);
@@ -461,6 +491,12 @@ ALTER TABLE ONLY public.step
 ALTER TABLE ONLY public.step
     ADD CONSTRAINT step_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.user_identity
+    ADD CONSTRAINT user_identity_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.user_identity
+    ADD CONSTRAINT user_identity_provider_external_id_key UNIQUE (provider, external_id);
+
 ALTER TABLE ONLY public.workflow_custom_node
     ADD CONSTRAINT workflow_custom_node_pkey PRIMARY KEY (workflow_id, custom_node_id);
 
@@ -529,9 +565,14 @@ CREATE INDEX step_open ON public.step USING btree (updated_at) WHERE ((status = 
 
 CREATE INDEX step_unsent ON public.step USING btree (created_at) WHERE ((status = 'pending'::text) AND (queued_at IS NULL) AND (input_data IS NOT NULL));
 
+CREATE INDEX user_identity_of_user ON public.user_identity USING btree (user_id);
+
 CREATE INDEX workflow_in_order ON public.workflow USING btree ("order", name);
 
 CREATE TRIGGER credit_entry_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.credit_entry FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change_of_ledger();
+
+ALTER TABLE ONLY public.api_key
+    ADD CONSTRAINT api_key_owner_user_id_fkey FOREIGN KEY (owner_user_id) REFERENCES public.app_user(id);
 
 ALTER TABLE ONLY public.collection
     ADD CONSTRAINT collection_custodied_for_fkey FOREIGN KEY (custodied_for) REFERENCES public.social_link(id);
@@ -601,6 +642,9 @@ ALTER TABLE ONLY public.step
 
 ALTER TABLE ONLY public.step
     ADD CONSTRAINT step_reused_from_fkey FOREIGN KEY (reused_from) REFERENCES public.step(id);
+
+ALTER TABLE ONLY public.user_identity
+    ADD CONSTRAINT user_identity_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.app_user(id);
 
 ALTER TABLE ONLY public.workflow_custom_node
     ADD CONSTRAINT workflow_custom_node_custom_node_id_fkey FOREIGN KEY (custom_node_id) REFERENCES public.custom_node(id);

@@ -10,6 +10,8 @@ from fastapi import FastAPI
 
 from emprops import __version__
 from emprops.auth.authenticators import authenticator_for
+from emprops.auth.identity_header import IdentityFilter
+from emprops.auth.startup import is_loopback
 from emprops.generations.reports import Orchestrator
 from emprops.generations.tickets import Dispatcher, limits_from
 from emprops.kit.asgi import RequestShell
@@ -32,7 +34,7 @@ log = structlog.get_logger(__name__)
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """Build the api. Nothing is opened before its lifespan starts; ``ValueError`` if the settings cannot be served."""
+    """Build the api. Nothing is opened before its lifespan starts; ``SettingsError`` if settings must not be served."""
     documented = settings.mode != "production"
     app = FastAPI(
         title="EmProps",
@@ -47,6 +49,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.settings = settings
     app.state.authenticator = authenticator_for(settings)
     app.add_middleware(RequestShell, headers=_headers(settings), guard=RequestGuard(settings))
+    if settings.mode == "production":
+        app.add_middleware(IdentityFilter)  # the last one added is the outermost
     add_exception_handlers(app)
     mount(app)
     app.openapi = lambda: document(app)  # type: ignore[method-assign]
@@ -67,7 +71,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     if settings.mode == "local":
         log.warning("mode local trusts the user_id header", address=settings.base_url)
+        if not is_loopback(settings.host):
+            log.warning("ANYBODY WHO REACHES THIS ADDRESS CAN ACT AS ANY USER", host=settings.host)
     async with AsyncExitStack() as stack:
+        stack.push_async_callback(app.state.authenticator.close)
         resources = await open_resources(settings, stack)
         app.state.resources = resources
         await _open_orchestration(app, resources, stack)

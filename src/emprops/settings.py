@@ -4,11 +4,16 @@ Names are ``EMPROPS_<FIELD>``; the three that hosting platforms set by habit (``
 ``REDIS_URL``) are read under those names.
 """
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class SettingsError(ValueError):
+    """Settings that are unsafe, or that do not go together; the message is one sentence that says what to do."""
 
 
 class Settings(BaseSettings):
@@ -27,6 +32,20 @@ class Settings(BaseSettings):
     redis_url: str = Field(default="", validation_alias=AliasChoices("REDIS_URL", "EMPROPS_REDIS_URL"))
     public_url: str = ""
     """Base of every URL the API hands out; by default ``http://localhost:<port>``."""
+
+    # --- who is calling
+    allow_remote_local: bool = False
+    """Let other machines reach an api that trusts the ``user_id`` header (``mode`` local, ``host`` not loopback)."""
+    jwt_secret: SecretStr = SecretStr("")
+    """Secret of HS256 tokens, at least 32 bytes. Production needs this, ``jwks_file`` or ``jwks_url``; only one."""
+    jwks_file: str = ""
+    """File with the public keys of RS256, ES256 and EdDSA tokens, as a JSON Web Key Set."""
+    jwks_url: str = ""
+    """Where the token issuer publishes that key set."""
+    jwt_issuer: str = "emprops"
+    """What a token's ``iss`` must be."""
+    jwt_audience: str = "emprops"
+    """What a token's ``aud`` must be, or contain."""
 
     # --- PostgreSQL
     database_pool_size: int = Field(default=10, ge=2)
@@ -59,6 +78,12 @@ class Settings(BaseSettings):
     stream_limit: int = Field(default=2_000, ge=1)
     """Open streams per process; one more is answered 503."""
     stream_limit_per_user: int = Field(default=20, ge=1)
+
+    # --- credits
+    credits_enforced: bool = True
+    """False: generations show their price, and cost nothing."""
+    credits_initial: Decimal | None = Field(default=None, ge=0, max_digits=15, decimal_places=6)
+    """Credits that a user starts with; unset: none in production, else 1000, so that priced samples work at once."""
 
     # --- files
     storage: Literal["folder", "s3"] = "folder"
@@ -95,6 +120,13 @@ class Settings(BaseSettings):
     def base_url(self) -> str:
         """The public base URL without a trailing slash."""
         return (self.public_url or f"http://localhost:{self.port}").rstrip("/")
+
+    @property
+    def initial_credits(self) -> Decimal:
+        """Credits that a user starts with."""
+        if self.credits_initial is not None:
+            return self.credits_initial
+        return Decimal(0) if self.mode == "production" else Decimal(1000)
 
     @property
     def files_dir(self) -> Path:

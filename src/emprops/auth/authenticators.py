@@ -1,55 +1,175 @@
-"""How a request's caller is found. One implementation per mode; ``main.py`` picks it once."""
+"""How a request's caller is found. One implementation per mode; ``main.py`` picks it once.
 
+In both modes an ``X-API-Key`` says which service calls, and a Bearer token which user. Without either, local mode
+believes the ``user_id`` header, and production knows nobody.
+"""
+
+import re
 from typing import Protocol
+from urllib.parse import parse_qsl
 from uuid import UUID
 
 from starlette.requests import HTTPConnection
 
-from emprops.auth.caller import Caller
-from emprops.errors import BadRequestError, UnauthorizedError
+from emprops.auth import store
+from emprops.auth.caller import READ, SERVICE, Caller
+from emprops.auth.identity_header import canonical_uuid, claimed_user
+from emprops.auth.keys import KeyRing, contains_key
+from emprops.auth.startup import check_settings, verifier_from
+from emprops.auth.tokens import Subject
+from emprops.errors import BadRequestError, ForbiddenError, UnauthorizedError
+from emprops.kit.database import Database
+from emprops.kit.http import GuardedClient
+from emprops.kit.origin import SAFE_METHODS
+from emprops.kit.requests import resources_of
 from emprops.settings import Settings
 
-USER_ID_HEADERS = ("user_id", "user-id", "x-user-id")
-"""The spec's spelling, and two that survive proxies which drop names with an underscore."""
+CREDENTIAL_PARAMETERS = frozenset({"apikey", "xapikey", "accesstoken"})
+MAX_REMEMBERED = 10_000
+_PUNCTUATION = re.compile(r"[^a-z0-9]")
 
 
 class Authenticator(Protocol):
-    """Finds the caller, or raises :class:`UnauthorizedError` (nobody) or :class:`BadRequestError` (nonsense)."""
+    """Finds the caller, or raises one of the errors below.
+
+    :class:`UnauthorizedError`: nobody, or an identity that is not accepted. :class:`BadRequestError`: nonsense.
+    :class:`ForbiddenError`: a key that may not do this.
+    """
 
     async def identify(self, connection: HTTPConnection) -> Caller:
         """Say who is calling."""
+
+    async def close(self) -> None:
+        """Let go of what it holds open."""
+
+
+class Credentials:
+    """What both modes accept: API keys and tokens."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._client = GuardedClient(settings)
+        self._verifier = verifier_from(settings, self._client)
+        self._keys = KeyRing()
+        self._users = Users()
+
+    async def identify(self, connection: HTTPConnection) -> Caller | None:
+        """Find the caller by key or token; None if the request has neither."""
+        refuse_credentials_in_url(connection)
+        keys, tokens = connection.headers.getlist("x-api-key"), connection.headers.getlist("authorization")
+        verifier = self._verifier
+        if keys and tokens and verifier is not None:
+            raise BadRequestError("Send a token (Authorization) or an API key (X-API-Key), not both.")
+        if len(keys) > 1 or len(tokens) > 1:
+            raise BadRequestError("X-API-Key and Authorization may be sent once.")
+        if keys:
+            key = await self._keys.check(keys[0], resources_of(connection).database)
+            return caller_of_key(key, connection)
+        if tokens and verifier is not None:
+            subject = await verifier.verify(bearer_token(tokens[0]))
+            return Caller(user_id=await self._users.of(subject, resources_of(connection).database))
+        return None
+
+    async def close(self) -> None:
+        """Close connections to the token issuer."""
+        await self._client.close()
 
 
 class TrustedHeader:
     """Believes the ``user_id`` header (spec: Authentication). Right only where nobody else can send requests."""
 
+    def __init__(self, credentials: Credentials) -> None:
+        self._credentials = credentials
+
     async def identify(self, connection: HTTPConnection) -> Caller:
-        """Read the header; several spellings may be sent as long as they agree."""
-        values = {value.strip() for name in USER_ID_HEADERS for value in connection.headers.getlist(name)}
-        if not values or values == {""}:
+        """Read key or token, else the header; several spellings may be sent as long as they agree."""
+        caller = await self._credentials.identify(connection)
+        if caller is not None:
+            return caller
+        user_id = claimed_user(connection)
+        if user_id is None:
             raise UnauthorizedError("Unauthorized: missing user_id header")
-        users = {_canonical(value) for value in values}
-        if len(users) != 1:
-            raise BadRequestError("Invalid user_id header: several values were sent")
-        return Caller(user_id=users.pop())
+        return Caller(user_id=user_id)
+
+    async def close(self) -> None:
+        """Let go of what it holds open."""
+        await self._credentials.close()
 
 
-def _canonical(value: str) -> UUID:
-    """Read a UUID in its usual form only: other spellings would compare unequal elsewhere."""
-    try:
-        user_id = UUID(value)
-    except ValueError:
-        user_id = None
-    if user_id is None or str(user_id) != value.lower():
-        raise BadRequestError("Invalid user_id header")
-    return user_id
+class Proven:
+    """Believes keys and tokens only; what a client says about itself in headers means nothing."""
+
+    def __init__(self, credentials: Credentials) -> None:
+        self._credentials = credentials
+
+    async def identify(self, connection: HTTPConnection) -> Caller:
+        """Read key or token."""
+        caller = await self._credentials.identify(connection)
+        if caller is None:
+            raise UnauthorizedError("Unauthorized: send a Bearer token, or the X-API-Key of a service.")
+        return caller
+
+    async def close(self) -> None:
+        """Let go of what it holds open."""
+        await self._credentials.close()
+
+
+class Users:
+    """Users of tokens. A subject that is a UUID is the user's id; for any other a user is made on first sight."""
+
+    def __init__(self) -> None:
+        self._known: dict[Subject, UUID] = {}
+
+    async def of(self, subject: Subject, database: Database) -> UUID:
+        """Give the user a token is about."""
+        user_id = canonical_uuid(subject.id) or self._known.get(subject)
+        if user_id is not None:
+            return user_id
+        async with database.reader() as reader:
+            user_id = await store.find_identity(reader, subject.issuer, subject.id)
+        if user_id is None:
+            async with database.transaction() as tx:
+                user_id = await store.add_identity(tx, subject.issuer, subject.id)
+        if len(self._known) >= MAX_REMEMBERED:
+            self._known.clear()
+        self._known[subject] = user_id
+        return user_id
+
+
+def caller_of_key(key: store.ApiKey, connection: HTTPConnection) -> Caller:
+    """Tell what a valid key makes of its sender; only the scope ``service`` may act for users it names (Q19)."""
+    scopes = frozenset(key.scopes)
+    if SERVICE in scopes:
+        return Caller(user_id=claimed_user(connection) or key.owner_user_id, is_service=True, scopes=scopes)
+    if READ in scopes:
+        if connection.scope["type"] != "http" or connection.scope["method"] not in SAFE_METHODS:
+            raise ForbiddenError("This API key may only read; changing something takes a key with the scope service.")
+        return Caller(user_id=key.owner_user_id, is_service=key.owner_user_id is None, scopes=scopes)
+    return Caller(user_id=None, scopes=scopes)
+
+
+def bearer_token(authorization: str) -> str:
+    """Take the token out of the header. Raises :class:`UnauthorizedError`."""
+    scheme, _, token = authorization.partition(" ")
+    if scheme.lower() != "bearer":
+        raise UnauthorizedError("The token is not valid.")
+    return token.strip()
+
+
+def refuse_credentials_in_url(connection: HTTPConnection) -> None:
+    """Raise :class:`BadRequestError` for keys and tokens in the URL, where logs and histories keep them."""
+    query = connection.scope.get("query_string", b"").decode("latin-1")
+    if not query:
+        return
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        if _PUNCTUATION.sub("", name.lower()) in CREDENTIAL_PARAMETERS or contains_key(value):
+            raise BadRequestError(
+                "API keys and tokens do not belong in the URL: send them as X-API-Key or Authorization header,"
+                " and replace this one, as it may have been logged."
+            )
 
 
 def authenticator_for(settings: Settings) -> Authenticator:
-    """Pick the implementation of the mode. Raises ``ValueError`` for a mode that cannot be served."""
-    if settings.mode == "production":
-        raise ValueError(
-            "EMPROPS_MODE=production needs token authentication, which this version does not have yet."
-            " Run with EMPROPS_MODE=local behind a gateway that sets the user_id header."
-        )
-    return TrustedHeader()
+    """Pick the implementation of the mode. Raises ``SettingsError`` for settings that must not be served."""
+    check_settings(settings)
+    credentials = Credentials(settings)
+    return Proven(credentials) if settings.mode == "production" else TrustedHeader(credentials)

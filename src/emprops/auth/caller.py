@@ -3,6 +3,14 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+SERVICE = "service"
+"""Scope of a key that may do what a service may: read every object, report outcomes, grant, transfer, act for users."""
+WORKER = "worker"
+"""Scope of a key that may only fetch and report work."""
+READ = "read"
+"""Scope of a key that may only read: what its owner may, or everything if it has none."""
+SCOPES = (SERVICE, WORKER, READ)
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
@@ -10,4 +18,6 @@ class Caller:
 
     user_id: UUID | None
     is_service: bool = False
+    """Whether every user's objects are this caller's business. Changing them takes the scope ``service``."""
     scopes: frozenset[str] = frozenset()
+    """Scopes of the API key that came with the request; empty for users."""

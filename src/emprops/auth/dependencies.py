@@ -7,26 +7,53 @@ from uuid import UUID
 from fastapi import Depends, Security
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, APIWebSocketRoute, iter_route_contexts
-from fastapi.security import APIKeyHeader
+from fastapi.security import APIKeyHeader, HTTPBearer
 from starlette.requests import HTTPConnection
 from starlette.routing import BaseRoute
 
 from emprops.auth.authenticators import Authenticator
-from emprops.auth.caller import Caller
-from emprops.errors import UnauthorizedError
+from emprops.auth.caller import READ, SERVICE, Caller
+from emprops.errors import ForbiddenError, UnauthorizedError
 
-_user_id_header = APIKeyHeader(
-    name="user_id", scheme_name="user_id", description="The calling user's UUID.", auto_error=False
+_user_id = APIKeyHeader(
+    name="user_id",
+    scheme_name="user_id",
+    description="The calling user's UUID. Believed in local mode; in production only beside a service's key.",
+    auto_error=False,
+)
+_bearer = HTTPBearer(
+    scheme_name="token", bearerFormat="JWT", description="A token of the installation's issuer.", auto_error=False
+)
+_api_key = APIKeyHeader(
+    name="X-API-Key",
+    scheme_name="api_key",
+    description="A service's key, see `emprops keys create`.",
+    auto_error=False,
 )
 
 
-async def current_caller(
-    connection: HTTPConnection,
-    _documented: Annotated[str | None, Security(_user_id_header)] = None,
-) -> Caller:
-    """Find the caller, or fail with 401 or 400."""
+async def documented_credentials(
+    _user_id: Annotated[object, Security(_user_id)] = None,
+    _token: Annotated[object, Security(_bearer)] = None,
+    _key: Annotated[object, Security(_api_key)] = None,
+) -> None:
+    """Name the ways to say who is calling in the API's description; they are read by the authenticator."""
+
+
+def authenticator_of(connection: HTTPConnection) -> Authenticator:
+    """Give the process's authenticator."""
     authenticator: Authenticator = connection.app.state.authenticator
-    return await authenticator.identify(connection)
+    return authenticator
+
+
+async def current_caller(
+    connection: HTTPConnection, _documented: Annotated[None, Depends(documented_credentials)] = None
+) -> Caller:
+    """Find the caller, or fail with 401, 400, or 403 for a key that is meant for something else."""
+    caller = await authenticator_of(connection).identify(connection)
+    if caller.scopes and not caller.scopes & {SERVICE, READ}:
+        raise ForbiddenError("This endpoint takes an API key with the scope service or read.")
+    return caller
 
 
 async def current_user(caller: Annotated[Caller, Depends(current_caller)]) -> UUID:
@@ -38,11 +65,24 @@ async def current_user(caller: Annotated[Caller, Depends(current_caller)]) -> UU
 
 async def optional_caller(connection: HTTPConnection) -> Caller | None:
     """Find the caller of a public route, or None; an identity that is sent must still be valid."""
-    authenticator: Authenticator = connection.app.state.authenticator
     try:
-        return await authenticator.identify(connection)
+        return await authenticator_of(connection).identify(connection)
     except UnauthorizedError:
+        if {"x-api-key", "authorization"} & set(connection.headers):
+            raise
         return None
+
+
+async def service_caller(
+    connection: HTTPConnection, _documented: Annotated[object, Security(_api_key)] = None
+) -> Caller:
+    """Find the calling service: 401 without a valid API key, 403 if the key lacks the scope ``service``."""
+    if "x-api-key" not in connection.headers:
+        raise UnauthorizedError("This endpoint needs a service key (X-API-Key).")
+    caller = await authenticator_of(connection).identify(connection)
+    if SERVICE not in caller.scopes:
+        raise ForbiddenError("This endpoint takes an API key with the scope service.")
+    return caller
 
 
 async def anybody() -> None:
@@ -53,12 +93,14 @@ CurrentCaller = Annotated[Caller, Depends(current_caller)]
 """Parameter type of a route for known callers."""
 CurrentUser = Annotated[UUID, Depends(current_user)]
 """Parameter type of a route for users: their id."""
+ServiceCaller = Annotated[Caller, Depends(service_caller)]
+"""Parameter type of a route for services only; ``user_id`` is whom the service acts for, if it says."""
 OptionalCaller = Annotated[Caller | None, Depends(optional_caller)]
 """Parameter type of a public route that shows more to known callers."""
 PublicRoute = Depends(anybody)
 """For ``dependencies=[PublicRoute]`` of a route that anybody may call."""
 
-MARKERS = frozenset({current_caller, optional_caller, anybody})
+MARKERS = frozenset({current_caller, service_caller, optional_caller, anybody})
 
 
 def is_marked(dependant: Dependant) -> bool:

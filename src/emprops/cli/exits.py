@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from emprops.kit.migrate import MigrationError
 from emprops.local.process import LocalError
-from emprops.settings import Settings
+from emprops.settings import Settings, SettingsError
 
 
 def fail(message: str) -> NoReturn:
@@ -24,7 +24,7 @@ def one_sentence() -> Iterator[None]:
     """Turn what an operator can mend into a sentence; anything else is ours and keeps its traceback."""
     try:
         yield
-    except (LocalError, MigrationError) as error:
+    except (LocalError, MigrationError, SettingsError) as error:
         fail(str(error))
     except psycopg.OperationalError as error:
         fail(f"PostgreSQL at DATABASE_URL cannot be reached: {' '.join(str(error).split())}")

@@ -14,6 +14,9 @@ COMMANDS = {
     "upkeep": "emprops.cli.serve:upkeep",
     "worker": "emprops.cli.work:worker",
     "db": "emprops.cli.db:app",
+    "credits": "emprops.cli.credits:app",
+    "keys": "emprops.cli.keys:app",
+    "token": "emprops.cli.token:token",
 }
 """Name → where its function, or its Typer app, is. Loaded when called for: a worker needs no web framework, and what
 starts the processes needs none of their libraries."""

@@ -12,6 +12,7 @@ import httpx2
 
 from emprops.errors import AppError
 from emprops.kit.addresses import is_forbidden, is_public
+from emprops.settings import SettingsError
 
 MAX_URL_LENGTH = 8192
 MAX_ADDRESSES = 4
@@ -52,7 +53,7 @@ class Allowed:
         for entry in filter(None, (part.strip() for part in text.split(","))):
             parts = urlsplit(f"//{entry}")
             if not parts.hostname or parts.path or parts.username is not None:
-                raise ValueError(f"EMPROPS_OUTBOUND_ALLOW: {entry!r} is not host or host:port")
+                raise SettingsError(f"EMPROPS_OUTBOUND_ALLOW: {entry!r} is not host or host:port")
             entries.add((parts.hostname.lower(), parts.port))
         return cls(frozenset(entries))
 

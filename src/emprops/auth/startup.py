@@ -1,0 +1,87 @@
+"""Which identity settings are safe together. Checked before anything is opened; each refusal is one sentence."""
+
+import ipaddress
+from pathlib import Path
+
+from emprops.auth.jwks import IssuerKeys, KeySetError, from_file, from_url, parse_key_set
+from emprops.auth.tokens import SharedSecret, TokenVerifier
+from emprops.kit.http import GuardedClient
+from emprops.settings import Settings, SettingsError
+
+MIN_SECRET_BYTES = 32
+MIN_DIFFERENT_BYTES = 10
+SAMPLES = ("change", "secret", "example", "sample", "password", "placeholder", "default", "12345678", "your-")
+"""Words of secrets that were copied from some documentation."""
+HOW_TO_MAKE_ONE = "make one with `openssl rand -base64 48`"
+
+
+def check_settings(settings: Settings) -> None:
+    """Raise :class:`SettingsError` if this mode must not be served with these settings."""
+    sources = [settings.jwt_secret.get_secret_value(), settings.jwks_file, settings.jwks_url]
+    given = sum(map(bool, sources))
+    if given > 1:
+        raise SettingsError(
+            "Set only one of EMPROPS_JWT_SECRET, EMPROPS_JWKS_FILE and EMPROPS_JWKS_URL: tokens come from one issuer."
+        )
+    if settings.mode == "production":
+        if not given:
+            raise SettingsError(
+                "EMPROPS_MODE=production needs to know who signs tokens: set EMPROPS_JWT_SECRET"
+                f" ({HOW_TO_MAKE_ONE}), or EMPROPS_JWKS_FILE or EMPROPS_JWKS_URL."
+            )
+    elif settings.mode == "local" and not is_loopback(settings.host) and not settings.allow_remote_local:
+        raise SettingsError(
+            f"EMPROPS_HOST={settings.host} would let other machines in, and local mode believes whoever they say they"
+            " are: set EMPROPS_MODE=production, or, behind a gateway that sets the user_id header,"
+            " EMPROPS_ALLOW_REMOTE_LOCAL=1."
+        )
+    _check_tokens(settings, public_keys=bool(settings.jwks_file or settings.jwks_url))
+
+
+def _check_tokens(settings: Settings, *, public_keys: bool) -> None:
+    secret = settings.jwt_secret.get_secret_value()
+    if secret and len(secret.encode()) < MIN_SECRET_BYTES:
+        raise SettingsError(f"EMPROPS_JWT_SECRET is shorter than {MIN_SECRET_BYTES} bytes: {HOW_TO_MAKE_ONE}.")
+    if secret and looks_like_a_sample(secret):
+        raise SettingsError(f"EMPROPS_JWT_SECRET looks like a sample, which others know too: {HOW_TO_MAKE_ONE}.")
+    if not settings.jwt_issuer or not settings.jwt_audience:
+        raise SettingsError(
+            "EMPROPS_JWT_ISSUER and EMPROPS_JWT_AUDIENCE must not be empty: without them, tokens made for others pass."
+        )
+    if public_keys and "jwt_issuer" not in settings.model_fields_set:
+        raise SettingsError("EMPROPS_JWKS_FILE and EMPROPS_JWKS_URL need EMPROPS_JWT_ISSUER, the `iss` of its tokens.")
+    if settings.jwks_url and not settings.jwks_url.startswith(("https://", "http://localhost", "http://127.0.0.1")):
+        raise SettingsError("EMPROPS_JWKS_URL must be an https:// URL: keys that come over http can be exchanged.")
+
+
+def looks_like_a_sample(secret: str) -> bool:
+    """Tell whether a secret was copied or typed instead of drawn at random."""
+    return len(set(secret.encode())) < MIN_DIFFERENT_BYTES or any(word in secret.lower() for word in SAMPLES)
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine reaches an address."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def verifier_from(settings: Settings, client: GuardedClient) -> TokenVerifier | None:
+    """Make what checks tokens; None if the settings name no key. Raises :class:`SettingsError` for an unusable file."""
+    secret = settings.jwt_secret.get_secret_value()
+    issuer, audience = settings.jwt_issuer, settings.jwt_audience
+    if secret:
+        return TokenVerifier(SharedSecret(secret.encode()), issuer, audience)
+    if settings.jwks_url:
+        return TokenVerifier(IssuerKeys(from_url(client, settings.jwks_url)), issuer, audience)
+    if settings.jwks_file:
+        path = Path(settings.jwks_file)
+        try:
+            keys = parse_key_set(path.read_bytes())
+        except (OSError, KeySetError) as error:
+            raise SettingsError(f"EMPROPS_JWKS_FILE={path} cannot be used: {error}.") from error
+        return TokenVerifier(IssuerKeys(from_file(path), keys=keys), issuer, audience)
+    return None
