@@ -1,7 +1,7 @@
 """The fleet: which workers live, what they offer, what they are doing. Entries expire after 120 s of silence."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import orjson
@@ -74,13 +74,17 @@ class FleetMember:
 
     def announce(self, info: WorkerInfo) -> None:
         """Write the entry, keep its class known, tell ``worker:status:{id}``."""
-        now = self._now()
+        now, worker_class = self._now(), class_of(info.offers)
+        members = f"{self.prefix}{KEYS.members}{worker_class}"
         body = orjson.dumps({**info.to_json(), "last_seen": now})
         pipe = self.redis.pipeline(transaction=False)
         pipe.set(f"{self.prefix}{KEYS.worker}{info.worker_id}", body, ex=TTL)
         pipe.zadd(self.prefix + KEYS.workers, {info.worker_id: now})
         pipe.zremrangebyscore(self.prefix + KEYS.workers, "-inf", now - TTL * 1000)
-        pipe.zadd(self.prefix + KEYS.classes, {class_of(info.offers): now})
+        pipe.zadd(self.prefix + KEYS.classes, {worker_class: now})
+        pipe.zadd(members, {info.worker_id: now})
+        pipe.zremrangebyscore(members, "-inf", now - TTL * 1000)
+        pipe.expire(members, TTL)
         pipe.publish(worker_channel(info.worker_id), orjson.dumps(_status_message(info, now)))
         pipe.execute()
 
@@ -115,11 +119,14 @@ class FleetMember:
 
     def withdraw(self, info: WorkerInfo) -> None:
         """Leave the fleet at once."""
+        worker_class = class_of(info.offers)
         pipe = self.redis.pipeline(transaction=False)
         pipe.delete(f"{self.prefix}{KEYS.worker}{info.worker_id}", f"{self.prefix}{KEYS.wake}{info.worker_id}")
         pipe.zrem(self.prefix + KEYS.workers, info.worker_id)
-        pipe.zrem(f"{self.prefix}{KEYS.idle}{class_of(info.offers)}", info.worker_id)
-        pipe.publish(worker_channel(info.worker_id), orjson.dumps(_status_message(info, self._now())))
+        pipe.zrem(f"{self.prefix}{KEYS.idle}{worker_class}", info.worker_id)
+        pipe.zrem(f"{self.prefix}{KEYS.members}{worker_class}", info.worker_id)
+        message = _status_message(replace(info, status="offline", current=()), self._now())
+        pipe.publish(worker_channel(info.worker_id), orjson.dumps(message))
         pipe.execute()
 
     def _now(self) -> int:

@@ -1,9 +1,10 @@
 """The report stream: what Redis accepted about attempts, read by the orchestrators in batches."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import orjson
+import structlog
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
@@ -11,6 +12,8 @@ from emprops.queue.keys import KEYS
 from emprops.queue.messages import Finished, Report
 
 GROUP = "orchestrator"
+
+log = structlog.get_logger(__name__)
 
 
 class ReportStream:
@@ -33,7 +36,7 @@ class ReportStream:
             await self.ensure_group()
             return []
         entries: Any = reply.values() if isinstance(reply, dict) else (part[1] for part in reply or ())
-        return [report for part in entries for report in _parse_entries(part)]
+        return await self._parsed([entry for part in entries for entry in part])
 
     async def take_over(self, *, idle: float = 30.0, count: int = 200) -> list[Report]:
         """Take entries that some consumer got but did not acknowledge within ``idle`` seconds."""
@@ -46,17 +49,34 @@ class ReportStream:
                 raise
             await self.ensure_group()
             return []
-        return _parse_entries(reply[1])
+        return await self._parsed(reply[1])
 
     async def acknowledge(self, reports: Sequence[Report]) -> None:
         """Drop entries whose effects are committed."""
-        if not reports:
-            return
-        ids = list({report.entry_id for report in reports})
-        pipe = self.redis.pipeline(transaction=False)
+        if reports:
+            await self._drop({report.entry_id for report in reports})
+
+    async def _drop(self, entry_ids: Iterable[str]) -> None:
+        ids = list(entry_ids)
+        # both or none: half of it would leave an entry that nobody reads again, or a pending one without content
+        pipe = self.redis.pipeline(transaction=True)
         pipe.xack(self.stream, GROUP, *ids)
         pipe.xdel(self.stream, *ids)
         await pipe.execute()
+
+    async def _parsed(self, entries: Sequence[tuple[bytes, dict[bytes, bytes] | None]]) -> list[Report]:
+        reports: list[Report] = []
+        unreadable: list[str] = []
+        for entry_id, fields in entries:
+            if not fields:  # deleted while it was pending
+                continue
+            found = [_readable(entry_id.decode(), line) for line in fields.get(b"r", b"").split(b"\n")]
+            reports += [report for report in found if report is not None]
+            if not any(found):
+                unreadable.append(entry_id.decode())
+        if unreadable:
+            await self._drop(unreadable)
+        return reports
 
     async def ensure_group(self) -> None:
         """Make the stream and the group if Redis does not have them."""
@@ -86,11 +106,11 @@ def parse_report(entry_id: str, raw: bytes) -> Report:
     )
 
 
-def _parse_entries(entries: Any) -> list[Report]:
-    # an entry holds one report a line; one deleted while it was pending comes back without fields
-    return [
-        parse_report(entry_id.decode(), line)
-        for entry_id, fields in entries
-        if fields
-        for line in fields[b"r"].split(b"\n")
-    ]
+def _readable(entry_id: str, line: bytes) -> Report | None:
+    # One report that cannot be read (another version's, a foreign writer's) must not hold up all those after it; its
+    # step is found again by its age.
+    try:
+        return parse_report(entry_id, line)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        log.exception("unreadable report dropped", entry_id=entry_id, report=line[:500])
+        return None

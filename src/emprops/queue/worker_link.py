@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 from uuid import uuid4
 
 import orjson
@@ -20,6 +20,10 @@ MAX_STREAM = 100_000
 """Unread reports above which progress is no longer added."""
 
 
+Wake = Literal["work", "cancel"]
+"""Why a worker is woken: there may be something to claim, or a step it holds was cancelled."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settled:
     """One finished attempt on its way back."""
@@ -34,6 +38,8 @@ class Turn:
 
     claims: tuple[Claim, ...]
     late: tuple[Claim, ...]
+    more: bool = False
+    """Whether there may be more to claim at once; the worker is not marked as waiting then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,23 +63,31 @@ class WorkerLink:
         self.lease_ms = int(lease * 1000)
         self.keep = attestation_days * 86_400
         self.scripts = Scripts(redis, prefix)
+        self._unanswered: str | None = None
+        self._offers: WorkerOffers | None = None
+        self._class = ""
 
     async def turn(self, finished: Sequence[Settled], want: int, offers: WorkerOffers) -> Turn:
-        """Settle what ended and claim up to ``want`` tickets, in one call. Safe to repeat with the same arguments
-        only through :class:`Turn`'s own token: a repeated *new* call claims anew. Raises redis-py errors."""
-        worker_class = class_of(offers)
-        request = uuid4().hex
+        """Settle what ended and claim up to ``want`` tickets, in one call.
+
+        After an error (redis-py's own) nobody knows whether the call was carried out: repeat it with the same
+        ``finished``. It carries the same request token until an answer comes, so what the lost answer handed out is
+        handed out again, also when nothing more is wanted by then. One call at a time.
+        """
+        worker_class = self._class_of(offers)
+        request = self._unanswered = self._unanswered or uuid4().hex
         late: list[Claim] = []
         while True:
             arguments = self._turn_arguments(worker_class, request, want, finished)
-            verdicts, claims, unjudged, up_to = await self._call_twice("turn", arguments)
+            verdicts, claims, unjudged, after, up_to, more = await self._call_twice("turn", arguments)
             late += [item.claim for item, verdict in zip(finished, verdicts, strict=True) if verdict != b"accepted"]
             finished = ()
             if not unjudged:
                 break
-            await self._judge(worker_class, offers, unjudged, up_to)
+            await self._judge(worker_class, offers, unjudged, (after, up_to))
+        self._unanswered = None
         parsed = (Claim(Ticket.from_bytes(body), request, int(attempt)) for body, attempt in claims)
-        return Turn(tuple(parsed), tuple(late))
+        return Turn(tuple(parsed), tuple(late), more=bool(more))
 
     async def release(self, claims: Sequence[Claim]) -> int:
         """Hand claims back unharmed: same place in the order, not counted as failures. Returns how many were ours."""
@@ -84,17 +98,27 @@ class WorkerLink:
             arguments += [claim.ticket.id, claim.token]
         return int(await self.scripts("release", *arguments))
 
-    async def wait(self, timeout: float) -> bool:
-        """Block until there may be something to claim, or ``timeout`` seconds. Uses a connection of its own."""
-        return await self.redis.blpop([f"{self.prefix}{KEYS.wake}{self.worker_id}"], timeout=timeout) is not None
+    async def wait(self, timeout: float) -> Wake | None:
+        """Block until there is news, at most ``timeout`` seconds; None then. Uses a connection of its own."""
+        popped = await self.redis.blpop([f"{self.prefix}{KEYS.wake}{self.worker_id}"], timeout=timeout)
+        if popped is None:
+            return None
+        return "cancel" if popped[1] == b"cancel" else "work"
 
-    async def _judge(self, worker_class: str, offers: WorkerOffers, unjudged: Sequence[bytes], up_to: int) -> None:
+    def _class_of(self, offers: WorkerOffers) -> str:
+        if offers is not self._offers:
+            self._offers, self._class = offers, class_of(offers)
+        return self._class
+
+    async def _judge(
+        self, worker_class: str, offers: WorkerOffers, unjudged: Sequence[bytes], numbers: tuple[bytes, bytes]
+    ) -> None:
         runnable = [
             unjudged[i].decode()
             for i in range(0, len(unjudged), 2)
             if unjudged[i + 1] is not None and not missing(orjson.loads(unjudged[i + 1]), offers)
         ]
-        await self.scripts("judge", worker_class, up_to, *runnable)
+        await self.scripts("judge", worker_class, *numbers, *runnable)
 
     async def _call_twice(self, name: str, arguments: list[Argument]) -> Any:
         # A cut connection leaves open whether the script ran. The request token makes the second call give the

@@ -2,11 +2,15 @@
 
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 from emprops.queue.messages import Claim
 from emprops.queue.worker_link import Beat
+
+OVERTIME = 60.0
+"""Seconds that work gets to stop once its time is up. Then its lease is left to lapse, whatever the work does."""
+MAX_MESSAGE_CHARACTERS = 500
 
 
 @dataclass(slots=True)
@@ -16,58 +20,72 @@ class Held:
     claim: Claim
     abandon: Callable[[], None]
     """Stops the work because the claim is no longer ours. Called from the heartbeat thread."""
+    renewed_at: float
+    """When, at the earliest, the lease was last renewed: monotonic seconds."""
+    ends_at: float
+    """When it is renewed for the last time."""
     progress: float = 0.0
     message: str = ""
     dirty: bool = False
-    renewed_at: float = field(default_factory=time.monotonic)
+    doubtful: bool = False
+    """Whether to ask for it with the next beat."""
 
 
 class Board:
     """Claims by step id. Every method may be called from any thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, overtime: float = OVERTIME) -> None:
+        self.overtime = overtime
         self._lock = threading.Lock()
         self._held: dict[str, Held] = {}
 
     def __len__(self) -> int:
         return len(self._held)
 
-    def add(self, claim: Claim, abandon: Callable[[], None]) -> None:
-        """Start to hold a claim; its lease counts from now."""
+    def add(self, claim: Claim, abandon: Callable[[], None], since: float) -> None:
+        """Start to hold a claim that was asked for at monotonic time ``since``; its lease counts from then."""
+        ends_at = time.monotonic() + claim.ticket.limits.max_run_time + self.overtime
         with self._lock:
-            self._held[claim.ticket.id] = Held(claim, abandon)
+            self._held[claim.ticket.id] = Held(claim, abandon, since, ends_at)
 
     def remove(self, claim: Claim) -> None:
         """Stop to hold a claim."""
         with self._lock:
-            held = self._held.get(claim.ticket.id)
-            if held is not None and held.claim.token == claim.token:
+            if self._find(claim) is not None:
                 del self._held[claim.ticket.id]
 
     def progress(self, claim: Claim, percent: float, message: str) -> None:
         """Note progress; it never falls. The heartbeat takes the latest along."""
+        percent = min(100.0, max(0.0, float(percent)))
+        message = str(message).encode("utf-8", "replace").decode()[:MAX_MESSAGE_CHARACTERS]
         with self._lock:
-            held = self._held.get(claim.ticket.id)
-            if held is None or held.claim.token != claim.token:
+            held = self._find(claim)
+            if held is None:
                 return
-            percent = min(100.0, max(0.0, percent))
             if percent > held.progress or (percent == held.progress and message != held.message):
                 held.progress, held.message, held.dirty = percent, message, True
 
     def beats(self, *, everything: bool) -> list[Beat]:
         """What to send now: news only, or a sign of life for every claim."""
+        now = time.monotonic()
         with self._lock:
-            due = [held for held in self._held.values() if everything or held.dirty]
+            due = [h for h in self._held.values() if (everything or h.dirty or h.doubtful) and now < h.ends_at]
             beats = [Beat(h.claim, h.progress, h.message) if h.dirty else Beat(h.claim) for h in due]
             for held in due:
-                held.dirty = False
+                held.dirty = held.doubtful = False
         return beats
+
+    def doubt(self) -> None:
+        """A claim may have been cancelled: ask for all of them with the next beat."""
+        with self._lock:
+            for held in self._held.values():
+                held.doubtful = True
 
     def unsent(self, beats: list[Beat]) -> None:
         """Take back news that could not be sent."""
         with self._lock:
             for beat in beats:
-                held = self._held.get(beat.claim.ticket.id)
+                held = self._find(beat.claim)
                 if held is not None and beat.progress is not None:
                     held.dirty = True
 
@@ -75,19 +93,21 @@ class Board:
         """Note that these claims were renewed by a call begun at monotonic time ``at``."""
         with self._lock:
             for beat in beats:
-                held = self._held.get(beat.claim.ticket.id)
-                if held is not None and held.claim.token == beat.claim.token:
+                held = self._find(beat.claim)
+                if held is not None:
                     held.renewed_at = at
 
-    def overdue(self, horizon: float) -> set[str]:
-        """Step ids not renewed since monotonic time ``horizon``."""
+    def overdue(self, horizon: float) -> list[Claim]:
+        """Claims not renewed since monotonic time ``horizon``."""
         with self._lock:
-            return {step_id for step_id, held in self._held.items() if held.renewed_at < horizon}
+            return [held.claim for held in self._held.values() if held.renewed_at < horizon]
 
-    def lose(self, step_ids: set[str]) -> None:
-        """Claims that are no longer ours: forget them and stop their work."""
+    def lose(self, claims: Iterable[Claim]) -> None:
+        """Claims that are no longer ours: forget them and stop their work. A newer claim to the same step stays."""
         with self._lock:
-            gone = [self._held.pop(step_id) for step_id in step_ids if step_id in self._held]
+            gone = [held for held in map(self._find, claims) if held is not None]
+            for held in gone:
+                del self._held[held.claim.ticket.id]
         for held in gone:
             held.abandon()
 
@@ -100,3 +120,7 @@ class Board:
         """The claims in hand."""
         with self._lock:
             return [held.claim for held in self._held.values()]
+
+    def _find(self, claim: Claim) -> Held | None:
+        held = self._held.get(claim.ticket.id)
+        return held if held is not None and held.claim.token == claim.token else None

@@ -1,14 +1,16 @@
 """What a run may use: progress, input files, a temporary folder."""
 
+import contextlib
+import itertools
 import shutil
 import tempfile
+import threading
 from collections.abc import Callable
-from functools import cached_property
 from pathlib import Path
 
-from emprops.connectors.base import BadInputError
+from emprops.connectors.base import BadInputError, RetryableError
 from emprops.errors import AppError
-from emprops.kit.http import GuardedClient
+from emprops.kit.http import GuardedClient, OutboundUnavailableError
 from emprops.kit.storage import Storage
 from emprops.media.storage import key_of
 from emprops.media.types import mime_type_of
@@ -30,10 +32,13 @@ class Context:
         storage: Storage,
         http: GuardedClient,
         settings: Settings,
-        cancelled: Callable[[], bool],
     ) -> None:
         self.claim = claim
-        self.cancelled = cancelled
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self._folder: Path | None = None
+        self._ended = False
+        self._numbers = itertools.count()
         self._board = board
         self._storage = storage
         self._http = http
@@ -43,15 +48,29 @@ class Context:
         """Tell how far the run is, 0-100."""
         self._board.progress(self.claim, percent, message)
 
-    @cached_property
+    @property
+    def cancelled(self) -> Callable[[], bool]:
+        """True once the run should stop: told at once to code in threads, which no cancellation reaches."""
+        return self._stop.is_set
+
+    def stop(self) -> None:
+        """Tell the run to stop. May be called from any thread."""
+        self._stop.set()
+
+    @property
     def folder(self) -> Path:
-        """A temporary folder of this run, made when first asked for."""
-        return Path(tempfile.mkdtemp(prefix="emprops-run-"))
+        """A temporary folder of this run, made when first asked for. Raises RuntimeError once the run has ended."""
+        with self._lock:
+            if self._folder is None:
+                if self._ended:
+                    raise RuntimeError("the run has ended; its folder is gone")
+                self._folder = Path(tempfile.mkdtemp(prefix="emprops-run-"))
+            return self._folder
 
     async def fetch(self, url: str, *, max_bytes: int | None = None) -> tuple[Path, str]:
         """Bring an input file here; our own storage is read directly, anything else through the guarded client."""
         limit = MAX_INPUT_BYTES if max_bytes is None else max_bytes
-        target = self.folder / f"input-{len(list(self.folder.iterdir()))}"
+        target = self.folder / f"input-{next(self._numbers)}"
         key = key_of(self._settings, url)
         try:
             if key is None:
@@ -67,12 +86,23 @@ class Context:
                 async for chunk in self._storage.stream(key):
                     file.write(chunk)
             return target, mime_type_of(key)
+        except OutboundUnavailableError as error:
+            raise RetryableError(f"The input file {url} cannot be had now: {error.message}") from error
         except AppError as error:
             raise BadInputError(f"The input file {url} cannot be had: {error.message}") from error
         except FileNotFoundError as error:
             raise BadInputError(f"The input file {url} does not exist in storage.") from error
 
-    def clean(self) -> None:
-        """Remove the temporary folder, if one was made."""
-        if "folder" in self.__dict__:
-            shutil.rmtree(self.folder, ignore_errors=True)
+    def end(self) -> None:
+        """Stop what may still run in threads, and remove the temporary folder if one was made."""
+        self.stop()
+        with self._lock:
+            self._ended = True
+            folder, self._folder = self._folder, None
+        if folder is None:
+            return
+        # Renamed first: a thread that has not noticed yet cannot add files to what is being removed.
+        doomed = folder.with_name(f"{folder.name}-ended")
+        with contextlib.suppress(OSError):
+            folder = folder.rename(doomed)
+        shutil.rmtree(folder, ignore_errors=True)

@@ -11,8 +11,9 @@ from collections.abc import Callable
 import structlog
 from redis.exceptions import RedisError
 
+from emprops.queue.messages import Claim
 from emprops.queue.registry import FleetMember, WorkerInfo
-from emprops.queue.worker_link import Heartbeat
+from emprops.queue.worker_link import Beat, Heartbeat
 from emprops.worker.board import Board
 
 log = structlog.get_logger(__name__)
@@ -55,8 +56,11 @@ class Heart(threading.Thread):
             everything = now >= next_full
             if everything:
                 next_full = now + self.interval
-            self._renew(everything=everything)
-            self._announce(now, started)
+            try:
+                self._renew(everything=everything)
+                self._announce(now, started)
+            except Exception:  # a heart that dies would leave the work running without anybody's knowledge
+                log.exception("heartbeat failed unexpectedly")
 
     def stop(self) -> None:
         """End the thread and leave the fleet."""
@@ -68,23 +72,29 @@ class Heart(threading.Thread):
             log.warning("could not leave the fleet; the entry expires by itself", error=str(error))
 
     def _renew(self, *, everything: bool) -> None:
+        try:
+            beats = self.board.beats(everything=everything)
+            if beats:
+                self._beat(beats)
+        finally:
+            late = self.board.overdue(time.monotonic() - self.lease * 0.9)
+            if late:
+                log.error("leases were not renewed in time; stopping their work", steps=_names(late))
+                self.board.lose(late)
+
+    def _beat(self, beats: list[Beat]) -> None:
         begun = time.monotonic()
-        beats = self.board.beats(everything=everything)
-        if beats:
-            try:
-                lost = self.heartbeat.beat(beats)
-            except RedisError as error:
-                log.warning("heartbeat failed", error=str(error), claims=len(beats))
-                self.board.unsent(beats)
-            else:
-                self.board.renewed(beats, begun)
-                if lost:
-                    log.warning("claims are no longer ours; stopping their work", steps=sorted(lost))
-                    self.board.lose(lost)
-        late = self.board.overdue(begun - self.lease * 0.9)
-        if late:
-            log.error("leases could not be renewed in time; stopping their work", steps=sorted(late))
-            self.board.lose(late)
+        try:
+            lost = self.heartbeat.beat(beats)
+        except RedisError as error:
+            log.warning("heartbeat failed", error=str(error), claims=len(beats))
+            self.board.unsent(beats)
+            return
+        gone = [beat.claim for beat in beats if beat.claim.ticket.id in lost]
+        self.board.renewed([beat for beat in beats if beat.claim.ticket.id not in lost], begun)
+        if gone:
+            log.warning("claims are no longer ours; stopping their work", steps=_names(gone))
+            self.board.lose(gone)
 
     def _announce(self, now: float, started: float) -> None:
         info = self.describe()
@@ -100,3 +110,7 @@ class Heart(threading.Thread):
             return
         self._announced = info.status
         self._next_announcement = now + 5.0
+
+
+def _names(claims: list[Claim]) -> list[str]:
+    return sorted(claim.ticket.id for claim in claims)

@@ -1,8 +1,10 @@
 """Claim within capacity, run, report, drain. One call to Redis a tick says everything there is to say."""
 
 import asyncio
+import contextlib
 import random
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -23,6 +25,8 @@ log = structlog.get_logger(__name__)
 
 POLL = 2.0
 """Seconds between looks at the queue when nothing wakes the worker: the net under the wake-ups."""
+STOP_TIME = 10.0
+"""Seconds that cancelled work gets to end, and the last words to Redis to arrive, when the worker stops."""
 
 
 @dataclass(slots=True)
@@ -33,6 +37,20 @@ class Counters:
     failed: int = 0
     abandoned: int = 0
     late: int = 0
+
+
+@dataclass(slots=True)
+class Run:
+    """A claim being run. It takes a slot until its task has ended, also when it was told to stop before."""
+
+    claim: Claim
+    context: Context
+    abandoned: bool = False
+
+    def abandon(self) -> None:
+        """Note that nobody waits for it any more, and tell its threads. Its task is cancelled besides."""
+        self.abandoned = True
+        self.context.stop()
 
 
 @dataclass(slots=True)
@@ -58,11 +76,12 @@ class WorkerLoop:
     grace: float = 30.0
     """Seconds that running steps get to finish once the worker should stop; then they are handed back."""
     counters: Counters = field(default_factory=Counters)
-    _running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    _running: dict[asyncio.Task[None], Run] = field(default_factory=dict)
     _done: list[Settled] = field(default_factory=list)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
     _hungry: bool = True
     _stopping: bool = False
+    _draining: bool = False
 
     def stop(self) -> None:
         """Claim nothing more; finish or hand back what is running."""
@@ -77,76 +96,101 @@ class WorkerLoop:
     async def run(self) -> None:
         """Work until :meth:`stop`."""
         listener = asyncio.create_task(self._listen(), name="wake-ups")
+        listener.add_done_callback(lambda _: self._news.set())
         try:
             while not self._stopping:
                 await self._tick()
                 await self._news.wait()
                 self._news.clear()
+                if listener.done():
+                    listener.result()  # a deaf worker must not stay
             await self._drain()
         finally:
             listener.cancel()
+            await self._stop_running()
             await asyncio.gather(listener, return_exceptions=True)
 
     async def _tick(self) -> None:
-        """Report what ended and fill free slots, until there is nothing to say."""
+        """Report what ended and fill free slots, until there is nothing to say. An outage is waited out."""
         failures = 0
         while self._done or (self._hungry and self._free and not self._stopping):
             settled, self._done = self._done, []
-            want = 0 if self._stopping else self._free
+            want = 0 if self._stopping else min(self._free, self._share)
             self._hungry = False
+            begun = time.monotonic()
             try:
                 turn = await self.link.turn(settled, want, self.offers)
-            except RedisError as error:
+            except asyncio.CancelledError:
+                self._done = settled + self._done
+                raise
+            except (RedisError, OSError) as error:
                 self._done = settled + self._done
                 self._hungry = True
                 failures += 1
                 log.warning("the queue is away; trying again", error=str(error), unreported=len(self._done))
                 await asyncio.sleep(min(5.0, 0.2 * 2**failures) * random.uniform(0.5, 1.0))
+                if self._stopping and not self._draining:
+                    return  # an outage must not keep the worker from stopping in its time
                 continue
             self._note_late(turn.late)
+            if self._stopping:
+                await self._hand_back(turn.claims)
+                continue
             for claim in turn.claims:
-                self._start(claim)
-            if turn.claims:
-                self._hungry = self._free > 0 and len(turn.claims) == want
-                await asyncio.sleep(0)
+                self._start(claim, begun)
+            # never back to False here: a wake-up may have come while the answer was on its way
+            if turn.more or (turn.claims and len(turn.claims) == want):
+                self._hungry = True
 
     @property
     def _free(self) -> int:
         return self.concurrency - len(self._running)
 
-    def _start(self, claim: Claim) -> None:
-        step_id = claim.ticket.id
-        loop = asyncio.get_running_loop()
-        task = loop.create_task(self._work(claim), name=step_id)
-        self._running[step_id] = task
-        self.board.add(claim, lambda: _cancel_from_thread(loop, task))
+    @property
+    def _share(self) -> int:
+        # Half of the slots a call: one half runs while Redis settles and refills the other.
+        return (self.concurrency + 1) // 2
 
-    async def _work(self, claim: Claim) -> None:
-        cancelled = False
-        context = Context(
-            claim,
-            board=self.board,
-            storage=self.tools.storage,
-            http=self.tools.http,
-            settings=self.tools.settings,
-            cancelled=lambda: cancelled,
+    def _start(self, claim: Claim, since: float) -> None:
+        tools = self.tools
+        run = Run(
+            claim, Context(claim, board=self.board, storage=tools.storage, http=tools.http, settings=tools.settings)
         )
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(self._work(run), name=claim.ticket.id)
+        self._running[task] = run
+        task.add_done_callback(self._ended)
+
+        def abandon() -> None:
+            run.abandon()
+            with contextlib.suppress(RuntimeError):  # the event loop may be closed by now
+                loop.call_soon_threadsafe(task.cancel)
+
+        self.board.add(claim, abandon, since)
+
+    async def _work(self, run: Run) -> None:
+        claim = run.claim
         connector = self.connectors.get(claim.ticket.job_type)
-        try:
-            finished = (
-                unserved(claim) if connector is None else await run_claim(claim, connector, context, self.tools.storage)
-            )
-        except asyncio.CancelledError:
-            cancelled = True
-            self.counters.abandoned += 1
-            raise
-        else:
+        finished = (
+            unserved(claim) if connector is None else await run_claim(claim, connector, run.context, self.tools.storage)
+        )
+        # A run that was told to stop may fail of it: that is not the step's failure. A success is offered in any
+        # case; whether it comes too late is for Redis to say.
+        if finished.failure is None or not run.abandoned:
             self._settle(claim, finished)
-        finally:
-            self.board.remove(claim)
-            self._running.pop(claim.ticket.id, None)
-            self._hungry = True
-            self._news.set()
+        else:
+            self.counters.abandoned += 1
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        # a callback, because a task that is cancelled before its first step never gets to its own `finally`
+        run = self._running.pop(task)
+        self.board.remove(run.claim)
+        if task.cancelled():
+            self.counters.abandoned += 1
+        elif task.exception() is not None:
+            log.error("a run broke off; its lease will lapse", step_id=run.claim.ticket.id, task=repr(task))
+        self._hungry = True
+        self._news.set()
 
     def _settle(self, claim: Claim, finished: Finished) -> None:
         if finished.failure is None:
@@ -163,31 +207,64 @@ class WorkerLoop:
 
     async def _listen(self) -> None:
         while True:
+            wake = None
             try:
-                await self.link.wait(POLL)
-            except RedisError:
+                wake = await self.link.wait(POLL)
+            except (RedisError, OSError):
                 await asyncio.sleep(1.0)
+            if wake == "cancel":
+                self.board.doubt()
             if self._free > 0:
                 self._hungry = True
                 self._news.set()
 
     async def _drain(self) -> None:
-        tasks = list(self._running.values())
-        if tasks:
-            log.info("draining", steps=len(tasks), grace=self.grace)
-            await asyncio.wait(tasks, timeout=self.grace)
-        await self._tick()
-        left = [self._running[step_id] for step_id in list(self._running)]
-        claims = self.board.claims()
-        for task in left:
+        """Let running steps finish for a while, reporting each as it ends; hand the rest back."""
+        self._draining = True
+        if self._running:
+            log.info("draining", steps=len(self._running), grace=self.grace)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.grace):
+                await self._leave_line()
+                await self._tick()
+                while self._running:
+                    await self._news.wait()
+                    self._news.clear()
+                    await self._tick()
+        stopped = await self._stop_running()
+        try:
+            async with asyncio.timeout(STOP_TIME):
+                reported = [item.claim for item in self._done]
+                await self._tick()
+                await self._hand_back([claim for claim in stopped if claim not in reported])
+        except TimeoutError:
+            log.warning("Redis did not hear of it; the leases will lapse", unreported=len(self._done))
+
+    async def _leave_line(self) -> None:
+        """Take no more wake-ups from those who stay, and give back what a lost answer may have handed out."""
+        try:
+            turn = await self.link.turn([], 0, self.offers)
+        except (RedisError, OSError) as error:
+            log.warning("could not leave the line", error=str(error))
+        else:
+            await self._hand_back(turn.claims)
+
+    async def _stop_running(self) -> list[Claim]:
+        """Cancel what is running and wait for it, though not for ever. Returns the claims it was stopped on."""
+        tasks = dict(self._running)
+        for task, run in tasks.items():
+            run.abandon()
             task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
-        if claims:
+        if tasks:
+            await asyncio.wait(tasks, timeout=STOP_TIME)
+        return [run.claim for run in tasks.values()]
+
+    async def _hand_back(self, claims: Sequence[Claim]) -> None:
+        if not claims:
+            return
+        try:
             count = await self.link.release(claims)
+        except (RedisError, OSError) as error:
+            log.warning("could not hand back; the leases will lapse", steps=len(claims), error=str(error))
+        else:
             log.info("handed back", steps=count)
-        await self._tick()
-
-
-def _cancel_from_thread(loop: asyncio.AbstractEventLoop, task: asyncio.Task[None]) -> None:
-    if not loop.is_closed():
-        loop.call_soon_threadsafe(task.cancel)

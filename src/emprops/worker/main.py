@@ -40,8 +40,9 @@ async def main(settings: Settings) -> None:
     machine_id = socket.gethostname()[:40] or "machine"
     worker_id = f"{machine_id}-{os.getpid()}-{uuid4().hex[:6]}"
     redis = connect(settings.redis_url)
+    patience = min(5.0, settings.lease / 4)  # a heartbeat must notice an outage well before its leases end
     sync_redis = SyncRedis.from_url(
-        settings.redis_url, socket_timeout=5.0, socket_connect_timeout=5.0, retry=Retry(NoBackoff(), 0)
+        settings.redis_url, socket_timeout=patience, socket_connect_timeout=patience, retry=Retry(NoBackoff(), 0)
     )
     board = Board()
     http = GuardedClient(settings)

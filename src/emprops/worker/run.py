@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import math
 from pathlib import Path
 
 import orjson
@@ -18,30 +19,39 @@ log = structlog.get_logger(__name__)
 MAX_DATA_BYTES = 256 * 1024
 """Results larger than this belong into files, not into Redis and job rows."""
 MAX_ERROR_CHARACTERS = 2_000
+MAX_DETAILS_BYTES = 16 * 1024
 
 
 async def run_claim(claim: Claim, connector: Connector, context: Context, storage: Storage) -> Finished:
-    """Run one claim to its end. Every failure becomes a value; only cancellation is raised."""
+    """Run one claim to its end. Every failure becomes a value; only the cancellation of this task is raised."""
+    limit = claim.ticket.limits.max_run_time
+    alarm = asyncio.get_running_loop().call_later(limit, context.stop)
     try:
-        async with asyncio.timeout(claim.ticket.limits.max_run_time):
+        async with asyncio.timeout(limit) as clock:
             outcome = with_result_file(await connector.run(claim.ticket, context))
             if len(orjson.dumps(outcome.data)) > MAX_DATA_BYTES:
-                raise FinalError(f"The result's data is larger than {MAX_DATA_BYTES} bytes; large results go into files.")
+                raise FinalError(f"The result's data exceeds {MAX_DATA_BYTES} bytes; large results go into files.")
             files = [await _store(claim, number, file, storage) for number, file in enumerate(outcome.files)]
-        return Finished(files=tuple(files), data=dict(outcome.data))
+        finished = Finished(files=tuple(files), data=dict(outcome.data))
+        finished.to_bytes()  # what cannot be sent must fail here, as this step's fault
+        return finished
+    except asyncio.CancelledError:
+        if _cancelling():
+            raise
+        return _failure("retryable", f"The connector {connector.name} broke its own run off.")
     except ConnectorError as error:
         return _failure(error.kind, error.message, details=error.details, retry_after=error.retry_after)  # type: ignore[arg-type]
-    except TimeoutError:
-        limit = claim.ticket.limits.max_run_time
-        return _failure("retryable", f"The run took longer than {limit:g} seconds.", details={"code": "run_time"})
     except OSError as error:
+        if isinstance(error, TimeoutError) and clock.expired():
+            return _failure("retryable", f"The run took longer than {limit:g} seconds.", details={"code": "run_time"})
         log.warning("run failed on the outside world", step_id=claim.ticket.id, error=str(error))
         return _failure("retryable", f"{type(error).__name__}: {error}")
     except Exception as error:
         log.exception("connector failed unexpectedly", step_id=claim.ticket.id, connector=connector.name)
         return _failure("final", f"The connector {connector.name} failed unexpectedly: {type(error).__name__}: {error}")
     finally:
-        context.clean()
+        alarm.cancel()
+        context.end()
 
 
 def with_result_file(outcome: Outcome) -> Outcome:
@@ -90,9 +100,25 @@ def _measure(path: Path) -> tuple[int, str]:
 def _failure(
     kind: FailureKind, message: str, *, details: dict[str, object] | None = None, retry_after: float | None = None
 ) -> Finished:
-    return Finished(
-        failure=kind, error=message[:MAX_ERROR_CHARACTERS], details=details or {}, retry_after=retry_after
-    )
+    # NUL and lone surrogates come with foreign texts; neither JSON nor PostgreSQL takes them
+    text = message[:MAX_ERROR_CHARACTERS].replace("\0", "").encode("utf-8", "replace").decode()
+    wait = retry_after if retry_after is not None and math.isfinite(retry_after) and retry_after > 0 else None
+    return Finished(failure=kind, error=text, details=_sendable(details or {}), retry_after=wait)
+
+
+def _sendable(details: dict[str, object]) -> dict[str, object]:
+    try:
+        size = len(orjson.dumps(details))
+    except TypeError as error:
+        return {"omitted": f"The details could not be sent: {error}"}
+    if size > MAX_DETAILS_BYTES:
+        return {"omitted": f"The details had {size} bytes; at most {MAX_DETAILS_BYTES} are sent."}
+    return details
+
+
+def _cancelling() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def unserved(claim: Claim) -> Finished:

@@ -1,15 +1,34 @@
 -- enqueue(keep_s, then for each ticket: step, run, sig, requirement, score, body, job, attempts_before,
 --         max_failures, max_lost) -> for each: 'new' | 'known' | 'finished' | 'stale'
--- Idempotent by (step, run). A ticket that already has its verdict is reported again instead of run again.
+-- Idempotent by (step, run). A ticket that already has its verdict is reported again instead of run again; one that
+-- was cancelled before it came stays out, silently.
 
 local now = now_ms()
 local answers = {}
 local added = {}  -- signature -> { count, lowest score }
 
+local CANCELLED = '{"kind":"cancelled"'
+
+-- Registration numbers are the time in microseconds, made unique: they keep rising when Redis loses its memory, so
+-- that a judgement made just before cannot pass for one of the signatures registered after.
+local function next_number()
+  local number = math.max(now * 1000, tonumber(redis.call('GET', K.sig_seq) or 0) + 1)
+  redis.call('SET', K.sig_seq, string.format('%.0f', number))
+  return string.format('%.0f', number)
+end
+
+-- An older run of the step leaves every place it may be in.
+local function withdraw(step)
+  local sig = redis.call('HGET', K.ticket .. step, 'sig')
+  redis.call('ZREM', K.wait .. sig, step)
+  for _, place in ipairs({ K.delayed, K.leases, K.dead }) do redis.call('ZREM', place, step) end
+  redis.call('DEL', K.ticket .. step)
+end
+
 local function register(sig, requirement)
   redis.call('ZADD', K.sig_seen, now, sig)
   if redis.call('ZSCORE', K.sigs, sig) then return end
-  redis.call('ZADD', K.sigs, redis.call('INCR', K.sig_seq), sig)
+  redis.call('ZADD', K.sigs, next_number(), sig)
   redis.call('HSET', K.requirements, sig, requirement)
   -- nobody has judged it yet: one worker of every idle class should
   for _, class in ipairs(redis.call('SMEMBERS', K.idle_classes)) do wake_class(class, now) end
@@ -21,17 +40,14 @@ for i = 2, #ARGV, 10 do
   local known_run = tonumber(known[1] or 0)
   local verdict = redis.call('GET', K.verdict .. step .. ':' .. run)
   if verdict then
-    publish_report(verdict)
+    if string.sub(verdict, 1, #CANCELLED) ~= CANCELLED then publish_report(verdict) end
     answers[#answers + 1] = 'finished'
   elseif known_run > tonumber(run) then
     answers[#answers + 1] = 'stale'
   elseif known_run == tonumber(run) and known[2] ~= 'dead' then
     answers[#answers + 1] = 'known'
   else
-    if known[1] then
-      redis.call('ZREM', K.dead, step)
-      redis.call('DEL', K.ticket .. step)
-    end
+    if known[1] then withdraw(step) end
     redis.call('HSET', K.ticket .. step, 'run', run, 'sig', sig, 'score', score, 'body', ARGV[i + 5],
       'job', ARGV[i + 6], 'state', 'waiting', 'attempt', ARGV[i + 7], 'failures', 0, 'lost', 0,
       'max_failures', ARGV[i + 8], 'max_lost', ARGV[i + 9])

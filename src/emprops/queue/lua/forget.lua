@@ -26,12 +26,9 @@ for _, sig in ipairs(redis.call('ZRANGEBYSCORE', K.sig_seen, '-inf', now - ARGV[
   end
 end
 for _, class in ipairs(redis.call('ZRANGEBYSCORE', K.classes, '-inf', now - ARGV[2], 'LIMIT', 0, 20)) do
-  for _, sig in ipairs(redis.call('ZRANGE', K.sigs, 0, -1)) do
-    redis.call('SREM', K.sig_classes .. sig, class)
-  end
   redis.call('ZREM', K.classes, class)
   redis.call('HDEL', K.judged, class)
-  redis.call('DEL', K.heads .. class, K.idle .. class)
+  redis.call('DEL', K.heads .. class, K.idle .. class, K.members .. class)
   redis.call('SREM', K.idle_classes, class)
   dropped_classes = dropped_classes + 1
 end

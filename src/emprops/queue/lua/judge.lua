@@ -1,10 +1,13 @@
--- judge(class, up_to, then the signatures among those up to `up_to` that the class can run)
--- Matching itself is Python's (queue/matching.py); this only stores the answer.
+-- judge(class, after, up_to, then the signatures numbered after `after` and up to `up_to` that the class can run)
+-- Matching itself is Python's (queue/matching.py); this only stores the answer, unless the class has been judged or
+-- forgotten meanwhile: then the next turn says what is to be judged now. -> 1 if it was stored
 
-local class, up_to = ARGV[1], tonumber(ARGV[2])
+local class, after, up_to = ARGV[1], ARGV[2], ARGV[3]
 local now = now_ms()
 redis.call('ZADD', K.classes, now, class)
-for i = 3, #ARGV do
+if (redis.call('HGET', K.judged, class) or '0') ~= after then return 0 end
+redis.call('HSET', K.judged, class, up_to)
+for i = 4, #ARGV do
   local sig = ARGV[i]
   if redis.call('ZSCORE', K.sigs, sig) then
     redis.call('SADD', K.sig_classes .. sig, class)
@@ -17,8 +20,5 @@ for i = 3, #ARGV do
       end
     end
   end
-end
-if tonumber(redis.call('HGET', K.judged, class) or 0) < up_to then
-  redis.call('HSET', K.judged, class, up_to)
 end
 return 1

@@ -10,6 +10,8 @@ end
 local IDLE_MS = 15000
 -- How long a step that a worker failed or lost is kept for others before that worker may have it again.
 local AVOID_MS = 10000
+-- A worker not heard of for this long does not count as somebody to leave a step for.
+local SILENT_MS = 30000
 
 local function wake_class(class, now)
   local idle = K.idle .. class
@@ -35,10 +37,15 @@ local function wake_for(sig, now)
   return false
 end
 
--- The first waiting ticket of a signature changed for the better: tell the classes that can run it.
+-- The first waiting ticket of a signature changed for the better: tell the classes that can run it. Classes that
+-- were forgotten meanwhile are struck off here, so that forgetting one does not have to visit every signature.
 local function lower_heads(sig, score)
   for _, class in ipairs(redis.call('SMEMBERS', K.sig_classes .. sig)) do
-    redis.call('ZADD', K.heads .. class, 'LT', score, sig)
+    if redis.call('ZSCORE', K.classes, class) then
+      redis.call('ZADD', K.heads .. class, 'LT', score, sig)
+    else
+      redis.call('SREM', K.sig_classes .. sig, class)
+    end
   end
 end
 
@@ -79,6 +86,7 @@ local function conclude(step, t, now, kind, tail, keep_s, dead)
     redis.call('HSET', K.ticket .. step, 'state', 'dead', 'token', '', 'reason', dead)
     redis.call('EXPIRE', K.ticket .. step, keep_s)
     redis.call('ZADD', K.dead, now, step)
+    redis.call('ZREMRANGEBYSCORE', K.dead, '-inf', now - keep_s * 1000)
   else
     redis.call('DEL', K.ticket .. step)
   end

@@ -2,10 +2,11 @@
 --      step, run, token, how, finished_json, retry_after_ms)
 -- One worker loop tick: what ended is settled, what is free is filled.
 --   how: completed | failed | retryable
--- -> { verdicts, claims, unjudged, highest }
+-- -> { verdicts, claims, unjudged, after, up_to, more }
 --   verdicts: 'accepted' | 'late' per finished attempt
 --   claims: {body, attempt} per ticket; the request token is their fence
---   unjudged: {sig, requirement, …}: match these first, then claim again
+--   unjudged: {sig, requirement, …}, numbered after `after` and up to `up_to`: match these first, then claim again
+--   more: 1 if this call stopped before it had seen everything that may be claimed; call again at once
 
 local class, worker, request, want = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local lease_ms, keep_s = tonumber(ARGV[5]), ARGV[6]
@@ -58,53 +59,71 @@ for i = 1, #ended, 200 do
 end
 
 local claims = {}
-if want == 0 then
-  redis.call('ZREM', K.idle .. class, worker)
+
+local function answer(unjudged, after, up_to, more)
   flush_reports()
-  return { verdicts, claims, {}, 0 }
+  return { verdicts, claims, unjudged or {}, after or '0', up_to or '0', more and 1 or 0 }
 end
 
--- a repeated claim gets its first answer
+-- A repeated claim gets its first answer, even from a worker that wants nothing more by now: it must know what it holds.
 local before = redis.call('GET', K.claimed .. request)
 if before then
   for step in string.gmatch(before, '%S+') do
     local v = redis.call('HMGET', K.ticket .. step, 'body', 'attempt', 'token', 'state')
-    if v[3] == request and v[4] == 'claimed' then claims[#claims + 1] = { v[1], v[2] } end
+    if v[3] == request and v[4] == 'claimed' then
+      redis.call('ZADD', K.leases, now + lease_ms, step)
+      claims[#claims + 1] = { v[1], v[2] }
+    end
   end
-  flush_reports()
-  return { verdicts, claims, {}, 0 }
+  return answer()
+end
+
+if want == 0 then
+  redis.call('ZREM', K.idle .. class, worker)
+  return answer()
 end
 
 promote_due(now, 50)
 
 -- signatures this class has not been matched against: say so instead of handing out in the wrong order
-local newest = redis.call('ZRANGE', K.sigs, -1, -1, 'WITHSCORES')
-local judged = tonumber(redis.call('HGET', K.judged, class) or 0)
-if newest[1] and tonumber(newest[2]) > judged then
+local newest = redis.call('ZRANGE', K.sigs, -1, -1, 'WITHSCORES')[2]
+local judged = redis.call('HGET', K.judged, class) or '0'
+if newest and tonumber(newest) > tonumber(judged) then
   local batch = redis.call('ZRANGEBYSCORE', K.sigs, '(' .. judged, '+inf', 'WITHSCORES', 'LIMIT', 0, 500)
   local unjudged = {}
   for i = 1, #batch, 2 do
     unjudged[#unjudged + 1] = batch[i]
     unjudged[#unjudged + 1] = redis.call('HGET', K.requirements, batch[i])
   end
-  flush_reports()
-  return { verdicts, claims, unjudged, tonumber(batch[#batch]) }
+  return answer(unjudged, judged, batch[#batch])
 end
 
 local heads = K.heads .. class
 local taken, leases = {}, {}
 
--- Another worker first, if there is another.
-local alone = nil
-local function others_live()
-  if alone == nil then alone = redis.call('ZCOUNT', K.workers, now - 30000, '+inf') < 2 end
-  return not alone
+-- A step is left for another worker only if another live one could run it.
+local rivals = {}
+
+local function has_rival(sig)
+  if rivals[sig] == nil then
+    local live = 0
+    for _, other in ipairs(redis.call('SMEMBERS', K.sig_classes .. sig)) do
+      live = live + redis.call('ZCOUNT', K.members .. other, now - SILENT_MS, '+inf')
+    end
+    local own = redis.call('ZSCORE', K.members .. class, worker)
+    if own and tonumber(own) >= now - SILENT_MS then live = live - 1 end
+    rivals[sig] = live > 0
+  end
+  return rivals[sig]
 end
 
-local function brief(step)
-  local v = redis.call('HMGET', K.ticket .. step, 'body', 'attempt', 'job', 'run', 'avoid', 'avoid_until')
-  return { body = v[1], attempt = v[2], job = v[3], run = v[4],
-    shunned = v[5] == worker and tonumber(v[6] or 0) > now and others_live() }
+-- What to know of a waiting ticket before it is taken; nil if this entry is the ghost of one.
+local function brief(step, sig)
+  local v = redis.call('HMGET', K.ticket .. step, 'state', 'sig', 'body', 'attempt', 'job', 'run', 'avoid',
+    'avoid_until')
+  if v[1] ~= 'waiting' or v[2] ~= sig then return nil end
+  return { body = v[3], attempt = v[4], job = v[5], run = v[6],
+    shunned = v[7] == worker and tonumber(v[8] or 0) > now and has_rival(sig) }
 end
 
 local function take(step, t)
@@ -120,25 +139,27 @@ end
 
 -- Take from the top of one signature what comes before `limit` (the first ticket of the next signature).
 -- -> how many were taken or found to be ghosts; 0 means that all of the first ones should go to another worker
-local CHUNK = 100
+local CHUNK, DEPTH = 100, 300
 
 local function take_from(sig, limit)
   local q = K.wait .. sig
-  local first = redis.call('ZRANGE', q, 0, math.min(want, CHUNK), 'WITHSCORES')
-  local gone, next_score = {}, nil
-  for i = 1, #first, 2 do
-    local step, score = first[i], first[i + 1]
-    if want == 0 or #gone == CHUNK or (limit and tonumber(score) > limit) then
-      next_score = next_score or score
-      break
+  local gone, next_score, at, passed = {}, nil, 0, false
+  while want > 0 and at < DEPTH and not passed do
+    local batch = redis.call('ZRANGE', q, at, at + math.min(want, CHUNK), 'WITHSCORES')
+    if #batch == 0 then break end
+    for i = 1, #batch, 2 do
+      local step, score = batch[i], batch[i + 1]
+      passed = want == 0 or (limit ~= nil and tonumber(score) > limit)
+      local t = not passed and brief(step, sig)
+      if passed or (t and t.shunned) then
+        next_score = next_score or score
+        if passed then break end
+      else
+        gone[#gone + 1] = step
+        if t then take(step, t) end
+      end
     end
-    local t = brief(step)
-    if t.body and t.shunned then
-      next_score = next_score or score
-    else
-      gone[#gone + 1] = step
-      if t.body then take(step, t) end
-    end
+    at = at + #batch / 2
   end
   if #gone == 0 then return 0 end
   redis.call('ZREM', q, unpack(gone))
@@ -148,33 +169,38 @@ local function take_from(sig, limit)
 end
 
 -- `heads` holds lower bounds: the first entry is right, or is put right, or is gone. Signatures whose first tickets
--- should all go to another worker are stepped over. Bounded, however odd the state.
-local skip, looks = 0, 0
-while want > 0 and looks < MAX_WALK + want do
-  looks = looks + 1
+-- should all go to another worker are stepped over. Bounded, however odd the state: looks that gave nothing are
+-- counted, and if they mended something the worker is asked to call again.
+local skip, vain, mended = 0, 0, false
+while want > 0 and vain < MAX_WALK do
   local top = redis.call('ZRANGE', heads, skip, skip + 1, 'WITHSCORES')
-  local sig = top[1]
+  local sig, wanted = top[1], want
   if not sig then break end
   local first = redis.call('ZRANGE', K.wait .. sig, 0, 0, 'WITHSCORES')
   if not first[1] then
     redis.call('ZREM', heads, sig)
+    mended = true
   elseif first[2] ~= top[2] then
     redis.call('ZADD', heads, first[2], sig)
+    mended = true
   elseif take_from(sig, top[4] and tonumber(top[4])) == 0 then
     skip = skip + 1
+  else
+    mended = true
   end
+  if want == wanted then vain = vain + 1 end
 end
+local more = mended and vain == MAX_WALK
 
 for i = 1, #leases, 200 do
   redis.call('ZADD', K.leases, unpack(leases, i, math.min(i + 199, #leases)))
 end
 if #taken > 0 then redis.call('SET', K.claimed .. request, table.concat(taken, ' '), 'EX', 300) end
-if want > 0 then
+if want > 0 and not more then
   redis.call('ZADD', K.idle .. class, now, worker)
   redis.call('EXPIRE', K.idle .. class, 60)
   redis.call('SADD', K.idle_classes, class)
 else
   redis.call('ZREM', K.idle .. class, worker)
 end
-flush_reports()
-return { verdicts, claims, {}, 0 }
+return answer(nil, nil, nil, more)
