@@ -13,6 +13,7 @@ from emprops.main import create_app
 def api() -> None:
     """Serve the HTTP API on EMPROPS_HOST and PORT (127.0.0.1:3001)."""
     settings = read_settings()
+    configure_logging(settings)
     try:
         app = create_app(settings)
     except ValueError as error:
@@ -25,7 +26,8 @@ def api() -> None:
         http="httptools",
         timeout_graceful_shutdown=5,
         server_header=False,
-        log_level=settings.log_level.lower(),
+        access_log=False,  # kit/asgi.py logs each request, with its id
+        log_config=None,
     )
 
 
