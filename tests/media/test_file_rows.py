@@ -1,0 +1,68 @@
+"""Rows about stored files."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from tests.factories import Job, make_job, make_step
+
+from emprops.kit.database import Database, Transaction
+from emprops.kit.ids import new_id
+from emprops.media.files import files_of_steps, record_files
+from emprops.queue.messages import StoredFile
+from emprops.settings import Settings
+
+
+@pytest.fixture
+async def tx(database: Database) -> AsyncIterator[Transaction]:
+    async with database.transaction() as tx:
+        yield tx
+
+
+@pytest.fixture
+async def job(tx: Transaction) -> Job:
+    return await make_job(tx)
+
+
+def stored(path: str, **facts: object) -> StoredFile:
+    return StoredFile(
+        **{"key": f"generations/{path}", "mime_type": "image/png", "size": 10, "sha256": "0" * 64, **facts}  # type: ignore[arg-type]
+    )
+
+
+async def test_files_keep_their_order_and_facts(tx: Transaction, settings: Settings, job: Job) -> None:
+    step = await make_step(tx, job)
+    files = [
+        stored("b.mp4", mime_type="video/mp4", width=1280, height=720, duration=4.5, thumbnail_key="generations/b.jpg"),
+        stored("a.png", name="a.png", node="9"),
+    ]
+    rows = await record_files(tx, settings, user_id=job.user_id, job_id=job.id, step_id=step, files=files)
+    assert [row.url for row in rows] == [f"{settings.base_url}/files/{file.key}" for file in files]
+    assert [row.mime_type for row in rows] == ["video/mp4", "image/png"]
+    assert [row.thumbnail_url for row in rows] == [f"{settings.base_url}/files/generations/b.jpg", None]
+    assert [row.id for row in rows] == await tx.fetch_values("SELECT id FROM flat_file ORDER BY id")
+    first, second = await tx.fetch_dicts("SELECT * FROM flat_file ORDER BY id")
+    assert (first["url"], first["width"], first["height"], first["duration"]) == ("generations/b.mp4", 1280, 720, 4.5)
+    assert (first["user_id"], first["job_id"], first["step_id"]) == (job.user_id, job.id, step)
+    assert (second["name"], second["gen_out_data"]) == ("a.png", {"node": "9"})
+    assert await files_of_steps(tx, settings, [step, new_id()]) == {step: rows}
+
+
+async def test_recording_again_gives_the_same_rows(tx: Transaction, settings: Settings, job: Job) -> None:
+    step, later = await make_step(tx, job), await make_step(tx, job, order=2)
+    whose = {"user_id": job.user_id, "job_id": job.id}
+    first = await record_files(tx, settings, **whose, step_id=step, files=[stored("a.png"), stored("b.png")])
+    again = await record_files(
+        tx, settings, **whose, step_id=later, files=[stored("b.png", size=99, sha256="1" * 64), stored("c.png")]
+    )
+    assert again[0] == first[1]
+    row = (await tx.fetch_dicts("SELECT * FROM flat_file WHERE id = %s", (first[1].id,)))[0]
+    assert (row["size_bytes"], row["sha256"], row["step_id"]) == (99, "1" * 64, step)
+    assert await tx.fetch_value("SELECT count(*) FROM flat_file") == 3
+
+
+async def test_nothing_and_doubles(tx: Transaction, settings: Settings, job: Job) -> None:
+    step = await make_step(tx, job)
+    whose = {"user_id": job.user_id, "job_id": job.id, "step_id": step}
+    assert await record_files(tx, settings, **whose, files=[]) == []
+    assert len(await record_files(tx, settings, **whose, files=[stored("a.png"), stored("a.png")])) == 1
+    assert await files_of_steps(tx, settings, []) == {}
