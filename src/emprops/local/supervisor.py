@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import json
 import os
 import socket
 import sys
@@ -9,10 +10,11 @@ import threading
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from urllib.error import HTTPError
 from uuid import UUID
 
 from emprops.kit import migrate
@@ -26,6 +28,8 @@ from emprops.local.run import Run, announce, hold, local_user
 from emprops.settings import Settings
 
 START_TIMEOUT = 60.0
+READY_TIMEOUT = 5.0
+"""Seconds an api that answers may take to find its engines; embedded ones run by then, given ones may be away."""
 CHECK_INTERVAL = 0.2
 
 
@@ -78,7 +82,8 @@ def running(settings: Settings, stopping: threading.Event) -> Iterator[Installat
         cleanup.callback(stop_children, children)
         for child in children:
             child.start()
-        wait_for_health(settings, children[0], stopping)
+        wait_for_answer(settings, children[0], "/health", START_TIMEOUT, stopping)
+        wait_for_answer(settings, children[0], "/ready", READY_TIMEOUT, stopping)
         cleanup.enter_context(announce(data_dir, run))
         yield Installation(run, collections, logs, engines, children)
 
@@ -148,23 +153,34 @@ def refuse_taken_port(host: str, port: int) -> None:
         raise LocalError(f"Port {port} {reason}: stop what uses it, or choose another with PORT=….") from error
 
 
-def wait_for_health(settings: Settings, api: Child, stopping: threading.Event) -> None:
-    """Return when the api answers ``GET /health``. Raises :class:`LocalError` when it ends or takes too long."""
+def wait_for_answer(settings: Settings, api: Child, path: str, timeout: float, stopping: threading.Event) -> None:
+    """Return when the api answers ``GET path`` with success.
+
+    Raises :class:`LocalError` with the reason when it ends, or does not within ``timeout`` seconds.
+    """
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104
-    url = f"http://{f'[{host}]' if ':' in host else host}:{settings.port}/health"
+    url = f"http://{f'[{host}]' if ':' in host else host}:{settings.port}{path}"
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    give_up = time.monotonic() + START_TIMEOUT
+    give_up = time.monotonic() + timeout
     while True:
         check(stopping)
         try:
             opener.open(url, timeout=5).close()
             return
-        except OSError as error:  # URLError is one
+        except OSError as error:  # URLError and HTTPError are
             ended = api.process is not None and api.process.poll() is not None
             if ended or time.monotonic() > give_up:
-                reason = last_line(api.log) if ended else str(error)
+                reason = last_line(api.log) if ended else refusal(error)
                 raise LocalError(f"The api did not start ({reason}); its log is {api.log}") from error
         stopping.wait(0.05)
+
+
+def refusal(error: OSError) -> str:
+    """Return the sentence of a failure envelope, or what the error says for itself."""
+    if isinstance(error, HTTPError):
+        with suppress(ValueError, KeyError, TypeError):
+            return str(json.load(error)["error"])
+    return str(error)
 
 
 def check(stopping: threading.Event) -> None:
