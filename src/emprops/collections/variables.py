@@ -154,7 +154,8 @@ def _given(definition: Definition, value: Any) -> Any:
     if not definition.locked:
         return definition.read(value)
     # Sending back the value that is set anyway does no harm.
-    if definition.type != "pick" and value == definition.value and isinstance(value, type(definition.value)):
+    same = value == definition.value and isinstance(value, bool) == isinstance(definition.value, bool)
+    if same and definition.type != "pick":
         return value
     raise ValueProblem("is locked by the collection and cannot be set")
 
