@@ -19,10 +19,16 @@ from emprops.settings import Settings
 USER = "00000000-0000-7000-8000-000000000001"
 
 
+@pytest.fixture(scope="module")
+def bare_app(settings: Settings) -> FastAPI:
+    """The api with its routes."""
+    return create_app(settings)
+
+
 @pytest.fixture
-async def app(settings: Settings, database: Database, tmp_path: Path) -> AsyncIterator[FastAPI]:
-    """The api with its routes and resources, without what runs beside the requests."""
-    app = create_app(settings)
+async def app(bare_app: FastAPI, settings: Settings, database: Database, tmp_path: Path) -> AsyncIterator[FastAPI]:
+    """The api with its resources too, without what runs beside the requests."""
+    app = bare_app
     redis = connect(settings.redis_url)
     app.state.resources = Resources(
         settings=settings,

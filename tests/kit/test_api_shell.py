@@ -52,6 +52,7 @@ FAULTS: dict[str, Exception] = {
 
 committed: list[str] = []
 routes = router(dependencies=[PublicRoute])
+mine = router()
 small = router(dependencies=[PublicRoute], route_class=SmallUploads)
 
 
@@ -105,15 +106,27 @@ async def half() -> StreamingResponse:
     return StreamingResponse(chunks())
 
 
+@mine.get("/me")
+async def me(user: CurrentUser) -> Envelope[UUID]:
+    return ok(user)
+
+
 @routes.get("/whoami/{name}")
 async def whoami(name: str, request: Request) -> Envelope[str]:
     return ok(request.state.request_id)
 
 
-@pytest.fixture
-def extended(app: FastAPI) -> FastAPI:
+@pytest.fixture(scope="module")
+def bare_app(settings: Settings) -> FastAPI:
+    app = create_app(settings)
     app.include_router(routes)
     app.include_router(small)
+    app.include_router(mine)
+    return app
+
+
+@pytest.fixture
+def extended(app: FastAPI) -> FastAPI:
     committed.clear()
     return app
 
@@ -484,11 +497,4 @@ async def test_local_mode_says_so(settings: Settings) -> None:
 
 
 async def test_user_of_marked_route(extended: FastAPI, client: httpx2.AsyncClient) -> None:
-    mine = router()
-
-    @mine.get("/me")
-    async def me(user: CurrentUser) -> Envelope[UUID]:
-        return ok(user)
-
-    extended.include_router(mine)
     assert (await client.get("/me")).json()["data"] == client.headers["user_id"]

@@ -48,7 +48,7 @@ async def get_file(key: str, request: Request, resources: Shared) -> Response:
     headers = {**HEADERS, "ETag": etag, "Content-Type": kind}
     if kind == DOWNLOAD:
         headers["Content-Disposition"] = "attachment"
-    if etag in request.headers.get("if-none-match", ""):
+    if _has(request.headers.get("if-none-match", ""), etag):
         return Response(status_code=304, headers=headers)
     if_range = request.headers.get("if-range")
     asked = request.headers.get("range") if if_range in (None, etag) else None
@@ -65,6 +65,12 @@ async def get_file(key: str, request: Request, resources: Shared) -> Response:
     if request.method == "HEAD":
         return Response(status_code=status, headers=headers)
     return StreamingResponse(_content(resources.storage, key, start, stop), status_code=status, headers=headers)
+
+
+def _has(header: str, etag: str) -> bool:
+    """Tell whether ``If-None-Match`` names the version; weak names count (RFC 9110 §13.1.2)."""
+    named = {part.strip().removeprefix("W/") for part in header.split(",")}
+    return etag in named or "*" in named
 
 
 async def _content(storage: Storage, key: str, start: int, stop: int) -> AsyncIterator[bytes]:

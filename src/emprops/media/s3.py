@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import obstore
 from obstore.exceptions import BaseError
@@ -11,6 +12,9 @@ from obstore.store import S3Store
 
 from emprops.kit.storage import FileStat, check_key
 from emprops.media.types import DOWNLOAD, served_type
+
+if TYPE_CHECKING:
+    from obstore.store import S3Config  # exists for type checkers only
 
 WINDOW = 4 * 1024 * 1024
 """Bytes per read request: each is short, so that no overall time-out cuts a large file off."""
@@ -24,11 +28,14 @@ class S3Storage:
     """
 
     def __init__(self, bucket: str, *, endpoint: str = "", region: str = "") -> None:
+        place: S3Config = {"virtual_hosted_style_request": not endpoint, "disable_bulk_delete": True}
+        if endpoint:
+            place["endpoint"] = endpoint
+        if region:
+            place["region"] = region
         self.store = S3Store(
             bucket,
-            endpoint=endpoint or None,
-            region=region or None,
-            virtual_hosted_style_request=not endpoint,
+            config=place,
             client_options={"allow_http": endpoint.startswith("http://"), "timeout": "120s", "connect_timeout": "5s"},
             retry_config={"max_retries": 3, "retry_timeout": timedelta(seconds=60)},
         )
