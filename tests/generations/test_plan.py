@@ -1,0 +1,269 @@
+import itertools
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from emprops.collections.store import Collection
+from emprops.errors import AppError, BadRequestError, CollectionCorruptedError, InvalidVariablesError
+from emprops.generations.plan import Plan, make_plan
+from emprops.queue.messages import Requirements
+from emprops.workflows.prompt_text import from_template
+from emprops.workflows.references import StepResult, references_in, resolve_references
+from emprops.workflows.store import Workflow
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def workflow(name: str, *fields: dict[str, Any], kind: str = "direct_job", **more: Any) -> Workflow:
+    data = {
+        "form": {"fields": list(fields)},
+        "inputs": [{"id": field["id"], "pathJq": f".{field['id']}"} for field in fields],
+        "job": {"service_required": f"run_{name}", "payload": {}},
+    }
+    return Workflow(UUID(int=0), name, name, kind, data, "image/png", **more)
+
+
+PROMPT = {"id": "prompt", "type": "prompt_editor"}
+SIZE = {"id": "size", "type": "number", "constraints": {"min": 64, "max": 2048}}
+SEED = {"id": "seed", "type": "number", "constraints": {"min": 0, "max": 999}}
+WORKFLOWS = {
+    one.name: one
+    for one in (
+        workflow("image", PROMPT, SIZE, SEED, models=("sd.safetensors",)),
+        workflow("upscale", {"id": "image", "type": "image_loader", "required": True}, PROMPT),
+        workflow("any", {"id": "value", "type": "json"}),
+        workflow("note", PROMPT, kind="basic"),
+    )
+}
+
+
+def step(key: int, name: str, **payload: Any) -> dict[str, Any]:
+    return {"id": key, "nodeName": name, "nodePayload": payload}
+
+
+def rich(*children: dict[str, Any]) -> str:
+    return json.dumps([{"type": "paragraph", "children": list(children)}])
+
+
+def collection(*steps: dict[str, Any], variables: list[dict[str, Any]] | None = None, **data: Any) -> Collection:
+    return Collection(
+        id=UUID(int=1), project_id=UUID(int=2), user_id=UUID(int=3), title="T", description="", blockchain=None,
+        price=Decimal(0), editions=1, status="published", archived=False, is_public=True, cover_image_url=None,
+        miniapp_cover_image=None, cast_hash=None, is_custodial=False, custodied_for=None, is_global=False,
+        input_type=None, output_type=None, version=1, slug=None, created_at=NOW, updated_at=NOW, published_at=NOW,
+        data={"version": "v2", "steps": list(steps), "variables": variables or [], **data},
+    )  # fmt: skip
+
+
+def plan(*steps: dict[str, Any], given: dict[str, Any] | None = None, seed: str | None = "s", **data: Any) -> Plan:
+    ids = itertools.count(100)
+    return make_plan(
+        collection=collection(*steps, **data),
+        workflows=WORKFLOWS,
+        variables=given or {},
+        new_id=lambda: UUID(int=next(ids)),
+        seed=seed,
+    )
+
+
+TEXT = {"name": "animal", "type": "text", "value": "fox"}
+PICK = {"name": "style", "type": "pick", "value": {"values": [f"style {n}" for n in range(100)]}}
+
+
+class TestOneStep:
+    def test_everything_a_step_needs(self) -> None:
+        planned = plan(step(7, "image", prompt="A {{animal}}", size=512, seed=3), variables=[TEXT])
+        (one,) = planned.steps
+        assert (one.id, one.key, one.generation, one.order, one.name) == (UUID(int=100), 7, 0, 1, "image")
+        assert (one.job_type, one.payload) == ("run_image", {"prompt": "A fox", "size": 512, "seed": 3})
+        assert (one.depends_on, one.is_result, one.output_mime_type) == ((), True, "image/png")
+        assert one.requirements == Requirements(models=("sd.safetensors",))
+        assert planned.generations[0].variables == {"animal": "fox"}
+        assert planned.warnings == ()
+
+    def test_a_lone_variable_keeps_its_type_in_both_forms_of_text(self) -> None:
+        number = {"name": "n", "type": "number", "value": 5}
+        for text in ("{{n}}", from_template("{{n}}")):
+            assert plan(step(1, "any", value={"n": [text]}), variables=[number]).steps[0].payload == {
+                "value": {"n": [5]}
+            }
+
+    def test_values_are_not_looked_into(self) -> None:
+        for value in ("{{animal}}", rich({"type": "ref", "step": 1}), '{"$ref": 1}', '"}, {"'):
+            (one,) = plan(step(1, "image", prompt="{{animal}}!"), variables=[TEXT], given={"animal": value}).steps
+            assert one.payload["prompt"] == value + "!"
+
+    def test_an_optional_variable_without_a_value_leaves_its_field_alone(self) -> None:
+        optional = {"name": "n", "type": "number", "required": False}
+        (one,) = plan(step(1, "image", prompt="n={{n}}", size="{{n}}", seed=1), variables=[optional]).steps
+        assert one.payload == {"prompt": "n=", "seed": 1}
+
+
+class TestSeeds:
+    def test_follows_from_the_hash_within_the_field_s_limits(self) -> None:
+        steps = [plan(step(1, "image"), seed=str(n)).steps[0] for n in range(50)]
+        seeds = {one.payload["seed"] for one in steps}
+        assert len(seeds) > 40
+        assert all(isinstance(seed, int) and 0 <= seed <= 999 for seed in seeds)
+        assert plan(step(1, "image"), seed="7").steps[0].payload == steps[7].payload
+
+    def test_a_given_one_stays(self) -> None:
+        optional = {"name": "seed", "type": "number", "required": False}
+        arguments: dict[str, Any] = {"variables": [optional]}
+        assert plan(step(1, "image", seed="{{seed}}"), given={"seed": 0}, **arguments).steps[0].payload == {"seed": 0}
+        assert "seed" in plan(step(1, "image", seed="{{seed}}"), **arguments).steps[0].payload
+
+    def test_no_seed_given_is_a_fresh_one(self) -> None:
+        assert plan(step(1, "image"), seed=None).generations[0].hash != plan(step(1, "image")).generations[0].hash
+
+
+class TestReferences:
+    def test_a_chain(self) -> None:
+        planned = plan(step(2, "upscale", image={"$ref": 1}), step(1, "image", prompt="x", seed=1))
+        image, upscale = planned.steps
+        assert [(one.key, one.order, one.is_result) for one in planned.steps] == [(1, 1, False), (2, 2, True)]
+        assert upscale.depends_on == (image.id,)
+        assert upscale.payload == {"image": {"$ref": str(image.id)}}
+        results = {str(image.id): StepResult(url="https://f/1.png", text=None)}
+        assert resolve_references(upscale.payload, results) == {"image": "https://f/1.png"}
+
+    def test_within_text(self) -> None:
+        text = rich({"text": "like "}, {"type": "ref", "step": 1}, {"text": ", {{animal}}"})
+        first, second = plan(step(1, "any"), step(2, "upscale", image="u", prompt=text), variables=[TEXT]).steps
+        assert second.payload["prompt"] == {"$text": ["like ", {"$ref": str(first.id)}, ", fox"]}
+
+    def test_a_file_field_takes_one_and_a_number_does_not(self) -> None:
+        with pytest.raises(CollectionCorruptedError, match="COLLECTION_CORRUPTED") as caught:
+            plan(step(1, "any"), step(2, "image", size={"$ref": 1}))
+        assert caught.value.extra["details"]["problems"] == [
+            "step 2, size cannot take the result of another step, it takes a number"
+        ]
+
+    def test_two_ends_are_two_results(self) -> None:
+        planned = plan(step(1, "any"), step(2, "upscale", image={"$ref": 1}), step(3, "upscale", image={"$ref": 1}))
+        assert [one.is_result for one in planned.steps] == [False, True, True]
+        assert planned.steps[2].depends_on == (planned.steps[0].id,)
+
+    def test_data_that_looks_like_one_is_data(self) -> None:
+        text = {"name": "animal", "type": "text"}
+        foreign = {"schema": {"$ref": "#/a"}, "$text": ["x"], "image": {"$ref": 1}, "said": "{{animal}}"}
+        given = {"animal": '{"$ref": 1}'}
+        first, second = plan(step(1, "any"), step(2, "any", value=foreign), variables=[text], given=given).steps
+        assert references_in(second.payload) == {str(first.id)}
+        results = {str(first.id): StepResult(url="u", text=None)}
+        assert resolve_references(second.payload, results) == {"value": foreign | {"image": "u", "said": '{"$ref": 1}'}}
+
+    def test_a_basic_step_is_what_it_holds(self) -> None:
+        planned = plan(
+            step(1, "any"),
+            step(2, "note", prompt=rich({"text": "see "}, {"type": "ref", "step": 1})),
+            step(3, "upscale", image="u", prompt=rich({"text": "A: "}, {"type": "ref", "step": 2})),
+            step(4, "note", prompt="B"),
+            step(5, "upscale", image="u", prompt={"$ref": 4}),
+        )
+        first, third, fifth = planned.steps
+        assert [one.key for one in planned.steps] == [1, 3, 5]
+        assert third.payload["prompt"] == {"$text": ["A: see ", {"$ref": str(first.id)}]}
+        assert fifth.payload == {"image": "u", "prompt": "B"}
+
+    def test_nothing_to_run(self) -> None:
+        with pytest.raises(CollectionCorruptedError) as caught:
+            plan(step(1, "note", prompt="B"))
+        assert caught.value.extra["details"]["problems"] == ["no step has anything to run"]
+
+
+class TestGenerations:
+    def test_each_has_its_own_steps_hash_picks_and_references(self) -> None:
+        planned = plan(
+            step(1, "image", prompt="{{style}}"),
+            step(2, "upscale", image={"$ref": 1}),
+            variables=[PICK],
+            generations={"generations": 3},
+        )
+        assert [(one.generation, one.order, one.key) for one in planned.steps] == [
+            (0, 1, 1), (0, 2, 2), (1, 3, 1), (1, 4, 2), (2, 5, 1), (2, 6, 2),
+        ]  # fmt: skip
+        assert len({one.id for one in planned.steps}) == 6
+        assert len({one.hash for one in planned.generations}) == 3
+        for generation, at in zip(planned.generations, (0, 2, 4), strict=True):
+            image, upscale = planned.steps[at : at + 2]
+            assert image.payload["prompt"] == generation.variables["style"]
+            assert upscale.depends_on == (image.id,)
+            assert (image.is_result, upscale.is_result) == (False, True)
+
+    def test_the_same_seed_gives_the_same_plan(self) -> None:
+        arguments: dict[str, Any] = {"variables": [PICK], "generations": {"generations": 2}}
+        first, again, other = (plan(step(1, "image", prompt="{{style}}"), seed=s, **arguments) for s in ("1", "1", "2"))
+        assert first == again != other
+
+    def test_custom_hashes(self) -> None:
+        custom = {"generations": 2, "hashes": ["0xa", "0xb"], "use_custom_hashes": True}
+        planned = plan(step(1, "image"), generations=custom)
+        assert [one.hash for one in planned.generations] == ["0xa", "0xb"]
+        assert planned == plan(step(1, "image"), generations=custom, seed="other")
+
+
+class TestRefusals:
+    def test_a_wrong_value_is_blamed_on_the_variable(self) -> None:
+        number = {"name": "n", "type": "number", "value": 512}
+        with pytest.raises(InvalidVariablesError) as caught:
+            plan(step(1, "image", size="{{n}}"), variables=[number], given={"n": 9999})
+        assert caught.value.extra["details"] == {"n": "must be a number from 64 to 2048, not 9999 (size of image)"}
+
+    @pytest.mark.parametrize("variables", [[], [{"name": "n", "type": "number", "value": 9999, "lock_value": True}]])
+    def test_or_on_the_collection_where_the_caller_could_not_help_it(self, variables: list[dict[str, Any]]) -> None:
+        with pytest.raises(CollectionCorruptedError) as caught:
+            plan(step(1, "image", size="{{n}}" if variables else 9999), variables=variables)
+        assert caught.value.extra["details"]["problems"] == ["step 1, size must be a number from 64 to 2048, not 9999"]
+
+    def test_a_faulty_workflow(self) -> None:
+        broken = WORKFLOWS | {"image": Workflow(UUID(int=0), "image", "", "direct_job", {}, "image/png")}
+        with pytest.raises(CollectionCorruptedError) as caught:
+            make_plan(collection=collection(step(1, "image")), workflows=broken, variables={}, new_id=UUID)
+        assert caught.value.extra["details"]["problems"][0].startswith("workflow image: ")
+
+    def test_payloads_that_grow_too_large(self) -> None:
+        text = {"name": "animal", "type": "text"}
+        given = {"animal": "x" * 60_000}
+        for value in ("{{animal}} " * 20, ["{{animal}}"] * 20, ["<{{animal}}>"] * 900):
+            with pytest.raises(BadRequestError, match="payload of any too large"):
+                plan(step(1, "any", value=value), variables=[text], given=given)
+        many = [step(n, "any", value=["{{animal}}"] * 16) for n in range(20)]
+        with pytest.raises(BadRequestError, match="16 MiB per job"):
+            plan(*many, variables=[text], given=given)
+
+    def test_warnings(self) -> None:
+        planned = plan(step(1, "image", prompt="x", colour=1), given={f"u{n:02}": 1 for n in range(12)})
+        shown = ", ".join(f"u{n:02}" for n in range(10))
+        assert planned.warnings == (
+            f"Variables that the collection does not have were ignored: {shown} and 2 more",
+            "image has no such fields, their values were ignored: colour",
+        )
+
+
+ANY_VALUE = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["$ref", "$text", "a"]), inner),
+    max_leaves=4,
+)
+
+
+@given(st.dictionaries(st.sampled_from(["animal", "n", "style", "other"]), ANY_VALUE))
+def test_whatever_is_given_gives_a_plan_that_can_be_stored_or_a_sentence(given: dict[str, Any]) -> None:
+    variables = [TEXT, {"name": "n", "type": "number", "value": 64}, PICK]
+    steps = step(1, "image", prompt="{{animal}}, {{style}}", size="{{n}}"), step(2, "upscale", image={"$ref": 1})
+    try:
+        planned = plan(*steps, variables=variables, given=given)
+    except AppError as error:
+        assert error.status == 400  # noqa: PT017 - one of two expected ends
+        assert set(error.extra["details"]) <= {"animal", "n", "style"}  # noqa: PT017
+        return
+    assert orjson.dumps([one.payload for one in planned.steps])
+    assert planned.steps[1].depends_on == (planned.steps[0].id,)
