@@ -190,4 +190,6 @@ def lacking(requirement: dict[str, Any], workers: Sequence[WorkerInfo]) -> list[
     """What stands between a requirement and the live worker that comes nearest; empty when one can run it."""
     if not workers:
         return ["no live worker"]
-    return min((missing(requirement, worker.offers) for worker in workers), key=len)
+    job_type = requirement["job_type"]
+    able = [worker for worker in workers if job_type in worker.offers]  # the others lack everything behind it, too
+    return min((missing(requirement, worker.offers) for worker in able or workers), key=len)

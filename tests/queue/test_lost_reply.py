@@ -1,0 +1,117 @@
+"""A script runs, its reply is lost: the worker must learn what it was given, and nobody may be given it twice."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from redis.exceptions import ConnectionError as RedisConnectionError
+from tests.engines import Engines
+from tests.queue.helpers import RETRYABLE, Worker, ids, kinds, make_ticket
+
+from emprops.kit.redis import connect
+from emprops.queue.claims import Queue
+from emprops.queue.messages import Finished
+from emprops.queue.worker_link import Settled
+
+
+class Proxy:
+    """Passes bytes on to Redis. While ``cuts`` lasts, a script's reply is read and thrown away with the connection."""
+
+    def __init__(self, target: str) -> None:
+        self.target = target
+        self.cuts = 0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        from_redis, to_redis = await asyncio.open_unix_connection(self.target)
+        try:
+            while request := await reader.read(1 << 20):
+                to_redis.write(request)
+                reply = await from_redis.read(1 << 20)
+                if self.cuts and b"EVALSHA" in request and not reply.startswith(b"-NOSCRIPT"):
+                    self.cuts -= 1
+                    break
+                writer.write(reply)
+        finally:
+            to_redis.close()
+            writer.close()
+
+
+@pytest.fixture
+async def proxy(engines: Engines) -> AsyncIterator[Proxy]:
+    proxy = Proxy(engines.redis_socket)
+    path = engines.folder / "proxy.sock"
+    path.unlink(missing_ok=True)
+    async with await asyncio.start_unix_server(proxy.serve, path=path):
+        yield proxy
+
+
+@pytest.fixture
+async def behind(engines: Engines, proxy: Proxy, queue: Queue) -> AsyncIterator[Worker]:
+    """A worker that reaches Redis through the proxy, and has judged the signature that these tests use."""
+    client = connect(f"unix://{engines.folder / 'proxy.sock'}")
+    worker = Worker(client, "behind-the-proxy")
+    await queue.enqueue([make_ticket("first")])
+    await worker.finish(await worker.claim_one())
+    yield worker
+    await client.aclose()
+
+
+async def test_a_claim_whose_answer_was_lost_is_answered_alike(
+    queue: Queue, client: Any, proxy: Proxy, behind: Worker
+) -> None:
+    await queue.enqueue([make_ticket(f"s{n}", at=n) for n in range(5)])
+    proxy.cuts = 1
+    claims = await behind.claim(2)
+    assert (proxy.cuts, ids(claims)) == (0, ["s0", "s1"])
+    assert await queue.ticket_states(["s0", "s1", "s2"]) == ["claimed", "claimed", "waiting"]
+    assert await kinds(client, "s0") == ["started"]
+    assert ids(await behind.claim(2)) == ["s2", "s3"]  # a new question gets a new answer
+
+
+async def test_it_is_still_answered_alike_after_a_longer_outage(
+    queue: Queue, client: Any, proxy: Proxy, behind: Worker
+) -> None:
+    await queue.enqueue([make_ticket(f"s{n}", at=n) for n in range(5)])
+    proxy.cuts = 2  # the call and its repetition
+    with pytest.raises(RedisConnectionError):
+        await behind.claim(2)
+    claims = await behind.claim(2)
+    assert ids(claims) == ["s0", "s1"]
+    assert await queue.ticket_states(["s2"]) == ["waiting"]
+    assert all([await behind.finish(claim) for claim in claims])
+
+
+async def test_a_worker_that_wants_nothing_more_still_learns_what_it_holds(
+    queue: Queue, proxy: Proxy, behind: Worker
+) -> None:
+    await queue.enqueue([make_ticket("s")])
+    proxy.cuts = 2
+    with pytest.raises(RedisConnectionError):
+        await behind.claim()
+    turn = await behind.link.turn([], 0, behind.offers)
+    assert ids(turn.claims) == ["s"]
+    assert await behind.link.release(turn.claims) == 1
+
+
+@pytest.mark.parametrize("outcome", [Finished(), RETRYABLE])
+async def test_a_result_whose_answer_was_lost_is_recorded_once_and_accepted(
+    queue: Queue, client: Any, proxy: Proxy, behind: Worker, outcome: Finished
+) -> None:
+    await queue.enqueue([make_ticket("s"), make_ticket("t", at=1)])
+    claim = await behind.claim_one()
+    proxy.cuts = 1
+    turn = await behind.link.turn([Settled(claim, outcome)], 1, behind.offers)
+    assert (ids(turn.claims), turn.late) == (["t"], ())
+    assert await kinds(client, "s") == ["started", "completed" if outcome.failure is None else "retrying"]
+
+
+async def test_a_repeated_claim_leaves_out_what_was_lost_meanwhile(
+    queue: Queue, client: Any, proxy: Proxy, behind: Worker
+) -> None:
+    await queue.enqueue([make_ticket("s"), make_ticket("t", at=1)])
+    proxy.cuts = 2
+    with pytest.raises(RedisConnectionError):
+        await behind.claim(2)
+    await queue.cancel([("s", 1)], "by the user")
+    assert ids(await behind.claim(2)) == ["t"]
