@@ -10,6 +10,7 @@ from emprops.workflows.references import (
     MixedText,
     Reference,
     StepResult,
+    TextTooLongError,
     UnresolvedReferenceError,
     encode,
     join,
@@ -59,6 +60,13 @@ def test_a_result_is_not_looked_into() -> None:
 def test_a_missing_result_is_named(step: UUID, wrap: Any) -> None:
     with pytest.raises(UnresolvedReferenceError, match=str(step)):
         resolved({"a": wrap(step)})
+
+
+def test_results_that_grow_too_long() -> None:
+    results = {str(TEXT): StepResult(url=None, text="x" * 600_000)}
+    for tree in ([Reference(TEXT)] * 2, MixedText((Reference(TEXT), " ", Reference(TEXT)))):
+        with pytest.raises(TextTooLongError):
+            resolve_references(encode(tree), results)
 
 
 @given(DATA)

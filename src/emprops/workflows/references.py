@@ -146,29 +146,35 @@ def references_in(payload: Any) -> set[str]:
 def resolve_references(payload: Any, results: Mapping[str, StepResult]) -> Any:
     """Put results in the place of references: a text result as its text, any other as its file's URL.
 
-    The structure stays; results are never looked into. Raises :class:`UnresolvedReferenceError`.
+    The structure stays; results are never looked into. Raises :class:`UnresolvedReferenceError`, and
+    :class:`TextTooLongError` if the results together are too long.
     """
+    return _resolve(payload, results, Budget())
+
+
+def _resolve(payload: Any, results: Mapping[str, StepResult], budget: Budget) -> Any:
     match payload:
         case {"$ref": str(step)}:
-            return _result(step, results)
+            return _result(step, results, budget)
         case {"$text": list(parts)}:
-            return "".join(part if isinstance(part, str) else _result(part["$ref"], results) for part in parts)
+            return "".join(part if isinstance(part, str) else _result(part["$ref"], results, budget) for part in parts)
         case dict():
             return {
-                (key[1:] if MARKED.fullmatch(key) else key): resolve_references(value, results)
+                (key[1:] if MARKED.fullmatch(key) else key): _resolve(value, results, budget)
                 for key, value in payload.items()
             }
         case list():
-            return [resolve_references(value, results) for value in payload]
+            return [_resolve(value, results, budget) for value in payload]
         case _:
             return payload
 
 
-def _result(step: str, results: Mapping[str, StepResult]) -> str:
+def _result(step: str, results: Mapping[str, StepResult], budget: Budget) -> str:
     result = results.get(step)
     if result is None:
         raise UnresolvedReferenceError(f"Step {step} has no result yet.")
     value = result.url if result.text is None else result.text
     if value is None:
         raise UnresolvedReferenceError(f"Step {step} gave neither a file nor a text to refer to.")
+    budget.spend(value)
     return value
