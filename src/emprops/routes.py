@@ -10,6 +10,7 @@ from fastapi import APIRouter, FastAPI
 
 from emprops import health
 from emprops.auth.dependencies import unmarked_routes
+from emprops.credits import endpoints as credit
 from emprops.decks import endpoints as decks
 from emprops.generations import endpoints as generations
 from emprops.jobs import endpoints as jobs
@@ -21,9 +22,10 @@ Prefix = Literal["", "/api"]
 TABLE: list[tuple[Prefix, APIRouter]] = [
     ("", health.routes),  # /health /ready
     ("", media.routes),  # /files/{key}
-    ("/api", generations.routes),  # /collections/{id}/generate /generator/v2/{id}
+    ("/api", generations.routes),  # /collections/{id}/generate /generator/v2/{id} /collections/{id}/price
     ("/api", jobs.routes),  # /jobs /jobs/{id} /jobs/{id}/stream /jobs/{id}/history
     ("", outputs.routes),  # /outputs/{id} /collections/{id}/outputs
+    ("", credit.routes),  # /credits /credits/ledger /credits/grant
     ("", decks.routes),  # /decks/{id}
 ]
 

@@ -9,23 +9,25 @@ DIGITS = 15
 """Most digits of an amount, so that it is exact as a JSON number."""
 LARGEST = 10**DIGITS - 1
 """The largest amount, in micro-credits."""
+LIMIT = 10 ** (DIGITS - DECIMALS)
+"""No amount reaches this many credits."""
 
 
-def to_micros(credits: Decimal | float | str) -> int:
+def to_micros(amount: Decimal | float | str) -> int:
     """Turn a number of credits into micro-credits; the sign stays. Raises ``ValueError`` with a sentence for anything
     that is not a number, has more than six decimals or is out of range."""
     try:
-        amount = Decimal(str(credits))
+        number = Decimal(str(amount))
     except InvalidOperation:
-        amount = Decimal("NaN")
-    if isinstance(credits, bool) or not amount.is_finite():
+        number = Decimal("NaN")
+    if isinstance(amount, bool) or not number.is_finite():
         raise ValueError("an amount of credits must be a number such as 5 or 0.25")
-    if abs(amount) > LARGEST // MICROS:
-        raise ValueError(f"an amount of credits must not be above {LARGEST // MICROS}")
-    micros = amount * MICROS
-    if micros != micros.to_integral_value():
+    if not -LIMIT < number < LIMIT:
+        raise ValueError(f"an amount of credits must be below {LIMIT}")
+    micros = int(number * MICROS)
+    if Decimal(micros) / MICROS != number:
         raise ValueError(f"an amount of credits must not have more than {DECIMALS} decimals")
-    return int(micros)
+    return micros
 
 
 def to_number(micros: int) -> int | float:

@@ -11,7 +11,7 @@ from emprops.credits.amounts import DECIMALS, DIGITS, to_number
 from emprops.credits.store import Account, Entry
 
 USER = "0192f3a4-0000-7000-8000-000000000001"
-EXAMPLE = {"balance": 12.5, "held": 0.25, "available": 12.25}
+EXAMPLE: dict[str, Any] = {"balance": 12.5, "held": 0.25, "available": 12.25}
 
 
 def _not_a_switch(value: Any) -> Any:
@@ -53,9 +53,7 @@ class EntryView(BaseModel):
 class GrantBody(BaseModel):
     """Credits for a user."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"example": {"user_id": USER, "amount": 100, "reason": "Welcome"}}
-    )
+    model_config = ConfigDict(json_schema_extra={"example": {"user_id": USER, "amount": 100, "reason": "Welcome"}})
 
     user_id: UUID
     amount: Amount

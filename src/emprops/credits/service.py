@@ -4,12 +4,13 @@ Everything here happens in the caller's transaction, with the job locked once it
 becomes of the job. A successful job is charged once, whatever was retried (Q16). See docs/decisions/0006-credits.md.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from emprops.auth.store import ensure_user
 from emprops.credits import store
-from emprops.credits.amounts import LARGEST, MICROS, to_micros
+from emprops.credits.amounts import LIMIT, to_micros
 from emprops.credits.store import Account
 from emprops.errors import BadRequestError, ConflictError, NotEnoughCreditsError
 from emprops.kit.database import Transaction
@@ -80,13 +81,20 @@ async def release(tx: Transaction, job_id: UUID) -> None:
     await store.release(tx, job_id, "Generation failed")
 
 
+async def lock_accounts(tx: Transaction, job_ids: Sequence[UUID]) -> None:
+    """Before several jobs end in one transaction, and before anything of theirs but the jobs is locked: lock the
+    accounts that pay for them, in one order for everybody."""
+    if job_ids:
+        await store.lock_accounts(tx, job_ids)
+
+
 async def grant(tx: Transaction, user_id: UUID, amount: int, *, reason: str, terms: Terms) -> int:
     """Give a user credits; gives the ledger entry's id. Raises :class:`~emprops.errors.BadRequestError`."""
     if amount <= 0:
         raise BadRequestError("amount: must be above 0")
     entry_id = await _add(tx, user_id, "grant", amount, reason, terms)
     if entry_id is None:
-        raise BadRequestError(f"amount: a user cannot have more than {LARGEST // MICROS} credits")
+        raise BadRequestError(f"amount: a user must have fewer than {LIMIT} credits")
     return entry_id
 
 
@@ -97,7 +105,7 @@ async def adjust(tx: Transaction, user_id: UUID, amount: int, *, reason: str, te
         raise BadRequestError("amount: must not be 0")
     entry_id = await _add(tx, user_id, "adjust", amount, reason, terms)
     if entry_id is None:
-        raise BadRequestError(f"amount: a user must be left with 0 to {LARGEST // MICROS} credits")
+        raise BadRequestError(f"amount: a user must be left with at least 0 and fewer than {LIMIT} credits")
     return entry_id
 
 

@@ -99,8 +99,9 @@ async def hold(tx: Transaction, *, user_id: UUID, job_id: UUID, amount: int, rea
     Raises :class:`AlreadyHeldError`.
     """
     try:
-        return 1 == await tx.execute(
-            """
+        return (
+            await tx.execute(
+                """
             WITH paid AS (
                 UPDATE credit_account
                 SET available = available - %(amount)s, held = held + %(amount)s, updated_at = now()
@@ -113,7 +114,9 @@ async def hold(tx: Transaction, *, user_id: UUID, job_id: UUID, amount: int, rea
             INSERT INTO credit_entry (user_id, kind, source, target, amount, job_id, round, reason)
             SELECT user_id, 'hold', 'available', 'held', amount, job_id, round, %(reason)s FROM new
             """,
-            {"user_id": user_id, "job_id": job_id, "amount": amount, "reason": reason},
+                {"user_id": user_id, "job_id": job_id, "amount": amount, "reason": reason},
+            )
+            == 1
         )
     except psycopg.errors.UniqueViolation:
         raise AlreadyHeldError from None
@@ -122,8 +125,9 @@ async def hold(tx: Transaction, *, user_id: UUID, job_id: UUID, amount: int, rea
 async def hold_again(tx: Transaction, job_id: UUID, reason: str) -> bool:
     """Set the credits of a released job aside once more. False, and nothing happens, if nothing was released or the
     user does not have them any more."""
-    return 1 == await tx.execute(
-        """
+    return (
+        await tx.execute(
+            """
         WITH paid AS (
             UPDATE credit_account a
             SET available = available - h.amount, held = held + h.amount, updated_at = now()
@@ -138,7 +142,9 @@ async def hold_again(tx: Transaction, job_id: UUID, reason: str) -> bool:
         INSERT INTO credit_entry (user_id, kind, source, target, amount, job_id, round, reason)
         SELECT user_id, 'hold', 'available', 'held', amount, job_id, round, %(reason)s FROM again
         """,
-        {"job_id": job_id, "reason": reason},
+            {"job_id": job_id, "reason": reason},
+        )
+        == 1
     )
 
 
@@ -167,8 +173,9 @@ async def capture(tx: Transaction, job_id: UUID, reason: str) -> str | None:
 
 async def release(tx: Transaction, job_id: UUID, reason: str) -> bool:
     """Give back what is held for a job. False if nothing is. Call with the job locked."""
-    return 1 == await tx.execute(
-        """
+    return (
+        await tx.execute(
+            """
         WITH ended AS (
             UPDATE credit_hold SET state = 'released', updated_at = now()
             WHERE job_id = %(job_id)s AND state = 'held'
@@ -180,14 +187,17 @@ async def release(tx: Transaction, job_id: UUID, reason: str) -> bool:
         INSERT INTO credit_entry (user_id, kind, source, target, amount, job_id, round, reason)
         SELECT user_id, 'release', 'held', 'available', amount, job_id, round, %(reason)s FROM ended
         """,
-        {"job_id": job_id, "reason": reason},
+            {"job_id": job_id, "reason": reason},
+        )
+        == 1
     )
 
 
 async def note_unpaid(tx: Transaction, job_id: UUID, reason: str) -> bool:
     """Write down that a released job was delivered all the same. The user's account stays as it is."""
-    return 1 == await tx.execute(
-        """
+    return (
+        await tx.execute(
+            """
         WITH ended AS (
             UPDATE credit_hold SET state = 'unpaid', updated_at = now()
             WHERE job_id = %(job_id)s AND state = 'released'
@@ -196,14 +206,20 @@ async def note_unpaid(tx: Transaction, job_id: UUID, reason: str) -> bool:
         INSERT INTO credit_entry (user_id, kind, source, target, amount, job_id, round, reason)
         SELECT user_id, 'unpaid', 'unpaid', 'spent', amount, job_id, round, %(reason)s FROM ended
         """,
-        {"job_id": job_id, "reason": reason},
+            {"job_id": job_id, "reason": reason},
+        )
+        == 1
     )
 
 
 async def waive(tx: Transaction, job_id: UUID) -> bool:
     """Make a released job free from now on."""
-    return 1 == await tx.execute(
-        "UPDATE credit_hold SET state = 'waived', updated_at = now() WHERE job_id = %s AND state = 'released'", (job_id,)
+    return (
+        await tx.execute(
+            "UPDATE credit_hold SET state = 'waived', updated_at = now() WHERE job_id = %s AND state = 'released'",
+            (job_id,),
+        )
+        == 1
     )
 
 

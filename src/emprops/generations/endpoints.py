@@ -1,4 +1,4 @@
-"""POST a generation."""
+"""Start a generation; say what it would cost."""
 
 from typing import Annotated, Any
 from uuid import UUID
@@ -8,11 +8,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import HTTPConnection
 
 from emprops.auth.dependencies import CurrentUser
-from emprops.generations.start import GenerationRequest, start_generation
+from emprops.collections import service as collections
+from emprops.credits.amounts import to_number
+from emprops.credits.service import terms_from
+from emprops.generations.start import GenerationRequest, plan_generation, start_generation
 from emprops.generations.tickets import Dispatcher
 from emprops.jobs import store as jobs
-from emprops.kit.envelope import ok
-from emprops.kit.requests import Tx, router
+from emprops.kit.envelope import Envelope, ok
+from emprops.kit.requests import Reader, Shared, Tx, router
 
 routes = router(tags=["generation"])
 
@@ -43,11 +46,48 @@ class GenerateBody(BaseModel):
     """An own pending output, made before, that this job completes."""
 
 
+class PriceBody(BaseModel):
+    """What a generation would be asked for. Unknown fields are ignored."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"variables": {"prompt": "a quiet harbour at dawn"}}})
+
+    variables: dict[str, Any] = Field(default_factory=dict)
+
+
+class StepPriceView(BaseModel):
+    """What one step costs."""
+
+    step: int
+    """The step's id in the collection."""
+    name: str
+    generation: int
+    """Which generation of the job it belongs to, from 0."""
+    price: int | float
+
+
+class PriceView(BaseModel):
+    """What a generation costs, in credits."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {"price": 0.25, "steps": [{"step": 1, "name": "local_image", "generation": 0, "price": 0.25}]}
+        }
+    )
+
+    price: int | float
+    steps: list[StepPriceView]
+
+
 @routes.post("/collections/{collection_id}/generate")
 @routes.post("/collections/{collection_id}/generations", include_in_schema=False)
 @routes.post("/generator/v2/{collection_id}")
 async def generate(
-    collection_id: CollectionRef, body: GenerateBody, user_id: CurrentUser, tx: Tx, dispatcher: Sending
+    collection_id: CollectionRef,
+    body: GenerateBody,
+    user_id: CurrentUser,
+    tx: Tx,
+    resources: Shared,
+    dispatcher: Sending,
 ) -> Any:
     """Start a generation; answers with the job's id once everything about it is stored."""
     started = await start_generation(
@@ -61,8 +101,24 @@ async def generate(
             create_output=body.create_output,
             output_id=body.output_id,
         ),
+        terms=terms_from(resources.settings),
     )
     if started.ready:
         steps = await jobs.ready_steps(tx, started.ready)
         tx.after_commit(lambda: dispatcher.push(steps))
     return ok({"jobId": str(started.job_id)})
+
+
+@routes.post("/collections/{collection_id}/price", response_model=Envelope[PriceView])
+async def price(collection_id: CollectionRef, body: PriceBody, user_id: CurrentUser, reader: Reader) -> Any:
+    """Say what a generation with these variables would cost, in credits. Nothing is started or held.
+
+    Where the price depends on a variable that chance picks, the generation itself may pick another value.
+    """
+    collection = await collections.get_runnable(reader, user_id, collection_id)
+    plan = await plan_generation(reader, collection, body.variables)
+    steps = [
+        {"step": step.key, "name": step.name, "generation": step.generation, "price": to_number(step.price)}
+        for step in plan.prices
+    ]
+    return ok({"price": to_number(plan.price), "steps": steps})

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from emprops.credits import service as credit
 from emprops.jobs import store as jobs
 from emprops.jobs.states import OPEN
 from emprops.kit.database import Transaction
@@ -45,12 +46,12 @@ async def complete_job(
     )
     if not ended:
         return False
+    await credit.capture(tx, job.id)
     by_generation: dict[int, list[FileRow]] = {}
     for step in steps:
         if step.is_result:
             by_generation.setdefault(step.generation, []).extend(files.get(step.id, ()))
     await outputs.complete_for_job(tx, job.id, by_generation, None)
-    # credits: the capture of the hold belongs here
     await jobs.add_history(tx, [jobs.HistoryEntry(job.id, "completed", "Generation completed")])
     return True
 
@@ -62,8 +63,8 @@ async def fail_job(
     commit), or None if the job had ended before."""
     if not await jobs.fail(tx, job_id, message=message, data=data, cancelled=cancelled):
         return None
+    await credit.release(tx, job_id)
     closed = await jobs.close_open_steps(tx, job_id, status="failed", message=message)
     await outputs.fail_for_job(tx, job_id, message)
-    # credits: the release of the hold belongs here
     await jobs.add_history(tx, [jobs.HistoryEntry(job_id, "failed", message)])
     return closed

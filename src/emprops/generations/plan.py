@@ -11,6 +11,7 @@ from emprops.collections import chance, instructions
 from emprops.collections import variables as collection_variables
 from emprops.collections.instructions import Instructions, Phrase, Step, mentions
 from emprops.collections.store import Collection
+from emprops.credits.prices import read_price
 from emprops.errors import BadRequestError, CollectionCorruptedError, InvalidVariablesError
 from emprops.queue.messages import Requirements
 from emprops.workflows import service as workflow_service
@@ -60,12 +61,29 @@ class Generation:
 
 
 @dataclass(frozen=True, slots=True)
+class StepPrice:
+    """What one step of one generation costs; also a step that has nothing to run."""
+
+    key: int
+    generation: int
+    name: str
+    price: int
+    """In micro-credits."""
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """A job's steps, in an order in which they can run."""
 
     steps: tuple[PlannedStep, ...]
     generations: tuple[Generation, ...]
     warnings: tuple[str, ...]
+    prices: tuple[StepPrice, ...] = ()
+
+    @property
+    def price(self) -> int:
+        """What the job costs, in micro-credits."""
+        return sum(step.price for step in self.prices)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +105,7 @@ class _Planner:
     new_id: Callable[[], UUID]
     drafts: list[_Draft] = field(default_factory=list)
     generations: list[Generation] = field(default_factory=list)
+    prices: list[StepPrice] = field(default_factory=list)
     results: dict[int, Any] = field(default_factory=dict)
     """What a reference to a step of the present generation stands for."""
     bytes_left: int = MAX_PLAN_BYTES
@@ -120,7 +139,7 @@ def make_plan(
         for step in recipe.steps:
             _plan_step(planner, step)
     warnings = _warnings(recipe, workflows, unknown)
-    return Plan(_finish(planner.drafts), tuple(planner.generations), tuple(warnings))
+    return Plan(_finish(planner.drafts), tuple(planner.generations), tuple(warnings), tuple(planner.prices))
 
 
 def _check_workflows(recipe: Instructions, workflows: Mapping[str, Workflow]) -> None:
@@ -145,6 +164,10 @@ def _plan_step(planner: _Planner, step: Step) -> None:
         raise _blame(error, step, planner.recipe) from None
     except TextTooLongError:
         raise _too_large(step) from None
+    generation = len(planner.generations) - 1
+    price = read_price(workflow.data.get("credits"))
+    values = kind.form(workflow.data).fill(fields).values if price.by else {}
+    planner.prices.append(StepPrice(step.id, generation, step.name, price.of(values)))
     if isinstance(work, HeldValue):
         planner.results[step.id] = work.value
         return
@@ -152,7 +175,7 @@ def _plan_step(planner: _Planner, step: Step) -> None:
     planner.bytes_left -= size
     if size > MAX_PAYLOAD_BYTES or planner.bytes_left < 0:
         raise _too_large(step)
-    draft = _Draft(planner.new_id(), step, len(planner.generations) - 1, work)
+    draft = _Draft(planner.new_id(), step, generation, work)
     planner.results[step.id] = Reference(draft.id)
     planner.drafts.append(draft)
 

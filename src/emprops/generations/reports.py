@@ -16,6 +16,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from emprops.credits import service as credit
 from emprops.generations.finish import complete_job, fail_job
 from emprops.generations.fold import Folded, fold
 from emprops.generations.tickets import Dispatcher
@@ -130,6 +131,8 @@ class Orchestrator:
         effects.ignored = sum(folded.ignored for folded in folds)
         active = [folded for folded in folds if folded.changed]
         effects.touched = {folded.job.id for folded in active}
+        ending = [f.job.id for f in active if f.failed is not None or f.all_done or f.newly_ready()]
+        await credit.lock_accounts(tx, ending)
         rows = await self._record_results(tx, active)
         await jobs.save_steps(tx, [step for folded in active for step in folded.changed])
         await self._move_jobs(tx, active)

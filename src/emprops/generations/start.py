@@ -8,6 +8,7 @@ from emprops.auth.store import ensure_user
 from emprops.collections import instructions
 from emprops.collections import service as collections
 from emprops.collections.store import Collection
+from emprops.credits import service as credit
 from emprops.errors import BadRequestError, ConflictError
 from emprops.generations.plan import Plan, PlannedStep, make_plan
 from emprops.jobs import store as jobs
@@ -39,16 +40,23 @@ class Started:
 
 
 async def start_generation(
-    tx: Transaction, *, user_id: UUID, collection_ref: str, request: GenerationRequest, max_retries: int = 3
+    tx: Transaction,
+    *,
+    user_id: UUID,
+    collection_ref: str,
+    request: GenerationRequest,
+    terms: credit.Terms,
+    max_retries: int = 3,
 ) -> Started:
-    """Load, validate, resolve, plan, insert. Raises the errors of ``errors.py`` that the spec names for it."""
+    """Load, validate, resolve, plan, pay, insert. Raises the errors of ``errors.py`` that the spec names for it."""
     await ensure_user(tx, user_id)
     collection = await collections.get_runnable(tx, user_id, collection_ref)
     job_id, selector, existing = await choose_job_id(tx, request.workflow_id, user_id, collection.id)
     if existing is not None:
         return existing
     plan = await plan_generation(tx, collection, request.variables)
-    # credits: the hold belongs here, before anything is inserted
+    reason = f"Collection Generation: {collection.title}"
+    await credit.hold(tx, user_id=user_id, job_id=job_id, amount=plan.price, reason=reason, terms=terms)
     await _insert(tx, job_id, user_id, collection, plan, request, selector, max_retries)
     output_ids = await _open_outputs(tx, job_id, user_id, collection, plan, request) if request.create_output else ()
     ready = tuple(step.id for step in plan.steps if not step.depends_on)
