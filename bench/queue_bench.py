@@ -188,8 +188,9 @@ async def until_drained(redis: Any, prefix: str) -> None:
     """Return when nothing waits and nothing is claimed. Looks 20 times a second, which costs nothing worth a name."""
     signature = (await redis.zrange(prefix + KEYS.sigs, 0, 0))[0].decode()
     wait, leases = f"{prefix}{KEYS.wait}{signature}", prefix + KEYS.leases
-    while await redis.zcard(wait) or await redis.zcard(leases):  # noqa: ASYNC110 -- another process empties them
-        await asyncio.sleep(0.05)
+    async with asyncio.timeout(120):
+        while await redis.zcard(wait) or await redis.zcard(leases):  # noqa: ASYNC110 -- another process empties them
+            await asyncio.sleep(0.05)
 
 
 async def check_drained(redis: Any, prefix: str, count: int) -> None:
