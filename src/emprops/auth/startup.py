@@ -2,6 +2,7 @@
 
 import ipaddress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from emprops.auth.jwks import IssuerKeys, KeySetError, from_file, from_url, parse_key_set
 from emprops.auth.tokens import SharedSecret, TokenVerifier
@@ -50,8 +51,16 @@ def _check_tokens(settings: Settings, *, public_keys: bool) -> None:
         )
     if public_keys and "jwt_issuer" not in settings.model_fields_set:
         raise SettingsError("EMPROPS_JWKS_FILE and EMPROPS_JWKS_URL need EMPROPS_JWT_ISSUER, the `iss` of its tokens.")
-    if settings.jwks_url and not settings.jwks_url.startswith(("https://", "http://localhost", "http://127.0.0.1")):
+    if settings.jwks_url and not _is_safe(settings.jwks_url):
         raise SettingsError("EMPROPS_JWKS_URL must be an https:// URL: keys that come over http can be exchanged.")
+
+
+def _is_safe(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))
 
 
 def looks_like_a_sample(secret: str) -> bool:
