@@ -100,6 +100,10 @@ class TestOneStep:
             (one,) = plan(step(1, "image", prompt="{{animal}}!"), variables=[TEXT], given={"animal": value}).steps
             assert one.payload["prompt"] == value + "!"
 
+    def test_a_payload_without_references_is_stored_as_it_is(self) -> None:
+        value = {"$ref": "#/a", "$text": ["x"], "$$ref": 1}
+        assert plan(step(1, "any", value=value)).steps[0].payload == {"value": value}
+
     def test_an_optional_variable_without_a_value_leaves_its_field_alone(self) -> None:
         optional = {"name": "n", "type": "number", "required": False}
         (one,) = plan(step(1, "image", prompt="n={{n}}", size="{{n}}", seed=1), variables=[optional]).steps

@@ -107,7 +107,7 @@ class _Planner:
     generations: list[Generation] = field(default_factory=list)
     prices: list[StepPrice] = field(default_factory=list)
     results: dict[int, Any] = field(default_factory=dict)
-    """What a reference to a step of the present generation stands for."""
+    """What a reference to a step stands for; each generation overwrites it, in the order of references."""
     bytes_left: int = MAX_PLAN_BYTES
 
 
@@ -135,7 +135,6 @@ def make_plan(
         resolved = collection_variables.resolve(recipe.variables, variables, generation_hash)
         unknown = resolved.unknown
         planner.generations.append(Generation(generation_hash, resolved.values))
-        planner.results = {}
         for step in recipe.steps:
             _plan_step(planner, step)
     warnings = _warnings(recipe, workflows, unknown)
