@@ -235,18 +235,22 @@ async def test_service_sees_all(app: FastAPI, client: httpx2.AsyncClient, world:
 
 async def test_lists_follow_indexes_in_their_order(database: Database) -> None:
     async with database.transaction() as tx, tx.connection.transaction(force_rollback=True):
-        many, few = await make_collection(tx), await make_collection(tx)
-        for collection, count in ((many, 3000), (few, 300)):
+        ours, theirs = await make_collection(tx), await make_collection(tx)
+        for user, collection, count in (
+            (ours.user_id, ours.id, 3000),
+            (theirs.user_id, theirs.id, 3000),
+            (ours.user_id, theirs.id, 30),
+        ):
             await tx.execute(
                 "INSERT INTO output (id, user_id, collection_id) SELECT gen_random_uuid(), %s, %s"
                 " FROM generate_series(1, %s)",
-                (many.user_id, collection.id, count),
+                (user, collection, count),
             )
         await tx.execute("ANALYZE output")
         explaining = Explaining(tx.connection)
-        await all_of_collection(explaining, few.id, OutputFilter(), Page())
+        await all_of_collection(explaining, theirs.id, OutputFilter(), Page())
         assert "output_of_collection " in explaining.plan
         assert "Sort" not in explaining.plan
-        await known_of_collection(explaining, few.id, many.user_id, OutputFilter(), Page())
+        await known_of_collection(explaining, theirs.id, ours.user_id, OutputFilter(), Page())
         assert "output_of_user_and_collection" in explaining.plan
         assert "Seq Scan" not in explaining.plan
