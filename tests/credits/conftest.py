@@ -1,7 +1,6 @@
 """The api in this process, for users who start with nothing."""
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -11,13 +10,12 @@ import pytest
 import redis.asyncio
 from fastapi import FastAPI
 from psycopg.types.json import Jsonb
-from starlette.requests import HTTPConnection
 from tests.apps import api, client_of
 from tests.factories import Collection, make_collection
 
-from emprops.auth.authenticators import TrustedHeader
-from emprops.auth.caller import Caller
-from emprops.errors import UnauthorizedError
+from emprops.auth import store as auth
+from emprops.auth.caller import SERVICE
+from emprops.auth.keys import make_key
 from emprops.generations.tickets import Dispatcher, limits_from
 from emprops.kit.database import Database, Transaction
 from emprops.kit.ids import new_id
@@ -32,20 +30,6 @@ FORM = {
 }
 
 
-class HeaderOrService:
-    """Believes the header; ``X-API-Key: service`` is a service. Stands in for the key table."""
-
-    async def identify(self, connection: HTTPConnection) -> Caller:
-        service = connection.headers.get("X-API-Key") == "service"
-        try:
-            caller = await TrustedHeader().identify(connection)
-        except UnauthorizedError:
-            if not service:
-                raise
-            caller = Caller(user_id=None)
-        return replace(caller, is_service=service, scopes=frozenset({"service"} if service else ()))
-
-
 @pytest.fixture(scope="session")
 def poor(settings: Settings) -> Settings:
     """Settings under which nobody gets anything to start with."""
@@ -55,7 +39,6 @@ def poor(settings: Settings) -> Settings:
 @pytest.fixture
 async def app(poor: Settings, database: Database, redis: redis.asyncio.Redis, tmp_path: Path) -> AsyncIterator[FastAPI]:
     async with api(poor, database, redis, tmp_path) as app:
-        app.state.authenticator = HeaderOrService()
         app.state.dispatcher = Dispatcher(database, Queue(redis, prefix=poor.queue_prefix), limits_from(poor))
         yield app
 
@@ -64,6 +47,17 @@ async def app(poor: Settings, database: Database, redis: redis.asyncio.Redis, tm
 async def client(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
     async with client_of(app) as client:
         yield client
+
+
+@pytest.fixture
+async def service(database: Database) -> dict[str, str]:
+    """Headers of a service."""
+    key = make_key()
+    async with database.transaction() as tx:
+        await auth.add_key(
+            tx, prefix=key.prefix, digest=key.digest, name="test", scopes=[SERVICE], owner=None, life=None
+        )
+    return {"X-API-Key": key.text}
 
 
 async def make_priced_collection(

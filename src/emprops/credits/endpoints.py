@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from emprops.auth.dependencies import CurrentCaller, CurrentUser
+from emprops.auth.dependencies import CurrentUser, ServiceCaller
 from emprops.credits import service, store
 from emprops.credits.amounts import to_micros
 from emprops.credits.schemas import AccountView, EntryView, GrantBody, Granted, account_json, entry_json
 from emprops.credits.service import terms_from
-from emprops.errors import UnauthorizedError
 from emprops.kit.envelope import Envelope, ok
 from emprops.kit.paging import Paging
 from emprops.kit.requests import Reader, Shared, Tx, router
@@ -29,10 +28,8 @@ async def get_ledger(user_id: CurrentUser, reader: Reader, page: Paging) -> Any:
 
 
 @routes.post("/grant", status_code=201, response_model=Envelope[Granted])
-async def grant_credits(body: GrantBody, caller: CurrentCaller, tx: Tx, resources: Shared) -> Any:
+async def grant_credits(body: GrantBody, _service: ServiceCaller, tx: Tx, resources: Shared) -> Any:
     """Give a user credits. For services."""
-    if not caller.is_service:
-        raise UnauthorizedError("This endpoint needs a service key (X-API-Key).")
     terms = terms_from(resources.settings)
     entry_id = await service.grant(tx, body.user_id, to_micros(body.amount), reason=body.reason, terms=terms)
     account = await service.account_of(tx, body.user_id, terms=terms)
