@@ -1,0 +1,100 @@
+"""Who may call what: one row per route. A route without a row fails ``test_route_matrix.py``.
+
+To add a route, add a row: ``row("POST", "/jobs/{job_id}/cancel", OWN)``. Write the path without ``/api`` and with its
+parameters named as in the code. A parameter is filled with the object of the same name in ``world.py``, which belongs
+to the owner; ``job_id="failed_job_id"`` fills it with another one, and the same placeholders work in ``body`` and
+``query``. If your object is not there yet, add it to ``world.py`` with a function of ``tests/factories.py``.
+
+Each row is called in production mode by four callers, each in a fresh world:
+
+* nobody   no credentials; also a forged token, and the owner's id in every spelling of the ``user_id`` header
+* owner    a token of the user to whom the objects of the world belong
+* other    a token of another user
+* service  an API key with the scope ``service`` that names no user; naming the owner, it must get what the owner gets
+
+What a refused caller tries must change no row in the database, a foreign object must look exactly like an unknown one,
+and what another user gets must mention nothing that is the owner's.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Who:
+    """The status that each caller gets."""
+
+    nobody: int
+    owner: int
+    other: int
+    service: int
+
+    def but(self, **changes: int) -> "Who":
+        """The same with other statuses: ``OWN.but(owner=201)``."""
+        return Who(**{**vars(self), **changes})
+
+
+PUBLIC = Who(nobody=200, owner=200, other=200, service=200)
+"""Anybody may, known or not."""
+USER = Who(nobody=401, owner=200, other=200, service=401)
+"""Every user, for oneself; a service must say for whom."""
+KNOWN = Who(nobody=401, owner=200, other=200, service=200)
+"""Every known caller, and all get the same."""
+OWN = Who(nobody=401, owner=200, other=404, service=200)
+"""Whoever the object belongs to, and services; for others it does not exist."""
+OWN_AS_USER = Who(nobody=401, owner=200, other=404, service=401)
+"""The same, but a service must say for whom."""
+SERVICE = Who(nobody=401, owner=401, other=401, service=200)
+"""Services only."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A route, who may call it, and what a good request to it looks like."""
+
+    method: str
+    path: str
+    who: Who
+    body: Any = None
+    query: str = ""
+    fills: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+def row(method: str, path: str, who: Who, *, body: Any = None, query: str = "", **fills: str) -> Row:
+    return Row(method, path, who, body, query, fills)
+
+
+VARIABLES = {"variables": {"prompt": "a quiet harbour"}}
+
+TABLE = [
+    # --- the process
+    row("GET", "/health", PUBLIC),
+    row("GET", "/ready", PUBLIC),
+    # --- files
+    row("GET", "/files/{key:path}", PUBLIC),
+    row("HEAD", "/files/{key:path}", PUBLIC),
+    # --- generation
+    row("POST", "/collections/{collection_id}/generate", OWN_AS_USER, body=VARIABLES),
+    row("POST", "/collections/{collection_id}/generations", OWN_AS_USER, body=VARIABLES),
+    row("POST", "/generator/v2/{collection_id}", OWN_AS_USER, body=VARIABLES),
+    row("POST", "/collections/{collection_id}/price", OWN_AS_USER, body=VARIABLES),
+    # --- jobs
+    row("GET", "/jobs", USER),
+    row("GET", "/jobs/{job_id}", OWN),
+    row("GET", "/jobs/{job_id}/history", OWN),
+    row("GET", "/jobs/{job_id}/stream", OWN, job_id="done_job_id"),  # a stream of a job that has ended, ends
+    row("GET", "/jobs/{job_id}/events", OWN, job_id="done_job_id"),
+    # --- outputs
+    row("GET", "/outputs/{output_id}", OWN),
+    row("GET", "/collections/{collection_id}/outputs", OWN),
+    # --- decks
+    row("GET", "/decks/{deck_id}", OWN),
+    # --- credits
+    row("GET", "/credits", USER),
+    row("GET", "/credits/ledger", USER),
+    row("POST", "/credits/grant", SERVICE.but(service=201), body={"user_id": "{owner}", "amount": 5, "reason": "gift"}),
+]

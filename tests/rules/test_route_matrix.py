@@ -1,0 +1,188 @@
+"""Every route × {nobody, owner, other user, service}, in production mode (reliability: rows 40 and 46)."""
+
+import re
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID
+
+import httpx2
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import APIRoute, APIWebSocketRoute, iter_route_contexts
+from psycopg import sql
+from tests.apps import client_of
+from tests.rules.route_table import TABLE, Row
+from tests.rules.world import FILE_KEY, World, make_world
+
+from emprops.auth import store
+from emprops.auth.keys import make_key
+from emprops.auth.tokens import make_token
+from emprops.kit.database import Database, Transaction
+from emprops.local import samples
+from emprops.main import create_app
+from emprops.settings import Settings
+
+SECRET = "u7Wq2ZkT9vN4xB6mR8cJ1hL3pF5sD0gY"
+KEY = make_key()
+SPELLINGS = ("user_id", "user-id", "x-user-id", "USER_ID", "User.Id", "x_user_id", "userid")
+NOT_OURS = ("alembic_version", "api_key", "app_user", "user_identity")
+"""Tables that say who called, not what they did."""
+
+
+@pytest.fixture(scope="module")
+async def app(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[FastAPI]:
+    """The whole api; nothing moves on its own, so that what changed was changed by a request."""
+    folder = tmp_path_factory.mktemp("matrix")
+    stored = folder / "files" / FILE_KEY
+    stored.parent.mkdir(parents=True)
+    stored.write_bytes(b"\x89PNG\r\n\x1a\n")
+    app = create_app(
+        Settings(
+            mode="production",
+            jwt_secret=SECRET,
+            database_url=settings.database_url,
+            redis_url=settings.redis_url,
+            data_dir=folder,
+            upkeep_in_api=False,
+            credits_initial=100,
+        )
+    )
+    async with app.router.lifespan_context(app):
+        yield app
+
+
+@pytest.fixture
+async def client(app: FastAPI, database: Database) -> AsyncIterator[httpx2.AsyncClient]:
+    async with database.transaction() as tx:
+        await store.add_key(
+            tx, prefix=KEY.prefix, digest=KEY.digest, name="matrix", scopes=["service"], owner=None, life=None
+        )
+    await samples.seed(database)
+    async with client_of(app) as client:
+        yield client
+
+
+def plain(path: str) -> str:
+    return path.removeprefix("/api")
+
+
+def test_every_route_has_a_row(app: FastAPI) -> None:
+    served = {
+        (method, plain(str(context.path)))
+        for context in iter_route_contexts(app.routes)
+        if isinstance(context.original_route, APIRoute | APIWebSocketRoute)
+        for method in context.methods or {"WEBSOCKET"}
+    }
+    rows = [(row.method, row.path) for row in TABLE]
+    missing = sorted(f"{method} {path}" for method, path in served - set(rows))
+    assert not missing, f"add a row to tests/rules/route_table.py, which says how, for: {', '.join(missing)}"
+    stale = sorted(f"{method} {path}" for method, path in set(rows) - served)
+    assert not stale, f"there is no such route any more; take its row out of tests/rules/route_table.py: {stale}"
+    assert len(rows) == len(set(rows)), "a route has two rows in tests/rules/route_table.py"
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
+async def test_row(row: Row, client: httpx2.AsyncClient, database: Database) -> None:
+    await nobody_gets(row, client, database)
+    await other_gets(row, client, database)
+    await service_gets(row, client, database)
+    world = await fresh_world(database)
+    response = await call(client, row, world, headers=user(world.owner))
+    assert response.status_code == row.who.owner, f"owner: {response.text}"
+
+
+async def nobody_gets(row: Row, client: httpx2.AsyncClient, database: Database) -> None:
+    world = await fresh_world(database)
+    attempts: list[Any] = [{}, [(name, str(world.owner)) for name in SPELLINGS]]
+    if row.who.nobody == 401:
+        forged = make_token(world.owner, secret=SECRET[::-1], issuer="emprops", audience="emprops", life=60)
+        attempts += [{"Authorization": f"Bearer {forged}"}, {"X-API-Key": make_key().text}]
+    before = await everything(database)
+    for prefix in ("", "/api"):
+        for headers in attempts:
+            response = await call(client, row, world, headers=headers, prefix=prefix)
+            assert response.status_code == row.who.nobody, f"nobody, with {headers}: {response.text}"
+    assert await everything(database) == before, "nobody changed something"
+
+
+async def other_gets(row: Row, client: httpx2.AsyncClient, database: Database) -> None:
+    world = await fresh_world(database)
+    before = await everything(database)
+    stranger = [*user(world.other).items(), *((name, str(world.owner)) for name in SPELLINGS)]
+    response = await call(client, row, world, headers=stranger)
+    assert response.status_code == row.who.other, f"other: {response.text}"
+    if response.is_success:
+        shown = [secret for secret in world.secrets if secret in response.text and row.who.nobody == 401]
+        assert not shown, f"other sees what is the owner's: {response.text}"
+        return
+    assert await everything(database) == before, "a refused user changed something"
+    if row.who.other == 404:
+        unknown = await call(client, row, world, headers=stranger, unknown=True)
+        assert alike(response) == alike(unknown), "a foreign object looks different from an unknown one"
+
+
+async def service_gets(row: Row, client: httpx2.AsyncClient, database: Database) -> None:
+    key = {"X-API-Key": KEY.text}
+    world = await fresh_world(database)
+    response = await call(client, row, world, headers=key)
+    assert response.status_code == row.who.service, f"service: {response.text}"
+    world = await fresh_world(database)
+    response = await call(client, row, world, headers={**key, "user_id": str(world.owner)})
+    expected = row.who.owner if row.who.service == 401 else row.who.service
+    assert response.status_code == expected, f"service that acts for the owner: {response.text}"
+
+
+async def fresh_world(database: Database) -> World:
+    async with database.transaction() as tx:
+        return await make_world(tx)
+
+
+def user(user_id: UUID) -> dict[str, str]:
+    token = make_token(user_id, secret=SECRET, issuer="emprops", audience="emprops", life=60)
+    return {"Authorization": f"Bearer {token}"}
+
+
+async def call(
+    client: httpx2.AsyncClient, row: Row, world: World, *, headers: Any, prefix: str = "", unknown: bool = False
+) -> httpx2.Response:
+    """Send the row's request; ``unknown``: with ids in the path that belong to nothing."""
+
+    def value_of(match: re.Match[str]) -> str:
+        name = match[1]
+        return world.objects["unknown" if unknown else row.fills.get(name, name)]
+
+    path = re.sub(r"\{(\w+)(?::path)?\}", value_of, row.path)
+    url = f"{prefix}{path}?{filled(row.query, world)}".rstrip("?")
+    body = {} if row.body is None else {"json": filled(row.body, world)}
+    return await client.request(row.method, url, headers=headers, **body)
+
+
+def filled(value: Any, world: World) -> Any:
+    """Put the world's objects where ``{name}`` stands."""
+    if isinstance(value, dict):
+        return {name: filled(inner, world) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [filled(inner, world) for inner in value]
+    if isinstance(value, str):
+        return re.sub(r"\{(\w+)\}", lambda match: world.objects[match[1]], value)
+    return value
+
+
+def alike(response: httpx2.Response) -> tuple[int, dict[str, Any]]:
+    return response.status_code, {name: value for name, value in response.json().items() if name != "request_id"}
+
+
+async def everything(database: Database) -> dict[str, Any]:
+    """A digest of each table."""
+
+    async def digest(reader: Transaction, name: str) -> Any:
+        cursor = await reader.connection.execute(
+            sql.SQL("SELECT md5(coalesce(string_agg(t::text, '' ORDER BY t::text), '')) FROM {} t").format(
+                sql.Identifier(name)
+            )
+        )
+        return await cursor.fetchone()
+
+    async with database.reader() as reader:
+        names = await reader.fetch_values("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        return {name: await digest(reader, name) for name in sorted(names) if name not in NOT_OURS}

@@ -1,0 +1,62 @@
+"""The objects on which the routes of ``route_table.py`` are tried. All belong to the owner unless their name says."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from tests import factories
+
+from emprops.kit.database import Transaction
+from emprops.kit.ids import new_id
+from emprops.local.samples import SAMPLES
+
+FILE_KEY = "generations/00000000-0000-7000-8000-000000000001.png"
+"""The stored file; the test writes it once."""
+
+
+@dataclass(frozen=True)
+class World:
+    """Two users, and what one of them has."""
+
+    owner: UUID
+    other: UUID
+    objects: dict[str, str]
+    """Name of a path parameter → an id (or name) to fill it with."""
+    secrets: tuple[str, ...]
+    """What another user must never be shown."""
+
+
+async def make_world(tx: Transaction) -> World:
+    """Make everything anew."""
+    owner, other = await factories.make_user(tx), await factories.make_user(tx)
+    collection = await factories.make_collection(tx, owner)
+    job = await factories.make_job(tx, collection=collection, status="processing", progress=40)
+    failed = await factories.make_job(tx, collection=collection, status="failed", error_message="it broke")
+    done = await factories.make_job(tx, collection=collection, status="completed", progress=100)
+    deck = await factories.make_deck(tx, collection)
+    output = await factories.make_output(tx, collection, job=done, deck_id=deck, status="completed")
+    pending = await factories.make_output(tx, collection, deck_id=deck)
+    private = {
+        "collection_id": collection.id,
+        "project_id": collection.project_id,
+        "job_id": job.id,
+        "failed_job_id": failed.id,
+        "done_job_id": done.id,
+        "deck_id": deck,
+        "output_id": output,
+        "pending_output_id": pending,
+    }
+    public = {
+        "owner": owner,
+        "other": other,
+        "key": FILE_KEY,
+        "unknown": new_id(),
+        "name": "local_image",  # of a sample workflow
+        "public_collection_id": SAMPLES.collections["art"],
+        "global_collection_id": SAMPLES.collections["image-to-video"],
+    }
+    return World(
+        owner=owner,
+        other=other,
+        objects={name: str(value) for name, value in {**private, **public}.items()},
+        secrets=(str(owner), *map(str, private.values())),
+    )
