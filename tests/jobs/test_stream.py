@@ -274,13 +274,14 @@ async def test_retry_starts_progress_anew_but_within_a_run_it_never_falls(
         await following.next(), await following.next()
         await story.tell(status="processing", progress=60)
         await following.next()
-        await story.tell(progress=40)  # no writer does this; a client would not see it either
+        await story.tell("Step 2 started", progress=40, current_step=2)  # no writer lets progress fall
+        await following.next(), await following.next()
         await story.tell("Retry 1", status="pending", progress=0, retry_count=1)
         await following.next(), await following.next()
         await story.tell("Step 1 started", status="processing", progress=5)
         await following.next(), await following.next()
     progress = [(data["retry_count"], data["progress"]) for name, data, _ in following.log if name == "job_update"]
-    assert progress == [(0, 0), (0, 60), (1, 0), (1, 5)]
+    assert progress == [(0, 0), (0, 60), (0, 60), (1, 0), (1, 5)]
 
 
 async def test_poke_without_visible_change_sends_nothing(http: httpx2.AsyncClient, story: Story) -> None:

@@ -202,31 +202,35 @@ async def test_output_made_before_must_be_free(tx: Transaction, job: Job) -> Non
     assert await outputs_of(tx, job) == []
 
 
-async def test_first_generations_at_once_make_one_deck(database: Database) -> None:
-    async with database.transaction() as tx:
-        collection = await make_collection(tx)
-        jobs = [await make_job(tx, collection=collection) for _ in range(6)]
-
-    async def generate(job: Job) -> None:
-        async with database.transaction() as tx:
-            await opened(tx, job, generations=2)
-
-    await asyncio.gather(*map(generate, jobs))
-    async with database.transaction() as tx:
-        decks = await tx.fetch_dicts("SELECT * FROM deck")
-        positions = await tx.fetch_values("SELECT position FROM output ORDER BY position")
-        assert await decks_agree(tx)
-    assert [deck["output_count"] for deck in decks] == [12]
-    assert positions == list(range(1, 13))
-
-
-async def waits_for_a_lock(database: Database) -> None:
-    """Return once some session of this database is blocked by another one."""
+async def waits_for_a_lock(database: Database, task: asyncio.Task[Any]) -> None:
+    """Return once a session of this database is blocked by another one. Fails if the task ends without that."""
     async with database.reader() as reader:
         while not await reader.fetch_value(
             "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE cardinality(pg_blocking_pids(pid)) > 0)"
         ):
-            pass
+            assert not task.done(), "it did not wait"
+
+
+async def test_first_generations_at_once_make_one_deck(database: Database) -> None:
+    async with database.transaction() as tx:
+        collection = await make_collection(tx)
+        jobs = [await make_job(tx, collection=collection) for _ in range(2)]
+
+    async def generate() -> None:
+        async with database.transaction() as tx:
+            await opened(tx, jobs[1], generations=2)
+
+    async with database.transaction() as first:
+        await opened(first, jobs[0], generations=2)
+        second = asyncio.create_task(generate())
+        await waits_for_a_lock(database, second)
+    await second
+    async with database.transaction() as tx:
+        decks = await tx.fetch_dicts("SELECT * FROM deck")
+        positions = await tx.fetch_values("SELECT position FROM output ORDER BY position")
+        assert await decks_agree(tx)
+    assert [deck["output_count"] for deck in decks] == [4]
+    assert positions == [1, 2, 3, 4]
 
 
 async def test_generation_that_meets_a_lock_goes_to_another_deck(database: Database) -> None:
@@ -242,7 +246,7 @@ async def test_generation_that_meets_a_lock_goes_to_another_deck(database: Datab
                 return UUID(str((await outputs_of(tx, job))[0]["deck_id"]))
 
         generation = asyncio.create_task(generate())
-        await waits_for_a_lock(database)
+        await waits_for_a_lock(database, generation)
     assert await generation != deck_id
     async with database.transaction() as tx:
         assert (await deck_of(tx, deck_id))["output_count"] == 0
@@ -264,7 +268,7 @@ async def test_lock_waits_for_an_addition_under_way(database: Database) -> None:
     async with database.transaction() as adding:
         await opened(adding, job, deck_id=deck_id)
         locking = asyncio.create_task(lock())
-        await waits_for_a_lock(database)
+        await waits_for_a_lock(database, locking)
     assert await locking == 1
 
 
