@@ -6,17 +6,19 @@ from uuid import UUID
 import httpx2
 import pytest
 from fastapi import APIRouter, Depends, FastAPI
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute, iter_route_contexts
 
 from emprops import routes as table
 from emprops.auth.authenticators import authenticator_for
-from emprops.auth.dependencies import CurrentCaller, CurrentUser, OptionalCaller, PublicRoute, unmarked_routes
+from emprops.auth.dependencies import MARKERS, CurrentCaller, CurrentUser, OptionalCaller, PublicRoute, unmarked_routes
 from emprops.auth.store import ensure_user
 from emprops.kit.asgi import RequestShell
 from emprops.kit.database import Database
 from emprops.kit.envelope import Envelope, add_exception_handlers, ok
 from emprops.kit.openapi import document
 from emprops.kit.origin import RequestGuard
-from emprops.kit.requests import router
+from emprops.kit.requests import open_reader, open_transaction, router
 from emprops.main import create_app
 from emprops.settings import Settings
 
@@ -125,6 +127,24 @@ def test_every_route_is_marked(settings: Settings) -> None:
     app = create_app(settings)
     assert unmarked_routes(app.routes) == []
     assert len(document(app)["paths"]) >= 3
+
+
+def dependencies_of(dependant: Dependant) -> list[object]:
+    """In the order in which they are resolved."""
+    return [call for inner in dependant.dependencies for call in (*dependencies_of(inner), inner.call)]
+
+
+def test_callers_are_known_before_a_connection_is_taken(settings: Settings) -> None:
+    """Looking up a key or a subject takes one too: whoever holds one already may wait for a pool that is empty."""
+    late = []
+    for context in iter_route_contexts(create_app(settings).routes):
+        if isinstance(context.original_route, APIRoute):
+            found = dependencies_of(context.dependant)
+            markers = [at for at, call in enumerate(found) if call in MARKERS]
+            connections = [at for at, call in enumerate(found) if call in (open_transaction, open_reader)]
+            if connections and connections[0] < markers[0]:
+                late.append(str(context.path))
+    assert not late, f"put the caller before tx and reader in the signatures of {late}"
 
 
 async def harmless() -> None:

@@ -26,6 +26,8 @@ def one_sentence() -> Iterator[None]:
         yield
     except (LocalError, MigrationError, SettingsError) as error:
         fail(str(error))
+    except psycopg.errors.UndefinedTable:
+        fail("The database lacks tables of this version: run `emprops db upgrade`.")
     except psycopg.OperationalError as error:
         fail(f"PostgreSQL at DATABASE_URL cannot be reached: {' '.join(str(error).split())}")
 
