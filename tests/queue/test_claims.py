@@ -21,7 +21,7 @@ from tests.queue.helpers import (
 
 from emprops.queue.claims import Queue, Reclaimed
 from emprops.queue.keys import KEYS
-from emprops.queue.matching import Offer
+from emprops.queue.matching import Offer, class_of
 from emprops.queue.messages import Claim, Finished, Limits, StoredFile
 from emprops.queue.registry import FleetMember, WorkerInfo
 from emprops.queue.worker_link import Beat, Heartbeat, Settled
@@ -86,6 +86,19 @@ async def test_a_report_with_another_token_is_late(queue: Queue, worker: Worker)
     assert not await worker.finish(Claim(claim.ticket, "0" * 32, claim.attempt))
     assert await queue.verdict("s", 1) is None
     assert await worker.finish(claim)
+
+
+async def test_entries_that_came_back_from_the_dead_are_not_handed_out(
+    queue: Queue, client: Any, worker: Worker
+) -> None:
+    """As after an old snapshot was restored: the order names tickets that are claimed, elsewhere, or gone."""
+    await queue.enqueue([make_ticket("claimed"), make_ticket("elsewhere", at=9, models=["a"]), make_ticket("s", at=5)])
+    await worker.claim_one()
+    sig = (await client.hget(f"{PREFIX}{KEYS.ticket}s", "sig")).decode()
+    await client.zadd(f"{PREFIX}{KEYS.wait}{sig}", {"claimed": 1, "elsewhere": 2, "gone": 3})
+    await client.zadd(f"{PREFIX}{KEYS.heads}{class_of(worker.offers)}", {sig: 1})
+    assert ids(await worker.claim(9)) == ["s", "elsewhere"]
+    assert await client.exists(f"{PREFIX}{KEYS.wait}{sig}") == 0
 
 
 # --- failures

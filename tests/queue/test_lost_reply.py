@@ -1,6 +1,5 @@
 """A script runs, its reply is lost: the worker must learn what it was given, and nobody may be given it twice."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -8,6 +7,7 @@ import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 from tests.engines import Engines
 from tests.queue.helpers import RETRYABLE, Worker, ids, kinds, make_ticket
+from tests.queue.proxy import Proxy
 
 from emprops.kit.redis import connect
 from emprops.queue.claims import Queue
@@ -15,41 +15,16 @@ from emprops.queue.messages import Finished
 from emprops.queue.worker_link import Settled
 
 
-class Proxy:
-    """Passes bytes on to Redis. While ``cuts`` lasts, a script's reply is read and thrown away with the connection."""
-
-    def __init__(self, target: str) -> None:
-        self.target = target
-        self.cuts = 0
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        from_redis, to_redis = await asyncio.open_unix_connection(self.target)
-        try:
-            while request := await reader.read(1 << 20):
-                to_redis.write(request)
-                reply = await from_redis.read(1 << 20)
-                if self.cuts and b"EVALSHA" in request and not reply.startswith(b"-NOSCRIPT"):
-                    self.cuts -= 1
-                    break
-                writer.write(reply)
-        finally:
-            to_redis.close()
-            writer.close()
-
-
 @pytest.fixture
 async def proxy(engines: Engines) -> AsyncIterator[Proxy]:
-    proxy = Proxy(engines.redis_socket)
-    path = engines.folder / "proxy.sock"
-    path.unlink(missing_ok=True)
-    async with await asyncio.start_unix_server(proxy.serve, path=path):
+    async with Proxy(engines.redis_socket, engines.folder / "proxy.sock").serving() as proxy:
         yield proxy
 
 
 @pytest.fixture
-async def behind(engines: Engines, proxy: Proxy, queue: Queue) -> AsyncIterator[Worker]:
+async def behind(proxy: Proxy, queue: Queue) -> AsyncIterator[Worker]:
     """A worker that reaches Redis through the proxy, and has judged the signature that these tests use."""
-    client = connect(f"unix://{engines.folder / 'proxy.sock'}")
+    client = connect(proxy.url)
     worker = Worker(client, "behind-the-proxy")
     await queue.enqueue([make_ticket("first")])
     await worker.finish(await worker.claim_one())

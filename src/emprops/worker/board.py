@@ -46,7 +46,10 @@ class Board:
         """Start to hold a claim that was asked for at monotonic time ``since``; its lease counts from then."""
         ends_at = time.monotonic() + claim.ticket.limits.max_run_time + self.overtime
         with self._lock:
+            before = self._held.get(claim.ticket.id)
             self._held[claim.ticket.id] = Held(claim, abandon, since, ends_at)
+        if before is not None:  # its lease lapsed unnoticed, and nobody asks for it from now on
+            before.abandon()
 
     def remove(self, claim: Claim) -> None:
         """Stop to hold a claim."""
