@@ -100,26 +100,29 @@ class HistoryEntry:
 
 async def insert_job(tx: Transaction, job: NewJob) -> bool:
     """Insert a pending job. False if there is a job of that id already."""
-    return 1 == await tx.execute(
-        """
+    return (
+        await tx.execute(
+            """
         INSERT INTO job (id, user_id, collection_id, collection_version, name, description, job_type, priority,
                          total_steps, data, max_retries, progress)
         VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 0)
         ON CONFLICT (id) DO NOTHING
         """,
-        (
-            job.id,
-            job.user_id,
-            job.collection_id,
-            job.collection_version,
-            job.name,
-            job.description,
-            job.job_type,
-            job.priority,
-            job.total_steps,
-            Jsonb(job.data),
-            job.max_retries,
-        ),
+            (
+                job.id,
+                job.user_id,
+                job.collection_id,
+                job.collection_version,
+                job.name,
+                job.description,
+                job.job_type,
+                job.priority,
+                job.total_steps,
+                Jsonb(job.data),
+                job.max_retries,
+            ),
+        )
+        == 1
     )
 
 
@@ -156,7 +159,13 @@ async def add_history(tx: Transaction, entries: Iterable[HistoryEntry]) -> None:
     await tx.execute_many(
         "INSERT INTO job_history (job_id, step_id, status, message, data) VALUES (%s, %s, %s, %s, %s)",
         [
-            (entry.job_id, entry.step_id, entry.status, entry.message, None if entry.data is None else Jsonb(entry.data))
+            (
+                entry.job_id,
+                entry.step_id,
+                entry.status,
+                entry.message,
+                None if entry.data is None else Jsonb(entry.data),
+            )
             for entry in entries
         ],
     )
@@ -251,14 +260,17 @@ async def complete(
     tx: Transaction, job_id: UUID, *, workflow_output: str | None, data: dict[str, Any], from_states: Sequence[str]
 ) -> bool:
     """End a job with success. ``data`` is merged over the job's own. False if it was in none of ``from_states``."""
-    return 1 == await tx.execute(
-        """
+    return (
+        await tx.execute(
+            """
         UPDATE job SET status = 'completed', progress = 100, workflow_output = %s, data = data || %s,
                current_step = total_steps, error_message = NULL, cancelled_at = NULL, updated_at = now(),
                started_at = coalesce(started_at, now()), completed_at = now()
         WHERE id = %s AND status = ANY(%s)
         """,
-        (workflow_output, Jsonb(data), job_id, list(from_states)),
+            (workflow_output, Jsonb(data), job_id, list(from_states)),
+        )
+        == 1
     )
 
 
@@ -266,13 +278,16 @@ async def fail(
     tx: Transaction, job_id: UUID, *, message: str, data: dict[str, Any] | None = None, cancelled: bool = False
 ) -> bool:
     """End an open job without success. False if it was not open."""
-    return 1 == await tx.execute(
-        """
+    return (
+        await tx.execute(
+            """
         UPDATE job SET status = 'failed', error_message = %s, data = data || %s, updated_at = now(),
                completed_at = now(), cancelled_at = CASE WHEN %s THEN now() END
         WHERE id = %s AND status IN ('pending', 'processing')
         """,
-        (message, Jsonb(data or {}), cancelled, job_id),
+            (message, Jsonb(data or {}), cancelled, job_id),
+        )
+        == 1
     )
 
 
