@@ -87,6 +87,7 @@ TABLE = [
     row("GET", "/jobs/{job_id}", OWN),
     row("GET", "/jobs/{job_id}/history", OWN),
     row("GET", "/jobs/{job_id}/stream", OWN, job_id="done_job_id"),  # a stream of a job that has ended, ends
+    row("POST", "/jobs/{job_id}/stream-ticket", OWN.but(owner=201, service=201)),
     row("GET", "/jobs/{job_id}/events", OWN, job_id="done_job_id"),
     # --- outputs
     row("GET", "/outputs/{output_id}", OWN),

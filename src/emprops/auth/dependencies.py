@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Security
+from fastapi import Depends, Query, Security
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, APIWebSocketRoute, iter_route_contexts
 from fastapi.security import APIKeyHeader, HTTPBearer
@@ -13,7 +13,9 @@ from starlette.routing import BaseRoute
 
 from emprops.auth.authenticators import Authenticator
 from emprops.auth.caller import READ, SERVICE, Caller
+from emprops.auth.tickets import redeem_ticket
 from emprops.errors import ForbiddenError, UnauthorizedError
+from emprops.kit.requests import resources_of
 
 _user_id = APIKeyHeader(
     name="user_id",
@@ -63,6 +65,21 @@ async def current_user(caller: Annotated[Caller, Depends(current_caller)]) -> UU
     return caller.user_id
 
 
+async def stream_caller(
+    connection: HTTPConnection,
+    job_id: UUID,
+    ticket: Annotated[
+        str | None, Query(max_length=100, description="A stream ticket, for clients that cannot send headers.")
+    ] = None,
+    _documented: Annotated[None, Depends(documented_credentials)] = None,
+) -> Caller:
+    """Find the caller of a job's stream: by a ticket for it, else as everywhere."""
+    if ticket is None:
+        return await current_caller(connection)
+    resources = resources_of(connection)
+    return await redeem_ticket(resources.redis, resources.settings.queue_prefix, ticket, job_id)
+
+
 async def optional_caller(connection: HTTPConnection) -> Caller | None:
     """Find the caller of a public route, or None; an identity that is sent must still be valid."""
     try:
@@ -95,12 +112,14 @@ CurrentUser = Annotated[UUID, Depends(current_user)]
 """Parameter type of a route for users: their id."""
 ServiceCaller = Annotated[Caller, Depends(service_caller)]
 """Parameter type of a route for services only; ``user_id`` is whom the service acts for, if it says."""
+StreamCaller = Annotated[Caller, Depends(stream_caller)]
+"""Parameter type of the stream of the job ``job_id``, which also takes a ticket in its URL."""
 OptionalCaller = Annotated[Caller | None, Depends(optional_caller)]
 """Parameter type of a public route that shows more to known callers."""
 PublicRoute = Depends(anybody)
 """For ``dependencies=[PublicRoute]`` of a route that anybody may call."""
 
-MARKERS = frozenset({current_caller, service_caller, optional_caller, anybody})
+MARKERS = frozenset({current_caller, service_caller, stream_caller, optional_caller, anybody})
 
 
 def is_marked(dependant: Dependant) -> bool:

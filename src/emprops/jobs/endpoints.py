@@ -8,12 +8,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from emprops.auth.caller import Caller
-from emprops.auth.dependencies import CurrentCaller, CurrentUser
+from emprops.auth.dependencies import CurrentCaller, CurrentUser, StreamCaller
+from emprops.auth.tickets import TICKET_LIFE, issue_ticket
 from emprops.errors import NotFoundError
 from emprops.jobs import views
-from emprops.jobs.schemas import EXAMPLE, HistoryRow, JobView, Status
+from emprops.jobs.schemas import EXAMPLE, HistoryRow, JobView, Status, StreamTicket
 from emprops.jobs.stream import follow, row_id_of
-from emprops.kit.envelope import Envelope
+from emprops.kit.envelope import Envelope, ok
 from emprops.kit.paging import Paging
 from emprops.kit.requests import Reader, Shared, router
 from emprops.kit.sse import event_stream
@@ -71,12 +72,23 @@ async def get_history(job_id: UUID, caller: CurrentCaller, reader: Reader, page:
     return _reply(await views.history_of(reader, job_id, page))
 
 
+@routes.post("/{job_id}/stream-ticket", status_code=201)
+async def create_stream_ticket(
+    job_id: UUID, caller: CurrentCaller, reader: Reader, resources: Shared
+) -> Envelope[StreamTicket]:
+    """Give a ticket that opens the job's stream once, as `?ticket=…`: EventSource in browsers cannot send headers."""
+    if not _may_read(caller, await views.owner_of(reader, job_id)):
+        raise NotFoundError("Job not found")
+    ticket = await issue_ticket(resources.redis, resources.settings.queue_prefix, caller, job_id)
+    return ok(StreamTicket(ticket=ticket, expires_in=TICKET_LIFE))
+
+
 @routes.get("/{job_id}/events", include_in_schema=False)
 @routes.get("/{job_id}/stream", response_class=Response, responses=STREAM)
 async def stream_job(
     job_id: UUID,
     request: Request,
-    caller: CurrentCaller,
+    caller: StreamCaller,
     resources: Shared,
     last_event_header: LastEventHeader = None,
     last_event_id: LastEventQuery = None,

@@ -75,3 +75,11 @@ class HistoryRow(BaseModel):
     message: str
     data: dict[str, Any] | None
     created_at: datetime
+
+
+class StreamTicket(BaseModel):
+    """What opens one job's stream, once, without a header."""
+
+    ticket: str
+    expires_in: int
+    """Seconds until it is worth nothing."""
