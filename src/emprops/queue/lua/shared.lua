@@ -57,11 +57,19 @@ local function offer(step, sig, score, now)
   wake_for(sig, now)
 end
 
+-- Making text of a number costs as much as a small command, so it is done once a call and not once a report.
+local stamps = {}
+
+local function stamp_of(now)
+  stamps[now] = stamps[now] or string.format('%.0f', now)
+  return stamps[now]
+end
+
 -- A report is one JSON text: the same bytes go to the stream and, when final, become the verdict. `tail` is JSON.
 local function report(kind, step, t, now, tail)
   return '{"kind":"' .. kind .. '","step_id":"' .. step .. '","job_id":"' .. t.job .. '","run":' .. t.run
     .. ',"attempt":' .. t.attempt .. ',"worker_id":"' .. (t.worker or '') .. '","token":"' .. (t.token or '')
-    .. '","at":' .. string.format('%.0f', now) .. (tail or '') .. '}'
+    .. '","at":' .. stamp_of(now) .. (tail or '') .. '}'
 end
 
 -- All reports of one script call leave as one stream entry, a line each: an entry a report would cost more than the

@@ -24,16 +24,18 @@ end
 local ended = {}
 
 local function settle(step, run, token, how, finished, retry_after)
-  local t = load(step)
-  if not t or t.state ~= 'claimed' or t.token ~= token then
-    return settled_before(step, run, token, t) and 'accepted' or 'late'
+  local v = redis.call('HMGET', K.ticket .. step, 'state', 'token', 'job', 'attempt')
+  if v[1] ~= 'claimed' or v[2] ~= token then
+    return settled_before(step, run, token, load(step)) and 'accepted' or 'late'
   end
   local tail = ',"finished":' .. finished
   if how == 'completed' or how == 'failed' then
+    local t = { job = v[3], run = run, attempt = v[4], worker = worker, token = token }
     conclude(step, t, now, how, tail, keep_s, nil)
     ended[#ended + 1] = step
     return 'accepted'
   end
+  local t = load(step)
   local failures = tonumber(t.failures) + 1
   if failures > tonumber(t.max_failures) then
     conclude(step, t, now, 'failed', tail, keep_s, 'failures')
@@ -100,6 +102,7 @@ end
 
 local heads = K.heads .. class
 local taken, leases = {}, {}
+local lease_end = string.format('%.0f', now + lease_ms)
 
 -- A step is left for another worker only if another live one could run it.
 local rivals = {}
@@ -132,7 +135,7 @@ local function take(step, t)
   publish_report(report('started', step, { job = t.job, run = t.run, attempt = attempt, worker = worker }, now))
   claims[#claims + 1] = { t.body, attempt }
   taken[#taken + 1] = step
-  leases[#leases + 1] = now + lease_ms
+  leases[#leases + 1] = lease_end
   leases[#leases + 1] = step
   want = want - 1
 end
