@@ -87,10 +87,10 @@ async def choose_job_id(
         raise BadRequestError(
             "workflow_id must be the id or name of a workflow, or a UUID to use as the job's id."
         ) from None
-    owner = await tx.fetch_dicts("SELECT user_id, collection_id FROM job WHERE id = %s", (job_id,))
-    if not owner:
+    origin = await jobs.reserve_id(tx, job_id)
+    if origin is None:
         return job_id, None, None
-    if owner[0] != {"user_id": user_id, "collection_id": collection_id}:
+    if origin != jobs.Origin(user_id, collection_id):
         raise ConflictError("workflow_id names a job that exists already.")
     return job_id, None, Started(job_id, (), ())
 

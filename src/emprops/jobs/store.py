@@ -98,6 +98,23 @@ class HistoryEntry:
     data: dict[str, Any] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who started a job, from what."""
+
+    user_id: UUID
+    collection_id: UUID | None
+
+
+async def reserve_id(tx: Transaction, job_id: UUID) -> Origin | None:
+    """Keep a job id that a caller chose for this transaction; if there is a job of that id, tell where it is from.
+
+    Two requests with one id wait for each other here, so the second finds the first one's job.
+    """
+    await tx.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 1))", (str(job_id),))
+    return await tx.fetch_one(Origin, "SELECT user_id, collection_id FROM job WHERE id = %s", (job_id,))
+
+
 async def insert_job(tx: Transaction, job: NewJob) -> bool:
     """Insert a pending job. False if there is a job of that id already."""
     return (
