@@ -59,12 +59,12 @@ def list_() -> None:
     """List all keys, newest first, by their public parts."""
     table = Table(box=box.SIMPLE, pad_edge=False)
     for column in ("key", "name", "scopes", "user", "created", "last used", "state"):
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column == "key")
     keys = in_database(store.list_keys)
     for key in keys:
         owner, scopes = str(key.owner_user_id or ""), ", ".join(key.scopes)
         used, made = when(key.last_used_at), when(key.created_at)
-        table.add_row(f"emp_{key.prefix}_…", key.name, scopes, owner, made, used, state_of(key))
+        table.add_row(f"emp_{key.prefix}", key.name, scopes, owner, made, used, state_of(key))
     if keys:
         Console().print(table)
     else:
