@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from tests.queue.helpers import ANYTHING, PREFIX
 
 from emprops.connectors.base import Capabilities, Health, Outcome, RunContext
@@ -67,6 +69,12 @@ class ReportLog:
                 for report in self.seen:
                     if (report.step_id, report.kind) == (step, kind):
                         return report
+                await self._read(block=1000)
+
+    async def until_progress(self, step: str, percent: float) -> None:
+        """Wait until at least this progress was reported."""
+        async with asyncio.timeout(PATIENCE):
+            while not any(r.step_id == step and (r.progress or 0) >= percent for r in self.seen):
                 await self._read(block=1000)
 
     async def kinds(self, step: str) -> list[str]:
@@ -147,10 +155,11 @@ class Rig:
             await asyncio.gather(task, return_exceptions=True)
             await self.http.close()
 
-    @contextlib.contextmanager
-    def beating(self, *, progress_interval: float = 0.02) -> Any:
+    @contextlib.asynccontextmanager
+    async def beating(self, *, progress_interval: float = 0.02) -> AsyncIterator[Heart]:
         """Run the heart."""
-        blocking = redis.Redis.from_url(self.heart_url or self.settings.redis_url, socket_timeout=2.0)
+        url = self.heart_url or self.settings.redis_url
+        blocking = redis.Redis.from_url(url, socket_timeout=2.0, retry=Retry(NoBackoff(), 0))
         heart = Heart(
             self.board,
             Heartbeat(blocking, prefix=PREFIX, worker_id=self.name, machine_id="machine", lease=self.lease),
@@ -163,7 +172,7 @@ class Rig:
         try:
             yield heart
         finally:
-            heart.stop()
+            await asyncio.to_thread(heart.stop)
             blocking.close()
 
 
