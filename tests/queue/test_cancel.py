@@ -3,7 +3,6 @@
 from typing import Any
 
 from tests.queue.helpers import (
-    ANYTHING,
     PREFIX,
     RETRYABLE,
     Worker,
@@ -73,8 +72,3 @@ async def test_cancelling_an_old_run_leaves_the_new_one_alone(queue: Queue, work
     claim = await worker.claim_one()
     assert claim.ticket.run == 2
     assert await worker.finish(claim)
-
-
-async def test_a_worker_without_a_name_in_the_fleet_can_work(queue: Queue, client: Any) -> None:
-    await queue.enqueue([make_ticket("s")])
-    assert ids(await Worker(client, "unannounced", ANYTHING).claim()) == ["s"]

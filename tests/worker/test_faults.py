@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from redis.exceptions import RedisError
 from tests.queue.helpers import Worker as OtherWorker
 from tests.queue.helpers import lapse, make_ticket
 from tests.queue.proxy import Proxy
@@ -14,7 +15,9 @@ from tests.worker.rig import PATIENCE, ReportLog, Rig, forever, nothing
 from emprops.connectors.base import Outcome, RunContext
 from emprops.kit.redis import connect
 from emprops.queue.claims import Queue
+from emprops.queue.matching import WorkerOffers
 from emprops.queue.messages import Ticket
+from emprops.queue.worker_link import Turn
 
 MakeRig = Callable[..., Rig]
 
@@ -198,3 +201,68 @@ async def test_an_outage_does_not_keep_the_worker_from_stopping(
             await task
     await client.aclose()
     assert await queue.ticket_states(["s"]) == ["claimed"]  # its lease will lapse
+
+
+async def test_an_emptied_redis_stops_the_work_and_the_step_runs_again(
+    queue: Queue, make_rig: MakeRig, log: ReportLog, client: Any
+) -> None:
+    runs = 0
+    stopped = asyncio.Event()
+
+    async def work(ticket: Ticket, context: RunContext) -> Outcome:
+        nonlocal runs
+        runs += 1
+        if runs > 1:
+            return Outcome()
+        try:
+            return await forever(ticket, context)
+        finally:
+            stopped.set()
+
+    rig = make_rig(body=work, lease=2.0)
+    await queue.enqueue([make_ticket("s")])
+    async with rig.beating(), rig.working():
+        await rig.begun("s")
+        await client.flushall()
+        await client.script_flush()
+        async with asyncio.timeout(PATIENCE):
+            await stopped.wait()
+        await queue.enqueue([make_ticket("s", attempts_before=1)])  # what the rebuild from PostgreSQL does
+        completed = await ReportLog(client).until("s", "completed")
+    assert completed.attempt == 2
+
+
+async def test_a_full_redis_delays_the_report_and_loses_nothing(
+    queue: Queue, make_rig: MakeRig, log: ReportLog, client: Any
+) -> None:
+    go_on, refused = asyncio.Event(), asyncio.Event()
+
+    async def work(ticket: Ticket, context: RunContext) -> Outcome:
+        await go_on.wait()
+        return Outcome(data={"text": "kept"})
+
+    rig = make_rig(body=work)
+    turn = rig.loop.link.turn
+
+    async def watched(finished: Any, want: int, offers: WorkerOffers) -> Turn:
+        try:
+            return await turn(finished, want, offers)
+        except RedisError:
+            refused.set()
+            raise
+
+    rig.loop.link.turn = watched  # type: ignore[method-assign]
+    await queue.enqueue([make_ticket("s")])
+    async with rig.working():
+        await rig.begun("s")
+        await client.config_set("maxmemory", 1)
+        try:
+            go_on.set()
+            async with asyncio.timeout(PATIENCE):
+                await refused.wait()
+            with pytest.raises(RedisError, match="OOM"):
+                await queue.enqueue([make_ticket("t")])
+        finally:
+            await client.config_set("maxmemory", 0)
+        await log.until("s", "completed")
+    assert await log.kinds("s") == ["started", "completed"]

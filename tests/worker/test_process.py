@@ -17,6 +17,7 @@ from emprops.queue.registry import Fleet
 from emprops.settings import Settings
 
 ROOT = Path(__file__).parents[2]
+VICTIM = str(Path(__file__).with_name("victim.py"))
 MAIN = """
 import asyncio
 from emprops.settings import Settings
@@ -48,8 +49,7 @@ async def test_a_step_whose_worker_was_killed_is_completed_once_by_another(
     queue: Queue, make_rig: Callable[..., Rig], log: ReportLog, settings: Settings, tmp_path: Path, client: Any
 ) -> None:
     await queue.enqueue([make_ticket("s")])
-    victim = str(Path(__file__).with_name("victim.py"))
-    async with process(victim, settings.redis_url, str(tmp_path)) as child, asyncio.timeout(PATIENCE):
+    async with process(VICTIM, settings.redis_url, str(tmp_path)) as child, asyncio.timeout(PATIENCE):
         assert child.stdout is not None
         assert await child.stdout.readline() == b"s\n"
         await log.until("s", "progress")
@@ -60,6 +60,26 @@ async def test_a_step_whose_worker_was_killed_is_completed_once_by_another(
     async with rig.working(), rig.beating():
         assert (await queue.reclaim()).offered == 1
         completed = await log.until("s", "completed")
+    assert (completed.attempt, completed.worker_id) == (2, "worker-1")
+    assert await log.kinds("s") == ["started", "lost", "started", "completed"]
+
+
+async def test_a_worker_that_was_paused_too_long_stops_when_it_wakes_and_changes_nothing(
+    queue: Queue, make_rig: Callable[..., Rig], log: ReportLog, settings: Settings, tmp_path: Path, client: Any
+) -> None:
+    await queue.enqueue([make_ticket("s")])
+    rig = make_rig(body=nothing)
+    async with process(VICTIM, settings.redis_url, str(tmp_path)) as child, asyncio.timeout(PATIENCE):
+        assert child.stdout is not None
+        assert await child.stdout.readline() == b"s\n"
+        child.send_signal(signal.SIGSTOP)
+        await lapse(client, "s")
+        assert (await queue.reclaim()).offered == 1
+        async with rig.working():
+            completed = await log.until("s", "completed")
+        child.send_signal(signal.SIGCONT)
+        while await child.stdout.readline() != b"stopped\n":
+            pass
     assert (completed.attempt, completed.worker_id) == (2, "worker-1")
     assert await log.kinds("s") == ["started", "lost", "started", "completed"]
 

@@ -4,7 +4,7 @@ import asyncio
 import sys
 from pathlib import Path
 
-from tests.worker.rig import Rig
+from tests.worker.rig import Rig, forever
 
 from emprops.connectors.base import Outcome, RunContext
 from emprops.kit.redis import connect
@@ -16,11 +16,13 @@ async def main(redis_url: str, folder: str) -> None:
     async def work(ticket: Ticket, context: RunContext) -> Outcome:
         context.progress(33.0)
         print(ticket.id, flush=True)
-        await asyncio.Event().wait()
-        return Outcome()
+        try:
+            return await forever(ticket, context)
+        finally:
+            print("stopped", flush=True)
 
     settings = Settings(mode="test", redis_url=redis_url, data_dir=Path(folder))
-    rig = Rig(connect(redis_url), settings, Path(folder), name="victim", body=work)
+    rig = Rig(connect(redis_url), settings, Path(folder), name="victim", body=work, lease=2.0)
     async with rig.beating():
         await rig.loop.run()
 
