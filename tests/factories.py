@@ -72,13 +72,15 @@ async def make_collection(
     *,
     title: str = "Quiet Harbours",
     data: dict[str, Any] | None = None,
+    status: str | None = None,
     is_public: bool = False,
     is_global: bool = False,
     input_type: str | None = None,
     output_type: str | None = None,
     custodied_for: UUID | None = None,
 ) -> Collection:
-    """A collection in a project of its own. ``is_global``: image to image unless told."""
+    """A collection in a project of its own. ``is_global``: image to image unless told. A public or global one is
+    published unless told, any other one a draft."""
     user_id = await make_user(tx, user_id)
     project_id = await make_project(tx, user_id)
     collection = Collection(id=new_id(), project_id=project_id, user_id=user_id, title=title)
@@ -86,22 +88,25 @@ async def make_collection(
         input_type, output_type = input_type or "image", output_type or "image"
     await tx.execute(
         """
-        INSERT INTO collection (id, project_id, title, data, is_public, is_global, input_type, output_type,
-                                is_custodial, custodied_for)
-        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+        INSERT INTO collection (id, project_id, title, data, status, published_at, is_public, is_global, input_type,
+                                output_type, is_custodial, custodied_for, created_at)
+        VALUES (%(id)s, %(project_id)s, %(title)s, %(data)s, %(status)s,
+                CASE WHEN %(status)s = 'published' THEN clock_timestamp() END, %(is_public)s, %(is_global)s,
+                %(input_type)s, %(output_type)s, %(custodied_for)s::uuid IS NOT NULL, %(custodied_for)s,
+                clock_timestamp())
         """,
-        (
-            collection.id,
-            project_id,
-            title,
-            Jsonb(INSTRUCTIONS if data is None else data),
-            is_public,
-            is_global,
-            input_type,
-            output_type,
-            custodied_for is not None,
-            custodied_for,
-        ),
+        {
+            "id": collection.id,
+            "project_id": project_id,
+            "title": title,
+            "data": Jsonb(INSTRUCTIONS if data is None else data),
+            "status": status or ("published" if is_public or is_global else "draft"),
+            "is_public": is_public,
+            "is_global": is_global,
+            "input_type": input_type,
+            "output_type": output_type,
+            "custodied_for": custodied_for,
+        },
     )
     return collection
 

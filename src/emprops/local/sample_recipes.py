@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-VERSION = 1
+VERSION = 2
 
 STYLES = ("aurora", "bloom", "flow_field", "mosaic", "mountains", "orbits", "papercut", "silk", "watercolor")
 PALETTES = (
@@ -189,29 +189,6 @@ WORKFLOWS = (
             0.25,
         ),
         "text/plain",
-    ),
-    SampleWorkflow(
-        "flexible_prompt",
-        "Flexible prompt",
-        "Any job type with any JSON payload; simple collections are made of it.",
-        {
-            "form": {
-                "config": {"groupOrder": ["main"], "componentGroup": "flexible", "maxNumberOfGenerations": 5},
-                "fields": [
-                    field("seed", "number", "Seed", constraints={"min": 0, "max": 999999, "step": 1}),
-                    field("job_type", "input", "Job type", required=True),
-                    field("payload", "json", "Payload", required=True),
-                ],
-            },
-            "inputs": [
-                {"id": "job_type", "pathJq": ".service_required", "is_required": True},
-                {"id": "payload", "pathJq": ".payload", "is_required": True},
-            ],
-            "job": {"payload": {}},
-            "credits": 0.25,
-            "sample_version": VERSION,
-        },
-        "application/octet-stream",
     ),
 )
 
