@@ -1,9 +1,11 @@
 """Tokens: which are believed, and everything that is not, answered alike."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx2
 import pytest
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 from tests.auth.conftest import ANNA, BERT, OpenApi
 from tests.auth.tokens import SECRET, Pair, b64, claims, good, hs, key_set, token, unsigned
 
+from emprops.auth.store import add_identity
 from emprops.auth.tokens import SharedSecret, TokenVerifier, make_token
 from emprops.errors import UnauthorizedError
 from emprops.kit.database import Database
@@ -92,6 +95,7 @@ FORGED: dict[str, Callable[[], str]] = {
     "crit unknown": lambda: token({**HS, "crit": ["x"], "x": 1}, claims(), hs()),
     "crit empty": lambda: token({**HS, "crit": []}, claims(), hs()),
     "b64 off": lambda: token({**HS, "b64": False, "crit": ["b64"]}, claims(), hs()),
+    "b64 on": lambda: token({**HS, "b64": True, "crit": ["b64"]}, claims(), hs()),
     "kid a number": lambda: token({**HS, "kid": 5}, claims(), hs()),
     "payload a list": lambda: token(HS, b"[1]", hs()),
     "payload deep": lambda: token(HS, DEEP, hs()),
@@ -181,6 +185,19 @@ async def test_other_subjects_get_a_user_of_their_own(
     async with database.reader() as reader:
         users = {str(user) for user in await reader.fetch_values("SELECT id FROM app_user")}
     assert users == {first, second, elsewhere}
+
+
+async def test_two_first_requests_make_one_user(database: Database) -> None:
+    async def add() -> UUID:
+        async with database.transaction() as tx:
+            return await add_identity(tx, "issuer", "auth0|anna")
+
+    async with database.transaction() as tx:
+        first = await add_identity(tx, "issuer", "auth0|anna")
+        late = asyncio.create_task(add())
+    assert await late == first
+    async with database.reader() as reader:
+        assert await reader.fetch_values("SELECT id FROM app_user") == [first]
 
 
 async def test_odd_spellings_of_a_user_are_somebody_else(production: httpx2.AsyncClient) -> None:

@@ -68,6 +68,7 @@ class Pair:
         elif kind == "EC":
             curve = ec.generate_private_key(ec.SECP256R1())
             point = curve.public_key().public_numbers()
+            self.d = b64(curve.private_numbers().private_value.to_bytes(32, "big"))
             self.public = curve.public_key()
             self.algorithm = "ES256"
             self.jwk = {
