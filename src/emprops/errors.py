@@ -12,6 +12,8 @@ class AppError(Exception):
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal_error"
+    retry_after: ClassVar[int | None] = None
+    """Seconds after which the same request may succeed (``Retry-After``)."""
 
     def __init__(self, message: str, *, extra: Mapping[str, Any] | None = None) -> None:
         super().__init__(message)
@@ -97,6 +99,16 @@ class ConflictError(AppError):
     code = "conflict"
 
 
+class IdempotencyRunningError(ConflictError):
+    """Another request with the same idempotency key has not ended yet."""
+
+    code = "idempotency_running"
+    retry_after = 1
+
+    def __init__(self) -> None:
+        super().__init__("A request with this Idempotency-Key is still running; send it again in a second.")
+
+
 class TooLargeError(AppError):
     """The request body is larger than allowed."""
 
@@ -123,3 +135,4 @@ class UnavailableError(AppError):
 
     status = 503
     code = "unavailable"
+    retry_after = 2  # engines that restart are usually back by then

@@ -14,6 +14,7 @@ import structlog
 from emprops.generations.reports import Orchestrator
 from emprops.generations.rescue import rebuild_redis, reclaim_lapsed, send_unsent
 from emprops.generations.tickets import Dispatcher, limits_from
+from emprops.kit import idempotency
 from emprops.kit.database import Database
 from emprops.kit.logging import configure_logging
 from emprops.kit.redis import connect
@@ -40,6 +41,7 @@ def timetable(dispatcher: Dispatcher, orchestrator: Orchestrator) -> list[Duty]:
         Duty("reclaim_lapsed", 1.0, lambda: reclaim_lapsed(dispatcher)),
         Duty("send_unsent", 2.0, lambda: send_unsent(dispatcher)),
         Duty("take_over_reports", 10.0, orchestrator.take_over),
+        Duty("purge_idempotency_keys", 3600.0, lambda: idempotency.purge(dispatcher.database)),
         Duty("forget_signatures", 600.0, dispatcher.queue.forget),
     ]
 

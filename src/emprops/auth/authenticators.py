@@ -139,12 +139,13 @@ def caller_of_key(key: store.ApiKey, connection: HTTPConnection) -> Caller:
     """Tell what a valid key makes of its sender; only the scope ``service`` may act for users it names (Q19)."""
     scopes = frozenset(key.scopes)
     if SERVICE in scopes:
-        return Caller(user_id=claimed_user(connection) or key.owner_user_id, is_service=True, scopes=scopes)
+        user_id = claimed_user(connection) or key.owner_user_id
+        return Caller(user_id=user_id, is_service=True, scopes=scopes, key_id=key.id)
     if READ in scopes:
         if connection.scope["type"] != "http" or connection.scope["method"] not in SAFE_METHODS:
             raise ForbiddenError("This API key may only read; changing something takes a key with the scope service.")
-        return Caller(user_id=key.owner_user_id, is_service=key.owner_user_id is None, scopes=scopes)
-    return Caller(user_id=None, scopes=scopes)
+        return Caller(user_id=key.owner_user_id, is_service=key.owner_user_id is None, scopes=scopes, key_id=key.id)
+    return Caller(user_id=None, scopes=scopes, key_id=key.id)
 
 
 def bearer_token(authorization: str) -> str:

@@ -21,3 +21,10 @@ class Caller:
     """Whether every user's objects are this caller's business. Changing them takes the scope ``service``."""
     scopes: frozenset[str] = frozenset()
     """Scopes of the API key that came with the request; empty for users."""
+    key_id: UUID | None = None
+    """The API key that came with the request."""
+
+    @property
+    def principal(self) -> str:
+        """Who chose what came with the request: the user, or the service's key and whom it speaks for."""
+        return f"user:{self.user_id}" if self.key_id is None else f"key:{self.key_id}:{self.user_id or ''}"

@@ -3,6 +3,7 @@
 from typing import Any
 
 from emprops.auth.dependencies import CurrentUser, ServiceCaller
+from emprops.auth.once import Once
 from emprops.credits import service, store
 from emprops.credits.amounts import to_micros
 from emprops.credits.schemas import AccountView, EntryView, GrantBody, Granted, account_json, entry_json
@@ -28,7 +29,7 @@ async def get_ledger(user_id: CurrentUser, reader: Reader, page: Paging) -> Any:
 
 
 @routes.post("/grant", status_code=201, response_model=Envelope[Granted])
-async def grant_credits(body: GrantBody, _service: ServiceCaller, tx: Tx, resources: Shared) -> Any:
+async def grant_credits(body: GrantBody, _service: ServiceCaller, tx: Tx, resources: Shared, _once: Once) -> Any:
     """Give a user credits. For services."""
     terms = terms_from(resources.settings)
     entry_id = await service.grant(tx, body.user_id, to_micros(body.amount), reason=body.reason, terms=terms)

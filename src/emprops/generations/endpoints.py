@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import HTTPConnection
 
 from emprops.auth.dependencies import CurrentUser
+from emprops.auth.once import Once
 from emprops.collections import service as collections
 from emprops.credits.amounts import to_number
 from emprops.credits.service import terms_from
@@ -88,6 +89,7 @@ async def generate(
     tx: Tx,
     resources: Shared,
     dispatcher: Sending,
+    _once: Once,
 ) -> Any:
     """Start a generation; answers with the job's id once everything about it is stored."""
     started = await start_generation(

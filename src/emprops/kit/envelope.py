@@ -24,9 +24,6 @@ from emprops.kit.database import UNAVAILABLE
 Data = TypeVar("Data")
 log = structlog.get_logger(__name__)
 
-RETRY_AFTER = "2"
-"""Seconds a client should wait after 429 and 503; engines that restart are usually back by then."""
-
 REDIS_UNAVAILABLE = (
     redis_errors.ConnectionError,
     redis_errors.TimeoutError,
@@ -92,7 +89,7 @@ def failure(
 
 def failure_of(error: AppError, scope: Scope) -> Response:
     """Turn one of our errors into its reply."""
-    headers = {"Retry-After": RETRY_AFTER} if error.status in (429, 503) else None
+    headers = None if error.retry_after is None else {"Retry-After": str(error.retry_after)}
     return failure(error.status, error.code, error.message, scope=scope, extra=error.extra, headers=headers)
 
 

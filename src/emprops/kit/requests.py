@@ -1,7 +1,7 @@
 """What an endpoint gets: the process's resources, a transaction, and a JSON body that was read strictly."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated, Any, ClassVar
@@ -74,6 +74,35 @@ class _ReadRequest(Request):
         return self._document
 
 
+async def document_of(request: Request) -> Any:
+    """Give the JSON document that came with a request, None if its route takes none or none was sent."""
+    return await request.json() if isinstance(request, _ReadRequest) else None
+
+
+class AnsweredError(Exception):
+    """Raised by a dependency that has the reply already: the endpoint does not run, the transaction ends in order."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__()
+        self.response = response
+
+
+def before_commit(request: Request, action: Callable[[Response], Awaitable[None]]) -> None:
+    """Have a successful reply looked at while the endpoint's transaction is still open."""
+    request.scope["state"].setdefault("before_commit", []).append(action)
+
+
+async def _answer(handle: Callable[[Request], Awaitable[Response]], request: Request) -> Response:
+    try:
+        response = await handle(request)
+    except AnsweredError as answered:
+        return answered.response
+    if response.status_code < 300:
+        for action in request.scope["state"].pop("before_commit", ()):
+            await action(response)
+    return response
+
+
 class StrictRoute(APIRoute):
     """A route whose body is bounded, and, where it takes JSON, strict.
 
@@ -96,7 +125,7 @@ class StrictRoute(APIRoute):
                 request = _bounded(request, self.max_body_bytes or settings.max_body_bytes)
                 if not takes_form:
                     request = await _read_json(request, settings)
-            return await handle(request)
+            return await _answer(handle, request)
 
         return handle_strictly
 

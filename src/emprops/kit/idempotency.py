@@ -1,0 +1,103 @@
+"""Send a request twice, have it done once: what stands behind the ``Idempotency-Key`` header.
+
+The first answer is stored in the transaction of what it reports, so there are only two cases: both are there, or
+neither is and the request may be sent again. Endpoints declare ``auth.once.Once``.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+import orjson
+from fastapi import Request
+from starlette.responses import Response
+
+from emprops.errors import IdempotencyMismatchError, IdempotencyRunningError
+from emprops.kit.database import Database, Transaction
+from emprops.kit.requests import AnsweredError, before_commit, document_of
+
+HEADER = "Idempotency-Key"
+REPLAYED = "Idempotent-Replayed"
+"""Header of an answer that was given before."""
+KEEP_DAYS = 7
+PURGE_BATCH = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """The first answer to a key."""
+
+    request_hash: bytes
+    status_code: int
+    response: str
+
+
+async def begin(tx: Transaction, request: Request, *, principal: str, key: str) -> None:
+    """Let this request be the first of its key, or raise.
+
+    :class:`AnsweredError` with the first answer, if that is committed; :class:`IdempotencyMismatchError` if that was to
+    another request; :class:`IdempotencyRunningError` while another request of the same key has not ended.
+    """
+    route = _name_of(request)
+    identity = orjson.dumps([principal, route, key]).decode()
+    # two statements: the second must not see the table as it was before the lock was there
+    if not await tx.fetch_value("SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 2))", (identity,)):
+        raise IdempotencyRunningError
+    stored = await tx.fetch_one(
+        _Stored,
+        """
+        SELECT request_hash, status_code, response::text AS response FROM idempotency_key
+        WHERE principal = %s AND route = %s AND key = %s
+        """,
+        (principal, route, key),
+    )
+    digest = await _digest_of(request)
+    if stored is None:
+        before_commit(request, lambda response: _keep(tx, (principal, route, key, digest), response))
+    elif bytes(stored.request_hash) != digest:
+        raise IdempotencyMismatchError(f"This {HEADER} was used before with another request; make a new one.")
+    else:
+        raise AnsweredError(
+            Response(stored.response, stored.status_code, {REPLAYED: "true"}, media_type="application/json")
+        )
+
+
+async def _keep(tx: Transaction, row: tuple[str, str, str, bytes], response: Response) -> None:
+    await tx.execute(
+        """
+        INSERT INTO idempotency_key (principal, route, key, request_hash, status_code, response)
+        VALUES (%s, %s, %s, %s, %s, %s::text::jsonb)
+        """,
+        (*row, response.status_code, bytes(response.body).decode()),
+    )
+
+
+def _name_of(request: Request) -> str:
+    """Name what the request asks for: ``generations.generate``, whichever of its URLs was used."""
+    endpoint = request.scope["endpoint"]
+    room = str(endpoint.__module__).removeprefix("emprops.").removesuffix(".endpoints")
+    return f"{room}.{endpoint.__name__}"
+
+
+async def _digest_of(request: Request) -> bytes:
+    """Hash what was asked: which object, the query, the JSON document; not how the document was written down."""
+    asked = [request.path_params, sorted(request.query_params.multi_items()), await document_of(request)]
+    return hashlib.sha256(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)).digest()
+
+
+async def purge(database: Database) -> int:
+    """Forget keys after :data:`KEEP_DAYS` days; an upkeep duty. Returns how many."""
+    purged = 0
+    while True:
+        async with database.reader() as writer:
+            deleted = await writer.execute(
+                """
+                DELETE FROM idempotency_key WHERE ctid = ANY (ARRAY(
+                    SELECT ctid FROM idempotency_key WHERE created_at < now() - make_interval(days => %s)
+                    ORDER BY created_at LIMIT %s
+                ))
+                """,
+                (KEEP_DAYS, PURGE_BATCH),
+            )
+        purged += deleted
+        if deleted < PURGE_BATCH:
+            return purged
