@@ -1,10 +1,8 @@
 """The queue alone: how fast tickets go in and out, and whether its depth can be felt."""
 
 import asyncio
-import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -14,18 +12,18 @@ import psutil
 from redis.asyncio import Redis
 
 from bench.engines import folder, redis_in
-from bench.tables import p50, p99, print_table, rate, ratio, ratios, verdict
-from emprops.kit.ids import new_id
+from bench.latency import measure_latency, print_latency
+from bench.process import worker
+from bench.tables import print_table, rate, ratio, ratios, verdict
+from bench.tickets import in_calls_of, ticket
 from emprops.kit.redis import connect
 from emprops.queue.claims import BATCH, Queue
 from emprops.queue.keys import KEYS
-from emprops.queue.messages import Requirements, Ticket, WorkflowContext
+from emprops.queue.messages import Ticket
 
 TRIVIAL = "return redis.call('INCR', 'bench:trivial')"
 DRAIN_GOAL = 0.3
-FLATNESS_GOAL = 1.5
-KIB_FILLER = "x" * 620
-"""Makes a ticket's encoding 1 KB."""
+"""Share of the limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,66 +33,12 @@ class Size:
     rounds: int
     drained: int
     single: int
+    latency_rounds: int
     samples: int
-    deep: int = 100_000
 
 
-FULL = Size(rounds=3, drained=100_000, single=2_000, samples=500)
-QUICK = Size(rounds=1, drained=20_000, single=500, samples=100)
-
-
-def ticket(*, priority: int = 50, model: str = "", **payload: Any) -> Ticket:
-    """Make a ticket of 1 KB; with a model, one that the benchmark's worker cannot run."""
-    return Ticket(
-        id=str(new_id()),
-        job_type="noop",
-        payload={"filler": KIB_FILLER, **payload},
-        requirements=Requirements(models=(model,) if model else ()),
-        workflow_context=WorkflowContext(str(new_id()), priority, time.time_ns() // 1_000_000, 1, 1),
-    )
-
-
-class Worker:
-    """The process of ``bench/probe.py``."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        self.pid, self._commands, self._lines = process.pid, process.stdin, process.stdout
-
-    def tell(self, command: str) -> None:
-        self._commands.write(f"{command}\n".encode())
-
-    async def line(self) -> str:
-        async with asyncio.timeout(60):
-            line = await self._lines.readline()
-        if not line:
-            raise RuntimeError("the worker process ended")
-        return line.decode().strip()
-
-    async def latency(self) -> float:
-        """Wait for the next stamped ticket to begin; milliseconds since its stamp."""
-        return int(await self.line()) / 1e6
-
-
-@asynccontextmanager
-async def worker(redis_url: str, prefix: str, concurrency: int, place: Path) -> AsyncIterator[Worker]:
-    """Lend a worker process that waits for ``go``."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bench.probe", redis_url, prefix, str(concurrency), str(place)),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    try:
-        lent = Worker(process)
-        assert await lent.line() == "ready"
-        yield lent
-    finally:
-        process.stdin.close()  # type: ignore[union-attr]
-        await process.wait()
-
-
-# --- throughput
+FULL = Size(rounds=3, drained=100_000, single=2_000, latency_rounds=5, samples=500)
+QUICK = Size(rounds=1, drained=20_000, single=500, latency_rounds=1, samples=100)
 
 
 @dataclass(slots=True)
@@ -136,19 +80,19 @@ async def callers_at_once(queue: Queue, tickets: Sequence[Ticket]) -> None:
         await asyncio.gather(*(queue.enqueue([one]) for one in tickets[start : start + 100]))
 
 
-async def in_calls_of(count: int, queue: Queue, tickets: Sequence[Ticket]) -> None:
-    for start in range(0, len(tickets), count):
-        await queue.enqueue(tickets[start : start + count])
+async def measure_limits(url: str, rates: Rates, size: Size) -> None:
+    """Measure what a script call costs that does next to nothing, with the client as its makers ship it."""
+    async with Redis.from_url(url) as plain:
+        sha, count = await plain.script_load(TRIVIAL), 25 * size.single
+        await rates.of("limit one", size.single, lambda: evalsha_one_by_one(plain, sha, size.single))
+        await rates.of("limit 100", count, lambda: evalsha_by_hundreds(plain, sha, count))
 
 
 async def measure_enqueueing(redis: Redis, rates: Rates, size: Size) -> None:
-    """Measure the ways to put tickets in, and the limits of this client."""
+    """Measure the ways to put tickets in."""
     queue = Queue(redis, prefix="fill:")
     await queue.enqueue([ticket()])
-    sha = await redis.script_load(TRIVIAL)
     many = size.single * 5
-    await rates.of("limit one", size.single, lambda: evalsha_one_by_one(redis, sha, size.single))
-    await rates.of("limit 100", size.drained, lambda: evalsha_by_hundreds(redis, sha, size.drained))
     tickets = [ticket() for _ in range(size.single)]
     await rates.of("one", size.single, lambda: one_by_one(queue, tickets))
     tickets = [ticket() for _ in range(many)]
@@ -223,98 +167,6 @@ def print_throughput(rates: Rates, costs: Sequence[Sequence[float]], size: Size)
     return passed
 
 
-# --- latency
-
-
-@dataclass(slots=True)
-class World:
-    """One queue with its own prefix and worker, in a state that stays as it is while it is measured."""
-
-    name: str
-    queue: Queue
-    worker: Worker
-    held: bool
-    """The worker has one slot, which is freed when the new ticket is in; else it is idle."""
-    last_report: bytes | str = "$"
-
-    async def sample(self) -> float:
-        """Submit one ticket; milliseconds from before that call until the ticket's body begins in the worker."""
-        if self.held:
-            await self.queue.enqueue([ticket(priority=90, held=True, stamp=time.monotonic_ns())])
-            self.worker.tell("release")
-            return await self.worker.latency()
-        reports = f"{self.queue.prefix}{KEYS.reports}"
-        await self.queue.enqueue([ticket(priority=90, stamp=time.monotonic_ns())])
-        latency = await self.worker.latency()
-        while True:  # the call that reports the end is the one with which the worker goes idle
-            [[_, entries]] = await self.queue.redis.xread({reports: self.last_report}, block=4_000)
-            self.last_report = entries[-1][0]
-            if any(b'{"kind":"completed"' in fields[b"r"] for _, fields in entries):
-                return latency
-
-
-async def open_world(
-    name: str, redis: Redis, url: str, place: Path, stack: AsyncExitStack, *, waiting: int, runnable: bool, held: bool
-) -> World:
-    """Fill a queue with ``waiting`` tickets that stay there, and bring its worker to where it can be measured."""
-    prefix = f"world{len(name)}{waiting}{held:d}:"
-    queue = Queue(redis, prefix=prefix)
-    models = [""] if runnable else [f"absent-{number}" for number in range(100)]
-    priority = 10 if runnable else 99
-    await in_calls_of(BATCH, queue, [ticket(priority=priority, model=models[n % len(models)]) for n in range(waiting)])
-    lent = await stack.enter_async_context(worker(url, prefix, 1 if held else 100, place))
-    world = World(name, queue, lent, held, "0")
-    await queue.enqueue([ticket(priority=90, held=held, stamp=time.monotonic_ns())] if held else [])
-    lent.tell("go")
-    if held:
-        await lent.latency()
-    return world
-
-
-async def measure_latency(redis: Redis, url: str, place: Path, size: Size) -> dict[str, list[list[float]]]:
-    """Sample all worlds in turn, in blocks short enough that they share the machine's moods."""
-    async with AsyncExitStack() as stack:
-
-        async def world(name: str, waiting: int, *, runnable: bool, held: bool) -> World:
-            return await open_world(name, redis, url, place, stack, waiting=waiting, runnable=runnable, held=held)
-
-        worlds = [
-            await world("idle worker, nothing waits", 0, runnable=True, held=False),
-            await world(f"idle worker, {size.deep:,} it cannot run before it", size.deep, runnable=False, held=False),
-            await world("slot freed on submission, nothing else waits", 0, runnable=True, held=True),
-            await world("slot freed on submission, 1,000 behind it", 1_000, runnable=True, held=True),
-            await world(f"slot freed on submission, {size.deep:,} behind it", size.deep, runnable=True, held=True),
-        ]
-        for one in worlds:
-            await one.sample()  # the first one goes with cold code
-        found: dict[str, list[list[float]]] = {one.name: [] for one in worlds}
-        for _ in range(2 * size.rounds - 1):
-            for one in worlds:
-                found[one.name].append([])
-            for _ in range(0, size.samples, 50):
-                for one in worlds:
-                    found[one.name][-1] += [await one.sample() for _ in range(50)]
-        return found
-
-
-def print_latency(found: dict[str, list[list[float]]], size: Size) -> bool:
-    high = {name: [p99(samples) for samples in rounds] for name, rounds in found.items()}
-    rows = [[name, f"{median(map(p50, rounds)):.2f}", f"{median(high[name]):.2f}"] for name, rounds in found.items()]
-    print_table(
-        f"Submit → the ticket's body begins, ms; median of {2 * size.rounds - 1} rounds of {size.samples}",
-        ["", "p50", "p99"],
-        rows,
-    )
-    empty, unrunnable, _, shallow, deep = high
-    passed = True
-    print()
-    for name, base in ((deep, shallow), (unrunnable, empty)):
-        factor = median(ratios(high[name], high[base]))
-        passed &= factor <= FLATNESS_GOAL
-        print(f"  p99, {name} / {base}: {factor:.2f}, at most {FLATNESS_GOAL}: {verdict(factor <= FLATNESS_GOAL)}")
-    return passed
-
-
 async def run(*, quick: bool) -> bool:
     """Measure and print. Tells whether the goals were met."""
     size = QUICK if quick else FULL
@@ -323,7 +175,9 @@ async def run(*, quick: bool) -> bool:
             rates = Rates()
             costs: list[list[float]] = []
             for _ in range(size.rounds):
+                await measure_limits(server.url, rates, size)
                 await measure_enqueueing(redis, rates, size)
                 costs.append(await measure_drain(redis, server.process.pid, server.url, place, rates, size))
             fast = print_throughput(rates, costs, size)
-            return print_latency(await measure_latency(redis, server.url, place, size), size) and fast
+            found = await measure_latency(redis, server.url, place, size.latency_rounds, size.samples)
+            return print_latency(found) and fast
