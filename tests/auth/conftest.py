@@ -8,12 +8,12 @@ from uuid import UUID
 import httpx2
 import pytest
 import redis.asyncio
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from tests.apps import api, client_of
 from tests.auth.tokens import SECRET
 
 from emprops.auth import store
-from emprops.auth.dependencies import CurrentCaller, CurrentUser, OptionalCaller, ServiceCaller
+from emprops.auth.dependencies import CurrentCaller, CurrentUser, OptionalCaller, PublicRoute, ServiceCaller
 from emprops.auth.keys import make_key
 from emprops.kit.database import Database
 from emprops.kit.envelope import Envelope, ok
@@ -43,6 +43,10 @@ def add_whoami(app: FastAPI) -> None:
     @routes.post("/service")
     async def service(caller: ServiceCaller) -> Envelope[UUID | None]:
         return ok(caller.user_id)
+
+    @routes.get("/headers", dependencies=[PublicRoute])
+    async def headers(request: Request) -> Envelope[list[str]]:
+        return ok([name.lower() for name in request.headers])
 
     @routes.get("/open")
     async def open_to_all(caller: OptionalCaller) -> Envelope[bool]:

@@ -70,6 +70,17 @@ async def test_nothing_behind_the_filter_sees_it(kind: str) -> None:
     assert original == {"type": kind, "headers": headers}
 
 
+async def test_routes_see_no_claim_in_production(production: httpx2.AsyncClient, add_key: MakeKey) -> None:
+    sent = [
+        *((spelling, str(BERT)) for spelling in SPELLINGS),
+        ("x-other", "a"),
+        ("X-API-Key", await add_key("service")),
+    ]
+    seen = (await production.get("/headers", headers=sent)).json()["data"]
+    assert "x-other" in seen
+    assert [name for name in seen if "user" in name and name != "user-agent"] == []
+
+
 async def test_over_a_real_connection(open_app: OpenApp) -> None:
     """The server's own parser, repeated lines, a trailer after the body, and a Host made to look like a path."""
     request = (
