@@ -71,6 +71,7 @@ class _Wanted:
     url: httpx2.URL
     headers: dict[str, str]
     content: bytes | None = None
+    idle: float = IDLE_TIMEOUT
 
 
 @dataclass(slots=True)
@@ -116,14 +117,16 @@ class GuardedClient:
         content: bytes | None = None,
         max_bytes: int = MAX_ANSWER_BYTES,
         timeout: float = REQUEST_TIMEOUT,
+        idle: float = IDLE_TIMEOUT,
         redirects: int = 0,
     ) -> Response:
         """Send a request and read the whole answer, whatever its status.
 
-        ``timeout`` (seconds) covers everything from the name's resolution to the last byte; ``max_bytes`` counts the
-        body after decompression; ``redirects`` is how many are followed.
+        ``timeout`` (seconds) covers everything from the name's resolution to the last byte; ``idle`` is the longest
+        silence, which services that answer only when their work is done need longer; ``max_bytes`` counts the body
+        after decompression; ``redirects`` is how many are followed.
         """
-        async with self._answer(method, url, headers or {}, content, timeout, redirects) as answer:
+        async with self._answer(method, url, headers or {}, content, timeout, redirects, idle) as answer:
             body = bytearray()
             async for chunk in _bounded(answer.chunks, max_bytes):
                 body += chunk
@@ -157,10 +160,13 @@ class GuardedClient:
         content: bytes | None,
         timeout: float,
         redirects: int,
+        idle: float = IDLE_TIMEOUT,
     ) -> AsyncIterator[_Answer]:
         """Send, follow redirects, and translate what goes wrong until the answer is read."""
         own = {name.lower(): value for name, value in headers.items() if name.lower() not in OURS}
-        wanted = _Wanted(method.upper(), checked_url(url, self._allowed), {"user-agent": "emprops", **own}, content)
+        wanted = _Wanted(
+            method.upper(), checked_url(url, self._allowed), {"user-agent": "emprops", **own}, content, idle
+        )
         try:
             async with asyncio.timeout(timeout), contextlib.AsyncExitStack() as stack:
                 for left in range(redirects, -1, -1):
@@ -192,7 +198,9 @@ class GuardedClient:
             httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
             headers=[(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()],
             content=wanted.content,
-            extensions={"timeout": dict.fromkeys(("connect", "read", "write", "pool"), IDLE_TIMEOUT)},
+            extensions={
+                "timeout": {"connect": IDLE_TIMEOUT, "pool": IDLE_TIMEOUT, "read": wanted.idle, "write": wanted.idle}
+            },
         ) as response:
             answered = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
             yield _Answer(response.status, answered, _unpacked(response, answered))
@@ -208,8 +216,8 @@ class GuardedClient:
         headers = {name: value for name, value in wanted.headers.items() if same or name in SENT_ANYWHERE}
         if status == 303 or (status in (301, 302) and wanted.method == "POST"):
             headers.pop("content-type", None)
-            return _Wanted("GET" if wanted.method != "HEAD" else "HEAD", url, headers)
-        return _Wanted(wanted.method, url, headers, wanted.content)
+            return _Wanted("GET" if wanted.method != "HEAD" else "HEAD", url, headers, idle=wanted.idle)
+        return _Wanted(wanted.method, url, headers, wanted.content, wanted.idle)
 
 
 async def _unpacked(response: httpcore2.Response, headers: Mapping[str, str]) -> AsyncIterator[bytes]:

@@ -3,12 +3,13 @@
 ``data: {form, inputs: [{id, pathJq, is_required}], api: {url, method, headers, fetchType, wait | polling, …}, body}``.
 Inputs place form fields in the body and nowhere else. ``{{NAMES}}`` in ``api`` are secrets: they stay names here, and
 the worker fills them in there and nowhere else, so no value a user gives can ask for one. The payload is
-``{"api": api, "body": body}``.
+``{"api": api, "body": body, "output_mime_type": type}``; ``connectors/fetch_api/definition.py`` reads ``api``.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
+from emprops.connectors.fetch_api import definition
 from emprops.workflows.forms import Form, read_form
 from emprops.workflows.kinds.base import (
     FieldsError,
@@ -24,7 +25,6 @@ from emprops.workflows.store import Workflow
 from emprops.workflows.templates import MAX_DEPTH, deeper_than
 
 ROOTS = frozenset({"body"})
-METHODS = ("GET", "POST", "PUT", "PATCH")
 
 
 class FetchApi:
@@ -35,10 +35,10 @@ class FetchApi:
         if not isinstance(data, dict) or deeper_than(data, MAX_DEPTH):
             return [f"data must be an object with form, inputs, api and body, at most {MAX_DEPTH} levels deep"]
         form, problems = read_form(data.get("form"))
-        api = data.get("api")
-        if not isinstance(api, dict):
-            return [*problems, "api must be an object with url, method and fetchType"]
-        problems += _check_api(api)
+        try:
+            definition.read(data.get("api"))
+        except definition.DefinitionError as error:
+            problems += error.problems
         problems += check_inputs(data.get("inputs", []), form, {"body": copied(data.get("body"))}, ROOTS, "body")
         return problems
 
@@ -58,22 +58,5 @@ class FetchApi:
                     target = set_path(target, rooted(item["pathJq"], ROOTS, "body"), values[item["id"]])
                 except PathError as error:
                     raise FieldsError({item["id"]: str(error)}) from None
-        payload = {"api": data["api"], "body": target["body"]}
+        payload = {"api": data["api"], "body": target["body"], "output_mime_type": workflow.output_mime_type}
         return PlannedWork("fetch_api", payload, requirements_of(workflow), workflow.output_mime_type)
-
-
-def _check_api(api: dict[str, Any]) -> list[str]:
-    problems: list[str] = []
-    if not isinstance(api.get("url"), str) or not api["url"].startswith(("http://", "https://")):
-        problems.append("api.url must begin with http:// or https://")
-    if api.get("method", "POST") not in METHODS:
-        problems.append(f"api.method must be one of {', '.join(METHODS)}")
-    headers = api.get("headers", {})
-    if not isinstance(headers, dict) or not all(isinstance(value, str) for value in headers.values()):
-        problems.append("api.headers must be an object of texts")
-    way = api.get("fetchType")
-    if way not in ("wait", "polling"):
-        problems.append("api.fetchType must be wait or polling")
-    elif not isinstance(api.get(way), dict):
-        problems.append(f"api.{way} must be an object: api.fetchType says {way}")
-    return problems

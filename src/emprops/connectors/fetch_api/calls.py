@@ -1,0 +1,122 @@
+"""One request to an HTTP API: secrets put in, sent by the guarded client, its answer read or made an error."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import orjson
+
+from emprops.connectors.base import FinalError, RetryableError
+from emprops.connectors.fetch_api.definition import Request
+from emprops.connectors.fetch_api.secrets import Secrets
+from emprops.errors import AppError
+from emprops.kit.http import GuardedClient, OutboundUnavailableError, Response
+
+MAX_ANSWER_BYTES = 64 * 1024 * 1024
+BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
+LONGEST_WAIT = 3600.0
+EXCERPT = 500
+MEDIA = ("image/", "video/", "audio/", "application/octet-stream")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A successful answer: a JSON document, or a file that is the result itself."""
+
+    document: bytes
+    """JSON; an answer that is plain text is here as a JSON text."""
+    file: bytes | None = None
+    mime_type: str = ""
+
+
+class Caller:
+    """Sends requests with secrets in them. Nothing it raises or returns has a secret in it."""
+
+    def __init__(self, client: GuardedClient, secrets: Secrets) -> None:
+        self.client = client
+        self.secrets = secrets
+
+    async def call(self, request: Request, body: Any, params: Mapping[str, str] | None = None) -> Answer:
+        """Send a request; ``params`` fill the URL, and those that it does not name become its query.
+
+        Raises :class:`RetryableError` if the API is away or busy and :class:`FinalError` for any other failure.
+        """
+        host = urlsplit(request.url).hostname or ""
+        url = self._url(request, body, params or {})
+        headers = {name: self.secrets.fill(value, request.url) for name, value in request.headers.items()}
+        content = None
+        if request.method != "GET" and body is not None:
+            content = orjson.dumps(body)
+            headers = {"Content-Type": "application/json"} | headers
+        try:
+            response = await self.client.request(
+                request.method,
+                url,
+                headers={"Accept": "application/json"} | headers,
+                content=content,
+                max_bytes=MAX_ANSWER_BYTES,
+                timeout=request.timeout,
+                idle=request.timeout,
+            )
+        except OutboundUnavailableError as error:
+            raise RetryableError(self.secrets.hide(error.message)) from None
+        except AppError as error:
+            raise FinalError(self.secrets.hide(error.message)) from None
+        self._check_status(request, response, host)
+        return _answer(response, host)
+
+    def _url(self, request: Request, body: Any, params: Mapping[str, str]) -> str:
+        url = self.secrets.fill(request.url, request.url, params=params, quoted=True)
+        query = {name: value for name, value in params.items() if f"{{{{{name}}}}}" not in request.url.replace(" ", "")}
+        if request.method == "GET" and isinstance(body, dict):
+            query |= {name: _plain(value) for name, value in body.items() if value is not None}
+        if not query:
+            return url
+        return f"{url}{'&' if '?' in url else '?'}{urlencode(query)}"
+
+    def _check_status(self, request: Request, response: Response, host: str) -> None:
+        status = response.status
+        if status in request.success or (not request.success and 200 <= status < 300):
+            return
+        text = self.secrets.hide(response.body[: 4 * EXCERPT].decode("utf-8", "replace"))[:EXCERPT]
+        details = {"status": status, "answer": text}
+        if status in BUSY:
+            wait = retry_after(response.headers.get("retry-after"))
+            raise RetryableError(f"{host} is busy or down: it answered {status}.", details=details, retry_after=wait)
+        if status in (401, 403):
+            raise FinalError(f"{host} refused the credentials of this workflow: it answered {status}.", details=details)
+        raise FinalError(f"{host} refused the request: it answered {status}. {text}".strip(), details=details)
+
+
+def _answer(response: Response, host: str) -> Answer:
+    mime_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if response.body and mime_type.startswith(MEDIA):
+        return Answer(b"null", response.body, mime_type)
+    try:
+        orjson.loads(response.body)
+    except orjson.JSONDecodeError:
+        if mime_type.startswith("text/") or not response.body:
+            return Answer(orjson.dumps(response.body.decode("utf-8", "replace")))
+        raise FinalError(f"{host} answered {response.status} with something that is not JSON.") from None
+    return Answer(response.body)
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
+
+
+def retry_after(text: str | None) -> float | None:
+    """Read the header: seconds, or a date. None if it says nothing useful."""
+    if text is None:
+        return None
+    text = text.strip()
+    if text.isdecimal():
+        return min(float(text[:9]), LONGEST_WAIT)
+    try:
+        wait = parsedate_to_datetime(text).timestamp() - time.time()
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return min(wait, LONGEST_WAIT) if wait > 0 else None

@@ -1,0 +1,153 @@
+"""What an API's answer gives: URLs become files of ours, encoded files are decoded, all else is data."""
+
+import asyncio
+import base64
+import binascii
+import mimetypes
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote_to_bytes, urlsplit
+
+import puremagic
+
+from emprops.connectors.base import FinalError, Outcome, Produced, RetryableError, RunContext
+from emprops.errors import AppError
+from emprops.kit.http import GuardedClient, OutboundUnavailableError
+
+MAX_FILES = 50
+MAX_FILE_BYTES = 2 * 1024**3
+MAX_URL = 8192
+SHORTEST_BASE64 = 64
+URL = re.compile(r"https?://[^\s<>\"]+", re.IGNORECASE)
+DATA_URL = re.compile(r"data:(?P<type>[\w.+-]+/[\w.+-]+)?(?:;[\w-]+=[^;,]*)*(?P<base64>;base64)?,", re.IGNORECASE)
+UNSAID = frozenset({"", "application/octet-stream", "binary/octet-stream", "application/x-download"})
+PAGES = frozenset({"text/html", "application/json", "application/xml", "text/xml"})
+"""What a service sends in a file's place when something is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Collector:
+    """Turns values into an outcome. ``wanted`` is the workflow's ``output_mime_type``."""
+
+    client: GuardedClient
+    context: RunContext
+    wanted: str
+
+    async def collect(self, values: Sequence[Any]) -> Outcome:
+        """Turn what the output expression gave into files and data.
+
+        A result that is text stays text. Where a picture, video or sound is wanted, a result without one is an error.
+        Raises :class:`FinalError`, and :class:`RetryableError` if a file cannot be had now.
+        """
+        items = [item for value in values for item in (value if isinstance(value, list) else [value])]
+        items = [item for item in items if item is not None and item != ""]
+        if not items:
+            raise FinalError("The API's answer has nothing where outputExprJq looks for the result.")
+        if len(items) > MAX_FILES and any(isinstance(item, str) and URL.fullmatch(item) for item in items):
+            raise FinalError(f"The API gave {len(items)} results; at most {MAX_FILES} are taken.")
+        files: list[Produced] = []
+        rest: list[Any] = []
+        for item in items:
+            file = await self._file(item, len(files) + 1) if isinstance(item, str) else None
+            if file is None:
+                rest.append(item)
+            else:
+                files.append(file)
+        if not files and self._media:
+            raise FinalError(f"The API gave no {self._media} but {_shown(rest[0])}")
+        return Outcome(files=files, data=_data(rest, values))
+
+    async def produced(self, content: bytes, mime_type: str) -> Outcome:
+        """Make an answer that is a file itself the result."""
+        return Outcome(files=[await self._decoded(content, mime_type, 1)])
+
+    @property
+    def _media(self) -> str:
+        main = self.wanted.partition("/")[0].lower()
+        return main if main in ("image", "video", "audio") else ""
+
+    async def _file(self, text: str, number: int) -> Produced | None:
+        if self.wanted.startswith("text/"):
+            return None
+        if len(text) <= MAX_URL and URL.fullmatch(text):
+            return await self._downloaded(text, number)
+        head = DATA_URL.match(text[:1000])
+        if head is not None:
+            body = text[head.end() :]
+            content = _from_base64(body) if head["base64"] else unquote_to_bytes(body)
+            if content is None:
+                raise FinalError("The API gave a data: URL that is not valid base64.")
+            return await self._decoded(content, (head["type"] or "text/plain").lower(), number)
+        content = _from_base64(text) if self._media and len(text) >= SHORTEST_BASE64 else None
+        return None if content is None else await self._decoded(content, "", number)
+
+    async def _downloaded(self, url: str, number: int) -> Produced:
+        # Only the host is named in errors: the rest of such URLs is often a signature that opens the file.
+        host = urlsplit(url).hostname
+        target = self.context.folder / f"result-{number}"
+        try:
+            found = await self.client.download(url, target, MAX_FILE_BYTES)
+        except OutboundUnavailableError as error:
+            raise RetryableError(f"The result cannot be had from {host} now: {error.message}") from None
+        except AppError as error:
+            raise FinalError(f"The result cannot be had from {host}: {error.message}") from None
+        if found.size == 0:
+            raise FinalError(f"The result from {host} is empty.")
+        mime_type = found.mime_type
+        if mime_type in UNSAID:
+            head = await asyncio.to_thread(_head, target)
+            mime_type = _looks_like(head) or mimetypes.guess_type(urlsplit(url).path)[0] or self.wanted
+        self._check(mime_type, f"from {host}")
+        return Produced(_name(number, mime_type), mime_type, target)
+
+    async def _decoded(self, content: bytes, mime_type: str, number: int) -> Produced:
+        if not content:
+            raise FinalError("The API gave an empty file.")
+        if mime_type in UNSAID:
+            mime_type = await asyncio.to_thread(_looks_like, content[:8192]) or self.wanted
+        self._check(mime_type, "of the API")
+        return Produced(_name(number, mime_type), mime_type, content)
+
+    def _check(self, mime_type: str, where: str) -> None:
+        if self._media and mime_type in PAGES:
+            raise FinalError(f"The result {where} is no {self._media} but {mime_type}.")
+
+
+def _from_base64(text: str) -> bytes | None:
+    try:
+        return base64.b64decode("".join(text.split()), validate=True)
+    except (binascii.Error, ValueError):
+        return None
+
+
+def _head(path: Any) -> bytes:
+    with path.open("rb") as file:
+        head: bytes = file.read(8192)
+        return head
+
+
+def _looks_like(head: bytes) -> str:
+    try:
+        return str(puremagic.from_string(head, mime=True))
+    except (puremagic.PureError, ValueError):
+        return ""
+
+
+def _name(number: int, mime_type: str) -> str:
+    return f"result-{number}{mimetypes.guess_extension(mime_type) or '.bin'}"
+
+
+def _data(rest: list[Any], values: Sequence[Any]) -> dict[str, Any]:
+    if not rest:
+        return {}
+    if all(isinstance(item, str) for item in rest):
+        return {"text": "\n".join(rest)}
+    return {"result": values[0] if len(values) == 1 else list(values)}
+
+
+def _shown(item: Any) -> str:
+    if isinstance(item, str):
+        return f"the text {item[:200]!r}."
+    return "an object or a number; outputExprJq must lead to a URL or an encoded file."

@@ -1,0 +1,98 @@
+"""Secrets of HTTP APIs: known to the worker alone, by name, each for the hosts it may be sent to.
+
+``EMPROPS_SECRET_<NAME>`` is the value and ``EMPROPS_SECRET_<NAME>_HOSTS`` the hosts, comma-separated. Anybody may write
+a workflow, and a workflow names the host it calls; without the list, any secret could be sent anywhere.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from emprops.connectors.base import FinalError
+from emprops.connectors.fetch_api.definition import PLACEHOLDER
+from emprops.kit.outbound import PORTS, Allowed
+
+PREFIX = "EMPROPS_SECRET_"
+HOSTS = "_HOSTS"
+SHORTEST = 6
+"""A shorter value would be found in texts that have nothing to do with it."""
+PLAIN = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """One secret. Never shown, not even by ``repr``."""
+
+    value: str = field(repr=False)
+    hosts: frozenset[str]
+    """``host``, or ``host:port``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """All secrets of this worker. ``allowed``: hosts that the operator opened may be called without TLS."""
+
+    by_name: Mapping[str, Secret]
+    allowed: Allowed = field(default_factory=Allowed)
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str], allowed: Allowed) -> "Secrets":
+        """Read ``EMPROPS_SECRET_…``. Raises ``ValueError``, without the value, for one that no header can hold."""
+        found: dict[str, Secret] = {}
+        for key, text in environment.items():
+            name = key.removeprefix(PREFIX)
+            value = text.strip()
+            if name == key or name.endswith(HOSTS) or not value:
+                continue
+            if not PLAIN.fullmatch(value) or len(value) < SHORTEST:
+                raise ValueError(f"{key} must be one line of at least {SHORTEST} ASCII characters.")
+            hosts = environment.get(key + HOSTS, "").lower().split(",")
+            found[name] = Secret(value, frozenset(host.strip() for host in hosts if host.strip()))
+        return cls(found, allowed)
+
+    def fill(self, text: str, url: str, *, params: Mapping[str, str] | None = None, quoted: bool = False) -> str:
+        """Put secrets, and ``params``, in the place of their names, in one pass: a value never names another.
+
+        ``url`` is where the text will be sent. ``quoted``: for a URL. Raises :class:`FinalError` for a secret that this
+        worker does not have, or that must not go there.
+        """
+        own = params or {}
+
+        def value_of(match: re.Match[str]) -> str:
+            name = match[1]
+            value = own[name] if name in own else self._value_for(name, url)
+            return quote(value, safe="") if quoted else value
+
+        return PLACEHOLDER.sub(value_of, text)
+
+    def _value_for(self, name: str, url: str) -> str:
+        secret = self.by_name.get(name)
+        if secret is None:
+            raise FinalError(f"This worker has no secret {name}: set {PREFIX}{name} and {PREFIX}{name}{HOSTS}.")
+        parts = urlsplit(url)
+        host, port = (parts.hostname or "").lower(), parts.port or PORTS.get(parts.scheme, 0)
+        if not {host, f"{host}:{port}"} & secret.hosts:
+            raise FinalError(f"The secret {name} must not be sent to {host}: {PREFIX}{name}{HOSTS} does not name it.")
+        if parts.scheme != "https" and not self.allowed.has(host, port):
+            raise FinalError(f"The secret {name} must not be sent to {host} without TLS: use an https:// URL.")
+        return secret.value
+
+    def hide(self, tree: Any) -> Any:
+        """Give a text, or JSON, with every secret value in it replaced by its name."""
+        return _each_text(tree, self._hidden) if self.by_name else tree
+
+    def _hidden(self, text: str) -> str:
+        for name, secret in self.by_name.items():
+            for form in {secret.value, quote(secret.value, safe="")}:
+                text = text.replace(form, f"{{{{{name}}}}}")
+        return text
+
+
+def _each_text(tree: Any, change: Callable[[str], str]) -> Any:
+    if isinstance(tree, str):
+        return change(tree)
+    if isinstance(tree, dict):
+        return {change(key): _each_text(value, change) for key, value in tree.items()}
+    return [_each_text(value, change) for value in tree] if isinstance(tree, list) else tree
