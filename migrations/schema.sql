@@ -530,6 +530,8 @@ ALTER TABLE ONLY public.workflow
 ALTER TABLE ONLY public.workflow
     ADD CONSTRAINT workflow_pkey PRIMARY KEY (id);
 
+CREATE INDEX collection_by_workflow ON public.collection USING gin (jsonb_path_query_array(data, '$."steps"[*]."nodeName"'::jsonpath));
+
 CREATE INDEX collection_global ON public.collection USING btree (input_type, created_at DESC) WHERE (is_global AND (NOT archived));
 
 CREATE INDEX collection_of_project ON public.collection USING btree (project_id, created_at DESC, id DESC);
@@ -543,6 +545,8 @@ CREATE UNIQUE INDEX credit_entry_one_charge ON public.credit_entry USING btree (
 CREATE UNIQUE INDEX credit_entry_one_end ON public.credit_entry USING btree (job_id, round) WHERE (kind = ANY (ARRAY['capture'::text, 'release'::text]));
 
 CREATE UNIQUE INDEX credit_entry_one_hold ON public.credit_entry USING btree (job_id, round) WHERE (kind = 'hold'::text);
+
+CREATE INDEX custom_node_in_order ON public.custom_node USING btree (install_order, name);
 
 CREATE INDEX deck_of_collection ON public.deck USING btree (collection_id, user_id, created_at DESC, id DESC);
 
