@@ -13,6 +13,7 @@ from emprops.auth.dependencies import unmarked_routes
 from emprops.credits import endpoints as credit
 from emprops.decks import endpoints as decks
 from emprops.generations import endpoints as generations
+from emprops.generations import job_endpoints as job_changes
 from emprops.jobs import endpoints as jobs
 from emprops.media import endpoints as media
 from emprops.outputs import endpoints as outputs
@@ -22,12 +23,40 @@ Prefix = Literal["", "/api"]
 TABLE: list[tuple[Prefix, APIRouter]] = [
     ("", health.routes),  # /health /ready
     ("", media.routes),  # /files/{key}
-    ("/api", generations.routes),  # /collections/{id}/generate /generator/v2/{id} /collections/{id}/price
+    ("/api", generations.routes),  # /collections/{id}/generate /collections/{id}/price
+    ("", generations.legacy),  # /generator/v2/{id}
+    ("/api", job_changes.routes),  # /jobs/{id}/retry /cancel /complete /failed /output
     ("/api", jobs.routes),  # /jobs /jobs/{id} /jobs/{id}/stream /jobs/{id}/history
     ("", outputs.routes),  # /outputs/{id} /collections/{id}/outputs
     ("", credit.routes),  # /credits /credits/ledger /credits/grant
-    ("", decks.routes),  # /decks/{id}
+    ("", decks.routes),  # /decks /decks/{id} /decks/{id}/publish /decks/{id}/lock /decks/{id}/order
+    ("", decks.collection_routes),  # /collections/{id}/decks
 ]
+
+ABOUT = """
+Every route answers at its documented path, and with `/api` before it or without. A success is
+`{"data": …, "error": null}`; a failure has one sentence in `error`, a stable word in `code`, and the `request_id` under
+which it is logged. Times are ISO 8601 in UTC, ids are UUIDs.
+
+Lists take `limit` (1–200, 50 unless given) and `offset`. Requests that create take an `Idempotency-Key`: sent again, they
+get the first answer. An object of somebody else looks like one that does not exist.
+"""
+
+TAGS: dict[str, str] = {
+    "generation": "Start a generation from a collection, and ask before what it costs.",
+    "jobs": "What becomes of a generation: its state, its history, its live stream.",
+    "workflows": "The definitions of steps that collections are made of, with the models and custom nodes they need.",
+    "collections": "What users generate from: a recipe of steps and variables, and how it is published.",
+    "projects": "Where a user's collections lie.",
+    "models": "The AI models that workflows need.",
+    "custom nodes": "The ComfyUI extensions that workflows need.",
+    "outputs": "Everything that was generated, from pending to completed or failed.",
+    "decks": "Albums of outputs.",
+    "custody": "What is held for people of social networks until they sign up.",
+    "credits": "What generations are paid with.",
+    "files": "Stored results. Public, and never changed.",
+    "health": "For load balancers.",
+}
 
 
 def mount(app: FastAPI) -> None:

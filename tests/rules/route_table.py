@@ -93,7 +93,15 @@ TABLE = [
     row("GET", "/outputs/{output_id}", OWN),
     row("GET", "/collections/{collection_id}/outputs", OWN),
     # --- decks
+    row("GET", "/decks", USER),
+    row("POST", "/decks", OWN_AS_USER.but(owner=201), body={"collection_id": "{collection_id}"}),
     row("GET", "/decks/{deck_id}", OWN),
+    row("PATCH", "/decks/{deck_id}", OWN, body={"name": "Updated Name"}),
+    row("DELETE", "/decks/{deck_id}", OWN),
+    row("POST", "/decks/{deck_id}/publish", OWN),
+    row("POST", "/decks/{deck_id}/lock", OWN),
+    row("PATCH", "/decks/{deck_id}/order", OWN, body={"output_ids": ["{output_id}"]}),
+    row("GET", "/collections/{collection_id}/decks", OWN),
     # --- credits
     row("GET", "/credits", USER),
     row("GET", "/credits/ledger", USER),

@@ -1,24 +1,85 @@
-"""Read decks."""
+"""Make, read, change and list decks."""
 
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import Query
 
-from emprops.auth.dependencies import CurrentCaller
-from emprops.decks import views
-from emprops.decks.schemas import DeckView, view_of
-from emprops.decks.states import SHARED
-from emprops.errors import NotFoundError
-from emprops.kit.envelope import Envelope, ok
-from emprops.kit.paging import MAX_LIMIT, MAX_OFFSET, Page
-from emprops.kit.requests import Reader, router
+from emprops.auth.caller import Caller
+from emprops.auth.dependencies import CurrentCaller, CurrentUser
+from emprops.auth.once import Once
+from emprops.decks import editing, views
+from emprops.decks.schemas import (
+    DeckOrder,
+    DeckPatch,
+    DeckSummary,
+    DeckView,
+    NewDeck,
+    SocialOrg,
+    Status,
+    summary_of,
+    view_of,
+)
+from emprops.decks.states import SHARED, DeckStatus
+from emprops.decks.views import DeckRow
+from emprops.errors import BadRequestError, NotFoundError
+from emprops.kit.database import Transaction
+from emprops.kit.envelope import Envelope, failures, ok
+from emprops.kit.paging import MAX_LIMIT, MAX_OFFSET, Page, Paging
+from emprops.kit.requests import Reader, Tx, router
 
 routes = router(prefix="/decks", tags=["decks"])
+collection_routes = router(tags=["decks"])
 
+SocialIdentifier = Annotated[str | None, Query(min_length=1, max_length=200)]
 # the spec's client sends neither and expects the deck's outputs, so the default is the most there can be
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="Most outputs; 200 unless given.")]
 Offset = Annotated[int, Query(ge=0, le=MAX_OFFSET, description="Outputs to skip.")]
+
+
+def owner_of(caller: Caller) -> UUID | None:
+    """Whose decks a caller may change: the own ones, or, as a service that names no user, everybody's."""
+    return None if caller.is_service and caller.user_id is None else caller.user_id
+
+
+def social_pair(org: str | None, identifier: str | None) -> tuple[str, str] | None:
+    """Read two fields that only make sense together (C25)."""
+    if org is None and identifier is None:
+        return None
+    if org is None or identifier is None:
+        raise BadRequestError("social_org and social_identifier belong together; send both or neither.")
+    return org, identifier
+
+
+@routes.post("", status_code=201, responses=failures(_404="Collection not found"))
+async def create_deck(body: NewDeck, user_id: CurrentUser, tx: Tx, _once: Once) -> Envelope[DeckSummary]:
+    """Make a deck for a collection; it is empty and active."""
+    deck = await editing.create_deck(
+        tx,
+        user_id,
+        collection_id=body.collection_id,
+        name=body.name,
+        description=body.description,
+        beneficiary=social_pair(body.social_org, body.social_identifier),
+    )
+    return ok(summary_of(deck))
+
+
+@routes.get("")
+async def list_decks(
+    user_id: CurrentUser,
+    reader: Reader,
+    page: Paging,
+    status: Status | None = None,
+    social_org: SocialOrg | None = None,
+    social_identifier: SocialIdentifier = None,
+) -> Envelope[list[DeckSummary]]:
+    """List the caller's decks over all collections, newest first; archived ones only by ``status=archived``."""
+    social_pair(social_org, social_identifier)
+    wanted = views.DeckFilter(
+        user_id=user_id, status=status, social_org=social_org, social_identifier=social_identifier
+    )
+    return ok([summary_of(deck) for deck in await views.list_decks(reader, wanted, page)])
 
 
 @routes.get("/{deck_id}")
@@ -34,3 +95,67 @@ async def get_deck(
         raise NotFoundError("Deck not found")
     outputs = await views.outputs_of_deck(reader, deck_id, Page(limit, offset))
     return ok(view_of(deck, outputs, private=private))
+
+
+@routes.patch("/{deck_id}")
+async def update_deck(deck_id: UUID, body: DeckPatch, caller: CurrentCaller, tx: Tx) -> Envelope[DeckSummary]:
+    """Change an own deck: name, description, cover, status. Only what is sent changes."""
+    columns = body.model_dump(include=body.model_fields_set - {"status"})
+    status = DeckStatus(body.status) if "status" in body.model_fields_set else None
+    deck = await editing.change_deck(tx, deck_id, owner_of(caller), editing.Changes(columns, status))
+    return ok(summary_of(deck))
+
+
+@routes.delete("/{deck_id}")
+async def archive_deck(deck_id: UUID, caller: CurrentCaller, tx: Tx) -> Envelope[DeckSummary]:
+    """Archive an own deck: it leaves the default views and takes no outputs; it can be made active again."""
+    return ok(summary_of(await _become(tx, deck_id, caller, DeckStatus.ARCHIVED)))
+
+
+@routes.post("/{deck_id}/publish")
+async def publish_deck(deck_id: UUID, caller: CurrentCaller, tx: Tx) -> Envelope[DeckSummary]:
+    """Publish an own deck: whoever has its id may read it. The time of the first publication is kept."""
+    return ok(summary_of(await _become(tx, deck_id, caller, DeckStatus.PUBLISHED)))
+
+
+@routes.post("/{deck_id}/lock")
+async def lock_deck(deck_id: UUID, caller: CurrentCaller, tx: Tx) -> Envelope[DeckSummary]:
+    """Lock an own deck: no output is added any more, whatever is on its way."""
+    return ok(summary_of(await _become(tx, deck_id, caller, DeckStatus.LOCKED)))
+
+
+@routes.patch("/{deck_id}/order")
+async def reorder_deck(deck_id: UUID, body: DeckOrder, caller: CurrentCaller, tx: Tx) -> Envelope[DeckSummary]:
+    """Put outputs of an own deck first, in the order given; the others follow as they were."""
+    return ok(summary_of(await editing.reorder(tx, deck_id, owner_of(caller), body.output_ids)))
+
+
+async def _become(tx: Transaction, deck_id: UUID, caller: Caller, status: DeckStatus) -> DeckRow:
+    return await editing.change_deck(tx, deck_id, owner_of(caller), editing.Changes(status=status))
+
+
+@collection_routes.get("/collections/{collection_id}/decks")
+async def list_collection_decks(
+    collection_id: UUID,
+    caller: CurrentCaller,
+    reader: Reader,
+    page: Paging,
+    status: Status | None = None,
+    social_org: SocialOrg | None = None,
+    social_identifier: SocialIdentifier = None,
+) -> Envelope[list[DeckSummary]]:
+    """List a collection's decks, newest first: all for its owner, for others their own and published ones."""
+    social_pair(social_org, social_identifier)
+    scope = await views.scope_of(reader, collection_id, caller.user_id)
+    if scope is None or not (caller.is_service or scope.is_owner or scope.is_known):
+        raise NotFoundError("Collection not found")
+    sees_all = caller.is_service or scope.is_owner
+    wanted = views.DeckFilter(
+        user_id=None if sees_all else caller.user_id,
+        also_published=not sees_all,
+        collection_id=collection_id,
+        status=status,
+        social_org=social_org,
+        social_identifier=social_identifier,
+    )
+    return ok([summary_of(deck) for deck in await views.list_decks(reader, wanted, page)])

@@ -2,15 +2,16 @@
 
 from dataclasses import asdict
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field
 
 from emprops.decks.views import DeckOutputRow, DeckRow
 
 Status = Literal["active", "archived", "published", "locked"]
 OutputStatus = Literal["pending", "processing", "completed", "failed"]
+SocialOrg = Literal["farcaster", "twitter", "discord", "lens", "github"]
 
 
 class CollectionRef(BaseModel):
@@ -40,8 +41,8 @@ class DeckOutput(BaseModel):
     completed_at: datetime | None
 
 
-class DeckView(BaseModel):
-    """A deck with its outputs (spec: Get Deck)."""
+class DeckSummary(BaseModel):
+    """A deck without its outputs (spec: List User Decks)."""
 
     id: UUID
     name: str
@@ -58,20 +59,71 @@ class DeckView(BaseModel):
     published_at: datetime | None
     created_at: datetime
     updated_at: datetime
+
+
+class DeckView(DeckSummary):
+    """A deck with its outputs (spec: Get Deck)."""
+
     outputs: list[DeckOutput]
+
+
+class NewDeck(BaseModel):
+    """Request to make a deck (spec: Create Deck). Unknown fields are ignored."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "collection_id": "0192f3a4-7c1e-7aaa-8bbb-0123456789ab",
+                "name": "My Video Collection",
+                "description": "Videos from...",
+                "social_org": "farcaster",
+                "social_identifier": "username",
+            }
+        }
+    )
+
+    collection_id: UUID
+    name: str | None = Field(default=None, min_length=1, max_length=200)
+    description: str | None = Field(default=None, max_length=5_000)
+    social_org: SocialOrg | None = None
+    social_identifier: str | None = Field(default=None, min_length=1, max_length=200)
+
+
+class DeckPatch(BaseModel):
+    """Request to change a deck (spec: Update Deck): only what is sent changes; null clears where it may."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"name": "Updated Name", "status": "published"}})
+
+    name: str = Field(default="", min_length=1, max_length=200)
+    description: str | None = Field(default=None, max_length=5_000)
+    cover_output_id: UUID | None = None
+    status: Status = "active"
+
+
+class DeckOrder(BaseModel):
+    """Request to reorder a deck: these outputs come first, in this order."""
+
+    output_ids: list[UUID] = Field(min_length=1, max_length=1_000)
+
+
+def summary_of(deck: DeckRow) -> DeckSummary:
+    """Show a deck without its outputs."""
+    return DeckSummary.model_validate(_deck(deck))
 
 
 def view_of(deck: DeckRow, outputs: list[DeckOutputRow], *, private: bool) -> DeckView:
     """Show a deck; ``private``: with what concerns only its owner."""
     concealed = {} if private else {"job_id": None, "error_message": None}
-    return DeckView.model_validate(
-        {
-            **asdict(deck),
-            "collection": {
-                "id": deck.collection_id,
-                "title": deck.collection_title,
-                "cover_image_url": deck.collection_cover,
-            },
-            "outputs": [{**asdict(output), **concealed} for output in outputs],
-        }
-    )
+    shown = [{**asdict(output), **concealed} for output in outputs]
+    return DeckView.model_validate({**_deck(deck), "outputs": shown})
+
+
+def _deck(deck: DeckRow) -> dict[str, Any]:
+    return {
+        **asdict(deck),
+        "collection": {
+            "id": deck.collection_id,
+            "title": deck.collection_title,
+            "cover_image_url": deck.collection_cover,
+        },
+    }

@@ -1,7 +1,8 @@
 """SQL on decks."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from emprops.kit.database import Transaction
@@ -85,15 +86,89 @@ async def lock_choice(tx: Transaction, owner: Owner, collection_id: UUID) -> Non
     await tx.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (key,))
 
 
-async def insert_deck(tx: Transaction, *, deck_id: UUID, owner: Owner, collection_id: UUID, name: str) -> None:
+async def insert_deck(
+    tx: Transaction, *, deck_id: UUID, owner: Owner, collection_id: UUID, name: str, description: str | None = None
+) -> None:
     """Insert an empty, active deck."""
     await tx.execute(
         """
-        INSERT INTO deck (id, user_id, collection_id, name, is_custodial, custodied_for)
-        VALUES (%s, %s, %s, %s, %s, %s)
+        INSERT INTO deck (id, user_id, collection_id, name, description, is_custodial, custodied_for)
+        VALUES (%s, %s, %s, %s, %s, %s, %s)
         """,
-        (deck_id, owner.user_id, collection_id, name, owner.custodied_for is not None, owner.custodied_for),
+        (
+            deck_id,
+            owner.user_id,
+            collection_id,
+            name,
+            description,
+            owner.custodied_for is not None,
+            owner.custodied_for,
+        ),
     )
+
+
+async def lock(tx: Transaction, deck_id: UUID) -> DeckState | None:
+    """Lock a deck against additions and other changes until the transaction ends, and tell how it stands."""
+    return await tx.fetch_one(
+        DeckState,
+        "SELECT status, user_id, collection_id, custodied_for FROM deck WHERE id = %s FOR NO KEY UPDATE",
+        (deck_id,),
+    )
+
+
+async def shows(tx: Transaction, deck_id: UUID, output_id: UUID) -> bool:
+    """Whether an output lies visibly in a deck; it stays so until the transaction ends."""
+    found = await tx.fetch_value(
+        "SELECT id FROM output WHERE id = %s AND deck_id = %s AND status <> 'hidden' FOR SHARE", (output_id, deck_id)
+    )
+    return found is not None
+
+
+EDITABLE = frozenset({"name", "description", "cover_output_id"})
+
+
+async def update_columns(tx: Transaction, deck_id: UUID, columns: Mapping[str, Any]) -> None:
+    """Set some of :data:`EDITABLE`."""
+    names = sorted(columns.keys() & EDITABLE)
+    settings = ", ".join(f"{name} = %({name})s" for name in names)
+    await tx.execute(f"UPDATE deck SET {settings}, updated_at = now() WHERE id = %(id)s", {**columns, "id": deck_id})
+
+
+async def move(tx: Transaction, deck_id: UUID, status: str, *, publishing: bool, among: Collection[str]) -> bool:
+    """Change the state if it is one of ``among``. The first publication keeps its time (C44)."""
+    return (
+        await tx.execute(
+            """
+            UPDATE deck SET status = %s, updated_at = now(),
+                   published_at = CASE WHEN %s THEN coalesce(published_at, now()) ELSE published_at END
+            WHERE id = %s AND status = ANY(%s)
+            """,
+            (status, publishing, deck_id, list(among)),
+        )
+        == 1
+    )
+
+
+async def outputs_in_order(tx: Transaction, deck_id: UUID) -> list[UUID]:
+    """Ids of all outputs that have a place in a deck, hidden ones last."""
+    return await tx.fetch_values(
+        "SELECT id FROM output WHERE deck_id = %s ORDER BY status = 'hidden', position", (deck_id,)
+    )
+
+
+async def renumber(tx: Transaction, deck_id: UUID, output_ids: Sequence[UUID]) -> None:
+    """Give the outputs of a deck the positions 1, 2, 3 … in this order."""
+    # two steps, because the index on positions is checked row by row
+    await tx.execute("UPDATE output SET position = -position WHERE deck_id = %s", (deck_id,))
+    await tx.execute(
+        """
+        UPDATE output SET position = wanted.position
+        FROM unnest(%s::uuid[]) WITH ORDINALITY AS wanted (id, position)
+        WHERE output.id = wanted.id AND output.deck_id = %s
+        """,
+        (list(output_ids), deck_id),
+    )
+    await tx.execute("UPDATE deck SET last_position = %s, updated_at = now() WHERE id = %s", (len(output_ids), deck_id))
 
 
 async def state_of(tx: Transaction, deck_id: UUID) -> DeckState | None:

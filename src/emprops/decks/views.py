@@ -1,6 +1,6 @@
 """Reads on decks."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -47,17 +47,77 @@ class DeckOutputRow:
     completed_at: datetime | None
 
 
+DECK = """
+    SELECT d.id, d.user_id, d.collection_id, d.name, d.description, d.status, d.output_count, d.cover_output_id,
+           d.is_custodial, d.custodied_for, d.published_at, d.created_at, d.updated_at,
+           c.title AS collection_title, c.cover_image_url AS collection_cover
+    FROM deck d JOIN collection c ON c.id = d.collection_id
+"""
+
+
 async def deck_of(reader: Transaction, deck_id: UUID) -> DeckRow | None:
     """Read one deck."""
-    return await reader.fetch_one(
+    return await reader.fetch_one(DeckRow, f"{DECK} WHERE d.id = %s", (deck_id,))
+
+
+@dataclass(frozen=True, slots=True)
+class DeckFilter:
+    """Which decks a list shows. Archived ones only when asked for by status (spec: hidden from default views)."""
+
+    user_id: UUID | None = None
+    """Decks of this user."""
+    also_published: bool = False
+    """And those of others that are published."""
+    collection_id: UUID | None = None
+    status: str | None = None
+    social_org: str | None = None
+    social_identifier: str | None = None
+
+
+async def list_decks(reader: Transaction, wanted: DeckFilter, page: Page) -> list[DeckRow]:
+    """List decks, newest first."""
+    where = ["d.status = %(status)s" if wanted.status else "d.status <> 'archived'"]
+    if wanted.user_id is not None:
+        where.append(
+            "(d.user_id = %(user_id)s OR d.status = 'published')"
+            if wanted.also_published
+            else "d.user_id = %(user_id)s"
+        )
+    if wanted.collection_id is not None:
+        where.append("d.collection_id = %(collection_id)s")
+    if wanted.social_org is not None:
+        where.append(
+            "d.custodied_for = (SELECT id FROM social_link WHERE social_org = %(social_org)s"
+            " AND social_identifier = %(social_identifier)s)"
+        )
+    return await reader.fetch_all(
         DeckRow,
+        f"{DECK} WHERE {' AND '.join(where)} ORDER BY d.created_at DESC, d.id DESC LIMIT %(limit)s OFFSET %(offset)s",
+        {**asdict(wanted), "limit": page.limit, "offset": page.offset},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """How much of a collection's decks and outputs a caller may know of."""
+
+    is_owner: bool
+    is_known: bool
+    """The collection is public, or something of it is the caller's or published."""
+
+
+async def scope_of(reader: Transaction, collection_id: UUID, user_id: UUID | None) -> Scope | None:
+    """Tell what a collection is to a caller; None if there is no such collection."""
+    return await reader.fetch_one(
+        Scope,
         """
-        SELECT d.id, d.user_id, d.collection_id, d.name, d.description, d.status, d.output_count, d.cover_output_id,
-               d.is_custodial, d.custodied_for, d.published_at, d.created_at, d.updated_at,
-               c.title AS collection_title, c.cover_image_url AS collection_cover
-        FROM deck d JOIN collection c ON c.id = d.collection_id WHERE d.id = %s
+        SELECT coalesce(p.user_id = %(user_id)s, false) AS is_owner,
+               c.is_public OR c.is_global
+               OR EXISTS (SELECT FROM output WHERE user_id = %(user_id)s AND collection_id = c.id)
+               OR EXISTS (SELECT FROM deck WHERE collection_id = c.id AND status = 'published') AS is_known
+        FROM collection c JOIN project p ON p.id = c.project_id WHERE c.id = %(collection_id)s
         """,
-        (deck_id,),
+        {"collection_id": collection_id, "user_id": user_id},
     )
 
 

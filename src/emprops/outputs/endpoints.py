@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import Depends, Query
 
 from emprops.auth.dependencies import CurrentCaller
+from emprops.decks.views import scope_of
 from emprops.errors import BadRequestError, NotFoundError
 from emprops.kit.envelope import Envelope, ok
 from emprops.kit.paging import Paging
@@ -52,7 +53,7 @@ async def list_collection_outputs(
     status: Status | None = None,
 ) -> Envelope[list[OutputItem]]:
     """List a collection's outputs, newest first: all for its owner, for others their own and published ones."""
-    scope = await views.scope_of(reader, collection_id, caller.user_id)
+    scope = await scope_of(reader, collection_id, caller.user_id)
     if scope is None or not (caller.is_service or scope.is_owner or scope.is_known):
         raise NotFoundError("Collection not found")
     wanted = views.OutputFilter(deck_id, status, *social)

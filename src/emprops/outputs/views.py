@@ -104,30 +104,6 @@ async def output_of(reader: Transaction, output_id: UUID) -> OutputDetail | None
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """How much of a collection's outputs a caller may know of."""
-
-    is_owner: bool
-    is_known: bool
-    """The collection is public, or something of it is the caller's or published."""
-
-
-async def scope_of(reader: Transaction, collection_id: UUID, user_id: UUID | None) -> Scope | None:
-    """Tell what a collection is to a caller; None if there is no such collection."""
-    return await reader.fetch_one(
-        Scope,
-        """
-        SELECT coalesce(p.user_id = %(user_id)s, false) AS is_owner,
-               c.is_public OR c.is_global
-               OR EXISTS (SELECT FROM output WHERE user_id = %(user_id)s AND collection_id = c.id)
-               OR EXISTS (SELECT FROM deck WHERE collection_id = c.id AND status = 'published') AS is_known
-        FROM collection c JOIN project p ON p.id = c.project_id WHERE c.id = %(collection_id)s
-        """,
-        {"collection_id": collection_id, "user_id": user_id},
-    )
-
-
 async def all_of_collection(
     reader: Transaction, collection_id: UUID, wanted: OutputFilter, page: Page
 ) -> list[OutputRow]:
