@@ -126,6 +126,21 @@ async def test_a_heart_that_cannot_renew_stops_the_work_before_the_lease_ends(
     assert rig.loop.counters.abandoned == 1
 
 
+async def test_progress_made_while_redis_was_away_is_told_afterwards(
+    queue: Queue, make_rig: MakeRig, log: ReportLog, proxy: Proxy
+) -> None:
+    rig = make_rig(body=forever, grace=0.0, heart_url=proxy.url)
+    await queue.enqueue([make_ticket("s")])
+    async with rig.beating(), rig.working():
+        await rig.begun("s")
+        proxy.go_down()
+        rig.board.progress(rig.board.claims()[0], 70.0, "nearly there")
+        async with asyncio.timeout(PATIENCE):
+            await proxy.refused.wait()
+        proxy.come_up()
+        await log.until_progress("s", 70.0)
+
+
 async def test_a_failure_of_work_that_was_told_to_stop_is_not_the_steps(
     queue: Queue, make_rig: MakeRig, log: ReportLog
 ) -> None:

@@ -1,6 +1,7 @@
 """One claim from connector to outcome: every way to fail becomes a value, nothing is left behind."""
 
 import asyncio
+import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -278,6 +279,27 @@ async def test_a_thread_that_outlives_its_run_leaves_nothing(bench: Bench) -> No
     threads[0].join(PATIENCE)
     assert ended.is_set()
     assert list(folders[0].parent.glob(f"{folders[0].name}*")) == []
+
+
+async def test_nothing_can_be_added_to_a_folder_while_it_is_removed(bench: Bench, monkeypatch: Any) -> None:
+    folders: list[Path] = []
+    refused: list[bool] = []
+
+    async def body(ticket: Ticket, context: RunContext) -> Outcome:
+        folders.append(context.folder)
+        return Outcome()
+
+    def remove(path: Path, **options: Any) -> None:
+        try:
+            (folders[0] / "late").write_bytes(b"x")  # a thread, in the middle of the removal
+        except FileNotFoundError:
+            refused.append(True)
+        original(path, **options)
+
+    original = shutil.rmtree
+    monkeypatch.setattr(shutil, "rmtree", remove)
+    await bench.run(body)
+    assert refused == [True]
 
 
 async def test_inputs_of_our_own_are_read_where_they_lie(bench: Bench) -> None:

