@@ -109,3 +109,19 @@ async def test_a_failure_travels_whole(queue: Queue, client: Any, worker: Worker
     failure = Finished(failure=FINAL.failure, error='a "quoted" sentence\n', details={"node": "7", "token": "x"})
     assert await worker.finish(await worker.claim_one(), failure)
     assert (await stream.read())[-1].finished == failure
+
+
+async def test_consumers_of_processes_that_ended_are_dropped(queue: Queue, client: Any, worker: Worker) -> None:
+    ended, busy = ReportStream(client, consumer="ended"), ReportStream(client, consumer="busy")
+    await first_read(ended)
+    await produce(queue, worker, "s")
+    await ended.acknowledge(await ended.read())
+    await produce(queue, worker, "t")
+    assert await busy.read() != []
+    assert await busy.forget_consumers() == 0  # neither has been silent for an hour
+    assert await busy.forget_consumers(idle=-1.0) == 1
+    assert [c["name"] for c in await client.xinfo_consumers(STREAM, GROUP)] == [b"busy"]
+
+
+async def test_without_a_stream_there_are_no_consumers_to_drop(client: Any) -> None:
+    assert await ReportStream(client, consumer="a").forget_consumers() == 0

@@ -78,6 +78,19 @@ class ReportStream:
             await self._drop(unreadable)
         return reports
 
+    async def forget_consumers(self, *, idle: float = 3600.0) -> int:
+        """Drop consumers without pending entries that were silent for ``idle`` seconds: processes that ended."""
+        try:
+            consumers = await self.redis.xinfo_consumers(self.stream, GROUP)
+        except ResponseError as error:
+            if "NOGROUP" not in str(error) and "no such key" not in str(error):
+                raise
+            return 0
+        gone = [c["name"] for c in consumers if c["pending"] == 0 and c["idle"] > idle * 1000]
+        for name in gone:
+            await self.redis.xgroup_delconsumer(self.stream, GROUP, name)
+        return len(gone)
+
     async def ensure_group(self) -> None:
         """Make the stream and the group if Redis does not have them."""
         try:
