@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import structlog
 
+from emprops.generations.reconcile import reconcile_duty
 from emprops.generations.reports import Orchestrator
 from emprops.generations.rescue import rebuild_redis, reclaim_lapsed, send_unsent
 from emprops.generations.tickets import Dispatcher, limits_from
@@ -42,7 +43,9 @@ def timetable(dispatcher: Dispatcher, orchestrator: Orchestrator) -> list[Duty]:
         Duty("send_unsent", 2.0, lambda: send_unsent(dispatcher)),
         Duty("take_over_reports", 10.0, orchestrator.take_over),
         Duty("purge_idempotency_keys", 3600.0, lambda: idempotency.purge(dispatcher.database)),
+        Duty("reconcile_stale_steps", 60.0, lambda: reconcile_duty(orchestrator)),
         Duty("forget_signatures", 600.0, dispatcher.queue.forget),
+        Duty("forget_consumers", 600.0, orchestrator.stream.forget_consumers),
     ]
 
 

@@ -37,22 +37,38 @@ async def complete_job(
     files: Mapping[UUID, Sequence[FileRow]],
 ) -> bool:
     """End a job with success. ``files`` are the file rows of its result steps. False if it had ended before."""
-    ended = await jobs.complete(
-        tx,
-        job.id,
-        workflow_output=result_urls(steps),
-        data={"outputs": result_list(steps)},
-        from_states=sorted(OPEN),
-    )
-    if not ended:
-        return False
-    await credit.capture(tx, job.id)
     by_generation: dict[int, list[FileRow]] = {}
     for step in steps:
         if step.is_result:
             by_generation.setdefault(step.generation, []).extend(files.get(step.id, ()))
-    await outputs.complete_for_job(tx, job.id, by_generation, None)
-    await jobs.add_history(tx, [jobs.HistoryEntry(job.id, "completed", "Generation completed")])
+    return await succeed(
+        tx,
+        job.id,
+        workflow_output=result_urls(steps),
+        data={"outputs": result_list(steps)},
+        files=by_generation,
+        from_states=sorted(OPEN),
+    )
+
+
+async def succeed(
+    tx: Transaction,
+    job_id: UUID,
+    *,
+    workflow_output: str | None,
+    data: dict[str, Any],
+    files: Mapping[int, Sequence[FileRow]],
+    from_states: Sequence[str],
+    output_metadata: dict[str, Any] | None = None,
+    message: str = "Generation completed",
+) -> bool:
+    """End a job with these files per generation; ``data`` is merged over its own. False if it was in none of
+    ``from_states``."""
+    if not await jobs.complete(tx, job_id, workflow_output=workflow_output, data=data, from_states=list(from_states)):
+        return False
+    await credit.capture(tx, job_id)
+    await outputs.complete_for_job(tx, job_id, files, output_metadata)
+    await jobs.add_history(tx, [jobs.HistoryEntry(job_id, "completed", message)])
     return True
 
 

@@ -27,6 +27,8 @@ class Folded:
     """The first step that failed for good."""
     ignored: int = 0
     """Reports that came too late or say nothing new."""
+    overlooked: bool = False
+    """Nothing was reported, and yet something has to follow from the steps as they stand."""
 
     @property
     def changed(self) -> list[StepState]:
@@ -78,6 +80,14 @@ def fold(job: LockedJob, steps: list[StepState], reports: Iterable[Report]) -> F
             folded.ignored += 1
             continue
         _APPLY[report.kind](folded, step, report)
+    return folded
+
+
+def look(job: LockedJob, steps: list[StepState]) -> Folded:
+    """See what should have followed from the steps as they stand: the next ones, or the job's end."""
+    folded = Folded(job, steps, failed=next((step for step in steps if step.status == "failed"), None))
+    follows = folded.failed is not None or folded.all_done or bool(folded.newly_ready())
+    folded.overlooked = job.status in OPEN and follows
     return folded
 
 

@@ -18,9 +18,10 @@ from redis.exceptions import RedisError
 
 from emprops.credits import service as credit
 from emprops.generations.finish import complete_job, fail_job
-from emprops.generations.fold import Folded, fold
-from emprops.generations.tickets import Dispatcher
+from emprops.generations.fold import Folded, fold, look
+from emprops.generations.tickets import CLOSED, Dispatcher
 from emprops.jobs import store as jobs
+from emprops.jobs.results import result_of
 from emprops.kit.database import UNAVAILABLE, Database, Transaction
 from emprops.kit.pubsub import poke
 from emprops.media import files as media
@@ -88,26 +89,34 @@ class Orchestrator:
 
     async def process(self, reports: Sequence[Report]) -> None:
         """Apply reports and acknowledge them."""
+        await self.apply(reports)
+        await self.stream.acknowledge(reports)
+
+    async def apply(self, reports: Sequence[Report]) -> None:
+        """Apply reports, wherever they come from."""
         for start in range(0, len(reports), CHUNK):
             chunk = reports[start : start + CHUNK]
             try:
-                await self._apply(chunk)
+                await self._apply(_by_job(chunk))
             except UNAVAILABLE:
                 raise
             except psycopg.Error:
                 log.exception("a batch of reports was refused; taking its jobs one by one", reports=len(chunk))
                 await self._one_by_one(chunk)
-        await self.stream.acknowledge(reports)
 
     async def _one_by_one(self, reports: Sequence[Report]) -> None:
         for job_id, group in _by_job(reports).items():
             try:
-                await self._apply(group)
+                await self._apply({job_id: group})
             except UNAVAILABLE:
                 raise
             except psycopg.Error as error:
                 log.exception("the reports of a job cannot be recorded; failing it", job_id=str(job_id))
                 await self.fail(job_id, f"The result could not be recorded: {type(error).__name__}")
+
+    async def resume(self, job_ids: Sequence[UUID]) -> None:
+        """Draw from the steps of open jobs, as they stand, what should have followed: next steps, or the end."""
+        await self._apply({job_id: [] for job_id in job_ids})
 
     async def fail(self, job_id: UUID, message: str) -> None:
         """Fail a job from inside, with everything that follows from it."""
@@ -116,10 +125,10 @@ class Orchestrator:
             closed = await fail_job(tx, job_id, message=message)
         await self._afterwards(Effects(closed=closed or [], touched={job_id}))
 
-    async def _apply(self, reports: Sequence[Report]) -> None:
+    async def _apply(self, by_job: Mapping[UUID, list[Report]]) -> None:
         effects = Effects()
         async with self.database.transaction() as tx:
-            await self._move(tx, _by_job(reports), effects)
+            await self._move(tx, by_job, effects)
         await self._afterwards(effects)
 
     async def _move(self, tx: Transaction, by_job: Mapping[UUID, list[Report]], effects: Effects) -> None:
@@ -127,9 +136,9 @@ class Orchestrator:
         steps: dict[UUID, list[jobs.StepState]] = defaultdict(list)
         for step in await jobs.current_steps(tx, locked):
             steps[step.job_id].append(step)
-        folds = [fold(job, steps[job_id], by_job[job_id]) for job_id, job in locked.items()]
+        folds = [_folded(job, steps[job_id], by_job[job_id]) for job_id, job in locked.items()]
         effects.ignored = sum(folded.ignored for folded in folds)
-        active = [folded for folded in folds if folded.changed]
+        active = [folded for folded in folds if folded.changed or folded.overlooked]
         effects.touched = {folded.job.id for folded in active}
         ending = [f.job.id for f in active if f.failed is not None or f.all_done or f.newly_ready()]
         await credit.lock_accounts(tx, ending)
@@ -176,6 +185,8 @@ class Orchestrator:
         if folded.failed is not None:
             reason = folded.failed.error_message or "failed"
             effects.closed += await fail_job(tx, folded.job.id, message=reason) or []
+        elif not folded.steps:
+            effects.closed += await fail_job(tx, folded.job.id, message="The job has no steps to run.") or []
         elif folded.all_done:
             missing = [step.id for step in folded.steps if step.is_result and step.id not in rows]
             rows.update(await media.files_of_steps(tx, self.settings, missing))
@@ -202,7 +213,7 @@ class Orchestrator:
         try:
             if effects.closed:
                 pairs = [(str(step.id), step.run) for step in effects.closed]
-                await self.dispatcher.queue.cancel(pairs, "the job has ended")
+                await self.dispatcher.queue.cancel(pairs, CLOSED)
             self.dispatcher.push(effects.ready)
             if effects.touched:
                 await poke(self.redis, self.channel, (str(job_id) for job_id in effects.touched))
@@ -217,15 +228,9 @@ def _by_job(reports: Sequence[Report]) -> dict[UUID, list[Report]]:
     return groups
 
 
+def _folded(job: jobs.LockedJob, steps: list[jobs.StepState], reports: list[Report]) -> Folded:
+    return fold(job, steps, reports) if reports else look(job, steps)  # nothing was reported: see ``resume``
+
+
 def _results(steps: Sequence[jobs.StepState]) -> dict[str, StepResult]:
-    """What each completed step can be referred to as: a file by its URL, a text by itself."""
-    results: dict[str, StepResult] = {}
-    for step in steps:
-        if step.status == "completed":
-            output: dict[str, Any] = step.output_data or {}
-            files = output.get("files") or []
-            text = (output.get("data") or {}).get("text")
-            results[str(step.id)] = StepResult(
-                url=files[0]["url"] if files else None, text=text if isinstance(text, str) else None
-            )
-    return results
+    return {str(step.id): result_of(step.output_data) for step in steps if step.status == "completed"}

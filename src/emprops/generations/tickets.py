@@ -2,19 +2,24 @@
 
 import asyncio
 from collections.abc import Sequence
+from uuid import UUID
 
 import structlog
 from redis.exceptions import RedisError
 
 from emprops.jobs import store as jobs
 from emprops.kit.database import UNAVAILABLE, Database
+from emprops.kit.pubsub import poke
 from emprops.queue.claims import Queue
+from emprops.queue.keys import JOBS_CHANGED
 from emprops.queue.messages import Limits, Requirements, Ticket, WorkflowContext
 from emprops.settings import Settings
 
 log = structlog.get_logger(__name__)
 
 BATCH = 1000
+CLOSED = "the step was closed"
+"""Why a ticket is taken out of the queue."""
 
 
 def limits_from(settings: Settings) -> Limits:
@@ -47,9 +52,10 @@ def ticket_of(step: jobs.ReadyStep, limits: Limits) -> Ticket:
 
 
 class Dispatcher:
-    """Sends tickets after commits. What several requests have to send at one moment leaves in one call.
+    """Tells Redis what was committed. What several requests have to send at one moment leaves in one call.
 
-    Nothing depends on it: a ticket it could not send is found by ``rescue.send_unsent``.
+    Nothing depends on it: a ticket it could not send is found by ``rescue.send_unsent``, what comes of one that it
+    could not withdraw is refused, and streams look again by themselves.
     """
 
     def __init__(self, database: Database, queue: Queue, limits: Limits) -> None:
@@ -57,6 +63,8 @@ class Dispatcher:
         self.queue = queue
         self.limits = limits
         self._waiting: list[jobs.ReadyStep] = []
+        self._closed: list[jobs.ClosedStep] = []
+        self._touched: set[UUID] = set()
         self._news = asyncio.Event()
 
     def push(self, steps: Sequence[jobs.ReadyStep]) -> None:
@@ -64,17 +72,39 @@ class Dispatcher:
         self._waiting += steps
         self._news.set()
 
+    def withdraw(self, steps: Sequence[jobs.ClosedStep]) -> None:
+        """Take the tickets of these steps out of the queue soon. Does not block and does not fail."""
+        self._closed += steps
+        self._news.set()
+
+    def tell(self, job_id: UUID) -> None:
+        """Wake the job's streams soon. Does not block and does not fail."""
+        self._touched.add(job_id)
+        self._news.set()
+
     async def run(self) -> None:
         """Send until cancelled."""
         while True:
             await self._news.wait()
             self._news.clear()
-            while self._waiting:
-                batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
-                try:
-                    await self.send(batch)
-                except (RedisError, *UNAVAILABLE) as error:
-                    log.warning("tickets were not sent; upkeep will send them", count=len(batch), error=str(error))
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Send what is waiting to be sent. Outages are logged."""
+        closed, self._closed = self._closed, []
+        touched, self._touched = self._touched, set()
+        try:
+            await self.queue.cancel([(str(step.id), step.run) for step in closed], CLOSED)
+            if touched:
+                await poke(self.queue.redis, self.queue.prefix + JOBS_CHANGED, map(str, touched))
+        except RedisError as error:
+            log.warning("Redis did not hear of a committed change", error=str(error), closed=len(closed))
+        while self._waiting:
+            batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
+            try:
+                await self.send(batch)
+            except (RedisError, *UNAVAILABLE) as error:
+                log.warning("tickets were not sent; upkeep will send them", count=len(batch), error=str(error))
 
     async def send(self, steps: Sequence[jobs.ReadyStep]) -> None:
         """Put the tickets of these steps into Redis, then note that they are there. Raises engine errors."""

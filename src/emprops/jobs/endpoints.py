@@ -12,7 +12,8 @@ from emprops.auth.dependencies import CurrentCaller, CurrentUser, StreamCaller
 from emprops.auth.tickets import TICKET_LIFE, issue_ticket
 from emprops.errors import NotFoundError
 from emprops.jobs import views
-from emprops.jobs.schemas import EXAMPLE, HistoryRow, JobView, Status, StreamTicket
+from emprops.jobs.place import place_of
+from emprops.jobs.schemas import EXAMPLE, HistoryRow, JobDetailView, JobView, Status, StreamTicket
 from emprops.jobs.stream import follow, row_id_of
 from emprops.kit.envelope import Envelope, ok
 from emprops.kit.paging import Paging
@@ -48,28 +49,32 @@ async def list_jobs(
 ) -> Response:
     """List the caller's jobs, newest first."""
     jobs = await views.jobs_of_user(reader, user_id, page, status=status, collection_id=collection_id)
-    return _reply([views.as_json(job) for job in jobs])
+    return reply([views.as_json(job) for job in jobs])
 
 
 @routes.get(
     "/{job_id}",
-    response_model=Envelope[JobView],
-    responses={200: {"content": {"application/json": {"example": {"data": EXAMPLE, "error": None}}}}},
+    response_model=Envelope[JobDetailView],
+    responses={200: {"content": {"application/json": {"example": {"data": EXAMPLE | {"queue": None}, "error": None}}}}},
 )
-async def get_job(job_id: UUID, caller: CurrentCaller, reader: Reader) -> Response:
-    """Read a job's present state."""
-    job = await views.job_of(reader, job_id)
-    if job is None or not _may_read(caller, job.user_id):
+async def get_job(job_id: UUID, caller: CurrentCaller, resources: Shared) -> Response:
+    """Read a job's present state and, while it waits for a worker, its place in the queue and what keeps it there."""
+    async with resources.database.reader() as reader:
+        job = await views.detail_of(reader, job_id)
+    if job is None or not may_touch(caller, job.user_id):
         raise NotFoundError("Job not found")
-    return _reply(views.as_json(job))
+    place = None
+    if job.waiting_step is not None:
+        place = await place_of(resources.redis, resources.settings.queue_prefix, job.waiting_step)
+    return reply(views.as_json(job) | {"queue": place})
 
 
 @routes.get("/{job_id}/history", response_model=Envelope[list[HistoryRow]])
 async def get_history(job_id: UUID, caller: CurrentCaller, reader: Reader, page: Paging) -> Response:
     """List what happened to a job, oldest first."""
-    if not _may_read(caller, await views.owner_of(reader, job_id)):
+    if not may_touch(caller, await views.owner_of(reader, job_id)):
         raise NotFoundError("Job not found")
-    return _reply(await views.history_of(reader, job_id, page))
+    return reply(await views.history_of(reader, job_id, page))
 
 
 @routes.post("/{job_id}/stream-ticket", status_code=201)
@@ -77,7 +82,7 @@ async def create_stream_ticket(
     job_id: UUID, caller: CurrentCaller, reader: Reader, resources: Shared
 ) -> Envelope[StreamTicket]:
     """Give a ticket that opens the job's stream once, as `?ticket=…`: EventSource in browsers cannot send headers."""
-    if not _may_read(caller, await views.owner_of(reader, job_id)):
+    if not may_touch(caller, await views.owner_of(reader, job_id)):
         raise NotFoundError("Job not found")
     ticket = await issue_ticket(resources.redis, resources.settings.queue_prefix, caller, job_id)
     return ok(StreamTicket(ticket=ticket, expires_in=TICKET_LIFE))
@@ -96,7 +101,7 @@ async def stream_job(
     """Follow a job until it has ended. Reconnecting with the last id seen continues where the stream broke off."""
     async with resources.database.reader() as reader:
         owner = await views.owner_of(reader, job_id)
-    if not _may_read(caller, owner):
+    if not may_touch(caller, owner):
         raise NotFoundError("Job not found")
     settings = resources.settings
     # a browser that reconnects keeps its first URL, so the header is the newer of the two
@@ -105,9 +110,11 @@ async def stream_job(
     return event_stream(request, events, settings, user=str(caller.user_id or ""))
 
 
-def _may_read(caller: Caller, owner: UUID | None) -> bool:
+def may_touch(caller: Caller, owner: UUID | None) -> bool:
+    """Whether a job is the caller's business; None: there is no such job."""
     return owner is not None and (caller.is_service or owner == caller.user_id)
 
 
-def _reply(data: Any) -> Response:
+def reply(data: Any) -> Response:
+    """Answer with data that was encoded by hand."""
     return Response(views.to_bytes({"data": data, "error": None}), media_type="application/json")

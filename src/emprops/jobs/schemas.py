@@ -66,6 +66,61 @@ class JobView(BaseModel):
     retry_count: int
 
 
+class QueuePlace(BaseModel):
+    """Where the job's next step waits."""
+
+    position: int = Field(ge=1)
+    """1: next, as soon as a worker that can run it is free."""
+    blocked_by: list[str]
+    """What the nearest live worker lacks to run it; empty if some worker can."""
+
+
+class JobDetailView(JobView):
+    """A job by itself."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {**EXAMPLE, "queue": None}})
+
+    queue: QueuePlace | None
+    """Null while nothing of the job waits for a worker, and while the queue cannot be asked."""
+
+
+class RetryView(BaseModel):
+    """A retry that has begun (spec: Retry Job)."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "jobId": EXAMPLE["id"],
+                "retryAttempt": 1,
+                "message": "Retry 1 of 3 started; 1 of 2 steps reused: local_image",
+            }
+        }
+    )
+
+    jobId: UUID  # noqa: N815 - the spec's spelling
+    retryAttempt: int  # noqa: N815 - the spec's spelling
+    message: str
+    """Says which finished steps are reused."""
+
+
+class JobOutputView(BaseModel):
+    """What a completed job gave."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "workflow_output": "https://cdn.example.com/a.png",
+                "outputs": [{"generation": 0, "step": "local_image", "files": [], "data": {}}],
+            }
+        }
+    )
+
+    workflow_output: str | None
+    """URL of the final result."""
+    outputs: Any
+    """Every result of every generation; whatever a service sent, if one completed the job."""
+
+
 class HistoryRow(BaseModel):
     """A line of a job's history."""
 

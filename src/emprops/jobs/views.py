@@ -48,6 +48,14 @@ class JobRow:
 
 
 @dataclass(frozen=True, slots=True)
+class JobDetail(JobRow):
+    """A job, and what it waits for."""
+
+    waiting_step: UUID | None
+    """The first of its steps that waits for a worker; None if there is none."""
+
+
+@dataclass(frozen=True, slots=True)
 class Look(JobRow):
     """A job and its newest history, seen at the same instant."""
 
@@ -95,6 +103,24 @@ def to_bytes(document: Any) -> bytes:
 async def job_of(reader: Transaction, job_id: UUID) -> JobRow | None:
     """Read one job by its key."""
     return await reader.fetch_one(JobRow, f"SELECT {COLUMNS} FROM job j WHERE j.id = %s", (job_id,))
+
+
+async def detail_of(reader: Transaction, job_id: UUID) -> JobDetail | None:
+    """Read one job by its key, with the step it waits for."""
+    return await reader.fetch_one(
+        JobDetail,
+        f"""
+        SELECT {COLUMNS},
+               CASE WHEN j.status IN ('pending', 'processing') THEN (
+                   SELECT s.id FROM step s
+                   WHERE s.job_id = j.id AND s.retry_attempt = j.retry_count AND s.status = 'pending'
+                         AND s.input_data IS NOT NULL
+                   ORDER BY s.step_order LIMIT 1
+               ) END AS waiting_step
+        FROM job j WHERE j.id = %s
+        """,
+        (job_id,),
+    )
 
 
 async def owner_of(reader: Transaction, job_id: UUID) -> UUID | None:

@@ -4,12 +4,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
 from emprops.kit.database import Transaction
-from emprops.media.storage import public_url
+from emprops.media.storage import key_of, mime_type_of, public_url
 from emprops.queue.messages import StoredFile
 from emprops.settings import Settings
 
@@ -85,7 +86,8 @@ def _columns(files: Sequence[StoredFile]) -> dict[str, list[Any]]:
 
 
 async def files_of_steps(tx: Transaction, settings: Settings, step_ids: Sequence[UUID]) -> dict[UUID, list[FileRow]]:
-    """Give what was recorded for these steps, in order; a step without files is missing in the answer."""
+    """Give what was recorded for these steps, in order; a step without files is missing in the answer. A step that
+    took over an earlier result has that one's files."""
     files: dict[UUID, list[FileRow]] = defaultdict(list)
     if not step_ids:
         return files
@@ -93,8 +95,8 @@ async def files_of_steps(tx: Transaction, settings: Settings, step_ids: Sequence
     rows = await tx.fetch_all(
         _Recorded,
         """
-        SELECT f.id, f.url, f.mime_type, f.thumbnail_url, f.step_id
-        FROM step s JOIN flat_file f ON f.job_id = s.job_id AND f.step_id = s.id
+        SELECT f.id, f.url, f.mime_type, f.thumbnail_url, s.id AS step_id
+        FROM step s JOIN flat_file f ON f.job_id = s.job_id AND f.step_id = coalesce(s.reused_from, s.id)
         WHERE s.id = ANY(%s) ORDER BY f.id
         """,
         (list(step_ids),),
@@ -103,6 +105,22 @@ async def files_of_steps(tx: Transaction, settings: Settings, step_ids: Sequence
         if row.step_id is not None:
             files[row.step_id].append(_file_row(settings, row))
     return files
+
+
+async def file_at(tx: Transaction, settings: Settings, url: str) -> FileRow:
+    """Give what is recorded of the file behind a URL. One that is not in our storage has no row: only its URL, and
+    the type that its name suggests."""
+    key = key_of(settings, url)
+    row = None
+    if key is not None:
+        row = await tx.fetch_one(
+            _Recorded, "SELECT id, url, mime_type, thumbnail_url, step_id FROM flat_file WHERE url = %s", (key,)
+        )
+    return (
+        FileRow(id=None, url=url, mime_type=mime_type_of(urlsplit(url).path))
+        if row is None
+        else _file_row(settings, row)
+    )
 
 
 async def lock_files(tx: Transaction, file_ids: Sequence[int]) -> None:

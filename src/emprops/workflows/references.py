@@ -143,6 +143,19 @@ def references_in(payload: Any) -> set[str]:
             return set()
 
 
+def rename_steps(payload: Any, names: Mapping[str, str]) -> Any:
+    """Give a stored payload that refers to other steps in place of these ones; an id without a new name stays."""
+    match payload:
+        case {"$ref": str(step)}:
+            return {"$ref": names.get(step, step)}
+        case dict():
+            return {key: rename_steps(value, names) for key, value in payload.items()}
+        case list():
+            return [rename_steps(value, names) for value in payload]
+        case _:
+            return payload
+
+
 def resolve_references(payload: Any, results: Mapping[str, StepResult]) -> Any:
     """Put results in the place of references: a text result as its text, any other as its file's URL.
 

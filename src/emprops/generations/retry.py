@@ -1,0 +1,95 @@
+"""Try a job again (spec: Retry Job): one transaction, with the job locked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from emprops.credits import service as credit
+from emprops.errors import BadRequestError, ConflictError
+from emprops.generations.finish import complete_job
+from emprops.jobs import changes
+from emprops.jobs import store as jobs
+from emprops.jobs.retry import NextStep, Standing, check_retryable, next_steps
+from emprops.kit.database import Transaction
+from emprops.kit.ids import new_id
+from emprops.media import files as media
+from emprops.outputs import service as outputs
+from emprops.settings import Settings
+
+SUPERSEDED = "The job was retried"
+SHOWN_NAMES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """What a retry did, and what Redis must hear of once it is committed."""
+
+    attempt: int
+    message: str
+    ready: list[jobs.ReadyStep]
+    """Steps to send."""
+    closed: list[jobs.ClosedStep]
+    """Steps of the attempt that was given up, whose tickets must leave the queue."""
+
+
+async def retry_job(tx: Transaction, job: Standing, settings: Settings) -> Retried:
+    """Begin the next attempt of a locked job: same id, new steps, finished ones reused; if all had finished, the job
+    ends at once. Nothing is charged twice.
+
+    Raises :class:`~emprops.errors.BadRequestError` for a job that may not be retried, and
+    :class:`~emprops.errors.NotEnoughCreditsError` if its price was given back and is not there any more.
+    """
+    check_retryable(job, stale_after=settings.stale_after)
+    earlier = await changes.earlier_steps(tx, job.id, job.retry_count)
+    if not earlier:
+        raise BadRequestError("The job has no steps that could be run again; generate again instead.")
+    attempt = job.retry_count + 1
+    await credit.hold_again(tx, job.id, terms=credit.terms_from(settings))
+    closed = await jobs.close_open_steps(tx, job.id, status="failed", message=SUPERSEDED)
+    await changes.back_up(tx, job.id)
+    if not await changes.begin_retry(tx, job.id, retry_count=job.retry_count):
+        raise ConflictError("The job has changed meanwhile; look at it and try again.")
+    steps = next_steps(earlier, attempt=attempt, new_id=new_id)
+    await changes.insert_next_steps(tx, steps)
+    await outputs.reopen_for_job(tx, job.id)
+    message = _message(steps, attempt, job.max_retries)
+    await jobs.add_history(tx, _history(job, steps, attempt, message))
+    if all(step.reuses for step in steps):
+        await _finish(tx, job.id, settings)
+    return Retried(attempt, message, await jobs.ready_steps(tx, [step.step.id for step in steps]), closed)
+
+
+async def _finish(tx: Transaction, job_id: UUID, settings: Settings) -> None:
+    locked = await jobs.lock_jobs(tx, [job_id])
+    steps = await jobs.current_steps(tx, [job_id])
+    files = await media.files_of_steps(tx, settings, [step.id for step in steps if step.is_result])
+    await complete_job(tx, locked[job_id], steps, files)
+
+
+def _message(steps: Sequence[NextStep], attempt: int, limit: int) -> str:
+    names = [step.step.step_name for step in steps if step.reuses]
+    if len(names) == len(steps):
+        return f"Retry {attempt} of {limit}: all steps had finished, so the job ends with their results"
+    if not names:
+        return f"Retry {attempt} of {limit} started"
+    more = f" and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else ""
+    return (
+        f"Retry {attempt} of {limit} started; {len(names)} of {len(steps)} steps reused:"
+        f" {', '.join(names[:SHOWN_NAMES])}{more}"
+    )
+
+
+def _history(job: Standing, steps: Sequence[NextStep], attempt: int, message: str) -> list[jobs.HistoryEntry]:
+    begun = jobs.HistoryEntry(job.id, "pending", message, data={"retry_attempt": attempt})
+    reused = [
+        jobs.HistoryEntry(
+            job.id,
+            "pending",
+            f"Node {step.step.step_name} reused from an earlier attempt",
+            step_id=step.step.id,
+            data={"reused_from": str(step.reuses.reused_from or step.reuses.id)},
+        )
+        for step in steps
+        if step.reuses
+    ]
+    return [begun, *reused]

@@ -1,0 +1,150 @@
+"""SQL of what callers do to a job that exists: lock it, back it up, begin its next attempt, repair its output."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from emprops.jobs.retry import EarlierStep, NextStep, Standing
+from emprops.kit.database import Transaction
+
+
+async def lock(tx: Transaction, job_id: UUID, *, owner: UUID | None) -> Standing | None:
+    """Lock a job of this owner (None: of anybody); None if there is no such job."""
+    return await tx.fetch_one(
+        Standing,
+        """
+        SELECT id, user_id, status, job_type, retry_count, max_retries, cancelled_at IS NOT NULL AS cancelled,
+               error_message, extract(epoch FROM now() - updated_at)::float8 AS idle
+        FROM job WHERE id = %(id)s AND (%(owner)s::uuid IS NULL OR user_id = %(owner)s) FOR NO KEY UPDATE
+        """,
+        {"id": job_id, "owner": owner},
+    )
+
+
+async def earlier_steps(tx: Transaction, job_id: UUID, retry_attempt: int) -> list[EarlierStep]:
+    """Read one attempt's steps whole, in order."""
+    return await tx.fetch_all(
+        EarlierStep,
+        """
+        SELECT id, job_id, step_order, step_name, step_type, generation, is_result, depends_on, template, input_data,
+               requirements, status, output_data, reused_from, started_at, completed_at
+        FROM step WHERE job_id = %s AND retry_attempt = %s ORDER BY step_order
+        """,
+        (job_id, retry_attempt),
+    )
+
+
+async def back_up(tx: Transaction, job_id: UUID) -> None:
+    """Keep the job as it is, before its next attempt begins."""
+    await tx.execute(
+        """
+        INSERT INTO job_retry_backup (job_id, retry_attempt, previous_status, data, workflow_output, error_message,
+                                      progress, started_at, completed_at)
+        SELECT id, retry_count + 1, status, data, workflow_output, error_message, progress, started_at, completed_at
+        FROM job WHERE id = %s
+        """,
+        (job_id,),
+    )
+
+
+async def begin_retry(tx: Transaction, job_id: UUID, *, retry_count: int) -> bool:
+    """Make a job that had ``retry_count`` retries pending, with one more. Its ``data`` keeps what it has. False if it
+    has completed, has another count by now, or has used its retries up."""
+    return await tx.execute(
+        """
+        UPDATE job SET status = 'pending', retry_count = retry_count + 1, progress = 0, current_step = 0,
+               error_message = NULL, workflow_output = NULL, started_at = NULL, completed_at = NULL,
+               cancelled_at = NULL, data = data || jsonb_build_object('last_retry_attempt', retry_count + 1),
+               updated_at = now()
+        WHERE id = %s AND retry_count = %s AND retry_count < max_retries AND status <> 'completed'
+        """,
+        (job_id, retry_count),
+    ) == 1
+
+
+async def insert_next_steps(tx: Transaction, steps: Sequence[NextStep]) -> None:
+    """Insert the steps of a new attempt: reused ones completed, the others pending."""
+    await tx.execute_many(
+        """
+        INSERT INTO step (id, job_id, retry_attempt, step_order, step_name, step_type, generation, is_result,
+                          depends_on, template, input_data, requirements, status, progress, output_data, reused_from,
+                          started_at, completed_at)
+        VALUES (%(id)s, %(job_id)s, %(retry_attempt)s, %(step_order)s, %(step_name)s, %(step_type)s, %(generation)s,
+                %(is_result)s, %(depends_on)s, %(template)s, %(input_data)s, %(requirements)s, %(status)s,
+                %(progress)s, %(output_data)s, %(reused_from)s, %(started_at)s, %(completed_at)s)
+        """,
+        [_columns(step) for step in steps],
+    )
+
+
+def _columns(next_step: NextStep) -> dict[str, Any]:
+    step, reuses = next_step.step, next_step.reuses
+    return {
+        "id": step.id,
+        "job_id": step.job_id,
+        "retry_attempt": step.retry_attempt,
+        "step_order": step.step_order,
+        "step_name": step.step_name,
+        "step_type": step.step_type,
+        "generation": step.generation,
+        "is_result": step.is_result,
+        "depends_on": list(step.depends_on),
+        "template": None if step.template is None else Jsonb(step.template),
+        "input_data": None if step.input_data is None else Jsonb(step.input_data),
+        "requirements": Jsonb(step.requirements),
+        "status": "completed" if reuses else "pending",
+        "progress": 100 if reuses else 0,
+        "output_data": Jsonb(reuses.output_data) if reuses else None,
+        # the step that really ran, however often its result was taken over since
+        "reused_from": (reuses.reused_from or reuses.id) if reuses else None,
+        "started_at": reuses.started_at if reuses else None,
+        "completed_at": reuses.completed_at if reuses else None,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class ResultStep:
+    """A completed step that should have given one of the job's results."""
+
+    id: UUID
+    ran_as: UUID
+    """The step that really ran: itself, or the one whose result it took over."""
+    run: int
+    output_data: dict[str, Any] | None
+
+
+async def result_steps(tx: Transaction, job_id: UUID) -> list[ResultStep]:
+    """Read the result steps of a job's present attempt, in order."""
+    return await tx.fetch_all(
+        ResultStep,
+        """
+        SELECT s.id, r.id AS ran_as, r.run, s.output_data
+        FROM job j
+        JOIN step s ON s.job_id = j.id AND s.retry_attempt = j.retry_count
+        JOIN step r ON r.id = coalesce(s.reused_from, s.id)
+        WHERE j.id = %s AND s.is_result AND s.status = 'completed' ORDER BY s.generation, s.step_order
+        """,
+        (job_id,),
+    )
+
+
+async def set_step_output(tx: Transaction, step_id: UUID, output_data: dict[str, Any]) -> None:
+    """Give a completed step the result that was missing."""
+    await tx.execute(
+        "UPDATE step SET output_data = %s, updated_at = now() WHERE id = %s AND status = 'completed'",
+        (Jsonb(output_data), step_id),
+    )
+
+
+async def set_output(tx: Transaction, job_id: UUID, *, workflow_output: str, outputs: list[dict[str, Any]]) -> bool:
+    """Give a completed job the output that was missing. False if it has one, or has not completed."""
+    return await tx.execute(
+        """
+        UPDATE job SET workflow_output = %s, data = data || %s, updated_at = now()
+        WHERE id = %s AND status = 'completed' AND workflow_output IS NULL
+        """,
+        (workflow_output, Jsonb({"outputs": outputs}), job_id),
+    ) == 1

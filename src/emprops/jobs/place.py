@@ -1,0 +1,23 @@
+"""Where a waiting job stands in the queue, as far as that can be told without waiting for it."""
+
+import asyncio
+from typing import Any
+from uuid import UUID
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from emprops.queue.registry import Fleet
+
+PATIENCE = 1.0
+"""Seconds to wait for Redis. The job's state does not depend on it, so a reader is not kept longer."""
+
+
+async def place_of(redis: Redis, prefix: str, step_id: UUID) -> dict[str, Any] | None:
+    """Give a waiting step's ``position`` and what it is ``blocked_by``; None if it does not wait, or while Redis does
+    not answer."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await Fleet(redis, prefix).place(str(step_id))
+    except (RedisError, TimeoutError, OSError):
+        return None
