@@ -251,8 +251,10 @@ class TestComfyWorkflow:
     @pytest.mark.parametrize(
         ("change", "message"),
         [
-            (lambda d: d.update(workflow={"nodes": [], "links": []}), "export the graph in API form"),
-            (lambda d: d["workflow"].pop("6"), "inputs name node 6, which the graph does not have"),
+            (lambda d: d.update(workflow={"nodes": [], "links": []}), "export it in API format"),
+            (lambda d: d["workflow"].update({"9": {"inputs": {}}}), "node 9 of the graph needs class_type"),
+            (lambda d: d["workflow"].pop("6"), "input positive of node 3 comes from node 6, which the graph does not"),
+            (lambda d: d["inputs"].update({"9": {}}), "inputs name node 9, which the graph does not have"),
             (lambda d: d["inputs"]["6"]["text"].update(value="x"), "input text of node 6 needs the id of a form field"),
         ],
     )
@@ -264,7 +266,11 @@ class TestFetchApi:
     def test_secrets_stay_names_and_values_reach_the_body_only(self) -> None:
         work = plan("fetch_api", {"promptText": "{{VIDEO_API_KEY}}"})
         assert work.job_type == "fetch_api"
-        assert work.payload == {"api": FETCH["api"], "body": {"model": "gen4", "promptText": "{{VIDEO_API_KEY}}"}}
+        assert work.payload == {
+            "api": FETCH["api"],
+            "body": {"model": "gen4", "promptText": "{{VIDEO_API_KEY}}"},
+            "output_mime_type": "image/png",
+        }
 
     def test_an_input_cannot_leave_the_body(self) -> None:
         data = changed(FETCH, lambda d: d["inputs"][0].update(pathJq=".api.url"))

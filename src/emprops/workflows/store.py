@@ -1,11 +1,26 @@
 """Workflow definitions in PostgreSQL."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from psycopg.types.json import Jsonb
+
 from emprops.kit.database import Transaction
+from emprops.kit.paging import Page
+
+NEEDS = """
+    ARRAY(SELECT m.name FROM workflow_model wm JOIN model m ON m.id = wm.model_id
+          WHERE wm.workflow_id = w.id ORDER BY m.name) AS models,
+    ARRAY(SELECT n.name FROM workflow_custom_node wn JOIN custom_node n ON n.id = wn.custom_node_id
+          WHERE wn.workflow_id = w.id ORDER BY n.name) AS custom_nodes
+"""
+COLUMNS = """
+    w.id, w.name, w.label, w.description, w.type, w.output_mime_type, w.display, w."order", w.requires_api_keys,
+    w.user_id, w.created_at, w.updated_at
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,15 +37,57 @@ class Workflow:
     custom_nodes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class WorkflowRow:
+    """A workflow as it is stored; ``data`` None where it was not asked for."""
+
+    id: UUID
+    name: str
+    label: str
+    description: str
+    type: str
+    output_mime_type: str
+    display: bool
+    order: int
+    requires_api_keys: bool
+    user_id: UUID | None
+    created_at: datetime
+    updated_at: datetime
+    data: Any = None
+    models: Sequence[str] = ()
+    custom_nodes: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """What of a workflow may change."""
+
+    label: str
+    description: str
+    type: str
+    data: Any
+    output_mime_type: str
+    display: bool
+    order: int
+    requires_api_keys: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UsingCollection:
+    """A collection one of whose steps names a workflow."""
+
+    id: UUID
+    title: str
+    open: bool
+    """Whether everybody may know of it."""
+    user_id: UUID
+
+
 async def by_names(tx: Transaction, names: Iterable[str]) -> dict[str, Workflow]:
     """Give the workflows of these names, by name, with the names of their models and custom nodes."""
     rows = await tx.fetch_dicts(
-        """
-        SELECT w.id, w.name, w.label, w.type, w.data, w.output_mime_type,
-               ARRAY(SELECT m.name FROM workflow_model wm JOIN model m ON m.id = wm.model_id
-                     WHERE wm.workflow_id = w.id ORDER BY m.name) AS models,
-               ARRAY(SELECT n.name FROM workflow_custom_node wn JOIN custom_node n ON n.id = wn.custom_node_id
-                     WHERE wn.workflow_id = w.id ORDER BY n.name) AS custom_nodes
+        f"""
+        SELECT w.id, w.name, w.label, w.type, w.data, w.output_mime_type, {NEEDS}
         FROM workflow w WHERE w.name = ANY(%s)
         """,
         # PostgreSQL has no text with a NUL in it, so no workflow can be called that.
@@ -50,3 +107,109 @@ async def exists(tx: Transaction, id_or_name: str) -> bool:
         "SELECT EXISTS (SELECT FROM workflow WHERE name = %(ref)s OR id::text = lower(%(ref)s))", {"ref": id_or_name}
     )
     return bool(found)
+
+
+async def list_page(
+    tx: Transaction, page: Page, *, with_data: bool, display: bool | None, requires_api_keys: bool | None
+) -> list[WorkflowRow]:
+    """List workflows by their order, then by name; None: whatever it is."""
+    return await tx.fetch_all(
+        WorkflowRow,
+        f"""
+        SELECT {COLUMNS} {", w.data" if with_data else ""} FROM workflow w
+        WHERE (%(display)s::boolean IS NULL OR w.display = %(display)s)
+              AND (%(keys)s::boolean IS NULL OR w.requires_api_keys = %(keys)s)
+        ORDER BY w."order", w.name LIMIT %(limit)s OFFSET %(offset)s
+        """,
+        {"display": display, "keys": requires_api_keys, "limit": page.limit, "offset": page.offset},
+    )
+
+
+async def get(tx: Transaction, name: str, *, lock: bool = False) -> WorkflowRow | None:
+    """Give a workflow by its name. ``lock``: until the transaction ends, nobody else changes or deletes it."""
+    if "\x00" in name:
+        return None
+    return await tx.fetch_one(
+        WorkflowRow,
+        f"SELECT {COLUMNS}, w.data, {NEEDS} FROM workflow w WHERE w.name = %s {'FOR UPDATE OF w' if lock else ''}",
+        (name,),
+    )
+
+
+async def insert(tx: Transaction, workflow_id: UUID, name: str, user_id: UUID | None, definition: Definition) -> bool:
+    """Insert a workflow. False: its name is taken."""
+    added = await tx.execute(
+        """
+        INSERT INTO workflow (id, name, user_id, label, description, type, data, output_mime_type, display, "order",
+                              requires_api_keys)
+        VALUES (%(id)s, %(name)s, %(user_id)s, %(label)s, %(description)s, %(type)s, %(data)s, %(mime)s, %(display)s,
+                %(order)s, %(keys)s)
+        ON CONFLICT (name) DO NOTHING
+        """,
+        {"id": workflow_id, "name": name, "user_id": user_id, **_parameters(definition)},
+    )
+    return added == 1
+
+
+async def update(tx: Transaction, workflow_id: UUID, definition: Definition) -> None:
+    """Write what may change; the caller has the row locked."""
+    await tx.execute(
+        """
+        UPDATE workflow SET label = %(label)s, description = %(description)s, type = %(type)s, data = %(data)s,
+            output_mime_type = %(mime)s, display = %(display)s, "order" = %(order)s, requires_api_keys = %(keys)s,
+            updated_at = now()
+        WHERE id = %(id)s
+        """,
+        {"id": workflow_id, **_parameters(definition)},
+    )
+
+
+async def link_models(tx: Transaction, workflow_id: UUID, names: Sequence[str]) -> None:
+    """Make these the models that the workflow needs; all of them exist."""
+    await tx.execute("DELETE FROM workflow_model WHERE workflow_id = %s", (workflow_id,))
+    await tx.execute(
+        "INSERT INTO workflow_model (workflow_id, model_id) SELECT %s, id FROM model WHERE name = ANY(%s)",
+        (workflow_id, list(names)),
+    )
+
+
+async def link_custom_nodes(tx: Transaction, workflow_id: UUID, names: Sequence[str]) -> None:
+    """Make these the custom nodes that the workflow needs; all of them exist."""
+    await tx.execute("DELETE FROM workflow_custom_node WHERE workflow_id = %s", (workflow_id,))
+    await tx.execute(
+        "INSERT INTO workflow_custom_node (workflow_id, custom_node_id) SELECT %s, id FROM custom_node"
+        " WHERE name = ANY(%s)",
+        (workflow_id, list(names)),
+    )
+
+
+async def delete(tx: Transaction, workflow_id: UUID) -> None:
+    """Delete a workflow and its links."""
+    await tx.execute("DELETE FROM workflow WHERE id = %s", (workflow_id,))
+
+
+async def collections_using(tx: Transaction, name: str, limit: int) -> list[UsingCollection]:
+    """Give collections, archived ones too, one of whose steps names the workflow; newest first."""
+    return await tx.fetch_all(
+        UsingCollection,
+        """
+        SELECT c.id, c.title, (c.is_public OR c.is_global) AND NOT c.archived AS open, p.user_id
+        FROM collection c JOIN project p ON p.id = c.project_id
+        WHERE jsonb_path_query_array(c.data, '$.steps[*].nodeName') ? %s
+        ORDER BY c.created_at DESC, c.id DESC LIMIT %s
+        """,
+        (name, limit),
+    )
+
+
+def _parameters(definition: Definition) -> dict[str, Any]:
+    return {
+        "label": definition.label,
+        "description": definition.description,
+        "type": definition.type,
+        "data": Jsonb(definition.data),
+        "mime": definition.output_mime_type,
+        "display": definition.display,
+        "order": definition.order,
+        "keys": definition.requires_api_keys,
+    }

@@ -8,6 +8,7 @@ the machine must have is linked to the workflow.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from emprops.workflows import comfy_graph
 from emprops.workflows.forms import Form, read_form
 from emprops.workflows.kinds.base import PlannedWork, filled, requirements_of
 from emprops.workflows.paths import copied
@@ -23,16 +24,10 @@ class ComfyWorkflow:
         if not isinstance(data, dict) or deeper_than(data, MAX_DEPTH):
             return [f"data must be an object with form, inputs and workflow, at most {MAX_DEPTH} levels deep"]
         form, problems = read_form(data.get("form"))
-        graph = data.get("workflow")
-        if not isinstance(graph, dict) or not graph:
-            return [*problems, "workflow must be a ComfyUI graph in API form: node id → {class_type, inputs}"]
-        problems += [
-            f"node {node} of the graph needs class_type and inputs; export the graph in API form"
-            for node, content in graph.items()
-            if not isinstance(content, dict)
-            or not isinstance(content.get("class_type"), str)
-            or not isinstance(content.get("inputs", {}), dict)
-        ]
+        graph: Any = data.get("workflow")
+        wrong = comfy_graph.find_problems(graph)
+        if wrong:
+            return [*problems, *wrong]
         inputs = data.get("inputs", {})
         if not isinstance(inputs, dict) or not all(isinstance(names, dict) for names in inputs.values()):
             return [*problems, "inputs must be an object: node id → input name → {value}"]

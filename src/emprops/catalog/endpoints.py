@@ -1,0 +1,100 @@
+"""Models and custom nodes: list, read, look up many, add."""
+
+from typing import Annotated
+
+from fastapi import Path
+
+from emprops.auth.dependencies import CurrentCaller, PublicRoute
+from emprops.auth.once import Once
+from emprops.catalog import service, store
+from emprops.catalog.schemas import (
+    CustomNodeBody,
+    CustomNodeView,
+    FoundCustomNodes,
+    FoundModels,
+    ModelBody,
+    ModelView,
+    NamesBody,
+    custom_node_view,
+    model_view,
+)
+from emprops.errors import NotFoundError
+from emprops.kit.envelope import Envelope, failures, ok
+from emprops.kit.paging import Paging
+from emprops.kit.requests import Reader, Tx, router
+
+routes = router(tags=["models and custom nodes"])
+
+Name = Annotated[str, Path(max_length=255, description="The name, which may have slashes in it.")]
+
+
+@routes.get("/models", dependencies=[PublicRoute])
+async def list_models(reader: Reader, page: Paging) -> Envelope[list[ModelView]]:
+    """List models by name (spec: List Models)."""
+    return ok([model_view(model) for model in await store.list_models(reader, page)])
+
+
+@routes.post("/models", status_code=201, responses=failures(_409="There is a model of this name already."))
+async def create_model(body: ModelBody, _caller: CurrentCaller, tx: Tx, _once: Once = None) -> Envelope[ModelView]:
+    """Add a model, so that workflows can need it."""
+    return ok(model_view(await service.add_model(tx, body.new())))
+
+
+@routes.post("/models/batch", dependencies=[PublicRoute])
+async def find_models(body: NamesBody, reader: Reader) -> Envelope[FoundModels]:
+    """Look up models by their names."""
+    found = {model.name: model for model in await store.models_named(reader, body.names)}
+    names = list(dict.fromkeys(body.names))
+    models = [model_view(found[name]) for name in names if name in found]
+    return ok(FoundModels(models=models, not_found=[name for name in names if name not in found]))
+
+
+@routes.get("/models/{name:path}", dependencies=[PublicRoute])
+async def get_model(name: Name, reader: Reader) -> Envelope[ModelView]:
+    """Read a model by its name."""
+    found = await store.models_named(reader, [name])
+    if not found:
+        raise NotFoundError("Model not found")
+    return ok(model_view(found[0]))
+
+
+@routes.get("/custom-nodes", dependencies=[PublicRoute])
+async def list_custom_nodes(
+    reader: Reader, page: Paging, is_default: bool | None = None
+) -> Envelope[list[CustomNodeView]]:
+    """List custom nodes in the order in which they are installed (spec: List Custom Nodes)."""
+    nodes = await store.list_custom_nodes(reader, page, is_default=is_default)
+    return ok([custom_node_view(node) for node in nodes])
+
+
+@routes.get("/custom-nodes/defaults", dependencies=[PublicRoute])
+async def list_default_custom_nodes(reader: Reader, page: Paging) -> Envelope[list[CustomNodeView]]:
+    """List the custom nodes that every machine installs, in the order in which they are installed."""
+    nodes = await store.list_custom_nodes(reader, page, is_default=True)
+    return ok([custom_node_view(node) for node in nodes])
+
+
+@routes.post("/custom-nodes", status_code=201, responses=failures(_409="There is a custom node of this name already."))
+async def create_custom_node(
+    body: CustomNodeBody, _caller: CurrentCaller, tx: Tx, _once: Once = None
+) -> Envelope[CustomNodeView]:
+    """Add a custom node, so that workflows can need it."""
+    return ok(custom_node_view(await service.add_custom_node(tx, body.new())))
+
+
+@routes.post("/custom-nodes/batch", dependencies=[PublicRoute])
+async def find_custom_nodes(body: NamesBody, reader: Reader) -> Envelope[FoundCustomNodes]:
+    """Look up custom nodes by their names."""
+    found = {node.name: node for node in await store.custom_nodes_named(reader, body.names)}
+    names = list(dict.fromkeys(body.names))
+    nodes = [custom_node_view(found[name]) for name in names if name in found]
+    return ok(FoundCustomNodes(custom_nodes=nodes, not_found=[name for name in names if name not in found]))
+
+
+@routes.get("/custom-nodes/{name:path}", dependencies=[PublicRoute])
+async def get_custom_node(name: Name, reader: Reader) -> Envelope[CustomNodeView]:
+    """Read a custom node by its name."""
+    found = await store.custom_nodes_named(reader, [name])
+    if not found:
+        raise NotFoundError("Custom node not found")
+    return ok(custom_node_view(found[0]))

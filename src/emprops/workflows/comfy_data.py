@@ -1,0 +1,78 @@
+"""From what somebody sends as a ``comfy_workflow`` to what is stored, and what the graph says about itself. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from emprops.workflows import comfy_graph, comfy_inputs
+from emprops.workflows.comfy_graph import ModelUse
+from emprops.workflows.comfy_inputs import Proposal
+
+WRAPPERS = ("workflow", "prompt")
+"""Under which key a graph may lie: ours, and that of ComfyUI's own requests."""
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What a graph needs and offers."""
+
+    node_classes: Sequence[str]
+    models: Sequence[ModelUse]
+    proposals: Sequence[Proposal]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """``data`` as it is checked and stored; ``analysis`` None if the graph cannot be read."""
+
+    data: Any
+    analysis: Analysis | None = None
+
+
+def prepare(data: Any) -> Prepared:
+    """Accept the bare graph too, and propose form and inputs where they are missing."""
+    rest, graph = _unwrapped(data)
+    if comfy_graph.find_problems(graph):
+        return Prepared(data if rest is None else {**rest, "workflow": graph})
+    proposals = comfy_inputs.propose(graph)
+    analysis = Analysis(comfy_graph.node_classes(graph), comfy_graph.models_of(graph), proposals)
+    stored = {**(rest or {}), "workflow": graph}
+    if "form" not in stored and "inputs" not in stored:
+        stored["form"] = comfy_inputs.form_of(proposals)
+        stored["inputs"] = comfy_inputs.inputs_by_node(proposals)
+    elif "form" not in stored:
+        stored["form"] = _form_for(stored["inputs"], proposals)
+    elif "inputs" not in stored:
+        fields = _ids(stored["form"])
+        stored["inputs"] = comfy_inputs.inputs_by_node([p for p in proposals if p.form_field["id"] in fields])
+    return Prepared(stored, analysis)
+
+
+def _unwrapped(data: Any) -> tuple[dict[str, Any] | None, Any]:
+    """Take the graph out: ``(what stands beside it, graph)``."""
+    if not isinstance(data, dict):
+        return None, data
+    for key in WRAPPERS:
+        # A graph's own keys are node ids, and a node has a class; what has none is a wrapper.
+        if isinstance(data.get(key), dict) and "class_type" not in data[key]:
+            return {name: value for name, value in data.items() if name != key}, data[key]
+    return {}, data
+
+
+def _form_for(inputs: Any, proposals: Sequence[Proposal]) -> dict[str, Any]:
+    """Make a form for given inputs, from what is proposed for the same inputs of nodes."""
+    by_target = {target: proposal.form_field for proposal in proposals for target in proposal.targets}
+    fields: dict[str, dict[str, Any]] = {}
+    for node, names in inputs.items() if isinstance(inputs, dict) else ():
+        for name, source in names.items() if isinstance(names, dict) else ():
+            wanted = source.get("value") if isinstance(source, dict) else None
+            proposed = by_target.get((node, name))
+            if isinstance(wanted, str) and proposed is not None:
+                fields.setdefault(wanted, proposed | {"id": wanted})
+    return {"config": {"groupOrder": ["main"], "componentGroup": "comfy"}, "fields": list(fields.values())}
+
+
+def _ids(form: Any) -> set[str]:
+    fields = form.get("fields") if isinstance(form, Mapping) else None
+    found = [item.get("id") for item in fields if isinstance(item, dict)] if isinstance(fields, list) else []
+    return {name for name in found if isinstance(name, str)}

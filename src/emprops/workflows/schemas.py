@@ -1,0 +1,232 @@
+"""The shapes of workflow requests and replies (spec: Workflow Management)."""
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import Query
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from emprops.workflows.service import Analysed, Needs, Saved
+from emprops.workflows.store import Definition, WorkflowRow
+
+Type = Literal["basic", "comfy_workflow", "fetch_api", "direct_job", "dynamic_json"]
+RESERVED = frozenset({"create-simple-collection"})
+MAX_NEEDS = 200
+MAX_ORDER = 2**31 - 1
+
+
+def _usable_name(text: str) -> str:
+    if text != text.strip() or not text.isprintable() or "/" in text or text in RESERVED:
+        raise ValueError("must be a name without slashes, control characters, and spaces around it")
+    return text
+
+
+def _is_on(value: object) -> object:
+    """Read ``eq.true``, the spelling of the spec, and what else means the same (C27)."""
+    if not isinstance(value, str):
+        return value
+    text = value.strip().lower().removeprefix("eq.")
+    return {"true": True, "1": True, "false": False, "0": False, "": False}.get(text, value)
+
+
+Flag = Annotated[bool, BeforeValidator(_is_on)]
+Include = Annotated[
+    Flag, Query(description="Whether `data` is included: `eq.true`.", json_schema_extra={"type": "string"})
+]
+RequireApiKeys = Annotated[
+    Flag, Query(description="Only workflows that need API keys of third parties.", json_schema_extra={"type": "string"})
+]
+Shown = Literal["true", "false", "all"]
+
+Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_usable_name)]
+Label = Annotated[str, Field(max_length=200)]
+Description = Annotated[str, Field(max_length=5000)]
+MimeType = Annotated[str, Field(max_length=100, pattern=r"^[A-Za-z0-9.+-]+/[A-Za-z0-9.+*-]+$")]
+Order = Annotated[int, Field(ge=-MAX_ORDER, le=MAX_ORDER)]
+Names = Annotated[list[Annotated[str, Field(max_length=255)]], Field(max_length=MAX_NEEDS)]
+
+EXAMPLE: dict[str, Any] = {
+    "name": "portrait",
+    "label": "Portrait",
+    "description": "A portrait from a prompt",
+    "output_mime_type": "image/png",
+    "type": "direct_job",
+    "data": {
+        "form": {"fields": [{"id": "prompt", "type": "prompt_editor", "required": True}]},
+        "inputs": [{"id": "prompt", "pathJq": ".payload.prompt"}],
+        "job": {"service_required": "local_image", "payload": {"width": 512}},
+    },
+}
+
+
+class WorkflowBody(BaseModel):
+    """A new workflow (spec: Create Workflow). Unknown fields are ignored."""
+
+    model_config = ConfigDict(json_schema_extra={"example": EXAMPLE})
+
+    name: Name
+    label: Label
+    description: Description
+    data: Any
+    """What it runs, as its type wants it; a ``comfy_workflow`` takes the graph in API format as it is."""
+    output_mime_type: MimeType
+    type: Type = "comfy_workflow"
+    display: bool = True
+    order: Order = 0
+    models: Names | None = None
+    custom_nodes: Names | None = None
+
+    def definition(self) -> Definition:
+        """Give what may change later."""
+        return Definition(
+            label=self.label,
+            description=self.description,
+            type=self.type,
+            data=self.data,
+            output_mime_type=self.output_mime_type,
+            display=self.display,
+            order=self.order,
+            requires_api_keys=False,
+        )
+
+    def needs(self) -> Needs:
+        """Give the names to link."""
+        return Needs(self.models, self.custom_nodes)
+
+
+class WorkflowChanges(BaseModel):
+    """What to change of a workflow; what is not sent stays. Its name stays. Unknown fields are ignored."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"label": "Portrait, large", "display": False}})
+
+    label: Label | None = None
+    description: Description | None = None
+    data: Any = None
+    output_mime_type: MimeType | None = None
+    type: Type | None = None
+    display: bool | None = None
+    order: Order | None = None
+    models: Names | None = None
+    custom_nodes: Names | None = None
+
+    def changes(self) -> dict[str, Any]:
+        """Give what was sent, apart from links."""
+        sent = {name: getattr(self, name) for name in self.model_fields_set - {"models", "custom_nodes"}}
+        return {name: value for name, value in sent.items() if value is not None}
+
+    def needs(self) -> Needs:
+        """Give the names to link."""
+        return Needs(self.models, self.custom_nodes)
+
+
+class WorkflowItem(BaseModel):
+    """A workflow in a list (spec: List Workflows)."""
+
+    id: UUID
+    name: str
+    label: str
+    type: Type
+    description: str
+    created_at: datetime
+
+
+class WorkflowItemWithData(WorkflowItem):
+    """The same with its definition, for ``include=eq.true``."""
+
+    data: Any
+
+
+class WorkflowView(BaseModel):
+    """A workflow with what it needs (spec: Get Workflow by Name)."""
+
+    id: UUID
+    name: str
+    label: str
+    type: Type
+    description: str
+    data: Any
+    models: list[str]
+    custom_nodes: list[str]
+    output_mime_type: str
+    display: bool
+    order: int
+    requires_api_keys: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+class ModelUseView(BaseModel):
+    """A model file that a node of the graph loads."""
+
+    name: str
+    node: str
+    class_type: str
+    input: str
+
+
+class ProposedInput(BaseModel):
+    """A form field that was found in the graph, and which inputs of nodes it sets."""
+
+    field: str
+    type: str
+    targets: list[str]
+    """``node id.input name``."""
+
+
+class AnalysisView(BaseModel):
+    """What a graph says about itself."""
+
+    node_classes: list[str]
+    models: list[ModelUseView]
+    unknown_models: list[str]
+    """Those that the catalog does not have, so that nothing keeps the workflow from machines without them."""
+    inputs: list[ProposedInput]
+
+
+class SavedWorkflow(WorkflowView):
+    """A workflow that was just stored."""
+
+    analysis: AnalysisView | None
+    """For ``comfy_workflow``."""
+
+
+class DeletedWorkflow(BaseModel):
+    """A workflow that is gone."""
+
+    id: UUID
+    name: str
+
+
+def item_of(row: WorkflowRow, *, with_data: bool) -> WorkflowItem | WorkflowItemWithData:
+    """Show a workflow in a list."""
+    return (WorkflowItemWithData if with_data else WorkflowItem).model_validate(asdict(row))
+
+
+def view_of(row: WorkflowRow) -> WorkflowView:
+    """Show a workflow."""
+    return WorkflowView.model_validate(asdict(row))
+
+
+def saved_view(saved: Saved) -> SavedWorkflow:
+    """Show a workflow that was just stored."""
+    return SavedWorkflow.model_validate(
+        {**asdict(saved.row), "analysis": saved.analysed and _analysis_view(saved.analysed)}
+    )
+
+
+def _analysis_view(found: Analysed) -> AnalysisView:
+    return AnalysisView(
+        node_classes=list(found.analysis.node_classes),
+        models=[ModelUseView.model_validate(asdict(use)) for use in found.analysis.models],
+        unknown_models=list(found.unknown_models),
+        inputs=[
+            ProposedInput(
+                field=proposal.form_field["id"],
+                type=proposal.form_field["type"],
+                targets=[f"{node}.{name}" for node, name in proposal.targets],
+            )
+            for proposal in found.analysis.proposals
+        ],
+    )
