@@ -1,12 +1,14 @@
 """A job's life under a test's control: the api in this process, Redis and PostgreSQL, a worker that does as it is
 told, and an orchestrator that looks when asked to."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import httpx2
+import pytest
 import redis.asyncio
 from psycopg.types.json import Jsonb
 from tests.apps import as_user
@@ -20,6 +22,8 @@ from emprops.kit.ids import new_id
 from emprops.queue.messages import Claim, Finished, StoredFile
 from emprops.settings import Settings
 
+First = TypeVar("First")
+Second = TypeVar("Second")
 FORM = {"fields": [{"id": "prompt", "type": "prompt_editor"}, {"id": "image", "type": "image_loader"}]}
 FAILED = Finished(failure="final", error="the model refused")
 
@@ -179,6 +183,29 @@ class Rig:
 
     async def ticket_states(self, steps: Sequence[dict[str, Any]]) -> list[str | None]:
         return await self.dispatcher.queue.ticket_states([str(step["id"]) for step in steps])
+
+    async def race(
+        self,
+        first: Awaitable[First],
+        place: Any,
+        name: str,
+        second: Callable[[], Awaitable[Second]],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> tuple[First, Second]:
+        """Stop ``first`` where it calls a function, holding its locks; start ``second``; let ``first`` go on as soon
+        as somebody waits for those locks."""
+        function, reached = getattr(place, name), asyncio.Event()
+
+        async def wait_and_go_on(*arguments: Any, **options: Any) -> Any:
+            monkeypatch.setattr(place, name, function)
+            reached.set()
+            await self.somebody_waits()
+            return await function(*arguments, **options)
+
+        monkeypatch.setattr(place, name, wait_and_go_on)
+        started = asyncio.ensure_future(first)
+        await reached.wait()
+        return await asyncio.gather(started, second())
 
     async def somebody_waits(self) -> None:
         """Return once a statement waits for a lock that another transaction holds."""

@@ -9,7 +9,7 @@ from tests.apps import as_user
 from tests.factories import make_job, make_step
 from tests.generations.rig import FAILED, Rig, picture
 
-from emprops.generations import retry as retry_module
+from emprops.jobs import changes
 from emprops.kit.ids import new_id
 
 
@@ -289,22 +289,10 @@ async def stuck_job_with_a_finished_step(rig: Rig) -> tuple[UUID, list[Any]]:
 async def test_a_retry_before_the_late_success(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """Row 7, one order: the report waits at the job's lock while the retry commits, and then means nothing."""
     job_id, reports = await stuck_job_with_a_finished_step(rig)
-    locked, go_on = asyncio.Event(), asyncio.Event()
-    next_steps = retry_module.changes.insert_next_steps
-
-    async def held_up(*arguments: Any) -> None:
-        locked.set()
-        await go_on.wait()
-        await next_steps(*arguments)
-
-    monkeypatch.setattr(retry_module.changes, "insert_next_steps", held_up)
-    retrying = asyncio.create_task(rig.post(job_id, "retry"))
-    await locked.wait()
-    processing = asyncio.create_task(rig.orchestrator.process(reports))
-    await rig.somebody_waits()
-    go_on.set()
-    assert (await retrying).status_code == 200
-    await processing
+    response, _ = await rig.race(
+        rig.post(job_id, "retry"), changes, "insert_next_steps", lambda: rig.orchestrator.process(reports), monkeypatch
+    )
+    assert response.status_code == 200
     job = await rig.job(job_id)
     assert (job["status"], job["retry_count"]) == ("pending", 1)
     assert [step["status"] for step in await rig.steps(job_id)] == ["failed", "pending"]
@@ -314,22 +302,9 @@ async def test_a_retry_before_the_late_success(rig: Rig, monkeypatch: pytest.Mon
 async def test_the_late_success_before_the_retry(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """Row 7, the other order: the retry waits at the job's lock, and then learns that the job has completed."""
     job_id, reports = await stuck_job_with_a_finished_step(rig)
-    ending, go_on = asyncio.Event(), asyncio.Event()
-    settle = rig.orchestrator._settle
-
-    async def held_up(*arguments: Any) -> None:
-        ending.set()
-        await go_on.wait()
-        await settle(*arguments)
-
-    monkeypatch.setattr(rig.orchestrator, "_settle", held_up)
-    processing = asyncio.create_task(rig.orchestrator.process(reports))
-    await ending.wait()
-    retrying = asyncio.create_task(rig.post(job_id, "retry"))
-    await rig.somebody_waits()
-    go_on.set()
-    await processing
-    response = await retrying
+    _, response = await rig.race(
+        rig.orchestrator.process(reports), rig.orchestrator, "_settle", lambda: rig.post(job_id, "retry"), monkeypatch
+    )
     assert response.status_code == 400
     assert "has completed" in response.json()["error"]
     assert [step["status"] for step in await rig.steps(job_id)] == ["completed"]
@@ -342,8 +317,8 @@ async def test_a_result_that_cannot_be_used_is_made_again(rig: Rig) -> None:
         first = await make_step(tx, job, status="completed", is_result=False, output_data={"files": [], "data": {}})
         second = await make_step(tx, job, order=2, status="failed", depends_on=(first,))
         await tx.execute(
-            "UPDATE step SET template = jsonb_build_object('image', jsonb_build_object('$ref', %s::text)) WHERE id = %s",
-            (str(first), second),
+            "UPDATE step SET template = %s::jsonb WHERE id = %s",
+            (f'{{"image": {{"$ref": "{first}"}}}}', second),
         )
     assert (await rig.ok(job.id, "retry"))["message"] == "Retry 1 of 3 started"
     assert [step["status"] for step in await rig.steps(job.id)][2:] == ["pending", "pending"]
