@@ -10,6 +10,9 @@ from fastapi import APIRouter, FastAPI
 
 from emprops import health
 from emprops.auth.dependencies import unmarked_routes
+from emprops.catalog import endpoints as catalog
+from emprops.collections import endpoints as collections
+from emprops.collections import project_endpoints as projects
 from emprops.credits import endpoints as credit
 from emprops.decks import endpoints as decks
 from emprops.generations import endpoints as generations
@@ -17,6 +20,7 @@ from emprops.generations import job_endpoints as job_changes
 from emprops.jobs import endpoints as jobs
 from emprops.media import endpoints as media
 from emprops.outputs import endpoints as outputs
+from emprops.workflows import endpoints as workflows
 
 Prefix = Literal["", "/api"]
 
@@ -26,6 +30,10 @@ TABLE: list[tuple[Prefix, APIRouter]] = [
     ("/api", generations.routes),  # /collections/{id}/generate /collections/{id}/price
     ("", generations.legacy),  # /generator/v2/{id}
     ("/api", job_changes.routes),  # /jobs/{id}/retry /cancel /complete /failed /output
+    ("/api", projects.routes),  # /projects /projects/{id}
+    ("/api", collections.routes),  # /collections /collections/{id}/publish /workflows/create-simple-collection
+    ("/api", workflows.routes),  # /workflows /workflows/{name}
+    ("/api", catalog.routes),  # /models /models/batch /custom-nodes /custom-nodes/batch
     ("/api", jobs.routes),  # /jobs /jobs/{id} /jobs/{id}/stream /jobs/{id}/history
     ("", outputs.routes),  # /outputs/{id} /collections/{id}/outputs
     ("", credit.routes),  # /credits /credits/ledger /credits/grant

@@ -3,7 +3,7 @@ from uuid import UUID, uuid4
 import pytest
 from tests.factories import make_collection, make_user
 
-from emprops.collections import service, store
+from emprops.collections import projects, service, store
 from emprops.errors import NotFoundError
 from emprops.kit.database import Database
 
@@ -26,8 +26,9 @@ async def test_get_by_id_and_slug(database: Database) -> None:
     [
         ("status = 'draft'", True, False),
         ("status = 'published'", True, True),
-        ("is_public = true", True, True),
-        ("is_global = true, input_type = 'image', output_type = 'image'", True, True),
+        ("is_public = true", True, False),
+        ("is_global = true, input_type = 'image', output_type = 'image'", True, False),
+        ("status = 'published', is_global = true, input_type = 'image', output_type = 'image'", True, True),
         ("status = 'published', is_public = true, archived = true", False, False),
     ],
 )
@@ -47,7 +48,7 @@ async def test_a_default_project_is_made_once_also_for_a_new_user(database: Data
     new = uuid4()
     async with database.transaction() as tx:
         known = await make_user(tx)
-        projects = [await service.ensure_default_project(tx, user) for user in (new, new, known)]
-        assert projects[0] == projects[1] != projects[2]
-        owner: UUID = await tx.fetch_value("SELECT user_id FROM project WHERE id = %s", (projects[0],))
+        found = [await projects.ensure_default(tx, user) for user in (new, new, known)]
+        assert found[0] == found[1] != found[2]
+        owner: UUID = await tx.fetch_value("SELECT user_id FROM project WHERE id = %s", (found[0],))
     assert owner == new

@@ -98,6 +98,28 @@ class TestNumber:
         assert settled({"type": "number", "value": 7}, 0) == 0
 
 
+class TestAny:
+    @pytest.mark.parametrize("given", ["a", "", 5, 0.5, True, False, 0])
+    def test_keeps_its_type(self, given: Any) -> None:
+        value = settled({"type": "any"}, given)
+        assert (value, type(value)) == (given, type(given))
+
+    def test_one_value_only(self) -> None:
+        for wrong in ([1], {"$ref": 1}):
+            assert refused({"type": "any"}, wrong) == "must be a text, a number, true or false"
+        assert refused({"type": "any"}, 2**64) == "must be a number"
+        assert refused({"type": "any"}) == "is required: a value"
+        assert settled({"type": "any", "value": "own"}) == "own"
+
+    def test_schema(self) -> None:
+        schema = json_schema(defined({"name": "x", "type": "any"}, {"name": "y", "type": "any", "value": "own"}))
+        assert schema["required"] == ["x"]
+        types = ["string", "number", "boolean"]
+        assert schema["properties"] == {
+            "x": {"title": "x", "type": types}, "y": {"title": "y", "type": types, "default": "own"}
+        }  # fmt: skip
+
+
 class TestPick:
     def test_a_value_or_its_display_name(self) -> None:
         assert [settled({"type": "pick", "value": PICK}, given) for given in ("#f00", "red", 3, 3.0, "three")] == [

@@ -69,6 +69,32 @@ def row(method: str, path: str, who: Who, *, body: Any = None, query: str = "", 
 
 
 VARIABLES = {"variables": {"prompt": "a quiet harbour"}}
+RECIPE = {"title": "Harbours", "data": {"steps": [{"id": 1, "nodeName": "local_image", "nodePayload": {}}]}}
+SIMPLE = {
+    "collection_details": {
+        "title": "Animals",
+        "description": "",
+        "social_org": "farcaster",
+        "social_identifier": "vitalik",
+    },
+    "variables": [],
+    "job_type": "openai_chat",
+    "template_json": {},
+}
+
+DIRECT_JOB = {
+    "form": {"fields": [{"id": "prompt", "type": "prompt_editor"}]},
+    "inputs": [{"id": "prompt", "pathJq": ".payload.prompt"}],
+    "job": {"service_required": "local_image", "payload": {}},
+}
+NEW_WORKFLOW = {
+    "name": "portrait-{unknown}",
+    "label": "Portrait",
+    "description": "",
+    "data": DIRECT_JOB,
+    "output_mime_type": "image/png",
+    "type": "direct_job",
+}
 
 TABLE = [
     # --- the process
@@ -82,6 +108,28 @@ TABLE = [
     row("POST", "/collections/{collection_id}/generations", OWN_AS_USER, body=VARIABLES),
     row("POST", "/generator/v2/{collection_id}", OWN_AS_USER, body=VARIABLES),
     row("POST", "/collections/{collection_id}/price", OWN_AS_USER, body=VARIABLES),
+    # --- projects and collections
+    row("POST", "/projects", USER.but(owner=201, other=201), body={"name": "Harbours"}),
+    row("GET", "/projects", USER),
+    row("GET", "/projects/{project_id}", OWN),
+    row("PATCH", "/projects/{project_id}", OWN, body={"name": "Harbours"}),
+    row("POST", "/projects/{project_id}/collections", OWN_AS_USER.but(owner=201), body=RECIPE),
+    row("POST", "/collections", USER.but(owner=201, other=201), body=RECIPE),
+    row("POST", "/workflows/create-simple-collection", USER.but(owner=201, other=201), body=SIMPLE),
+    row("GET", "/collections", USER),
+    row("GET", "/collections/public", PUBLIC),
+    row("GET", "/collections/{collection_id}", OWN),
+    row("PATCH", "/collections/{collection_id}", OWN, body={"title": "Harbours"}),
+    row("PUT", "/collections/{collection_id}", OWN, body={"title": "Harbours"}),
+    row("DELETE", "/collections/{collection_id}", OWN),
+    row("GET", "/collections/{collection_id}/public", PUBLIC, collection_id="public_collection_id"),
+    row("GET", "/collections/{collection_id}/form", OWN.but(nobody=404)),
+    row("POST", "/collections/{collection_id}/publish", OWN),
+    row("POST", "/collections/{collection_id}/archive", OWN),
+    row("POST", "/collections/{collection_id}/unarchive", OWN),
+    row("POST", "/collections/{collection_id}/global", OWN, body={"input_type": "image", "output_type": "video"}),
+    row("GET", "/collections/{collection_id}/versions", OWN),
+    row("GET", "/collections/{collection_id}/versions/{version}", OWN, collection_id="published_collection_id"),
     # --- jobs
     row("GET", "/jobs", USER),
     row("GET", "/jobs/{job_id}", OWN),
@@ -106,4 +154,21 @@ TABLE = [
     row("GET", "/credits", USER),
     row("GET", "/credits/ledger", USER),
     row("POST", "/credits/grant", SERVICE.but(service=201), body={"user_id": "{owner}", "amount": 5, "reason": "gift"}),
+    # --- workflows
+    row("GET", "/workflows", PUBLIC),
+    row("GET", "/workflows/{name}", PUBLIC),
+    row("POST", "/workflows", KNOWN.but(owner=201, other=201, service=201), body=NEW_WORKFLOW),
+    row("PATCH", "/workflows/{name}", OWN, body={"label": "New"}, name="own_workflow"),
+    row("PUT", "/workflows/{name}", OWN, body={"label": "New"}, name="own_workflow"),
+    row("DELETE", "/workflows/{name}", OWN, name="own_workflow"),
+    # --- models and custom nodes
+    row("GET", "/models", PUBLIC),
+    row("GET", "/models/{name:path}", PUBLIC, name="model"),
+    row("POST", "/models", KNOWN.but(owner=201, other=201, service=201), body={"name": "{unknown}.pt"}),
+    row("POST", "/models/batch", PUBLIC, body={"names": ["vae.pt"]}),
+    row("GET", "/custom-nodes", PUBLIC),
+    row("GET", "/custom-nodes/defaults", PUBLIC),
+    row("GET", "/custom-nodes/{name:path}", PUBLIC, name="custom_node"),
+    row("POST", "/custom-nodes", KNOWN.but(owner=201, other=201, service=201), body={"name": "nodes-{unknown}"}),
+    row("POST", "/custom-nodes/batch", PUBLIC, body={"names": ["nodes"]}),
 ]

@@ -29,14 +29,18 @@ async def make_world(tx: Transaction) -> World:
     """Make everything anew."""
     owner, other = await factories.make_user(tx), await factories.make_user(tx)
     collection = await factories.make_collection(tx, owner)
+    published = await factories.make_collection(tx, owner, status="published")
     job = await factories.make_job(tx, collection=collection, status="processing", progress=40)
     failed = await factories.make_job(tx, collection=collection, status="failed", error_message="it broke")
     done = await factories.make_job(tx, collection=collection, status="completed", progress=100)
     deck = await factories.make_deck(tx, collection)
     output = await factories.make_output(tx, collection, job=done, deck_id=deck, status="completed")
     pending = await factories.make_output(tx, collection, deck_id=deck)
+    workflow = await factories.make_workflow(tx, owner)
+    model, custom_node = await factories.make_model(tx), await factories.make_custom_node(tx)
     private = {
         "collection_id": collection.id,
+        "published_collection_id": published.id,
         "project_id": collection.project_id,
         "job_id": job.id,
         "failed_job_id": failed.id,
@@ -50,7 +54,11 @@ async def make_world(tx: Transaction) -> World:
         "other": other,
         "key": FILE_KEY,
         "unknown": new_id(),
+        "version": "1",  # of the published collection
         "name": "local_image",  # of a sample workflow
+        "own_workflow": workflow,
+        "model": model,
+        "custom_node": custom_node,
         "public_collection_id": SAMPLES.collections["art"],
         "global_collection_id": SAMPLES.collections["image-to-video"],
     }

@@ -1,32 +1,194 @@
-"""Who may run which collection, and where new ones go."""
+"""Who may see, run and change which collection; what making, changing and publishing one means.
 
+A draft is its owner's alone. A published collection can be seen and run by whoever has its id, in the state in which it
+was published last (docs/decisions/0007); ``is_public`` also lists it. An archived one is there for its owner only, and
+cannot be run.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
-from emprops.auth.store import ensure_user
-from emprops.collections import store
-from emprops.collections.store import Collection
-from emprops.errors import NotFoundError
+from emprops.auth.caller import Caller
+from emprops.collections import instructions, projects, simple, store, variables, versions
+from emprops.collections.simple import SimpleVariable
+from emprops.collections.store import Collection, Details, Listed, Working
+from emprops.custody import service as custody
+from emprops.custody.service import SocialLink
+from emprops.errors import BadRequestError, CollectionCorruptedError, ConflictError, NotFoundError
 from emprops.kit.database import Transaction
 from emprops.kit.ids import new_id
+from emprops.workflows import store as workflows
+
+PUBLISHED = "published"
 
 
 async def get_runnable(tx: Transaction, caller_user_id: UUID | None, id_or_slug: str | UUID) -> Collection:
-    """Give a collection that the caller may generate from: an own one, or one that is published, public or global.
+    """Give a collection that the caller may generate from, with the data to use: an own one, or a published one.
 
     Archived ones and other people's drafts look unknown. Raises :class:`~emprops.errors.NotFoundError`.
     """
-    collection = await store.get(tx, id_or_slug)
-    if collection is None or collection.archived or not _open_to(collection, caller_user_id):
-        raise NotFoundError("Collection not found")
+    collection = await store.get_current(tx, id_or_slug)
+    if collection is None or collection.archived:
+        raise _unknown()
+    if collection.status != PUBLISHED and collection.user_id != caller_user_id:
+        raise _unknown()
     return collection
 
 
-async def ensure_default_project(tx: Transaction, user_id: UUID) -> UUID:
-    """Give the user's default project, made on first use."""
-    await ensure_user(tx, user_id)
-    return await store.insert_default_project(tx, new_id(), user_id)
+async def get_shown(reader: Transaction, id_or_slug: str | UUID) -> Collection:
+    """Give a collection as everybody may see it: as published. Raises :class:`~emprops.errors.NotFoundError`."""
+    return await get_runnable(reader, None, id_or_slug)
 
 
-def _open_to(collection: Collection, user_id: UUID | None) -> bool:
-    is_open = collection.status == "published" or collection.is_public or collection.is_global
-    return is_open or collection.user_id == user_id
+async def get_own(reader: Transaction, caller: Caller, id_or_slug: str | UUID, *, lock: bool = False) -> Working:
+    """Give a collection as its owner works on it, to its owner and to services; archived or not.
+
+    ``lock``: nobody else changes it until the transaction ends. Raises :class:`~emprops.errors.NotFoundError`.
+    """
+    collection = await store.get_working(reader, id_or_slug, lock=lock)
+    if collection is None or not _is_theirs(caller, collection):
+        raise _unknown()
+    return collection
+
+
+async def get(reader: Transaction, caller: Caller, id_or_slug: str | UUID) -> Collection:
+    """Give what the caller may see of a collection: :class:`Working` if it is theirs, else what is published."""
+    collection = await store.get_working(reader, id_or_slug)
+    if collection is not None and _is_theirs(caller, collection):
+        return collection
+    return await get_shown(reader, id_or_slug)
+
+
+async def get_form(reader: Transaction, caller: Caller | None, id_or_slug: str | UUID) -> dict[str, Any]:
+    """Describe, as JSON Schema, the variables of a generation that the caller would start now.
+
+    Raises :class:`~emprops.errors.NotFoundError`, and :class:`~emprops.errors.CollectionCorruptedError`.
+    """
+    collection = await store.get_current(reader, id_or_slug)
+    if collection is None or collection.archived:
+        raise _unknown()
+    if collection.status != PUBLISHED and not (caller and _is_theirs(caller, collection)):
+        raise _unknown()
+    definitions, problems = variables.parse(_part(collection.data, "variables"))
+    if problems or not isinstance(collection.data, dict):
+        raise CollectionCorruptedError(problems or ["the collection's data is not an object"])
+    return variables.json_schema(definitions)
+
+
+async def create(
+    tx: Transaction,
+    user_id: UUID,
+    details: Details,
+    data: Any,
+    *,
+    project_id: UUID | None,
+    custodied_for: UUID | None = None,
+) -> Working:
+    """Make a draft in an own project, or in the default one. Raises :class:`~emprops.errors.BadRequestError` naming
+    every fault of the data, and :class:`~emprops.errors.NotFoundError` for somebody else's project."""
+    await check_data(tx, data)
+    project_id = await projects.choose(tx, user_id, project_id)
+    collection_id = new_id()
+    await store.insert(tx, collection_id, project_id, details, data, custodied_for=custodied_for)
+    return await _reread(tx, collection_id)
+
+
+@dataclass(frozen=True, slots=True)
+class SimpleRequest:
+    """What a simple collection is made of (spec: Create Simple Collection)."""
+
+    details: Details
+    project_id: UUID | None
+    social_org: str
+    social_identifier: str
+    miniapp_user_id: str | None
+    variables: Sequence[SimpleVariable]
+    job_type: str
+    template: Any
+
+
+async def create_simple(tx: Transaction, user_id: UUID, request: SimpleRequest) -> tuple[Working, SocialLink]:
+    """Make a draft with one templated step, held for a social identity. Raises what :func:`create` raises."""
+    data = simple.instruction_set(request.variables, request.job_type, request.template)
+    link = await custody.find_or_make_link(tx, request.social_org, request.social_identifier, request.miniapp_user_id)
+    collection = await create(tx, user_id, request.details, data, project_id=request.project_id, custodied_for=link.id)
+    return collection, link
+
+
+async def change(tx: Transaction, caller: Caller, id_or_slug: str | UUID, changes: Mapping[str, Any]) -> Working:
+    """Change columns of an own collection. New data of a published one waits for :func:`publish`; everything else
+    shows at once."""
+    collection = await get_own(tx, caller, id_or_slug, lock=True)
+    if "data" in changes:
+        await check_data(tx, changes["data"])
+    if not changes:
+        return collection
+    await store.update(tx, collection.id, changes)
+    return await _reread(tx, collection.id)
+
+
+async def publish(tx: Transaction, caller: Caller, id_or_slug: str | UUID) -> Working:
+    """Publish what is being worked on; a new version unless nothing changed. Jobs that run keep their steps.
+
+    Raises :class:`~emprops.errors.ConflictError` for an archived collection, and
+    :class:`~emprops.errors.BadRequestError` if the data cannot be run any more.
+    """
+    collection = await get_own(tx, caller, id_or_slug, lock=True)
+    if collection.archived:
+        raise ConflictError("The collection is archived; unarchive it before you publish it.")
+    await check_data(tx, collection.data)
+    await versions.publish(tx, collection.id)
+    return await _reread(tx, collection.id)
+
+
+async def set_global(
+    tx: Transaction,
+    caller: Caller,
+    id_or_slug: str | UUID,
+    *,
+    is_global: bool,
+    input_type: str | None,
+    output_type: str | None,
+) -> Working:
+    """Say whether outputs can be developed with an own collection, and from what into what (spec: Develop Output).
+
+    Raises :class:`~emprops.errors.BadRequestError` for a global collection without both types.
+    """
+    collection = await get_own(tx, caller, id_or_slug, lock=True)
+    input_type, output_type = input_type or collection.input_type, output_type or collection.output_type
+    if is_global and (input_type is None or output_type is None):
+        raise BadRequestError("A global collection needs input_type and output_type: image, video or text.")
+    await store.update(
+        tx, collection.id, {"is_global": is_global, "input_type": input_type, "output_type": output_type}
+    )
+    return await _reread(tx, collection.id)
+
+
+async def check_data(tx: Transaction, data: Any) -> None:
+    """Raise :class:`~emprops.errors.BadRequestError` naming everything that keeps an instruction set from running."""
+    known = await workflows.by_names(tx, instructions.workflow_names(data))
+    problems = instructions.check(data, known.keys())
+    if problems:
+        raise BadRequestError(
+            f"The collection's data cannot be used: {'; '.join(problems)}.", extra={"details": {"problems": problems}}
+        )
+
+
+async def _reread(tx: Transaction, collection_id: UUID) -> Working:
+    collection = await store.get_working(tx, collection_id)
+    assert collection is not None  # noqa: S101 - this transaction wrote it
+    return collection
+
+
+def _is_theirs(caller: Caller, collection: Listed) -> bool:
+    return caller.is_service or collection.user_id == caller.user_id
+
+
+def _part(data: Any, key: str) -> Any:
+    return data.get(key) if isinstance(data, dict) else None
+
+
+def _unknown() -> NotFoundError:
+    return NotFoundError("Collection not found")

@@ -1,8 +1,8 @@
 """The variables of a collection: reading their definitions, and settling their values for one generation.
 
-A definition is ``{name, type, value_type, value, lock_value, test_value}``; ``type`` is text, number, pick or
-weighted_pick. Also read: ``required`` (false: it may stay without a value), ``min``, ``max``, ``max_length``, ``label``
-and ``description``. The ``value`` of a pick is ``{values, display_names, weights}``.
+A definition is ``{name, type, value_type, value, lock_value, test_value}``; ``type`` is text, number, any (a text, a
+number, true or false), pick or weighted_pick. Also read: ``required`` (false: it may stay without a value), ``min``,
+``max``, ``max_length``, ``label`` and ``description``. The ``value`` of a pick is ``{values, display_names, weights}``.
 """
 
 import math
@@ -15,7 +15,7 @@ from emprops.collections.chance import fraction
 from emprops.errors import InvalidVariablesError
 
 NAME = re.compile(r"\w{1,100}")
-TYPES = ("text", "number", "pick", "weighted_pick")
+TYPES = ("text", "number", "any", "pick", "weighted_pick")
 MAX_TEXT_BYTES = 64 * 1024
 MAX_DEFINITIONS = 200
 MAX_OPTIONS = 10_000
@@ -44,7 +44,7 @@ class Definition:
     """One variable. ``value`` and ``test_value`` are None where the definition has none."""
 
     name: str
-    type: Literal["text", "number", "pick"]
+    type: Literal["text", "number", "any", "pick"]
     value: Any = None
     test_value: Any = None
     options: tuple[Option, ...] = ()
@@ -64,6 +64,8 @@ class Definition:
         """Give a value as it counts: an option of a pick may be named. Raises :class:`ValueProblem`."""
         if self.type == "pick":
             return self._option(value)
+        if self.type == "any":
+            return self._anything(value)
         return self._number(value) if self.type == "number" else self._text(value)
 
     def settle(self, generation_hash: str) -> Any:
@@ -86,6 +88,13 @@ class Definition:
         if self.required and not value.strip():
             raise ValueProblem("must not be empty")
         return value
+
+    def _anything(self, value: Any) -> str | int | float | bool:
+        if isinstance(value, bool):
+            return value
+        if not isinstance(value, (str, int, float)):
+            raise ValueProblem("must be a text, a number, true or false")
+        return self._text(value) if isinstance(value, str) else self._number(value)
 
     def _number(self, value: Any) -> int | float:
         low = NUMBER_RANGE[0] if self.minimum is None else self.minimum
@@ -143,7 +152,7 @@ def resolve(definitions: Sequence[Definition], given: Mapping[str, Any], generat
             continue
         value = definition.settle(generation_hash)
         if definition.lacks(value):
-            problems[name] = f"is required: a {definition.type}"
+            problems[name] = f"is required: a {'value' if definition.type == 'any' else definition.type}"
         resolved.values[name] = value
     if problems:
         raise InvalidVariablesError(problems)
@@ -289,7 +298,10 @@ def _property(definition: Definition) -> dict[str, Any]:
         likely = [option.value for option in definition.options if option.weight]
         return schema | ({"default": likely[0]} if len(likely) == 1 else {})
     limits: dict[str, Any]
-    if definition.type == "number":
+    if definition.type == "any":
+        schema["type"] = ["string", "number", "boolean"]
+        limits = {"maxLength": definition.max_length}
+    elif definition.type == "number":
         schema["type"] = "integer" if definition.whole else "number"
         limits = {"minimum": definition.minimum, "maximum": definition.maximum}
     else:

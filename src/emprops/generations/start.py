@@ -116,7 +116,7 @@ async def _insert(
         id=job_id,
         user_id=user_id,
         collection_id=collection.id,
-        collection_version=collection.version,
+        collection_version=collection.version if collection.status == "published" else None,
         name=f"Collection Generation: {collection.title}",
         description=collection.description,
         priority=request.priority,

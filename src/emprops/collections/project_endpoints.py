@@ -1,0 +1,39 @@
+"""Make, read and rename projects."""
+
+from typing import Any
+from uuid import UUID
+
+from emprops.auth.dependencies import CurrentCaller, CurrentUser
+from emprops.auth.once import Once
+from emprops.collections import project_store, projects
+from emprops.collections.schemas import ProjectBody, ProjectView
+from emprops.kit.envelope import Envelope, ok
+from emprops.kit.paging import Paging
+from emprops.kit.requests import Reader, Tx, router
+
+routes = router(prefix="/projects", tags=["projects"])
+
+
+@routes.post("", status_code=201, response_model=Envelope[ProjectView])
+async def create_project(body: ProjectBody, user_id: CurrentUser, tx: Tx, _once: Once) -> Any:
+    """Make a project."""
+    return ok(ProjectView.model_validate(await projects.create(tx, user_id, body.name)))
+
+
+@routes.get("", response_model=Envelope[list[ProjectView]])
+async def list_projects(user_id: CurrentUser, reader: Reader, page: Paging) -> Any:
+    """List the caller's projects, newest first."""
+    found = await project_store.list_of_user(reader, user_id, page)
+    return ok([ProjectView.model_validate(project) for project in found])
+
+
+@routes.get("/{project_id}", response_model=Envelope[ProjectView])
+async def get_project(project_id: UUID, caller: CurrentCaller, reader: Reader) -> Any:
+    """Read an own project."""
+    return ok(ProjectView.model_validate(await projects.get_own(reader, caller, project_id)))
+
+
+@routes.patch("/{project_id}", response_model=Envelope[ProjectView])
+async def rename_project(project_id: UUID, body: ProjectBody, caller: CurrentCaller, tx: Tx) -> Any:
+    """Rename an own project."""
+    return ok(ProjectView.model_validate(await projects.rename(tx, caller, project_id, body.name)))

@@ -1,0 +1,285 @@
+"""Collections and projects over HTTP."""
+
+from typing import Any
+
+import pytest
+from tests.collections.conftest import User
+from tests.factories import INSTRUCTIONS, make_collection, make_user
+from tests.plans import Explaining
+
+from emprops.collections import store
+from emprops.collections.store import Wanted
+from emprops.kit.database import Database
+from emprops.kit.ids import new_id
+from emprops.kit.paging import Page
+
+BODY = {"title": "Quiet Harbours", "data": INSTRUCTIONS}
+
+
+def titles(items: list[dict[str, Any]]) -> list[str]:
+    return [item["title"] for item in items]
+
+
+class TestProjects:
+    async def test_make_read_rename_list(self, user: User, other: User) -> None:
+        first = await user.post("/api/projects", {"name": "First"}, status=201)
+        second = await user.post("/projects", {"name": "Second"}, status=201)
+        assert (first["name"], first["is_default"], first["version"]) == ("First", False, "v2")
+        assert await user.get(f"/projects/{first['id']}") == first
+        renamed = await user.patch(f"/projects/{first['id']}", {"name": "Renamed"})
+        assert (renamed["id"], renamed["name"]) == (first["id"], "Renamed")
+        assert await user.get("/projects") == [second, renamed]
+        assert await user.get("/projects?limit=1&offset=1") == [renamed]
+        assert await other.get("/projects") == []
+        for call in (other.get(f"/projects/{first['id']}", status=404), user.get(f"/projects/{new_id()}", status=404)):
+            assert (await call)["error"] == "Project not found"
+        await other.patch(f"/projects/{first['id']}", {"name": "Mine"}, status=404)
+
+    @pytest.mark.parametrize("body", [{}, {"name": ""}, {"name": "  "}, {"name": None}, {"name": "x" * 201}])
+    async def test_needs_a_name(self, user: User, body: dict[str, Any]) -> None:
+        await user.post("/projects", body, status=400)
+
+
+class TestCreate:
+    async def test_everything_that_can_be_said(self, user: User) -> None:
+        project = await user.post("/projects", {"name": "P"}, status=201)
+        said = {
+            "title": "Harbours", "description": "Pictures", "blockchain": "TEZOS", "price": "1.50", "editions": "10",
+            "cover_image_url": "https://example.com/c.png", "miniapp_cover_image": "ipfs://cover", "cast_hash": "0xab",
+            "is_public": True,
+        }  # fmt: skip
+        made = await user.post(
+            "/api/collections", said | {"data": INSTRUCTIONS, "project_id": project["id"], "more": 1}, status=201
+        )
+        expected = said | {
+            "blockchain": "tezos", "price": 1.5, "editions": 10, "project_id": project["id"], "data": INSTRUCTIONS,
+            "status": "draft", "archived": False, "version": 1, "has_unpublished_changes": False, "slug": None,
+            "is_custodial": False, "custodied_for": None, "is_global": False, "input_type": None, "output_type": None,
+            "published_at": None,
+        }  # fmt: skip
+        assert {name: made[name] for name in expected} == expected
+        assert made.keys() - expected.keys() == {"id", "created_at", "updated_at"}
+        assert await user.get(f"/collections/{made['id']}") == made
+
+    async def test_the_default_project_is_made_when_missing(self, user: User) -> None:
+        first, second = [await user.post("/collections", BODY, status=201) for _ in range(2)]
+        (project,) = await user.get("/projects")
+        assert (project["name"], project["is_default"]) == ("Default", True)
+        assert first["project_id"] == second["project_id"] == project["id"]
+        assert (first["description"], first["price"], first["editions"], first["blockchain"]) == ("", 0, 1, None)
+
+    async def test_in_a_project(self, user: User, other: User) -> None:
+        project = await user.post("/projects", {"name": "P"}, status=201)
+        made = await user.post(f"/projects/{project['id']}/collections", BODY, status=201)
+        assert made["project_id"] == project["id"]
+        for body, path in (
+            (BODY, f"/projects/{project['id']}/collections"),
+            (BODY | {"project_id": project["id"]}, "/collections"),
+        ):
+            assert (await other.post(path, body, status=404))["error"] == "Project not found"
+        assert await other.get("/collections") == await other.get("/projects") == []
+
+    async def test_faulty_data_is_refused_with_every_fault(self, user: User) -> None:
+        steps = [{"id": 1, "nodeName": "gone", "nodePayload": {"a": "{{x}}"}}, {"id": 1, "nodeName": "local_image"}]
+        reply = await user.post("/collections", {"title": "T", "data": {"steps": steps}}, status=400)
+        assert reply["details"] == {
+            "problems": [
+                "step 1 uses the workflow gone, which does not exist",
+                "two steps have the id 1",
+                "step 1, a uses the variable x, which is not defined",
+            ]
+        }
+        assert reply["error"].startswith("The collection's data cannot be used: step 1 uses the workflow gone")
+        assert await user.get("/collections") == []
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            *({"title": bad} for bad in (None, "", "  ", "x" * 201, 5)),
+            *({"data": bad} for bad in (None, [], "x")),
+            *({"price": bad} for bad in (-1, "-1", "NaN", "Infinity", "1e3", "1_0", "", True, None, [], "٣")),
+            *({"price": bad} for bad in (1e300, 1e-300, "1" * 16)),
+            *({"editions": bad} for bad in (-1, 1.5, "1.5", "x", True, None, 2**31, "")),
+            *({"blockchain": bad} for bad in ("bitcoin", 5)),
+            *({"cover_image_url": bad} for bad in ("javascript:alert(1)", "x", "https://" + "x" * 2048)),
+            {"is_public": None},
+        ],
+    )  # fmt: skip
+    async def test_what_is_refused(self, user: User, change: dict[str, Any]) -> None:
+        reply = await user.post("/collections", BODY | change, status=400)
+        (field,) = change
+        assert field in reply["error"] or field == "data"
+
+    @pytest.mark.parametrize(
+        ("sent", "shown"),
+        [("0", 0), (0, 0), ("1.50", 1.5), (0.1, 0.1), (1e-7, 1e-7), (" 2 ", 2), ("9" * 15, 10**15 - 1)],
+    )
+    async def test_prices_are_exact(self, user: User, sent: Any, shown: Any) -> None:
+        made = await user.post("/collections", BODY | {"price": sent}, status=201)
+        assert (made["price"], type(made["price"])) == (shown, type(shown))
+
+
+class TestLists:
+    async def test_own_ones_newest_first_and_narrowed(self, user: User, other: User) -> None:
+        project = await user.post("/projects", {"name": "P"}, status=201)
+        for title, where in (("a", {}), ("b", {"project_id": project["id"]}), ("c", {}), ("d", {})):
+            made = await user.post("/collections", BODY | {"title": title} | where, status=201)
+            if title in "ac":
+                await user.post(f"/collections/{made['id']}/publish")
+        await user.post(f"/collections/{made['id']}/archive")
+        assert titles(await user.get("/collections")) == ["c", "b", "a"]
+        assert "data" not in (await user.get("/collections"))[0]
+        assert titles(await user.get("/collections?archived=true")) == ["d"]
+        assert titles(await user.get("/collections?status=draft")) == ["b"]
+        assert titles(await user.get("/collections?status=published")) == ["c", "a"]
+        assert titles(await user.get(f"/collections?project_id={project['id']}")) == ["b"]
+        assert titles(await user.get("/collections?limit=2")) == ["c", "b"]
+        assert titles(await user.get("/collections?limit=2&offset=2")) == ["a"]
+        assert await other.get(f"/collections?project_id={project['id']}") == []
+        await user.get("/collections?status=hidden", status=400)
+
+    async def test_public_ones(self, user: User, nobody: User, database: Database) -> None:
+        async with database.transaction() as tx:
+            await tx.execute("UPDATE collection SET is_public = false")  # the samples
+            for title, columns in {
+                "first": {"is_public": True},
+                "second": {"is_public": True},
+                "draft": {"is_public": True, "status": "draft"},
+                "unlisted": {"status": "published"},
+            }.items():
+                await make_collection(tx, title=title, **columns)
+            gone = await make_collection(tx, is_public=True)
+            await tx.execute("UPDATE collection SET archived = true WHERE id = %s", (gone.id,))
+        found = await nobody.get("/collections/public")
+        assert titles(found) == ["second", "first"]
+        assert not found[0].keys() & {"project_id", "user_id", "data"}
+        assert titles(await user.get("/api/collections/public?limit=1&offset=1")) == ["first"]
+
+    async def test_indexes_serve_the_order(self, database: Database) -> None:
+        async with database.transaction() as tx:
+            user_id = await make_user(tx)
+            explaining = Explaining(tx.connection)
+            await store.list_public(explaining, Page())
+            assert "Index Scan using collection_public" in explaining.plan
+            assert "Sort" not in explaining.plan
+            await store.list_of_user(explaining, user_id, Wanted(), Page())
+            assert "Index Scan using collection_of_project" in explaining.plan
+            assert explaining.plan.count("Sort") <= 2, "only the merged newest are sorted"
+
+
+class TestSeeing:
+    async def test_a_draft_is_its_owner_s(self, user: User, other: User, nobody: User, service: User) -> None:
+        made = await user.post("/collections", BODY | {"is_public": True}, status=201)
+        path = f"/collections/{made['id']}"
+        assert await user.get(path) == made == await service.get(path)
+        for caller in (other, user):
+            reply = await caller.get(f"{path}/public", status=404)
+            assert reply["error"] == "Collection not found"
+        await other.get(path, status=404)
+        await other.get(f"{path}/form", status=404)
+        await nobody.get(f"{path}/form", status=404)
+        await nobody.get(path, status=401)
+        assert (await user.get(f"{path}/form"))["properties"].keys() == {"prompt"}
+
+    async def test_others_see_the_public_face_of_a_published_one(self, user: User, other: User, nobody: User) -> None:
+        made = await user.post("/collections", BODY, status=201)
+        path = f"/collections/{made['id']}"
+        own = await user.post(f"{path}/publish")
+        seen = await other.get(path)
+        assert seen == await nobody.get(f"{path}/public") == {name: own[name] for name in seen}
+        assert not seen.keys() & {"data", "project_id", "has_unpublished_changes", "archived"}
+        assert (await nobody.get(f"{path}/form"))["properties"].keys() == {"prompt"}
+        await user.post(f"{path}/archive")
+        for caller, shown in (
+            (other, path),
+            (nobody, f"{path}/public"),
+            (user, f"{path}/public"),
+            (nobody, f"{path}/form"),
+        ):
+            await caller.get(shown, status=404)
+        assert (await user.get(path))["archived"] is True
+
+    async def test_by_short_name(self, user: User, nobody: User) -> None:
+        assert (await user.get("/collections/art"))["title"] == "Generative Art"
+        assert (await nobody.get("/api/collections/art/public"))["slug"] == "art"
+        await user.get("/collections/none", status=404)
+
+    async def test_a_form_of_corrupt_data(self, user: User, database: Database) -> None:
+        made = await user.post("/collections", BODY, status=201)
+        for data in ('{"variables": [{"name": "x", "type": "nothing"}]}', "[]", "5"):
+            async with database.transaction() as tx:
+                await tx.execute("UPDATE collection SET data = %s::jsonb WHERE id = %s", (data, made["id"]))
+            assert (await user.get(f"/collections/{made['id']}/form", status=400))["error"] == "COLLECTION_CORRUPTED"
+
+
+class TestChanging:
+    @pytest.mark.parametrize("method", ["PATCH", "PUT"])
+    async def test_what_is_sent_changes_and_nothing_else(self, user: User, method: str) -> None:
+        made = await user.post("/collections", BODY | {"price": 2, "cover_image_url": "https://e.com/c"}, status=201)
+        path = f"/collections/{made['id']}"
+        changes = {"title": "New", "price": "3.5", "is_public": True, "cover_image_url": None, "blockchain": "BASE"}
+        changed = await user.call(method, path, changes | {"status": "published", "user_id": str(new_id())})
+        assert changed == made | changes | {
+            "price": 3.5, "blockchain": "base", "updated_at": changed["updated_at"]
+        }  # fmt: skip
+        assert changed["updated_at"] > made["updated_at"]
+        assert await user.get(path) == changed
+        assert await user.call(method, path, {}) == changed
+
+    @pytest.mark.parametrize("field", ["title", "data", "price", "editions", "is_public", "description"])
+    async def test_what_cannot_be_nothing(self, user: User, field: str) -> None:
+        made = await user.post("/collections", BODY, status=201)
+        await user.patch(f"/collections/{made['id']}", {field: None}, status=400)
+
+    async def test_by_others_and_services(self, user: User, other: User, service: User) -> None:
+        made = await user.post("/collections", BODY, status=201)
+        path = f"/collections/{made['id']}"
+        await user.post(f"{path}/publish")
+        for method, call, body in (
+            ("PATCH", "", {"title": "x"}),
+            ("PUT", "", {"title": "x"}),
+            ("DELETE", "", None),
+            ("POST", "/publish", None),
+            ("POST", "/archive", None),
+            ("POST", "/unarchive", None),
+            ("GET", "/versions", None),
+            ("GET", "/versions/1", None),
+            ("POST", "/global", {"input_type": "image", "output_type": "image"}),
+        ):
+            assert (await other.call(method, path + call, body, status=404))["error"] == "Collection not found"
+        assert (await service.patch(path, {"title": "By a service"}))["title"] == "By a service"
+
+    async def test_faulty_data_is_refused(self, user: User) -> None:
+        made = await user.post("/collections", BODY, status=201)
+        reply = await user.patch(f"/collections/{made['id']}", {"title": "New", "data": {"steps": []}}, status=400)
+        assert reply["details"] == {"problems": ["steps must be a list with at least one step"]}
+        assert (await user.get(f"/collections/{made['id']}"))["title"] == made["title"]
+
+    async def test_archive_and_back(self, user: User, other: User) -> None:
+        made = await user.post("/collections", BODY, status=201)
+        path = f"/collections/{made['id']}"
+        published = await user.post(f"{path}/publish")
+        for archive in (("POST", f"{path}/archive"), ("DELETE", path)):
+            archived = await user.call(*archive)
+            assert (archived["archived"], archived["status"]) == (True, "published")
+            for caller in (user, other):
+                await caller.post(f"{path}/generate", {"variables": {}}, status=404)
+            reply = await user.post(f"{path}/publish", status=409)
+            assert reply["error"] == "The collection is archived; unarchive it before you publish it."
+            back = await user.post(f"{path}/unarchive")
+            assert back == published | {"updated_at": back["updated_at"]}
+            await other.post(f"{path}/generate", {"variables": {}})
+
+
+class TestGlobal:
+    async def test_on_and_off(self, user: User) -> None:
+        made = await user.post("/collections", BODY, status=201)
+        path = f"/collections/{made['id']}"
+        types = {"input_type": "image", "output_type": "video"}
+        for wrong in ({}, {"input_type": "image"}, {"output_type": "video"}, types | {"input_type": "sound"}):
+            assert "input_type" in (await user.post(f"{path}/global", wrong, status=400))["error"]
+        on = await user.post(f"{path}/global", types)
+        assert {name: on[name] for name in ("is_global", *types)} == types | {"is_global": True}
+        off = await user.post(f"{path}/global", {"is_global": False})
+        assert (off["is_global"], off["input_type"]) == (False, "image")
+        assert (await user.post(f"{path}/global", {"output_type": "text"}))["output_type"] == "text"
