@@ -334,3 +334,35 @@ async def make_file(
         (key or f"generations/{new_id()}.png", mime_type, job and job.user_id, job and job.id, step_id),
     )
     return file_id
+
+
+async def make_workflow(tx: Transaction, user_id: UUID | None = None, *, name: str | None = None) -> str:
+    """A workflow of nobody, unless told whose; its name. It takes a prompt and makes a picture."""
+    name = name or f"workflow-{new_id()}"
+    data = {
+        "form": {"fields": [{"id": "prompt", "type": "prompt_editor"}]},
+        "inputs": [{"id": "prompt", "pathJq": ".payload.prompt"}],
+        "job": {"service_required": "local_image", "payload": {}},
+    }
+    await tx.execute(
+        """
+        INSERT INTO workflow (id, name, label, type, data, output_mime_type, user_id)
+        VALUES (%s, %s, '', 'direct_job', %s, 'image/png', %s)
+        """,
+        (new_id(), name, Jsonb(data), user_id),
+    )
+    return name
+
+
+async def make_model(tx: Transaction, name: str | None = None) -> str:
+    """A model of the catalog; its name."""
+    name = name or f"{new_id()}.safetensors"
+    await tx.execute("INSERT INTO model (id, name) VALUES (%s, %s)", (new_id(), name))
+    return name
+
+
+async def make_custom_node(tx: Transaction, name: str | None = None) -> str:
+    """A custom node of the catalog; its name."""
+    name = name or f"nodes-{new_id()}"
+    await tx.execute("INSERT INTO custom_node (id, name) VALUES (%s, %s)", (new_id(), name))
+    return name

@@ -20,7 +20,6 @@ from emprops.workflows.schemas import (
     WorkflowBody,
     WorkflowChanges,
     WorkflowItem,
-    WorkflowItemWithData,
     WorkflowView,
     item_of,
     saved_view,
@@ -32,14 +31,14 @@ routes = router(prefix="/workflows", tags=["workflows"])
 Name = Annotated[str, Path(max_length=200, description="The workflow's name.")]
 
 
-@routes.get("", dependencies=[PublicRoute])
+@routes.get("", dependencies=[PublicRoute], response_model_exclude_unset=True)
 async def list_workflows(
     reader: Reader,
     page: Paging,
     include: Include = False,
     require_api_keys: RequireApiKeys = False,
     display: Shown = "true",
-) -> Envelope[list[WorkflowItemWithData | WorkflowItem]]:
+) -> Envelope[list[WorkflowItem]]:
     """List workflows in their order (spec: List Workflows). Those not meant for display come with `display=all`."""
     rows = await store.list_page(
         reader,
@@ -48,7 +47,7 @@ async def list_workflows(
         display=None if display == "all" else display == "true",
         requires_api_keys=True if require_api_keys else None,
     )
-    return ok([item_of(row, with_data=include) for row in rows])
+    return Envelope(data=[item_of(row, with_data=include) for row in rows], error=None)
 
 
 @routes.post("", status_code=201, responses=failures(_409="There is a workflow of this name already."))

@@ -130,12 +130,8 @@ class WorkflowItem(BaseModel):
     type: Type
     description: str
     created_at: datetime
-
-
-class WorkflowItemWithData(WorkflowItem):
-    """The same with its definition, for ``include=eq.true``."""
-
-    data: Any
+    data: Any = None
+    """Only with ``include=eq.true``."""
 
 
 class WorkflowView(BaseModel):
@@ -199,9 +195,12 @@ class DeletedWorkflow(BaseModel):
     name: str
 
 
-def item_of(row: WorkflowRow, *, with_data: bool) -> WorkflowItem | WorkflowItemWithData:
+def item_of(row: WorkflowRow, *, with_data: bool) -> WorkflowItem:
     """Show a workflow in a list."""
-    return (WorkflowItemWithData if with_data else WorkflowItem).model_validate(asdict(row))
+    values = asdict(row)
+    if not with_data:
+        del values["data"]  # unset, not null
+    return WorkflowItem.model_validate(values)
 
 
 def view_of(row: WorkflowRow) -> WorkflowView:
