@@ -14,8 +14,8 @@ from tests.factories import Job, add_history, make_collection, make_job, make_us
 from tests.plans import Explaining
 
 from emprops.auth.caller import Caller
-from emprops.jobs.schemas import HistoryRow, JobView
-from emprops.jobs.views import history_of, job_of, jobs_of_user, look
+from emprops.jobs.schemas import HistoryRow, JobDetailView, JobView
+from emprops.jobs.views import detail_of, history_of, job_of, jobs_of_user, look
 from emprops.kit.database import Database
 from emprops.kit.ids import new_id
 from emprops.kit.paging import Page
@@ -36,6 +36,7 @@ SPEC = {
     "workflow_output": (str, type(None)),
     "data": dict,
 }
+QUEUE = {"queue": (dict, type(None))}
 EXTRA = {"current_step": int, "total_steps": int, "retry_count": int}
 
 
@@ -51,14 +52,15 @@ async def test_job_has_the_fields_and_types_of_the_spec(client: httpx2.AsyncClie
     assert reply.headers["content-type"] == "application/json"
     assert reply.json()["error"] is None
     data = reply.json()["data"]
-    assert {key: type(value) for key, value in data.items() if not isinstance(value, (SPEC | EXTRA)[key])} == {}
+    assert {key: type(value) for key, value in data.items() if not isinstance(value, (SPEC | EXTRA | QUEUE)[key])} == {}
+    assert data.pop("queue", "missing") is None
     assert data.keys() == (SPEC | EXTRA).keys()
     assert data["id"] == str(job.id)
     assert data["data"] == {
         "collectionId": str(job.collection.id),
         "variables": {"prompt": "a “harbour” 🌊", "n": 2**60, "ratio": 0.1, "none": None},
     }
-    JobView.model_validate(data)
+    JobDetailView.model_validate(data | {"queue": None})
 
 
 @pytest.mark.parametrize("status", ["pending", "processing", "completed", "failed"])
@@ -180,6 +182,10 @@ async def test_job_history_and_look_are_read_by_key(database: Database) -> None:
         explaining = Explaining(tx.connection)
         await job_of(explaining, new_id())
         assert "Index Scan using job_pkey" in explaining.plan
+        await detail_of(explaining, new_id())
+        assert "Index Scan using job_pkey" in explaining.plan
+        assert "step_job_id_retry_attempt_step_order_key" in explaining.plan
+        assert "Seq Scan" not in explaining.plan
         await history_of(explaining, new_id(), Page())
         assert "job_history_of_job" in explaining.plan
         assert "Sort" not in explaining.plan

@@ -137,6 +137,11 @@ TABLE = [
     row("GET", "/jobs/{job_id}/stream", OWN, job_id="done_job_id"),  # a stream of a job that has ended, ends
     row("POST", "/jobs/{job_id}/stream-ticket", OWN.but(owner=201, service=201)),
     row("GET", "/jobs/{job_id}/events", OWN, job_id="done_job_id"),
+    row("POST", "/jobs/{job_id}/retry", OWN, job_id="failed_job_id"),
+    row("POST", "/jobs/{job_id}/cancel", OWN),
+    row("GET", "/jobs/{job_id}/output", OWN, job_id="done_job_id"),
+    row("POST", "/jobs/{job_id}/complete", SERVICE, body={"outputs": [], "workflow_output": "https://x.test/a.png"}),
+    row("POST", "/jobs/{job_id}/failed", SERVICE, body={"error_message": "it broke"}),
     # --- outputs
     row("GET", "/outputs/{output_id}", OWN),
     row("GET", "/collections/{collection_id}/outputs", OWN),

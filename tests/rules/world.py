@@ -32,7 +32,9 @@ async def make_world(tx: Transaction) -> World:
     published = await factories.make_collection(tx, owner, status="published")
     job = await factories.make_job(tx, collection=collection, status="processing", progress=40)
     failed = await factories.make_job(tx, collection=collection, status="failed", error_message="it broke")
-    done = await factories.make_job(tx, collection=collection, status="completed", progress=100)
+    await factories.make_step(tx, failed, status="failed")
+    result = "https://cdn.example.com/a.png"
+    done = await factories.make_job(tx, collection=collection, status="completed", progress=100, workflow_output=result)
     deck = await factories.make_deck(tx, collection)
     output = await factories.make_output(tx, collection, job=done, deck_id=deck, status="completed")
     pending = await factories.make_output(tx, collection, deck_id=deck)

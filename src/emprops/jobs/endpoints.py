@@ -22,13 +22,22 @@ from emprops.kit.sse import event_stream
 
 routes = router(prefix="/jobs", tags=["jobs"])
 
+EVENT = {
+    "description": "One event; the stream is a row of them.",
+    "type": "object",
+    "properties": {
+        "event": {"enum": ["history_init", "job_update", "job_history"]},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+        "id": {"type": "string", "description": "What `Last-Event-ID` takes."},
+    },
+}
 STREAM: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "`history_init`, then `job_update` and `job_history` until the job has ended.",
         "content": {
             "text/event-stream": {
-                "schema": {"type": "string"},
-                "example": 'id: 7\nevent: job_update\ndata: {"id":"0192f3a4-…","status":"processing",…}\n\n',
+                "schema": EVENT,
+                "example": {"event": "job_update", "data": '{"id":"0192f3a4-…","status":"processing"}', "id": "7"},
             }
         },
     }
