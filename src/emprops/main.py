@@ -26,7 +26,7 @@ from emprops.kit.sse import StreamLimit
 from emprops.media.storage import storage_from
 from emprops.queue.claims import Queue
 from emprops.queue.keys import JOBS_CHANGED
-from emprops.routes import mount
+from emprops.routes import ABOUT, TAGS, mount
 from emprops.settings import Settings
 from emprops.upkeep import run_orchestration
 
@@ -40,6 +40,9 @@ def create_app(settings: Settings) -> FastAPI:
         title="EmProps",
         version=__version__,
         summary="A self-hostable backend for generative media.",
+        description=ABOUT,
+        openapi_tags=[{"name": name, "description": text} for name, text in TAGS.items()],
+        license_info={"name": "MIT", "identifier": "MIT"},
         openapi_url="/openapi.json" if documented else None,
         docs_url="/docs" if documented else None,
         redoc_url=None,

@@ -15,6 +15,7 @@ from emprops.auth.authenticators import Authenticator
 from emprops.auth.caller import READ, SERVICE, Caller
 from emprops.auth.tickets import redeem_ticket
 from emprops.errors import ForbiddenError, UnauthorizedError
+from emprops.kit.openapi import ANONYMOUS
 from emprops.kit.requests import resources_of
 
 _user_id = APIKeyHeader(
@@ -34,12 +35,22 @@ _api_key = APIKeyHeader(
 )
 
 
+_nobody = APIKeyHeader(name="nobody", scheme_name=ANONYMOUS, auto_error=False)
+
+
 async def documented_credentials(
     _user_id: Annotated[object, Security(_user_id)] = None,
     _token: Annotated[object, Security(_bearer)] = None,
     _key: Annotated[object, Security(_api_key)] = None,
 ) -> None:
     """Name the ways to say who is calling in the API's description; they are read by the authenticator."""
+
+
+async def documented_as_optional(
+    _nobody: Annotated[object, Security(_nobody)] = None,
+    _documented: Annotated[None, Depends(documented_credentials)] = None,
+) -> None:
+    """The same for routes that nobody may call too."""
 
 
 def authenticator_of(connection: HTTPConnection) -> Authenticator:
@@ -80,7 +91,9 @@ async def stream_caller(
     return await redeem_ticket(resources.redis, resources.settings.queue_prefix, ticket, job_id)
 
 
-async def optional_caller(connection: HTTPConnection) -> Caller | None:
+async def optional_caller(
+    connection: HTTPConnection, _documented: Annotated[None, Depends(documented_as_optional)] = None
+) -> Caller | None:
     """Find the caller of a public route, or None; an identity that is sent must still be valid."""
     try:
         return await authenticator_of(connection).identify(connection)

@@ -12,13 +12,16 @@ from emprops.auth.once import Once
 from emprops.collections import service as collections
 from emprops.credits.amounts import to_number
 from emprops.credits.service import terms_from
+from emprops.errors import CollectionCorruptedError, NotEnoughCreditsError
 from emprops.generations.start import GenerationRequest, plan_generation, start_generation
 from emprops.generations.tickets import Dispatcher
 from emprops.jobs import store as jobs
-from emprops.kit.envelope import Envelope, ok
+from emprops.kit.envelope import Envelope, failures, ok
 from emprops.kit.requests import Reader, Shared, Tx, router
 
 routes = router(tags=["generation"])
+legacy = router(tags=["generation"])
+"""Older spellings, which the spec documents without ``/api``."""
 
 
 def dispatcher_of(connection: HTTPConnection) -> Dispatcher:
@@ -45,6 +48,15 @@ class GenerateBody(BaseModel):
     """False: the job runs without showing in a deck."""
     output_id: UUID | None = None
     """An own pending output, made before, that this job completes."""
+
+
+class Generated(BaseModel):
+    """A generation that was started."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"jobId": "0192f3a4-0000-7000-8000-000000000001"}})
+
+    jobId: UUID  # noqa: N815 - the spec's spelling
+    """For tracking."""
 
 
 class PriceBody(BaseModel):
@@ -79,9 +91,19 @@ class PriceView(BaseModel):
     steps: list[StepPriceView]
 
 
-@routes.post("/collections/{collection_id}/generate")
+GENERATE: dict[str, Any] = {
+    "response_model": Envelope[Generated],
+    "responses": failures(
+        _400=CollectionCorruptedError(["step 1 has no nodeName"]),
+        _402=NotEnoughCreditsError(),
+        _409="workflow_id names a job that exists already.",
+    ),
+}
+
+
+@routes.post("/collections/{collection_id}/generate", **GENERATE)
 @routes.post("/collections/{collection_id}/generations", include_in_schema=False)
-@routes.post("/generator/v2/{collection_id}")
+@legacy.post("/generator/v2/{collection_id}", deprecated=True, **GENERATE)
 async def generate(
     collection_id: CollectionRef,
     body: GenerateBody,
@@ -111,7 +133,11 @@ async def generate(
     return ok({"jobId": str(started.job_id)})
 
 
-@routes.post("/collections/{collection_id}/price", response_model=Envelope[PriceView])
+@routes.post(
+    "/collections/{collection_id}/price",
+    response_model=Envelope[PriceView],
+    responses=failures(_400=CollectionCorruptedError(["step 1 has no nodeName"])),
+)
 async def price(collection_id: CollectionRef, body: PriceBody, user_id: CurrentUser, reader: Reader) -> Any:
     """Say what a generation with these variables would cost, in credits. Nothing is started or held.
 

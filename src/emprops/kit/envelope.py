@@ -42,7 +42,7 @@ class Envelope(BaseModel, Generic[Data]):
 
 
 class Failure(BaseModel):
-    """A failure. Some carry more keys: ``details``, ``message``, ``userMessage``."""
+    """A failure. Some carry more keys."""
 
     data: None = None
     error: str
@@ -50,6 +50,9 @@ class Failure(BaseModel):
     code: str
     """A stable word for programs."""
     request_id: str
+    """Under which it appears in the logs."""
+    message: str | None = None
+    userMessage: str | None = None  # noqa: N815 - the spec's spelling
     details: Any = None
 
 
@@ -58,9 +61,32 @@ def ok(data: Data) -> Envelope[Data]:
     return Envelope(data=data)
 
 
-def failures(**sentences: str) -> dict[int | str, dict[str, Any]]:
-    """Describe a route's own failures for OpenAPI: ``responses=failures(_402="Not enough credits.")``."""
-    return {int(status[1:]): {"model": Failure, "description": text} for status, text in sentences.items()}
+def failures(**reasons: str | AppError) -> dict[int | str, dict[str, Any]]:
+    """Describe a route's own failures for OpenAPI: ``responses=failures(_402=NotEnoughCreditsError())``.
+
+    A sentence, or an error whose reply is then shown as the example.
+    """
+    return {int(status[1:]): _described(reason) for status, reason in reasons.items()}
+
+
+def _described(reason: str | AppError) -> dict[str, Any]:
+    if isinstance(reason, str):
+        return {"model": Failure, "description": reason}
+    example = example_of(reason.message, reason.code, reason.extra)
+    return {
+        "model": Failure,
+        "description": str(reason.extra.get("userMessage", reason.message)),
+        "content": {"application/json": {"example": example}},
+    }
+
+
+def example_of(sentence: str, code: str, extra: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Show what a failure looks like."""
+    return _body(sentence, code, "0192f3a4-0000-7000-8000-00000000002a", extra)
+
+
+def _body(sentence: str, code: str, request_id: str, extra: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {"data": None, "error": sentence, "code": code, "request_id": request_id, **(extra or {})}
 
 
 def request_id_of(scope: Scope) -> str:
@@ -78,7 +104,7 @@ def failure(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """Build the reply to a failed request."""
-    body = {"data": None, "error": sentence, "code": code, "request_id": request_id_of(scope), **(extra or {})}
+    body = _body(sentence, code, request_id_of(scope), extra)
     return Response(
         orjson.dumps(body, default=str, option=orjson.OPT_NON_STR_KEYS),
         status_code=status,

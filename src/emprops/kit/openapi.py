@@ -1,42 +1,70 @@
 """The OpenAPI document: what FastAPI derives, with the failures that every route shares and without its 422."""
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute, iter_route_contexts
 
-from emprops.kit.envelope import Failure
+from emprops.errors import AppError, UnavailableError
+from emprops.kit.envelope import Failure, example_of
+from emprops.kit.idempotency import HEADER, REPLAYED
+
+ANONYMOUS = "anonymous"
+"""Security scheme of routes that may also be called by nobody; it becomes OpenAPI's ``{}``."""
+FAILURE = {"$ref": f"#/components/schemas/{Failure.__name__}"}
 
 SHARED = {
     "400": "The request is malformed or outside the documented values.",
     "401": "The caller is not known.",
+    "403": "The API key lacks the scope for this, or the request comes from another site's page.",
     "404": "There is no such object, or it is none of the caller's business.",
     "408": "The request body did not arrive in time.",
+    "409": "A request with this Idempotency-Key is still running.",
     "413": "The request body is too large.",
     "415": "The request body is not plain JSON.",
+    "422": "This Idempotency-Key was used before with another request.",
     "500": "Something went wrong on our side.",
     "503": "An engine behind the api is away; try again.",
 }
+OF_KEYS = ("409", "422")
+"""Statuses of operations that take an idempotency key."""
+RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
+REPLAY = {REPLAYED: {"description": "`true` on an answer that was given before.", "schema": {"type": "string"}}}
 
 
 def document(app: FastAPI) -> dict[str, Any]:
     """Build the document once; later calls return the same."""
     if app.openapi_schema is None:
         schema = get_openapi(
-            title=app.title, version=app.version, summary=app.summary, description=app.description, routes=app.routes
+            title=app.title,
+            version=app.version,
+            summary=app.summary,
+            description=app.description,
+            routes=app.routes,
+            tags=app.openapi_tags,
+            license_info=app.license_info,
         )
         _name_operations(app, schema)
         components = schema.setdefault("components", {}).setdefault("schemas", {})
         components[Failure.__name__] = Failure.model_json_schema(ref_template="#/components/schemas/{model}")
-        for operations in schema["paths"].values():
-            for operation in operations.values():
-                _share_failures(operation)
+        for operation in operations_of(schema):
+            _share_failures(operation)
+            _open_to_nobody(operation)
+        _restore_nulls(schema)
         components.pop("HTTPValidationError", None)
         components.pop("ValidationError", None)
+        schema["components"].get("securitySchemes", {}).pop(ANONYMOUS, None)
         app.openapi_schema = schema
     return app.openapi_schema
+
+
+def operations_of(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Go through all operations of a document."""
+    for operations in schema["paths"].values():
+        yield from operations.values()
 
 
 def _name_operations(app: FastAPI, schema: dict[str, Any]) -> None:
@@ -47,8 +75,10 @@ def _name_operations(app: FastAPI, schema: dict[str, Any]) -> None:
         if isinstance(context.original_route, APIRoute) and context.include_in_schema
         for method in context.methods or ()
     }
-    taken = Counter(names.values())
-    for (path, method), name in names.items():
+    current = {where for where in names if not schema["paths"][where[0]][where[1]].get("deprecated")}
+    taken = Counter(names[where] for where in current)
+    for path, method in current:
+        name = names[path, method]
         if taken[name] == 1:
             schema["paths"][path][method]["operationId"] = name
 
@@ -57,15 +87,85 @@ def _share_failures(operation: dict[str, Any]) -> None:
     responses: dict[str, Any] = operation["responses"]
     if "HTTPValidationError" in str(responses.get("422")):
         del responses["422"]
-    parameters = operation.get("parameters", ())
+    for status in _shared_statuses(operation):
+        known = responses.setdefault(status, {"description": SHARED[status]})
+        if status in OF_KEYS and known["description"] != SHARED[status]:
+            known["description"] += f" Or: {SHARED[status]}"
+    for status, response in responses.items():
+        if int(status) >= 400:
+            _describe_failure(int(status), response)
+        elif _takes_key(operation):
+            response.setdefault("headers", {}).update(REPLAY)
+    operation["responses"] = dict(sorted(responses.items()))
+
+
+def _shared_statuses(operation: dict[str, Any]) -> list[str]:
     statuses = ["400", "500", "503"]
     if operation.get("security"):
-        statuses.append("401")
-    if any(parameter["in"] == "path" for parameter in parameters):
+        statuses += ["401", "403"]
+    if any(parameter["in"] == "path" for parameter in operation.get("parameters", ())):
         statuses.append("404")
     if "requestBody" in operation:
         statuses += ["408", "413", "415"]
-    schema = {"application/json": {"schema": {"$ref": f"#/components/schemas/{Failure.__name__}"}}}
-    for status in statuses:
-        responses.setdefault(status, {"description": SHARED[status], "content": schema})
-    operation["responses"] = dict(sorted(responses.items()))
+    if _takes_key(operation):
+        statuses += OF_KEYS
+    return statuses
+
+
+def _takes_key(operation: dict[str, Any]) -> bool:
+    return any(parameter["name"] == HEADER for parameter in operation.get("parameters", ()))
+
+
+def _describe_failure(status: int, response: dict[str, Any]) -> None:
+    """Give a failure its shape and, unless it has one, an example."""
+    content = response.setdefault("content", {}).setdefault("application/json", {})
+    content["schema"] = FAILURE
+    if "example" in content:
+        content["example"] = {"data": None, **content["example"]}  # FastAPI takes nulls out of examples
+    elif "examples" not in content:
+        content["example"] = example_of(response["description"].partition(" Or: ")[0], _code_of(status))
+    if status == UnavailableError.status or response["description"].endswith(SHARED["409"]):
+        response["headers"] = RETRY_AFTER
+
+
+def _code_of(status: int) -> str:
+    return next((error.code for error in (AppError, *AppError.__subclasses__()) if error.status == status), "failed")
+
+
+def _open_to_nobody(operation: dict[str, Any]) -> None:
+    security: list[dict[str, Any]] = operation.get("security", [])
+    if {ANONYMOUS: []} in security:
+        operation["security"] = [{}, *(scheme for scheme in security if ANONYMOUS not in scheme)]
+
+
+def _restore_nulls(document: dict[str, Any]) -> None:
+    """Put back the nulls that FastAPI takes out of examples: without them, an example does not fit its own schema."""
+    schemas = document["components"]["schemas"]
+    for schema in schemas.values():
+        for example in [schema.get("example"), *schema.get("examples", ())]:
+            _complete(example, schema, schemas)
+    for operation in operations_of(document):
+        for part in (operation.get("requestBody", {}), *operation["responses"].values()):
+            for content in part.get("content", {}).values():
+                named = [one["value"] for one in content.get("examples", {}).values()]
+                for example in (content.get("example"), *named):
+                    _complete(example, content.get("schema", {}), schemas)
+
+
+def _complete(example: Any, schema: dict[str, Any], schemas: dict[str, Any]) -> None:
+    if "$ref" in schema:
+        schema = schemas[schema["$ref"].rpartition("/")[2]]
+    if isinstance(example, list):
+        for item in example:
+            _complete(item, schema.get("items", {}), schemas)
+    elif isinstance(example, dict):
+        for name, inner in schema.get("properties", {}).items():
+            if name in example:
+                for shape in inner.get("anyOf", [inner]):
+                    _complete(example[name], shape, schemas)
+            elif inner.get("type") == "null" or (name in schema.get("required", ()) and _may_be_null(inner)):
+                example[name] = None
+
+
+def _may_be_null(schema: dict[str, Any]) -> bool:
+    return not schema.keys() & {"type", "anyOf", "$ref"} or {"type": "null"} in schema.get("anyOf", ())
