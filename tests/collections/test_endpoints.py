@@ -35,9 +35,9 @@ class TestProjects:
             assert (await call)["error"] == "Project not found"
         await other.patch(f"/projects/{first['id']}", {"name": "Mine"}, status=404)
 
-    @pytest.mark.parametrize("body", [{}, {"name": ""}, {"name": "  "}, {"name": None}, {"name": "x" * 201}])
-    async def test_needs_a_name(self, user: User, body: dict[str, Any]) -> None:
-        await user.post("/projects", body, status=400)
+    async def test_needs_a_name(self, user: User) -> None:
+        for body in ({}, {"name": ""}, {"name": "  "}, {"name": None}, {"name": "x" * 201}):
+            assert "name" in (await user.post("/projects", body, status=400))["error"]
 
 
 class TestCreate:
@@ -92,31 +92,33 @@ class TestCreate:
         assert reply["error"].startswith("The collection's data cannot be used: step 1 uses the workflow gone")
         assert await user.get("/collections") == []
 
-    @pytest.mark.parametrize(
-        "change",
-        [
-            *({"title": bad} for bad in (None, "", "  ", "x" * 201, 5)),
-            *({"data": bad} for bad in (None, [], "x")),
-            *({"price": bad} for bad in (-1, "-1", "NaN", "Infinity", "1e3", "1_0", "", True, None, [], "٣")),
-            *({"price": bad} for bad in (1e300, 1e-300, "1" * 16)),
-            *({"editions": bad} for bad in (-1, 1.5, "1.5", "x", True, None, 2**31, "")),
-            *({"blockchain": bad} for bad in ("bitcoin", 5)),
-            *({"cover_image_url": bad} for bad in ("javascript:alert(1)", "x", "https://" + "x" * 2048)),
-            {"is_public": None},
-        ],
-    )  # fmt: skip
-    async def test_what_is_refused(self, user: User, change: dict[str, Any]) -> None:
-        reply = await user.post("/collections", BODY | change, status=400)
-        (field,) = change
-        assert field in reply["error"] or field == "data"
+    async def test_what_is_refused(self, user: User) -> None:
+        wrong: dict[str, list[Any]] = {
+            "title": [None, "", "  ", "x" * 201, 5],
+            "data": [None, [], "x"],
+            "price": [-1, "-1", "NaN", "Infinity", "1e3", "1_0", "", True, None, [], "٣", 1e300, 1e-300, "1" * 16],
+            "editions": [-1, 1.5, "1.5", "x", True, None, 2**31, ""],
+            "blockchain": ["bitcoin", 5],
+            "cover_image_url": ["javascript:alert(1)", "x", "https://" + "x" * 2048],
+            "is_public": [None],
+        }
+        for field, values in wrong.items():
+            for value in values:
+                assert field in (await user.post("/collections", BODY | {field: value}, status=400))["error"], value
+        assert await user.get("/collections") == []
 
-    @pytest.mark.parametrize(
-        ("sent", "shown"),
-        [("0", 0), (0, 0), ("1.50", 1.5), (0.1, 0.1), (1e-7, 1e-7), (" 2 ", 2), ("9" * 15, 10**15 - 1)],
-    )
-    async def test_prices_are_exact(self, user: User, sent: Any, shown: Any) -> None:
-        made = await user.post("/collections", BODY | {"price": sent}, status=201)
-        assert (made["price"], type(made["price"])) == (shown, type(shown))
+    async def test_prices_are_exact(self, user: User) -> None:
+        for sent, shown in (
+            ("0", 0),
+            (0, 0),
+            ("1.50", 1.5),
+            (0.1, 0.1),
+            (1e-7, 1e-7),
+            (" 2 ", 2),
+            ("9" * 15, 10**15 - 1),
+        ):
+            made = await user.post("/collections", BODY | {"price": sent}, status=201)
+            assert (made["price"], type(made["price"])) == (shown, type(shown))
 
 
 class TestLists:
@@ -226,10 +228,10 @@ class TestChanging:
         assert await user.get(path) == changed
         assert await user.call(method, path, {}) == changed
 
-    @pytest.mark.parametrize("field", ["title", "data", "price", "editions", "is_public", "description"])
-    async def test_what_cannot_be_nothing(self, user: User, field: str) -> None:
+    async def test_what_cannot_be_nothing(self, user: User) -> None:
         made = await user.post("/collections", BODY, status=201)
-        await user.patch(f"/collections/{made['id']}", {field: None}, status=400)
+        for field in ("title", "data", "price", "editions", "is_public", "description"):
+            assert field in (await user.patch(f"/collections/{made['id']}", {field: None}, status=400))["error"]
 
     async def test_by_others_and_services(self, user: User, other: User, service: User) -> None:
         made = await user.post("/collections", BODY, status=201)
