@@ -12,6 +12,7 @@ import httpx2
 import redis.asyncio
 import uvicorn
 from fastapi import FastAPI
+from tests import conformance
 
 from emprops.kit.database import Database
 from emprops.kit.pubsub import Pokes
@@ -43,7 +44,11 @@ async def api(
 
 def client_of(app: FastAPI) -> httpx2.AsyncClient:
     """A client that calls the api in this process; each request says who calls, see :func:`as_user`."""
-    return httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://testserver")
+    return httpx2.AsyncClient(
+        transport=httpx2.ASGITransport(app=app),
+        base_url="http://testserver",
+        event_hooks={"response": [conformance.check]},
+    )
 
 
 def as_user(user_id: UUID) -> dict[str, str]:
@@ -78,7 +83,10 @@ async def served(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
     try:
         await server.ready.wait()
         async with httpx2.AsyncClient(
-            base_url=f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=10, trust_env=False
+            base_url=f"http://127.0.0.1:{listener.getsockname()[1]}",
+            timeout=10,
+            trust_env=False,
+            event_hooks={"response": [conformance.check]},
         ) as client:
             yield client
     finally:

@@ -46,8 +46,8 @@ Every route answers at its documented path, and with `/api` before it or without
 `{"data": …, "error": null}`; a failure has one sentence in `error`, a stable word in `code`, and the `request_id` under
 which it is logged. Times are ISO 8601 in UTC, ids are UUIDs.
 
-Lists take `limit` (1–200, 50 unless given) and `offset`. Requests that create take an `Idempotency-Key`: sent again, they
-get the first answer. An object of somebody else looks like one that does not exist.
+Lists take `limit` (1–200, 50 unless given) and `offset`. Requests that create take an `Idempotency-Key`: sent again,
+they get the first answer. An object of somebody else looks like one that does not exist.
 """
 
 TAGS: dict[str, str] = {

@@ -181,7 +181,8 @@ async def test_a_twin_of_a_running_request_is_sent_away(client: httpx2.AsyncClie
     assert (twin.status_code, twin.json()["code"]) == (409, "idempotency_running")
     assert twin.headers["retry-after"] == "1"
     gates[0].open.set()
-    assert (await post(client, body)).json() == (await first).json()
+    answer = (await first).json()
+    assert (await post(client, body)).json() == answer
     assert await count(database, "app_user") == 1
 
 

@@ -39,10 +39,15 @@ Version = Annotated[str, Path(description="The number of the version.", examples
 NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 DETAILS = set(Details.__dataclass_fields__)
 ARCHIVED = failures(_409="The collection is archived.")
+NO_PROJECT = failures(_404="Project not found")
 
 
 @routes.post(
-    "/workflows/create-simple-collection", status_code=201, response_model=Envelope[SimpleView], tags=["workflows"]
+    "/workflows/create-simple-collection",
+    status_code=201,
+    response_model=Envelope[SimpleView],
+    responses=NO_PROJECT,
+    tags=["workflows"],
 )
 async def create_simple_collection(body: SimpleBody, user_id: CurrentUser, tx: Tx, _once: Once) -> Any:
     """Make a collection of one templated job, held for a social identity."""
@@ -70,7 +75,7 @@ async def create_simple_collection(body: SimpleBody, user_id: CurrentUser, tx: T
     return ok(simple_view_of(collection, link, body))
 
 
-@routes.post("/collections", status_code=201, response_model=Envelope[CollectionView])
+@routes.post("/collections", status_code=201, response_model=Envelope[CollectionView], responses=NO_PROJECT)
 async def create_collection(body: CollectionInProjectBody, user_id: CurrentUser, tx: Tx, _once: Once) -> Any:
     """Make a collection, in the caller's default project unless one is named. It begins as a draft."""
     return ok(view_of(await service.create(tx, user_id, _details(body), body.data, project_id=body.project_id)))

@@ -129,7 +129,8 @@ def _describe_failure(status: int, response: dict[str, Any]) -> None:
 
 
 def _code_of(status: int) -> str:
-    return next((error.code for error in (AppError, *AppError.__subclasses__()) if error.status == status), "failed")
+    kinds: list[type[AppError]] = [AppError, *AppError.__subclasses__()]
+    return next((kind.code for kind in kinds if kind.status == status), "failed")
 
 
 def _open_to_nobody(operation: dict[str, Any]) -> None:

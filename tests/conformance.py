@@ -1,0 +1,62 @@
+"""Hold every answer that a test gets against the OpenAPI document: its status is listed, its body fits the schema.
+
+The clients of ``tests/apps.py`` do this with each answer, so that a status which some test provokes cannot stay
+undocumented. Routes that a test adds to the api are not in the document and are let through.
+"""
+
+import re
+from functools import cache
+from typing import Any
+
+import httpx2
+import jsonschema_rs
+
+from emprops.main import create_app
+from emprops.settings import Settings
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+
+@cache
+def document() -> dict[str, Any]:
+    """The document of the api."""
+    return dict(create_app(Settings(mode="test")).openapi())
+
+
+@cache
+def _operations() -> list[tuple[str, re.Pattern[str], str, dict[str, Any]]]:
+    """All operations, those without parameters in their path first, as the router decides."""
+    found = []
+    for path, operations in document()["paths"].items():
+        segments = re.sub(r"\{\w+\}", "[^/]+", path.removeprefix("/api")).replace("/files/[^/]+", "/files/.+")
+        for method, operation in operations.items():
+            found.append((method.upper(), re.compile(f"(/api)?{segments}"), path, operation))
+    return sorted(found, key=lambda one: one[2].count("{"))
+
+
+@cache
+def validator(path: str, method: str, status: str) -> jsonschema_rs.Draft202012Validator | None:
+    """What checks an answer's body; None if the document has no schema for it."""
+    content = document()["paths"][path][method.lower()]["responses"][status].get("content", {})
+    if "application/json" not in content:
+        return None
+    schema = content["application/json"]["schema"]
+    return jsonschema_rs.Draft202012Validator({**schema, "components": document()["components"]})
+
+
+async def check(response: httpx2.Response) -> None:
+    """Raise ``AssertionError`` for an answer that the document does not describe."""
+    request = response.request
+    found = [one for one in _operations() if one[0] == request.method and one[1].fullmatch(request.url.path)]
+    if not found:
+        return
+    method, _, path, operation = found[0]
+    where = f"{method} {path} answered {response.status_code}"
+    status = str(response.status_code)
+    assert status in operation["responses"], f"{where}, which the OpenAPI document does not list (kit/openapi.py)"
+    kind = response.headers.get("content-type", "")
+    validates = validator(path, method, status)
+    if validates is not None and kind.startswith("application/json"):
+        await response.aread()
+        problems = [error.message for error in validates.iter_errors(response.json())]
+        assert not problems, f"{where}, not as the OpenAPI document says: {problems}"
