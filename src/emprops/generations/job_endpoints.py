@@ -108,9 +108,7 @@ AnyJob = Annotated[Standing, Depends(_any_job, scope="function")]
 
 
 @routes.post("/{job_id}/retry", responses=failures(_402="The price was given back and is not there any more."))
-async def retry(
-    job: OwnJob, tx: Tx, resources: Shared, dispatcher: Sending, _once: Once = None
-) -> Envelope[RetryView]:
+async def retry(job: OwnJob, tx: Tx, resources: Shared, dispatcher: Sending, _once: Once = None) -> Envelope[RetryView]:
     """Try a failed or stuck job again, under the same id. What had finished is not run, and nothing paid, twice."""
     retried = await retry_job(tx, job, resources.settings)
     _after_commit(tx, dispatcher, job.id, closed=retried.closed, ready=retried.ready)

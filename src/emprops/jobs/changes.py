@@ -53,16 +53,19 @@ async def back_up(tx: Transaction, job_id: UUID) -> None:
 async def begin_retry(tx: Transaction, job_id: UUID, *, retry_count: int) -> bool:
     """Make a job that had ``retry_count`` retries pending, with one more. Its ``data`` keeps what it has. False if it
     has completed, has another count by now, or has used its retries up."""
-    return await tx.execute(
-        """
+    return (
+        await tx.execute(
+            """
         UPDATE job SET status = 'pending', retry_count = retry_count + 1, progress = 0, current_step = 0,
                error_message = NULL, workflow_output = NULL, started_at = NULL, completed_at = NULL,
                cancelled_at = NULL, data = data || jsonb_build_object('last_retry_attempt', retry_count + 1),
                updated_at = now()
         WHERE id = %s AND retry_count = %s AND retry_count < max_retries AND status <> 'completed'
         """,
-        (job_id, retry_count),
-    ) == 1
+            (job_id, retry_count),
+        )
+        == 1
+    )
 
 
 async def insert_next_steps(tx: Transaction, steps: Sequence[NextStep]) -> None:
@@ -141,10 +144,13 @@ async def set_step_output(tx: Transaction, step_id: UUID, output_data: dict[str,
 
 async def set_output(tx: Transaction, job_id: UUID, *, workflow_output: str, outputs: list[dict[str, Any]]) -> bool:
     """Give a completed job the output that was missing. False if it has one, or has not completed."""
-    return await tx.execute(
-        """
+    return (
+        await tx.execute(
+            """
         UPDATE job SET workflow_output = %s, data = data || %s, updated_at = now()
         WHERE id = %s AND status = 'completed' AND workflow_output IS NULL
         """,
-        (workflow_output, Jsonb({"outputs": outputs}), job_id),
-    ) == 1
+            (workflow_output, Jsonb({"outputs": outputs}), job_id),
+        )
+        == 1
+    )
