@@ -1,4 +1,4 @@
--- What was published, and when. docs/decisions/0007-collection-versions.md says why.
+-- What was published, and when. docs/decisions/0008-collection-versions.md says why.
 CREATE TABLE collection_version (
     collection_id  uuid NOT NULL REFERENCES collection ON DELETE CASCADE,
     version        integer NOT NULL CHECK (version >= 1),

@@ -1,4 +1,4 @@
-"""Publishing, and which data a generation uses (docs/decisions/0007-collection-versions.md)."""
+"""Publishing, and which data a generation uses (docs/decisions/0008-collection-versions.md)."""
 
 import asyncio
 import copy

@@ -37,7 +37,7 @@ SPEC = {
     "data": dict,
 }
 QUEUE = {"queue": (dict, type(None))}
-EXTRA = {"current_step": int, "total_steps": int, "retry_count": int}
+EXTRA = {"current_step": int, "total_steps": int, "retry_count": int, "collection_version": (int, type(None))}
 
 
 async def a_job(database: Database, user_id: UUID | None = None, **options: Any) -> Job:

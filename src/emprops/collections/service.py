@@ -1,7 +1,7 @@
 """Who may see, run and change which collection; what making, changing and publishing one means.
 
 A draft is its owner's alone. A published collection can be seen and run by whoever has its id, in the state in which it
-was published last (docs/decisions/0007); ``is_public`` also lists it. An archived one is there for its owner only, and
+was published last (docs/decisions/0008); ``is_public`` also lists it. An archived one is there for its owner only, and
 cannot be run.
 """
 

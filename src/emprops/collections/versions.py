@@ -1,4 +1,4 @@
-"""Versions of a collection: what was published, and when. Publishing is what makes one (docs/decisions/0007)."""
+"""Versions of a collection: what was published, and when. Publishing is what makes one (docs/decisions/0008)."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -26,6 +26,7 @@ EXAMPLE: dict[str, Any] = {
     "current_step": 1,
     "total_steps": 2,
     "retry_count": 0,
+    "collection_version": 1,
 }
 
 
@@ -64,6 +65,8 @@ class JobView(BaseModel):
     """The highest step that was started, from 1; 0 before the first."""
     total_steps: int
     retry_count: int
+    collection_version: int | None
+    """The published version of the collection that it runs; null if it was a draft."""
 
 
 class QueuePlace(BaseModel):

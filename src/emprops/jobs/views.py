@@ -13,7 +13,7 @@ from emprops.kit.paging import Page
 COLUMNS = """
     j.id, j.user_id, j.name, j.description, j.status, j.progress, j.error_message, j.created_at, j.updated_at,
     j.started_at, j.completed_at, j.job_type, j.priority, j.workflow_output, j.data::text AS data,
-    j.current_step, j.total_steps, j.retry_count
+    j.current_step, j.total_steps, j.retry_count, j.collection_version
 """
 
 HISTORY_ROW = """
@@ -45,6 +45,7 @@ class JobRow:
     current_step: int
     total_steps: int
     retry_count: int
+    collection_version: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,7 @@ def as_json(job: JobRow) -> dict[str, Any]:
         "current_step": job.current_step,
         "total_steps": job.total_steps,
         "retry_count": job.retry_count,
+        "collection_version": job.collection_version,
     }
 
 
