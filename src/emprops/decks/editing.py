@@ -60,11 +60,13 @@ async def change_deck(tx: Transaction, deck_id: UUID, owner: UUID | None, change
     Raises :class:`NotFoundError`, and :class:`BadRequestError` for a state that cannot follow the present one, or for
     a cover that is no visible output of this deck (C45).
     """
+    cover = changes.columns.get("cover_output_id")
+    # the output before the deck, in the order in which whoever hides or moves it locks them
+    has_cover = cover is None or await store.shows(tx, deck_id, cover)
     deck = await store.lock(tx, deck_id)
     if deck is None or (owner is not None and deck.user_id != owner):
         raise NotFoundError("Deck not found")
-    cover = changes.columns.get("cover_output_id")
-    if cover is not None and not await store.shows(tx, deck_id, cover):
+    if not has_cover:
         raise BadRequestError("cover_output_id must be a visible output of this deck; null takes the cover away.")
     if changes.columns:
         await store.update_columns(tx, deck_id, changes.columns)
@@ -80,16 +82,18 @@ async def reorder(tx: Transaction, deck_id: UUID, owner: UUID | None, output_ids
 
     Raises :class:`NotFoundError`, and :class:`BadRequestError` if an output is named twice or is not in the deck.
     """
-    deck = await store.lock(tx, deck_id)
-    if deck is None or (owner is not None and deck.user_id != owner):
+    known = await store.state_of(tx, deck_id)
+    if known is None or (owner is not None and known.user_id != owner):
         raise NotFoundError("Deck not found")
+    await store.lock_outputs(tx, deck_id)
+    await store.lock(tx, deck_id)
     present = await store.outputs_in_order(tx, deck_id)
     unknown = set(output_ids) - set(present)
     if unknown or len(set(output_ids)) != len(output_ids):
         named = ", ".join(sorted(str(output_id) for output_id in unknown)) or "one of them twice"
         raise BadRequestError(f"output_ids must name outputs of this deck, each once; it names {named}.")
     chosen = set(output_ids)
-    await store.renumber(tx, deck_id, [*output_ids, *(known for known in present if known not in chosen)])
+    await store.renumber(tx, deck_id, [*output_ids, *(output_id for output_id in present if output_id not in chosen)])
     return await _read(tx, deck_id)
 
 

@@ -9,9 +9,11 @@ from emprops.auth.caller import Caller
 from emprops.auth.dependencies import CurrentCaller, CurrentUser
 from emprops.auth.once import Once
 from emprops.decks import editing, views
+from emprops.decks.counts import counts_of
 from emprops.decks.schemas import (
     DeckOrder,
     DeckPatch,
+    DeckStats,
     DeckSummary,
     DeckView,
     NewDeck,
@@ -95,6 +97,17 @@ async def get_deck(
         raise NotFoundError("Deck not found")
     outputs = await views.outputs_of_deck(reader, deck_id, Page(limit, offset))
     return ok(view_of(deck, outputs, private=private))
+
+
+@routes.get("/{deck_id}/stats")
+async def get_deck_stats(deck_id: UUID, caller: CurrentCaller, reader: Reader) -> Envelope[DeckStats]:
+    """Count the outputs of an own deck, or of a published one, by status."""
+    deck = await views.deck_of(reader, deck_id)
+    private = deck is not None and (caller.is_service or deck.user_id == caller.user_id)
+    if deck is None or not (private or deck.status in SHARED):
+        raise NotFoundError("Deck not found")
+    counts = await counts_of(reader, deck_id)
+    return ok(DeckStats(byStatus=counts.by_status(with_hidden=private)))
 
 
 @routes.patch("/{deck_id}")

@@ -67,6 +67,15 @@ class DeckView(DeckSummary):
     outputs: list[DeckOutput]
 
 
+class DeckStats(BaseModel):
+    """How many outputs a deck has in each status that occurs (spec: Get Deck Stats)."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"byStatus": {"completed": 10, "pending": 2, "failed": 1}}})
+
+    byStatus: dict[str, int]  # noqa: N815 - the spec's spelling
+    """Hidden outputs are counted for those who may change the deck only."""
+
+
 class NewDeck(BaseModel):
     """Request to make a deck (spec: Create Deck). Unknown fields are ignored."""
 

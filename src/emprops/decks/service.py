@@ -1,15 +1,16 @@
 """Find room for outputs in a deck. Every addition is one conditional write that also locks the deck (design §10)."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from emprops.decks import store
-from emprops.decks.states import TAKES_ANY, TAKES_NAMED, DeckStatus
+from emprops.decks.states import LETS_GO, TAKES_ANY, TAKES_NAMED, DeckStatus
 from emprops.decks.store import Owner, Place
 from emprops.errors import BadRequestError, NotFoundError, UnavailableError
 from emprops.kit.database import Transaction
 from emprops.kit.ids import new_id
 
-__all__ = ["Owner", "Place", "place_in_named", "place_in_newest", "place_results", "take_out"]
+__all__ = ["Owner", "Place", "let_go", "place_in_named", "place_in_newest", "place_results", "take_out"]
 
 TRIES = 5
 UNTITLED = "Untitled"
@@ -82,6 +83,16 @@ async def place_results(tx: Transaction, deck_id: UUID, count: int) -> Place | N
     return await store.take_places(tx, deck_id, count, accepting=TAKES_NAMED)
 
 
-async def take_out(tx: Transaction, deck_id: UUID, count: int) -> None:
-    """Say that ``count`` of the deck's outputs are no longer visible in it."""
-    await store.drop_outputs(tx, deck_id, count)
+async def take_out(tx: Transaction, deck_id: UUID, output_ids: Sequence[UUID]) -> None:
+    """Say that these outputs are no longer visible in their deck, in whatever state that is."""
+    await store.drop_outputs(tx, deck_id, output_ids)
+
+
+async def let_go(tx: Transaction, deck_id: UUID, output_id: UUID) -> None:
+    """Say that a visible output leaves its deck for another one, or for none.
+
+    Raises :class:`BadRequestError` if the deck is locked: its set of outputs does not change any more
+    (docs/decisions/0011-locked-decks.md).
+    """
+    if not await store.drop_outputs(tx, deck_id, [output_id], among=LETS_GO):
+        raise BadRequestError("The output lies in a locked deck; unlock that before you move it.")

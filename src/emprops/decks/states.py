@@ -11,14 +11,16 @@
     PATCH moves freely between active, published and locked; all of them may be archived; an archived deck only comes
     back as active, so publishing and locking refuse it. Repeating a transition changes nothing.
 
-=========  ==================  =====================  ==========================
-state      chosen by itself    takes named additions  readable by
-=========  ==================  =====================  ==========================
-active     yes (the newest)    yes                    its owner
-published  no                  yes                    every caller with the id
-locked     no                  no                     its owner
-archived   no                  no                     its owner
-=========  ==================  =====================  ==========================
+=========  ==================  =====================  ==================  ==========================
+state      chosen by itself    takes named additions  lets outputs go     readable by
+=========  ==================  =====================  ==================  ==========================
+active     yes (the newest)    yes                    yes                 its owner
+published  no                  yes                    yes                 every caller with the id
+locked     no                  no                     no                  its owner
+archived   no                  no                     yes                 its owner
+=========  ==================  =====================  ==================  ==========================
+
+An output may be hidden in any deck: withdrawing what one made is always possible.
 
 Every write is one conditional ``UPDATE`` on these sets; adding outputs is one too, so it cannot overtake a lock.
 """
@@ -46,6 +48,8 @@ FROM: Final = {
 
 TAKES_NAMED: Final = frozenset({DeckStatus.ACTIVE, DeckStatus.PUBLISHED})
 """Accept outputs when the request names the deck (C38, C39)."""
+LETS_GO: Final = frozenset(DeckStatus) - {DeckStatus.LOCKED}
+"""Let outputs be moved elsewhere; docs/decisions/0011-locked-decks.md."""
 TAKES_ANY: Final = frozenset({DeckStatus.ACTIVE})
 """Are chosen when no deck is named (C40)."""
 SHARED: Final = frozenset({DeckStatus.PUBLISHED})

@@ -178,8 +178,24 @@ async def state_of(tx: Transaction, deck_id: UUID) -> DeckState | None:
     )
 
 
-async def drop_outputs(tx: Transaction, deck_id: UUID, count: int) -> None:
-    """Count ``count`` outputs less; their positions stay unused."""
-    await tx.execute(
-        "UPDATE deck SET output_count = output_count - %s, updated_at = now() WHERE id = %s", (count, deck_id)
+async def drop_outputs(
+    tx: Transaction, deck_id: UUID, output_ids: Sequence[UUID], *, among: Collection[str] | None = None
+) -> bool:
+    """Count these outputs no longer, and take them off the cover; their positions stay unused. False if the deck is in
+    none of the states ``among`` (None: any will do)."""
+    return (
+        await tx.execute(
+            """
+            UPDATE deck SET output_count = output_count - cardinality(%(gone)s::uuid[]), updated_at = now(),
+                   cover_output_id = CASE WHEN cover_output_id = ANY(%(gone)s) THEN NULL ELSE cover_output_id END
+            WHERE id = %(deck_id)s AND (%(among)s::text[] IS NULL OR status = ANY(%(among)s))
+            """,
+            {"deck_id": deck_id, "gone": list(output_ids), "among": None if among is None else list(among)},
+        )
+        == 1
     )
+
+
+async def lock_outputs(tx: Transaction, deck_id: UUID) -> None:
+    """Lock a deck's outputs: before the deck, because whoever hides one of them takes the locks in that order."""
+    await tx.execute("SELECT FROM output WHERE deck_id = %s ORDER BY id FOR NO KEY UPDATE", (deck_id,))

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -10,6 +10,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from emprops.kit.database import Transaction
+from emprops.media.mux.assets import put_videos
 from emprops.media.storage import key_of, mime_type_of, public_url
 from emprops.queue.messages import StoredFile
 from emprops.settings import Settings
@@ -66,6 +67,7 @@ async def record_files(
         """,
         {"user_id": user_id, "job_id": job_id, "step_id": step_id, **_columns(unique)},
     )
+    await put_videos(tx, settings, [row.id for row in rows if row.mime_type.startswith("video/")])
     by_key = {row.url: row for row in rows}
     return [_file_row(settings, by_key[file.key]) for file in unique]
 
@@ -121,6 +123,31 @@ async def file_at(tx: Transaction, settings: Settings, url: str) -> FileRow:
         if row is None
         else _file_row(settings, row)
     )
+
+
+@dataclass(frozen=True, slots=True)
+class OwnedFile:
+    """A file of our storage, and whose it is."""
+
+    id: int
+    user_id: UUID | None
+    mime_type: str
+    thumbnail_url: str | None
+    """Absolute."""
+
+
+async def owned_file(
+    tx: Transaction, settings: Settings, *, key: str | None = None, file_id: int | None = None
+) -> OwnedFile | None:
+    """Give a stored file by its key or its id."""
+    row = await tx.fetch_one(
+        OwnedFile,
+        "SELECT id, user_id, mime_type, thumbnail_url FROM flat_file WHERE url = %s OR id = %s",
+        (key, file_id),
+    )
+    if row is None or row.thumbnail_url is None:
+        return row
+    return replace(row, thumbnail_url=public_url(settings, row.thumbnail_url))
 
 
 async def lock_files(tx: Transaction, file_ids: Sequence[int]) -> None:

@@ -1,18 +1,34 @@
-"""Read outputs."""
+"""Make, complete, fail, hide, move, read, list and count outputs."""
 
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Query
 
-from emprops.auth.dependencies import CurrentCaller
+from emprops.auth.caller import Caller
+from emprops.auth.dependencies import CurrentCaller, CurrentUser
+from emprops.auth.once import Once
+from emprops.decks.counts import counts_of
 from emprops.decks.views import scope_of
-from emprops.errors import BadRequestError, NotFoundError
-from emprops.kit.envelope import Envelope, ok
+from emprops.errors import BadRequestError, ConflictError, NotFoundError
+from emprops.kit.database import Transaction
+from emprops.kit.envelope import Envelope, failures, ok
 from emprops.kit.paging import Paging
-from emprops.kit.requests import Reader, router
-from emprops.outputs import views
-from emprops.outputs.schemas import OutputItem, OutputView, SocialOrg, Status, item_of, view_of
+from emprops.kit.requests import Reader, Shared, Tx, router
+from emprops.outputs import editing, views
+from emprops.outputs.schemas import (
+    Completion,
+    Failing,
+    Move,
+    NewOutput,
+    OutputItem,
+    OutputStats,
+    OutputView,
+    SocialOrg,
+    Status,
+    item_of,
+    view_of,
+)
 
 routes = router(tags=["outputs"])
 
@@ -28,6 +44,73 @@ def beneficiary(
 
 
 Beneficiary = Annotated[tuple[str | None, str | None], Depends(beneficiary)]
+
+
+def owner_of(caller: Caller) -> UUID | None:
+    """Whose outputs a caller may change: the own ones, or, as a service that names no user, everybody's (Q10)."""
+    return None if caller.is_service and caller.user_id is None else caller.user_id
+
+
+async def _shown(tx: Transaction, output_id: UUID) -> Envelope[OutputView]:
+    output = await views.output_of(tx, output_id)
+    assert output is not None  # noqa: S101 - just written
+    return ok(view_of(output, private=True))
+
+
+@routes.post("/outputs", status_code=201, responses=failures(_404="Collection not found"))
+async def create_output(body: NewOutput, user_id: CurrentUser, tx: Tx, _once: Once) -> Envelope[OutputView]:
+    """Make a pending output, in a deck: the one named, or the newest active one, which is made if there is none."""
+    pair = beneficiary(body.social_org, body.social_identifier)
+    request = editing.Request(
+        collection_id=body.collection_id,
+        job_id=body.job_id,
+        source=body.source,
+        input_metadata=body.input_metadata,
+        beneficiary=(pair[0], pair[1]) if pair[0] is not None and pair[1] is not None else None,
+        deck_id=body.deck_id,
+        auto_create_deck=body.auto_create_deck,
+    )
+    return await _shown(tx, await editing.create_output(tx, user_id, request))
+
+
+@routes.patch(
+    "/outputs/{output_id}/complete",
+    responses=failures(_409=ConflictError("Another output shows this file already; hide that one first.")),
+)
+async def complete_output(
+    output_id: UUID, body: Completion, caller: CurrentCaller, tx: Tx, resources: Shared
+) -> Envelope[OutputView]:
+    """Complete an own output with a URL, which is recorded as given. Again: replaces what is sent."""
+    result = editing.Result(
+        url=body.url,
+        fields={"mime_type": body.mime_type, "thumbnail_url": body.thumbnail_url},
+        flat_file_id=body.flat_file_id,
+        output_metadata=body.output_metadata,
+        store_copy=body.store_copy,
+    )
+    await editing.complete_output(tx, resources.settings, output_id, owner_of(caller), result)
+    return await _shown(tx, output_id)
+
+
+@routes.patch("/outputs/{output_id}/fail")
+async def fail_output(output_id: UUID, body: Failing, caller: CurrentCaller, tx: Tx) -> Envelope[OutputView]:
+    """Fail an own output that has no result."""
+    await editing.fail_output(tx, output_id, owner_of(caller), body.error_message)
+    return await _shown(tx, output_id)
+
+
+@routes.delete("/outputs/{output_id}")
+async def hide_output(output_id: UUID, caller: CurrentCaller, tx: Tx) -> Envelope[OutputView]:
+    """Hide an own output, for good: it leaves lists and decks. A job that makes its result goes on."""
+    await editing.hide_output(tx, output_id, owner_of(caller))
+    return await _shown(tx, output_id)
+
+
+@routes.patch("/outputs/{output_id}/deck")
+async def move_output(output_id: UUID, body: Move, caller: CurrentCaller, tx: Tx) -> Envelope[OutputView]:
+    """Put an own output at the end of another own deck of its collection, or take it out of its deck."""
+    await editing.move_output(tx, output_id, owner_of(caller), body.deck_id)
+    return await _shown(tx, output_id)
 
 
 @routes.get("/outputs/{output_id}")
@@ -63,3 +146,13 @@ async def list_collection_outputs(
     else:
         rows = await views.known_of_collection(reader, collection_id, caller.user_id, wanted, page)
     return ok([item_of(row, private=sees_all or row.user_id == caller.user_id) for row in rows])
+
+
+@routes.get("/collections/{collection_id}/outputs/stats")
+async def get_collection_stats(collection_id: UUID, caller: CurrentCaller, reader: Reader) -> Envelope[OutputStats]:
+    """Count everybody's outputs of a collection by status, for whoever may know the collection."""
+    scope = await scope_of(reader, collection_id, caller.user_id)
+    if scope is None or not (caller.is_service or scope.is_owner or scope.is_known):
+        raise NotFoundError("Collection not found")
+    counts = await counts_of(reader, collection_id)
+    return ok(OutputStats(total=counts.total, byStatus=counts.by_status()))

@@ -1,10 +1,11 @@
 """The shapes of output requests and replies (spec: Output Endpoints)."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from emprops.outputs.states import Source
 from emprops.outputs.views import OutputDetail, OutputRow
@@ -60,6 +61,106 @@ class OutputView(OutputItem):
     collection: CollectionRef
     input_metadata: Any
     output_metadata: Any
+
+
+def _web_url(text: str) -> str:
+    """Accept what a browser can load; never ``javascript:`` or ``data:``, which it would run."""
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        parts = urlsplit("")
+    if parts.scheme not in ("http", "https") or not parts.netloc or any(ord(character) <= 32 for character in text):
+        raise ValueError("must be an http:// or https:// URL")
+    return text
+
+
+WebUrl = Annotated[str, Field(max_length=4096), AfterValidator(_web_url)]
+MimeType = Annotated[str, Field(max_length=200, pattern=r"^[\w.+-]+/[\w.+-]+(;.*)?$")]
+
+
+class NewOutput(BaseModel):
+    """Request to make a pending output (spec: Create Pending Output). Unknown fields are ignored."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "collection_id": "0192f3a4-7c1e-7aaa-8bbb-0123456789ab",
+                "source": "miniapp",
+                "input_metadata": {"prompt": "a quiet harbour"},
+                "social_org": "farcaster",
+                "social_identifier": "username",
+                "auto_create_deck": True,
+            }
+        }
+    )
+
+    collection_id: UUID
+    job_id: UUID | None = None
+    """An own job of this collection. Its result is then shown by this output, not by one that the server made."""
+    source: Source = "unknown"
+    input_metadata: dict[str, Any] | None = None
+    social_org: SocialOrg | None = None
+    social_identifier: str | None = Field(default=None, min_length=1, max_length=200)
+    deck_id: UUID | None = None
+    auto_create_deck: bool = True
+    """False, and no ``deck_id``: the output lies in no deck."""
+
+
+class Completion(BaseModel):
+    """Request to complete an output (spec: Complete Output). Unknown fields are ignored."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "url": "https://cdn.example.com/file.mp4",
+                "mime_type": "video/mp4",
+                "thumbnail_url": "https://cdn.example.com/file.jpg",
+                "output_metadata": {"seed": 7},
+            }
+        }
+    )
+
+    url: WebUrl
+    mime_type: MimeType | None = None
+    """Unless sent: what is known of the file, or its name suggests. The content decides once it was looked at."""
+    thumbnail_url: WebUrl | None = None
+    flat_file_id: int | None = Field(default=None, ge=1, le=2**63 - 1)
+    """An own file of our storage that this output shows."""
+    output_metadata: dict[str, Any] | None = None
+    store_copy: bool = True
+    """Copy the file behind the URL into our storage, some time after the reply; the output then shows the copy."""
+
+
+class Failing(BaseModel):
+    """Request to fail an output (spec: Fail Output)."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"error_message": "Generation failed: timeout"}})
+
+    error_message: str = Field(min_length=1, max_length=5_000)
+
+
+class Move(BaseModel):
+    """Request to move an output (spec: Move Output to Deck)."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"deck_id": "0192f3a4-7c1e-7aaa-8bbb-0123456789ac"}})
+
+    deck_id: UUID | None
+    """Null takes the output out of its deck."""
+
+
+class OutputStats(BaseModel):
+    """How many outputs a collection has (spec: Get Collection Output Stats)."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {"total": 150, "byStatus": {"completed": 120, "pending": 5, "failed": 20, "hidden": 5}}
+        }
+    )
+
+    total: int
+    """Hidden ones too."""
+    byStatus: dict[str, int]  # noqa: N815 - the spec's spelling
+    """Only statuses that occur."""
 
 
 def item_of(row: OutputRow, *, private: bool) -> OutputItem:

@@ -3,7 +3,7 @@
 A transaction locks outputs before decks, so that two of them never wait for each other here.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -84,6 +84,7 @@ async def open_for_job(
         is_custodial=is_custodial,
         custodied_for=custodied_for,
         source_output_id=source_output_id,
+        generated=True,
     )
     return linked + [output.id for output in new]
 
@@ -146,7 +147,7 @@ async def complete_for_job(
     if plan.empty:
         await store.fail(tx, [output.id for output in plan.empty], NO_RESULT)
     if plan.give_up:
-        await _hide(tx, [output.id for output in plan.give_up])
+        await hide(tx, [output.id for output in plan.give_up])
     beside: dict[tuple[UUID, UUID | None], list[FileRow]] = defaultdict(list)
     for output, file in plan.further:
         beside[output.id, output.deck_id].append(file)
@@ -156,10 +157,14 @@ async def complete_for_job(
         await store.insert_completed_beside(tx, sibling_id, new, place.deck_id if place else None, output_metadata)
 
 
-async def _hide(tx: Transaction, output_ids: Sequence[UUID]) -> None:
-    for deck_id, count in sorted(Counter(await store.hide(tx, output_ids)).items(), key=str):
-        if deck_id is not None:
-            await decks.take_out(tx, deck_id, count)
+async def hide(tx: Transaction, output_ids: Sequence[UUID]) -> int:
+    """Hide visible outputs and tell their decks. Returns how many were; lock them before, if there are several."""
+    hidden: dict[UUID | None, list[UUID]] = defaultdict(list)
+    for output in await store.hide(tx, output_ids):
+        hidden[output.deck_id].append(output.id)
+    for deck_id in sorted(filter(None, hidden)):
+        await decks.take_out(tx, deck_id, hidden[deck_id])
+    return sum(map(len, hidden.values()))
 
 
 async def fail_for_job(tx: Transaction, job_id: UUID, message: str) -> int:

@@ -46,14 +46,17 @@ async def insert_pending(
     is_custodial: bool,
     custodied_for: UUID | None,
     source_output_id: UUID | None,
+    generated: bool,
 ) -> None:
-    """Insert pending outputs that differ in id, generation and position only."""
+    """Insert pending outputs that differ in id, generation and position only. ``generated``: made for a job by the
+    server, not by a client."""
     await tx.execute(
         """
         INSERT INTO output (id, generation, position, user_id, collection_id, deck_id, job_id, source, input_metadata,
-                            is_custodial, custodied_for, source_output_id)
+                            is_custodial, custodied_for, source_output_id, generated)
         SELECT new.*, %(user_id)s, %(collection_id)s, %(deck_id)s::uuid, %(job_id)s::uuid, %(source)s,
-               %(input_metadata)s::jsonb, %(is_custodial)s, %(custodied_for)s::uuid, %(source_output_id)s::uuid
+               %(input_metadata)s::jsonb, %(is_custodial)s, %(custodied_for)s::uuid, %(source_output_id)s::uuid,
+               %(generated)s
         FROM unnest(%(ids)s::uuid[], %(generations)s::int[], %(positions)s::int[]) AS new
         """,
         {
@@ -69,6 +72,7 @@ async def insert_pending(
             "is_custodial": is_custodial,
             "custodied_for": custodied_for,
             "source_output_id": source_output_id,
+            "generated": generated,
         },
     )
 
@@ -169,9 +173,10 @@ async def insert_completed_beside(
         """
         INSERT INTO output (id, position, flat_file_id, url, mime_type, thumbnail_url, deck_id, output_metadata,
                             status, completed_at, user_id, collection_id, job_id, generation, source, input_metadata,
-                            is_custodial, custodied_for, source_output_id)
+                            is_custodial, custodied_for, source_output_id, generated)
         SELECT new.*, %(deck_id)s::uuid, %(output_metadata)s::jsonb, 'completed', now(), o.user_id, o.collection_id,
-               o.job_id, o.generation, o.source, o.input_metadata, o.is_custodial, o.custodied_for, o.source_output_id
+               o.job_id, o.generation, o.source, o.input_metadata, o.is_custodial, o.custodied_for, o.source_output_id,
+               true
         FROM unnest(%(ids)s::uuid[], %(positions)s::int[], %(file_ids)s::bigint[], %(urls)s::text[],
                     %(mime_types)s::text[], %(thumbnails)s::text[]) AS new, output o
         WHERE o.id = %(sibling_id)s
@@ -223,10 +228,19 @@ async def reopen_of_job(tx: Transaction, job_id: UUID) -> int:
     )
 
 
-async def hide(tx: Transaction, output_ids: Collection[UUID]) -> list[UUID | None]:
-    """Hide visible outputs. Gives the deck of each one that became hidden; the caller tells the decks."""
-    return await tx.fetch_values(
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """An output and the deck it lies in."""
+
+    id: UUID
+    deck_id: UUID | None
+
+
+async def hide(tx: Transaction, output_ids: Collection[UUID]) -> list[Placed]:
+    """Hide visible outputs. Gives each one that became hidden; the caller tells the decks."""
+    return await tx.fetch_all(
+        Placed,
         "UPDATE output SET status = 'hidden', updated_at = now() WHERE id = ANY(%s) AND status = ANY(%s)"
-        " RETURNING deck_id",
+        " RETURNING id, deck_id",
         (list(output_ids), list(VISIBLE)),
     )

@@ -1,0 +1,232 @@
+"""What clients do to outputs: make, complete, fail, hide and move them. The states are in ``states.py``.
+
+A transaction locks the job before outputs, outputs before files, and files before decks.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from emprops.auth.store import ensure_user
+from emprops.collections import service as collections
+from emprops.custody import service as custody
+from emprops.decks import service as decks
+from emprops.errors import BadRequestError, ConflictError, NotFoundError
+from emprops.jobs import store as jobs
+from emprops.jobs.states import OPEN
+from emprops.kit.database import Transaction
+from emprops.kit.ids import new_id
+from emprops.media import files
+from emprops.media.storage import key_of, mime_type_of
+from emprops.media.types import DOWNLOAD
+from emprops.outputs import changes, importing_store, service, store
+from emprops.outputs.changes import Held, Shown
+from emprops.outputs.states import OutputStatus
+from emprops.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a client says of an output it makes (spec: Create Pending Output)."""
+
+    collection_id: UUID
+    job_id: UUID | None = None
+    source: str = "unknown"
+    input_metadata: dict[str, Any] | None = None
+    beneficiary: tuple[str, str] | None = None
+    """The social identity it is held for."""
+    deck_id: UUID | None = None
+    auto_create_deck: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a client says when its output is complete (spec: Complete Output)."""
+
+    url: str
+    fields: Mapping[str, str | None] = field(default_factory=dict)
+    """``mime_type`` and ``thumbnail_url``, where they were sent."""
+    flat_file_id: int | None = None
+    output_metadata: dict[str, Any] | None = None
+    store_copy: bool = True
+    """Copy a file that lies elsewhere into our storage, afterwards."""
+
+
+async def create_output(tx: Transaction, user_id: UUID, request: Request) -> UUID:
+    """Make a pending output in the deck named, else in the newest active one, which is made if there is none (C40).
+
+    If it is for a job, it takes the place of the output that the server made for the same generation, so that the
+    job's result is shown once. Raises :class:`NotFoundError` for the collection, job or deck, and
+    :class:`BadRequestError` for a deck that takes no outputs, or a job of another collection.
+    """
+    await ensure_user(tx, user_id)
+    collection = await collections.get_runnable(tx, user_id, request.collection_id)
+    link = await custody.find_or_make_link(tx, *request.beneficiary) if request.beneficiary else None
+    generation = 0 if request.job_id is None else await _join_job(tx, request.job_id, user_id, collection.id)
+    owner = decks.Owner(user_id, link.id if link else None)
+    place: decks.Place | None = None
+    if request.deck_id is not None:
+        place = await decks.place_in_named(
+            tx, deck_id=request.deck_id, owner=owner, collection_id=collection.id, count=1
+        )
+    elif request.auto_create_deck:
+        place = await decks.place_in_newest(
+            tx, owner=owner, collection_id=collection.id, title=collection.title, count=1
+        )
+    output_id = new_id()
+    await store.insert_pending(
+        tx,
+        [store.NewOutput(id=output_id, generation=generation, position=place.position if place else None)],
+        user_id=user_id,
+        collection_id=collection.id,
+        deck_id=place.deck_id if place else None,
+        job_id=request.job_id,
+        source=request.source,
+        input_metadata=request.input_metadata,
+        is_custodial=link is not None,
+        custodied_for=link.id if link else None,
+        source_output_id=None,
+        generated=False,
+    )
+    return output_id
+
+
+async def _join_job(tx: Transaction, job_id: UUID, user_id: UUID, collection_id: UUID) -> int:
+    """Make room among a job's outputs; gives the generation whose result the new one will show."""
+    job = (await jobs.lock_jobs(tx, [job_id])).get(job_id)
+    if job is None or job.user_id != user_id:
+        raise NotFoundError("Job not found")
+    if job.collection_id != collection_id:
+        raise BadRequestError("job_id names a job of another collection.")
+    replaceable = await changes.lock_open_of_job(tx, job_id) if job.status in OPEN else []
+    if replaceable:
+        replaced = replaceable[0]
+        await service.hide(tx, [replaced.id])
+        await changes.leave_job(tx, replaced.id)
+        return replaced.generation
+    taken = await changes.made_by_clients(tx, job_id)
+    generations = len(job.data.get("generations") or ()) or 1
+    return min(range(generations), key=lambda generation: taken.get(generation, 0))
+
+
+async def complete_output(
+    tx: Transaction, settings: Settings, output_id: UUID, owner: UUID | None, result: Result
+) -> None:
+    """Complete an own output with a URL, or replace what it shows; ``owner`` None: anybody's, for services.
+
+    The URL is recorded as given; what lies behind it is looked at later (``importing.py``). If the server's output of
+    a job shows the same file of ours, that one is hidden in this one's favour: one visible output per file. Raises
+    :class:`NotFoundError` (also for a file of somebody else), :class:`BadRequestError` for a hidden output, and
+    :class:`ConflictError` if another output that a client made shows the file.
+    """
+    key = key_of(settings, result.url)
+    file = await _file_of(tx, settings, key, result)
+    held = await _lock(tx, output_id, owner, showing=file.id if file else None)
+    if file is not None and file.user_id != held.user_id:
+        if result.flat_file_id is not None:
+            raise NotFoundError("flat_file_id names no file of yours.")
+        file = None  # somebody else's file may be linked to, as every URL may, but not be taken over
+    if held.status == OutputStatus.HIDDEN:
+        raise BadRequestError("The output is hidden, which is final; create a new one.")
+    if file is not None:
+        await _take_over(tx, held, file)
+    shown = _shown(held, file, result)
+    await changes.complete(tx, held.id, shown, result.output_metadata)
+    if result.store_copy and key is None and shown.flat_file_id is None:
+        await importing_store.want(tx, held.id, shown.url)
+    else:
+        await importing_store.forget(tx, held.id)
+
+
+async def _file_of(tx: Transaction, settings: Settings, key: str | None, result: Result) -> files.OwnedFile | None:
+    """Find the file of ours that is meant. Raises if the two ways to name it contradict each other."""
+    by_url = await files.owned_file(tx, settings, key=key) if key is not None else None
+    if result.flat_file_id is None:
+        return by_url
+    by_id = await files.owned_file(tx, settings, file_id=result.flat_file_id)
+    if by_id is None:
+        raise NotFoundError("flat_file_id names no file of yours.")
+    if key is not None and by_url != by_id:
+        raise BadRequestError("url and flat_file_id name different files; send the one that is meant.")
+    return by_id
+
+
+async def _take_over(tx: Transaction, held: Held, file: files.OwnedFile) -> None:
+    await files.lock_files(tx, [file.id])
+    other = await changes.other_that_shows(tx, file.id, held.id)
+    if other is None:
+        return
+    if not other.generated or other.user_id != held.user_id:
+        raise ConflictError("Another output shows this file already; hide that one first.")
+    await service.hide(tx, [other.id])
+
+
+def _shown(held: Held, file: files.OwnedFile | None, result: Result) -> Shown:
+    """What is shown: what was sent, else what is known of the file, else what the URL suggests."""
+    if file is None and result.url in (held.url, held.copied_from) and held.url is not None:
+        present = Shown(held.url, held.mime_type, held.thumbnail_url, held.flat_file_id)
+    elif file is None:
+        present = Shown(result.url, _suggested(result.url), None, None)
+    else:
+        present = Shown(result.url, file.mime_type, file.thumbnail_url, file.id)
+    return Shown(
+        url=present.url,
+        mime_type=result.fields.get("mime_type") or present.mime_type,
+        thumbnail_url=result.fields.get("thumbnail_url") or present.thumbnail_url,
+        flat_file_id=present.flat_file_id,
+    )
+
+
+def _suggested(url: str) -> str | None:
+    suggested = mime_type_of(url.partition("?")[0].partition("#")[0])
+    return None if suggested == DOWNLOAD else suggested
+
+
+async def fail_output(tx: Transaction, output_id: UUID, owner: UUID | None, message: str) -> None:
+    """Fail an own output that has no result. Raises :class:`NotFoundError`, and :class:`BadRequestError` for a
+    completed or hidden one (C37): success never regresses."""
+    held = await _lock(tx, output_id, owner)
+    if not await changes.fail(tx, held.id, message):
+        raise BadRequestError(f"The output is {held.status}; only one without a result can fail.")
+
+
+async def hide_output(tx: Transaction, output_id: UUID, owner: UUID | None) -> None:
+    """Hide an own output for good, wherever it lies; hiding a hidden one changes nothing. Its job goes on (Q9)."""
+    held = await _lock(tx, output_id, owner)
+    await service.hide(tx, [held.id])
+
+
+async def move_output(tx: Transaction, output_id: UUID, owner: UUID | None, deck_id: UUID | None) -> None:
+    """Put an own output at the end of another deck, or into none. Moving it to where it is changes nothing.
+
+    Raises :class:`NotFoundError`, and :class:`BadRequestError` for a hidden output, for a deck that takes no outputs,
+    and for one that is locked and lets none go.
+    """
+    held = await _lock(tx, output_id, owner)
+    if held.status == OutputStatus.HIDDEN:
+        raise BadRequestError("The output is hidden, which is final; it cannot be moved.")
+    if held.deck_id == deck_id:
+        return
+    place: decks.Place | None = None
+    # in the order of the decks' ids, so that two moves in opposite directions do not wait for each other
+    for concerned in sorted(filter(None, (held.deck_id, deck_id))):
+        if concerned == held.deck_id:
+            await decks.let_go(tx, concerned, held.id)
+        else:
+            place = await decks.place_in_named(
+                tx,
+                deck_id=concerned,
+                owner=decks.Owner(held.user_id, held.custodied_for),
+                collection_id=held.collection_id,
+                count=1,
+                developed=held.source_output_id is not None,
+            )
+    await changes.place(tx, held.id, deck_id, place.position if place else None)
+
+
+async def _lock(tx: Transaction, output_id: UUID, owner: UUID | None, *, showing: int | None = None) -> Held:
+    held = await changes.lock(tx, output_id, and_who_shows=showing)
+    if held is None or (owner is not None and held.user_id != owner):
+        raise NotFoundError("Output not found")
+    return held
