@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-import psycopg
 import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -68,18 +67,31 @@ class Orchestrator:
 
     async def run(self) -> None:
         """Process reports until cancelled. Outages are waited out; nothing is acknowledged before its commit."""
+        while True:
+            try:
+                reports = await self.stream.read()
+            except RedisError as error:
+                log.warning("orchestrator waits for Redis", error=str(error))
+                await asyncio.sleep(0.5)
+            else:
+                await self._until_processed(reports)
+
+    async def _until_processed(self, reports: Sequence[Report]) -> None:
+        """Stay with a batch through an outage: others would take it over only after half a minute."""
         pause = 0.1
         while True:
             try:
-                await self.process(await self.stream.read())
-                pause = 0.1
+                await self.process(reports)
             except (RedisError, *UNAVAILABLE) as error:
-                log.warning("orchestrator waits for its engines", error=str(error))
+                log.warning("orchestrator waits for its engines", error=str(error), reports=len(reports))
                 await asyncio.sleep(pause)
                 pause = min(2.0, pause * 2)
             except Exception:
-                log.exception("reports could not be processed; they will be taken up again")
+                log.exception("reports could not be processed; they will be taken up again", reports=len(reports))
                 await asyncio.sleep(1.0)
+                return
+            else:
+                return
 
     async def take_over(self, *, idle: float = 30.0) -> int:
         """Process what another consumer, or this one, read and did not finish. Returns how many reports."""
@@ -100,7 +112,7 @@ class Orchestrator:
                 await self._apply(_by_job(chunk))
             except UNAVAILABLE:
                 raise
-            except psycopg.Error:
+            except Exception:
                 log.exception("a batch of reports was refused; taking its jobs one by one", reports=len(chunk))
                 await self._one_by_one(chunk)
 
@@ -110,7 +122,7 @@ class Orchestrator:
                 await self._apply({job_id: group})
             except UNAVAILABLE:
                 raise
-            except psycopg.Error as error:
+            except Exception as error:
                 log.exception("the reports of a job cannot be recorded; failing it", job_id=str(job_id))
                 await self.fail(job_id, f"The result could not be recorded: {type(error).__name__}")
 

@@ -1,0 +1,120 @@
+"""The orchestrator with reports that cannot be recorded, and through an outage of PostgreSQL."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+import redis.asyncio
+from tests import factories
+from tests.engines import Engines
+
+from emprops.generations.reports import Orchestrator
+from emprops.generations.tickets import Dispatcher, limits_from
+from emprops.jobs import store as jobs
+from emprops.kit.database import Database
+from emprops.kit.redis import connect
+from emprops.queue.claims import Queue
+from emprops.queue.matching import Offer
+from emprops.queue.messages import Finished
+from emprops.queue.worker_link import Settled, WorkerLink
+from emprops.settings import Settings
+
+OFFERS = {"local_image": Offer()}
+
+
+@pytest.fixture
+async def orchestrator(
+    settings: Settings,
+    database: Database,
+    redis: redis.asyncio.Redis,  # empties Redis first
+) -> AsyncIterator[Orchestrator]:
+    client = connect(settings.redis_url)  # the api's own kind: it hears of cancellation on every Python
+    queue = Queue(client, prefix=settings.queue_prefix)
+    dispatcher = Dispatcher(database, queue, limits_from(settings))
+    yield Orchestrator(database=database, redis=client, dispatcher=dispatcher, settings=settings, consumer="test")
+    await client.aclose()
+
+
+async def finish_step(orchestrator: Orchestrator, finished: Finished) -> UUID:
+    """A job of one step, run by a worker that tells this end; its reports wait in the stream."""
+    async with orchestrator.database.transaction() as tx:
+        job = await factories.make_job(tx)
+        step_id = await factories.make_step(tx, job, input_data={"prompt": "x"})
+    async with orchestrator.database.reader() as reader:
+        await orchestrator.dispatcher.send(await jobs.ready_steps(reader, [step_id]))
+    link = WorkerLink(orchestrator.redis, prefix=orchestrator.settings.queue_prefix, worker_id="w")
+    claim = (await link.turn([], 1, OFFERS)).claims[0]
+    await link.turn([Settled(claim, finished)], 0, OFFERS)
+    return job.id
+
+
+async def job_row(database: Database, job_id: UUID) -> dict[str, Any]:
+    async with database.reader() as reader:
+        return (await reader.fetch_dicts("SELECT status, error_message FROM job WHERE id = %s", (job_id,)))[0]
+
+
+async def read_all(orchestrator: Orchestrator) -> None:
+    await orchestrator.stream.ensure_group()
+    await orchestrator.process(await orchestrator.stream.read(block=0.01))
+
+
+async def test_a_result_that_cannot_be_recorded_fails_its_job_only(orchestrator: Orchestrator) -> None:
+    bad = await finish_step(orchestrator, Finished(data={"text": "a\x00b"}))  # jsonb takes no NUL
+    good = await finish_step(orchestrator, Finished(data={"text": "fine"}))
+    await read_all(orchestrator)
+    row = await job_row(orchestrator.database, bad)
+    assert row["status"] == "failed"
+    assert row["error_message"].startswith("The result could not be recorded")
+    assert (await job_row(orchestrator.database, good))["status"] == "completed"
+    assert await orchestrator.redis.xlen("emprops:reports") == 0
+
+
+async def test_an_error_of_ours_fails_one_job_and_not_the_batch(
+    orchestrator: Orchestrator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = await finish_step(orchestrator, Finished(data={"text": "odd"}))
+    good = await finish_step(orchestrator, Finished(data={"text": "fine"}))
+    original = jobs.save_steps
+
+    async def save_steps(tx: Any, steps: Any) -> None:
+        if any(step.job_id == odd for step in steps):
+            raise KeyError("odd")
+        await original(tx, steps)
+
+    monkeypatch.setattr(jobs, "save_steps", save_steps)
+    await read_all(orchestrator)
+    assert (await job_row(orchestrator.database, odd))["status"] == "failed"
+    assert (await job_row(orchestrator.database, good))["status"] == "completed"
+
+
+async def test_an_outage_of_postgresql_is_waited_out_with_the_batch_in_hand(
+    orchestrator: Orchestrator, engines: Engines
+) -> None:
+    job_id = await finish_step(orchestrator, Finished(data={"text": "late"}))
+    await orchestrator.stream.ensure_group()
+    failed_once, recorded = asyncio.Event(), asyncio.Event()
+    process = orchestrator.process
+
+    async def watched(reports: Any) -> None:
+        try:
+            await process(reports)
+        except psycopg.OperationalError:
+            failed_once.set()
+            raise
+        if reports:
+            recorded.set()
+
+    orchestrator.process = watched  # type: ignore[method-assign]
+    engines.kill_postgres()
+    running = asyncio.create_task(orchestrator.run())
+    try:
+        await asyncio.wait_for(failed_once.wait(), 30)
+        engines.restart_postgres()
+        await asyncio.wait_for(recorded.wait(), 60)
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert (await job_row(orchestrator.database, job_id))["status"] == "completed"
