@@ -107,3 +107,22 @@ async def test_many_jobs_at_once_each_end_once(system: System, redis: redis.asyn
             """
         )
     assert counts == [{"outputs": 20, "ends": 20, "shown": 20, "files": 20}]
+
+
+async def test_a_step_cancelled_while_it_runs_is_stopped_and_can_be_retried(system: System, slow_art: str) -> None:
+    async with worker_process(system.settings):
+        job_id = await system.generate(slow_art, SLOW)
+        await first_progress(system, job_id)
+        cancelled = await system.post(f"/api/jobs/{job_id}/cancel", None)
+        assert cancelled.json()["data"]["error_message"] == "Cancelled"
+        assert (await system.finished(job_id))["status"] == "failed"
+        # the worker has one slot: it can run this only once it has let go of the other
+        assert (await system.finished(await system.generate("story")))["status"] == "completed"
+        assert (await system.get(f"/api/jobs/{job_id}"))["error_message"] == "Cancelled"
+        retried = await system.post(f"/api/jobs/{job_id}/retry", None)
+        assert retried.json()["data"]["retryAttempt"] == 1
+        job = await system.finished(job_id)
+    assert (job["status"], job["retry_count"]) == ("completed", 1)
+    output = await system.get(f"/api/jobs/{job_id}/output")
+    assert output["workflow_output"] == job["workflow_output"]
+    assert (await system.file(job["workflow_output"])).status_code == 200
