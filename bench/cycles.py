@@ -14,6 +14,7 @@ from statistics import median
 from uuid import UUID, uuid4
 
 import orjson
+import psutil
 import psycopg
 from psycopg.types.json import Jsonb
 
@@ -81,8 +82,8 @@ class Caller:
 
 
 @contextmanager
-def processes(place: Path, database_url: str, redis_url: str, port: int) -> Iterator[None]:
-    """Run ``emprops api`` and ``emprops worker`` with the noop connector."""
+def processes(place: Path, database_url: str, redis_url: str, port: int) -> Iterator[dict[str, int]]:
+    """Run ``emprops api`` and ``emprops worker`` with the noop connector; gives their process ids."""
     env = os.environ | {
         "DATABASE_URL": database_url,
         "REDIS_URL": redis_url,
@@ -92,11 +93,14 @@ def processes(place: Path, database_url: str, redis_url: str, port: int) -> Iter
         "EMPROPS_WORKER_CONCURRENCY": str(max(IN_FLIGHT)),
         "EMPROPS_LOG_LEVEL": "WARNING",
     }
+    pids: dict[str, int] = {}
     with ExitStack() as stack:
         for name in ("api", "worker"):
             command = [sys.executable, "-m", "emprops.cli.main", name]
-            stack.callback(stop, spawn(command, folder=place, log=place / f"{name}.log", env=env))
-        yield
+            child = spawn(command, folder=place, log=place / f"{name}.log", env=env)
+            stack.callback(stop, child)
+            pids[name] = child.pid
+        yield pids
 
 
 def free_port() -> int:
@@ -156,6 +160,8 @@ class Round:
     rate: float
     commits: float
     seconds: list[float]
+    cpu: dict[str, float]
+    """Seconds of processor time that one job cost, by process."""
 
 
 async def shared(count: int, workers: Sequence[Callable[[], Awaitable[float]]]) -> tuple[float, list[float]]:
@@ -180,6 +186,18 @@ async def commit(connection: psycopg.AsyncConnection[object]) -> float:
     return 0.0
 
 
+def with_children(pid: int) -> list[psutil.Process]:
+    process = psutil.Process(pid)
+    return [process, *process.children(recursive=True)]
+
+
+def cpu_of(process: psutil.Process) -> float:
+    with suppress(psutil.NoSuchProcess):
+        times = process.cpu_times()
+        return float(times.user + times.system)
+    return 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class Bench:
     """What a round works with."""
@@ -189,18 +207,25 @@ class Bench:
     collection: UUID
     pokes: Pokes
     connections: Sequence[psycopg.AsyncConnection[object]]
+    pids: dict[str, int]
+
+    def cpu(self) -> dict[str, float]:
+        """Give the processor time used so far by each process, its children included; seconds."""
+        others = {name: sum(map(cpu_of, with_children(pid))) for name, pid in self.pids.items()}
+        return others | {"this client": time.process_time()}
 
     async def measure(self, in_flight: int, count: int) -> Round:
         """Do ``count`` jobs, and bare commits before."""
         commits, _ = await shared(10 * count, [partial(commit, one) for one in self.connections[:in_flight]])
         # opened for this round: the api closes what is silent for some seconds
         callers = [await Caller.connect(self.port, self.user) for _ in range(in_flight)]
+        before = self.cpu()
         try:
             jobs, seconds = await shared(count, [partial(cycle, one, self.pokes, self.collection) for one in callers])
         finally:
             for caller in callers:
                 caller.close()
-        return Round(jobs, commits, seconds)
+        return Round(jobs, commits, seconds, {name: (now - before[name]) / count for name, now in self.cpu().items()})
 
 
 def print_cycles(found: dict[int, list[Round]], size: Size) -> None:
@@ -219,13 +244,24 @@ def print_cycles(found: dict[int, list[Round]], size: Size) -> None:
         )
     header = ["", "jobs a second", "p50 ms", "p99 ms", "limit: commits a second", "commits' time a job"]
     print_table(f"POST generate → job seen completed; median of {size.rounds} rounds", header, rows)
+    names = list(found[IN_FLIGHT[0]][0].cpu)
+    costs = [
+        [f"{in_flight} in flight", *(f"{1e3 * median(one.cpu[name] for one in rounds):.2f}" for name in names)]
+        for in_flight, rounds in found.items()
+    ]
+    print_table("Processor time of one job, ms", ["", *names], costs)
 
 
 async def run(*, quick: bool) -> bool:
     """Measure and print. There is no goal to miss."""
     size = QUICK if quick else FULL
     user, port = uuid4(), free_port()
-    with folder() as place, both_in(place) as (postgres, redis), processes(place, postgres.url, redis.url, port):
+    with (
+        folder() as place,
+        both_in(place) as (postgres, redis),
+        processes(place, postgres.url, redis.url, port) as pids,
+    ):
+        pids |= {"PostgreSQL": postgres.process.pid, "Redis": redis.process.pid}
         collection = await plant(postgres.url, user)
         await ready(port, user)
         async with AsyncExitStack() as stack:
@@ -235,7 +271,7 @@ async def run(*, quick: bool) -> bool:
                 for _ in range(max(IN_FLIGHT))
             ]
             await connections[0].execute("CREATE TABLE bench (id uuid PRIMARY KEY, data text NOT NULL)")
-            bench = Bench(port, user, collection, pokes, connections)
+            bench = Bench(port, user, collection, pokes, connections, pids)
             await bench.measure(max(IN_FLIGHT), 100)  # the first ones go with cold code
             found: dict[int, list[Round]] = {in_flight: [] for in_flight in IN_FLIGHT}
             for _ in range(size.rounds):
