@@ -92,6 +92,27 @@ class Settings(BaseSettings):
     """Base URL of an S3-compatible service; empty: AWS. Credentials come from the usual ``AWS_*`` variables."""
     s3_region: str = ""
 
+    hidden_file_days: float = Field(default=30.0, ge=0)
+    """Days after which the file of a hidden output is removed, unless something else uses it; 0: never."""
+    share_days: float = Field(default=7.0, gt=0, le=366)
+    """How long the watch links that owners get can be opened."""
+    share_secret: SecretStr = SecretStr("")
+    """What signs those links, at least 32 bytes. Unset: derived from ``jwt_secret``, or a file in ``data_dir``."""
+
+    # --- Mux
+    mux_token_id: str = ""
+    """Access token of a Mux environment; empty: videos are played as they are stored."""
+    mux_token_secret: SecretStr = SecretStr("")
+    mux_webhook_secret: SecretStr = SecretStr("")
+    """Signing secret of the webhook at ``/webhooks/mux``; empty: that address does not exist."""
+    mux_signing_key_id: str = ""
+    """With this and the key, videos play with signed tokens only."""
+    mux_signing_key: SecretStr = SecretStr("")
+    """Private key as Mux gives it: PEM in base64."""
+    mux_playback_life: float = Field(default=6 * 3600.0, gt=0)
+    """How long a signed playback token is good."""
+    mux_base_url: str = "https://api.mux.com"
+
     # --- requests to elsewhere
     outbound_allow: str = ""
     """Comma-separated ``host`` or ``host:port`` that may be fetched although they are private; empty: none."""

@@ -11,14 +11,20 @@ from uuid import uuid4
 
 import structlog
 
+from emprops.decks.counts import fold_changes
 from emprops.generations.reconcile import reconcile_duty
 from emprops.generations.reports import Orchestrator
 from emprops.generations.rescue import rebuild_redis, reclaim_lapsed, send_unsent
 from emprops.generations.tickets import Dispatcher, limits_from
-from emprops.kit import idempotency
+from emprops.kit import idempotency, outbox
 from emprops.kit.database import Database
 from emprops.kit.logging import configure_logging
 from emprops.kit.redis import connect
+from emprops.media import retention
+from emprops.media.mux import assets
+from emprops.media.mux.client import client_from
+from emprops.media.storage import storage_from
+from emprops.outputs.importing import Workshop, import_due, inspect_due
 from emprops.queue.claims import Queue
 from emprops.settings import Settings
 
@@ -37,6 +43,7 @@ class Duty:
 
 def timetable(dispatcher: Dispatcher, orchestrator: Orchestrator) -> list[Duty]:
     """Everything that runs by itself."""
+    shop = Workshop(dispatcher.database, storage_from(orchestrator.settings), orchestrator.settings)
     return [
         Duty("rebuild_redis", 1.0, lambda: rebuild_redis(dispatcher)),
         Duty("reclaim_lapsed", 1.0, lambda: reclaim_lapsed(dispatcher)),
@@ -44,8 +51,25 @@ def timetable(dispatcher: Dispatcher, orchestrator: Orchestrator) -> list[Duty]:
         Duty("take_over_reports", 10.0, orchestrator.take_over),
         Duty("purge_idempotency_keys", 3600.0, lambda: idempotency.purge(dispatcher.database)),
         Duty("reconcile_stale_steps", 60.0, lambda: reconcile_duty(orchestrator)),
+        Duty("fold_output_counts", 2.0, lambda: fold_changes(dispatcher.database)),
+        Duty("import_files", 2.0, lambda: import_due(shop)),
+        Duty("inspect_files", 2.0, lambda: inspect_due(shop)),
         Duty("forget_signatures", 600.0, dispatcher.queue.forget),
         Duty("forget_consumers", 600.0, orchestrator.stream.forget_consumers),
+        *media_duties(dispatcher.database, orchestrator.settings),
+    ]
+
+
+def media_duties(database: Database, settings: Settings) -> list[Duty]:
+    """What becomes of stored files: videos go to Mux, files that nobody needs any more go for good."""
+    storage, mux = storage_from(settings), client_from(settings)
+    handlers = {**assets.handlers(mux, database, storage, settings), **retention.handlers(database, storage)}
+    return [
+        Duty("deliver_outbox", 2.0, lambda: outbox.deliver_due(database, handlers)),
+        Duty("poll_mux", 60.0, lambda: assets.poll(mux, database)),
+        Duty("remove_hidden_files", 3600.0, lambda: retention.remove_hidden_files(database, settings)),
+        Duty("purge_outbox", 3600.0, lambda: outbox.purge(database)),
+        Duty("purge_mux_events", 3600.0, lambda: assets.purge_events(database)),
     ]
 
 

@@ -130,10 +130,13 @@ TABLE = [
     row("POST", "/collections/{collection_id}/global", OWN, body={"input_type": "image", "output_type": "video"}),
     row("GET", "/collections/{collection_id}/versions", OWN),
     row("GET", "/collections/{collection_id}/versions/{version}", OWN, collection_id="published_collection_id"),
+    # --- Mux: without its signing secret there is no such address (tests/media/test_mux_webhook.py has one)
+    row("POST", "/webhooks/mux", Who(nobody=404, owner=404, other=404, service=404), body={}),
     # --- jobs
     row("GET", "/jobs", USER),
     row("GET", "/jobs/{job_id}", OWN),
     row("GET", "/jobs/{job_id}/history", OWN),
+    row("GET", "/jobs/{job_id}/forensics", OWN),
     row("GET", "/jobs/{job_id}/stream", OWN, job_id="done_job_id"),  # a stream of a job that has ended, ends
     row("POST", "/jobs/{job_id}/stream-ticket", OWN.but(owner=201, service=201)),
     row("GET", "/jobs/{job_id}/events", OWN, job_id="done_job_id"),
@@ -145,6 +148,24 @@ TABLE = [
     # --- outputs
     row("GET", "/outputs/{output_id}", OWN),
     row("GET", "/collections/{collection_id}/outputs", OWN),
+    row("GET", "/outputs/develop/collections", KNOWN),
+    row(
+        "POST",
+        "/outputs/{output_id}/develop",
+        OWN.but(owner=202, service=202),
+        body={"collection_id": "{global_collection_id}"},
+    ),
+    row("GET", "/outputs/{output_id}/lineage", OWN),
+    # --- custody
+    row(
+        "POST",
+        "/social-links/transfer",
+        SERVICE,
+        body={"social_org": "farcaster", "social_identifier": "harbour-{owner}", "user_id": "{owner}"},
+    ),
+    row("GET", "/social-links", SERVICE),
+    row("GET", "/social-links/{link_id}", OWN),
+    row("GET", "/social-links/{social_org}/{social_identifier:path}", OWN),
     # --- decks
     row("GET", "/decks", USER),
     row("POST", "/decks", OWN_AS_USER.but(owner=201), body={"collection_id": "{collection_id}"}),

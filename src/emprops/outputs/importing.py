@@ -21,6 +21,7 @@ from emprops.kit.ids import new_id
 from emprops.kit.storage import Storage
 from emprops.media import inspection
 from emprops.media.inspection import Uninspected
+from emprops.media.mux.assets import put_videos
 from emprops.media.probe import Facts, probe
 from emprops.media.storage import extension_of, public_url
 from emprops.media.types import DOWNLOAD
@@ -112,6 +113,8 @@ async def _keep(shop: Workshop, work: Import, path: Path, size: int, facts: Fact
                 facts=facts,
                 thumbnail_key=thumbnail,
             )
+            if mime_type.startswith("video/"):
+                await put_videos(tx, shop.settings, [file_id])
             await store.show_copy(
                 tx,
                 work.output_id,
