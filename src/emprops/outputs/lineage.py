@@ -50,21 +50,21 @@ DESCENDANTS = """
 RELATIVES = """
     SELECT o.id, o.source_output_id, found.depth, o.user_id, o.status, o.url, o.mime_type, o.thumbnail_url, o.deck_id,
            o.collection_id, c.title AS collection_title, o.created_at, o.completed_at,
-           coalesce(d.status = 'published', false) AS shared
+           coalesce(d.status = 'published', false) AND o.status <> 'hidden' AS shared
     FROM found JOIN output o ON o.id = found.id JOIN collection c ON c.id = o.collection_id
     LEFT JOIN deck d ON d.id = o.deck_id
-    WHERE found.depth <> 0 AND o.status <> 'hidden' ORDER BY found.depth, o.created_at, o.id
+    WHERE found.depth <> 0 ORDER BY found.depth, o.created_at, o.id
 """
 
 
 async def ancestors_of(reader: Transaction, output_id: UUID) -> list[Relative]:
-    """Give the visible outputs from which an output was developed, the first one first."""
+    """Give the outputs from which an output was developed, hidden ones too, the first one first."""
     return await reader.fetch_all(Relative, f"{ANCESTORS} {RELATIVES}", {"id": output_id, "limit": MAX_ANCESTORS + 1})
 
 
 async def descendants_of(reader: Transaction, output_id: UUID) -> list[Relative]:
-    """Give the visible outputs that were developed from an output, directly or not: the nearest first, then the
-    oldest; of very many, the nearest :data:`MAX_DESCENDANTS`, hidden ones counted."""
+    """Give the outputs that were developed from an output, directly or not, hidden ones too: the nearest first, then
+    the oldest; of very many, the nearest :data:`MAX_DESCENDANTS`."""
     return await reader.fetch_all(
         Relative, f"{DESCENDANTS} {RELATIVES}", {"id": output_id, "limit": MAX_DESCENDANTS + 1}
     )

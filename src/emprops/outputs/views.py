@@ -124,8 +124,11 @@ async def known_of_collection(
 ) -> list[OutputRow]:
     """List a user's own outputs of a collection and those in its published decks, newest first.
 
-    Two lists merged, because each has an index in its order and their union has none.
+    The newest of the own ones and of each published deck, merged, because each of these lists has an index in its
+    order and their union has none: the cost grows with published decks, not with outputs. What was developed into a
+    published deck of another collection is seen there, and here only when that deck is asked for.
     """
+    deck = "d.collection_id = %(collection_id)s" if wanted.deck_id is None else "d.id = %(deck_id)s"
     return await reader.fetch_all(
         OutputRow,
         f"""
@@ -134,10 +137,14 @@ async def known_of_collection(
             WHERE o.user_id = %(user_id)s AND o.collection_id = %(collection_id)s AND {wanted.conditions()}
             ORDER BY o.created_at DESC, o.id DESC LIMIT %(last)s
         ), published AS (
-            SELECT o.id FROM output o JOIN deck d ON d.id = o.deck_id
-            WHERE o.collection_id = %(collection_id)s AND d.status = 'published'
-                  AND o.user_id IS DISTINCT FROM %(user_id)s AND {wanted.conditions()}
-            ORDER BY o.created_at DESC, o.id DESC LIMIT %(last)s
+            SELECT newest.id FROM deck d CROSS JOIN LATERAL (
+                SELECT o.id, o.created_at FROM output o
+                WHERE o.deck_id = d.id AND o.collection_id = %(collection_id)s
+                      AND o.user_id IS DISTINCT FROM %(user_id)s AND {wanted.conditions()}
+                ORDER BY o.created_at DESC, o.id DESC LIMIT %(last)s
+            ) newest
+            WHERE {deck} AND d.status = 'published'
+            ORDER BY newest.created_at DESC, newest.id DESC LIMIT %(last)s
         )
         SELECT {ITEM} FROM (TABLE own UNION ALL TABLE published) known
         JOIN output o ON o.id = known.id LEFT JOIN deck d ON d.id = o.deck_id
