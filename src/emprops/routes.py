@@ -14,19 +14,25 @@ from emprops.catalog import endpoints as catalog
 from emprops.collections import endpoints as collections
 from emprops.collections import project_endpoints as projects
 from emprops.credits import endpoints as credit
+from emprops.custody import endpoints as custody
 from emprops.decks import endpoints as decks
+from emprops.generations import develop_endpoints as develop
 from emprops.generations import endpoints as generations
 from emprops.generations import job_endpoints as job_changes
 from emprops.jobs import endpoints as jobs
 from emprops.media import endpoints as media
+from emprops.media.mux import endpoints as mux
 from emprops.outputs import endpoints as outputs
 from emprops.workflows import endpoints as workflows
 
 Prefix = Literal["", "/api"]
 
 TABLE: list[tuple[Prefix, APIRouter]] = [
+    # tried from top to bottom, so what is asked most comes first
+    ("/api", jobs.routes),  # /jobs /jobs/{id} /jobs/{id}/stream /jobs/{id}/history
     ("", health.routes),  # /health /ready
     ("", media.routes),  # /files/{key}
+    ("", mux.routes),  # /webhooks/mux
     ("/api", generations.routes),  # /collections/{id}/generate /collections/{id}/price
     ("", generations.legacy),  # /generator/v2/{id}
     ("/api", job_changes.routes),  # /jobs/{id}/retry /cancel /complete /failed /output
@@ -34,11 +40,12 @@ TABLE: list[tuple[Prefix, APIRouter]] = [
     ("/api", collections.routes),  # /collections /collections/{id}/publish /workflows/create-simple-collection
     ("/api", workflows.routes),  # /workflows /workflows/{name}
     ("/api", catalog.routes),  # /models /models/batch /custom-nodes /custom-nodes/batch
-    ("/api", jobs.routes),  # /jobs /jobs/{id} /jobs/{id}/stream /jobs/{id}/history
+    ("", develop.routes),  # /outputs/{id}/develop /outputs/{id}/lineage /outputs/develop/collections
     ("", outputs.routes),  # /outputs/{id} /collections/{id}/outputs
     ("", credit.routes),  # /credits /credits/ledger /credits/grant
     ("", decks.routes),  # /decks /decks/{id} /decks/{id}/publish /decks/{id}/lock /decks/{id}/order
     ("", decks.collection_routes),  # /collections/{id}/decks
+    ("/api", custody.routes),  # /social-links /social-links/transfer /social-links/{id}
 ]
 
 ABOUT = """

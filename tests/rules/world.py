@@ -40,7 +40,12 @@ async def make_world(tx: Transaction) -> World:
     pending = await factories.make_output(tx, collection, deck_id=deck)
     workflow = await factories.make_workflow(tx, owner)
     model, custom_node = await factories.make_model(tx), await factories.make_custom_node(tx)
+    link = await factories.make_social_link(tx, f"harbour-{owner}")
+    held = await factories.make_deck(tx, collection, custodied_for=link)
     private = {
+        "link_id": link,
+        "held_deck_id": held,
+        "social_identifier": f"harbour-{owner}",
         "collection_id": collection.id,
         "published_collection_id": published.id,
         "project_id": collection.project_id,
@@ -52,6 +57,7 @@ async def make_world(tx: Transaction) -> World:
         "pending_output_id": pending,
     }
     public = {
+        "social_org": "farcaster",
         "owner": owner,
         "other": other,
         "key": FILE_KEY,

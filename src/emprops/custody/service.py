@@ -1,12 +1,18 @@
-"""Social links: the identities for whom things are held until they sign up (spec: Custodial Collections)."""
+"""Social links: the identities for whom things are held until they sign up (spec: Custodial Ownership).
+
+Whoever makes something for an identity shares its link until the end of the transaction; a transfer locks it. So what
+is made at the same moment is either transferred with the rest or refused, never left behind.
+"""
+
+from uuid import UUID
 
 from emprops.custody import store
 from emprops.custody.store import SocialLink
-from emprops.errors import BadRequestError
+from emprops.errors import BadRequestError, ConflictError
 from emprops.kit.database import Transaction
 from emprops.kit.ids import new_id
 
-__all__ = ["ORGS", "SocialLink", "find_link", "find_or_make_link"]
+__all__ = ["ORGS", "SocialLink", "find_link", "find_or_make_link", "identity", "is_held"]
 
 ORGS = ("farcaster", "twitter", "discord", "lens", "github")
 MAX_IDENTIFIER = 200
@@ -14,27 +20,44 @@ MAX_IDENTIFIER = 200
 
 async def find_link(reader: Transaction, org: str, identifier: str) -> SocialLink | None:
     """Give the link of an identity; None if there is none yet. Raises :class:`~emprops.errors.BadRequestError`."""
-    return await store.find(reader, *_identity(org, identifier))
+    return await store.find(reader, *identity(org, identifier))
 
 
 async def find_or_make_link(
     tx: Transaction, org: str, identifier: str, miniapp_user_id: str | None = None
 ) -> SocialLink:
-    """Give the link of an identity, made on first use; two requests at once get the same one.
+    """Give the link of an identity, made on first use, to hold something for it in this transaction; two requests at
+    once get the same one. Call it before outputs or decks are locked.
 
     A link without a ``miniapp_user_id`` takes the one given; one that has it keeps it, because a miniapp must not be
-    able to take over another's user. Raises :class:`~emprops.errors.BadRequestError` for an unknown network, and for
-    an identifier that is empty or longer than 200 characters.
+    able to take over another's user. Raises :class:`~emprops.errors.BadRequestError` for an unknown network and for
+    an identifier that is empty or longer than 200 characters, and :class:`~emprops.errors.ConflictError` once the
+    identity has signed up.
     """
-    org, identifier = _identity(org, identifier)
+    org, identifier = identity(org, identifier)
     link = await store.find(tx, org, identifier)
     if link is None or (miniapp_user_id is not None and link.miniapp_user_id is None):
         link = await store.upsert(tx, new_id(), org, identifier, miniapp_user_id)
-    assert link is not None  # noqa: S101 - an upsert always gives a row
+    else:
+        link = await store.share(tx, link.id)
+    assert link is not None  # noqa: S101 - an upsert always gives a row, and links are not deleted
+    if link.user_id is not None:
+        raise ConflictError(
+            f"{identifier} of {org} has signed up, so nothing is held for them any more; create this as their user,"
+            " without social_org and social_identifier."
+        )
     return link
 
 
-def _identity(org: str, identifier: str) -> tuple[str, str]:
+async def is_held(tx: Transaction, link_id: UUID) -> bool:
+    """Whether things are still held for an identity; if so, they are until the transaction ends. Call it before
+    outputs or decks are locked."""
+    link = await store.share(tx, link_id)
+    return link is not None and link.user_id is None
+
+
+def identity(org: str, identifier: str) -> tuple[str, str]:
+    """Check an identity and give it as it is stored. Raises :class:`~emprops.errors.BadRequestError`."""
     if org not in ORGS:
         raise BadRequestError(f"social_org must be one of {', '.join(ORGS)}.")
     identifier = identifier.strip()

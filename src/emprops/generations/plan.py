@@ -125,7 +125,7 @@ def make_plan(
     :class:`~emprops.errors.BadRequestError` for values that make too much of a payload.
     """
     recipe = instructions.parse(collection.data, workflows.keys())
-    _check_workflows(recipe, workflows)
+    check_workflows(recipe, workflows)
     seed = str(new_id()) if seed is None else seed
     planner = _Planner(recipe, workflows, new_id)
     unknown: list[str] = []
@@ -141,7 +141,8 @@ def make_plan(
     return Plan(_finish(planner.drafts), tuple(planner.generations), tuple(warnings), tuple(planner.prices))
 
 
-def _check_workflows(recipe: Instructions, workflows: Mapping[str, Workflow]) -> None:
+def check_workflows(recipe: Instructions, workflows: Mapping[str, Workflow]) -> None:
+    """Raise :class:`~emprops.errors.CollectionCorruptedError` if the workflows of a recipe cannot be planned."""
     problems = [
         f"workflow {name}: {problem}"
         for name in sorted({step.node_name for step in recipe.steps})

@@ -19,6 +19,18 @@ from emprops.workflows import store as workflows
 
 
 @dataclass(frozen=True, slots=True)
+class Parent:
+    """The output that a job develops. What the job makes goes where that one is (spec: Develop Output)."""
+
+    output_id: UUID
+    deck_id: UUID | None
+    custodied_for: UUID | None
+    """The social link it is held for."""
+    metadata: dict[str, Any]
+    """What the new outputs keep of it in their ``input_metadata``, beside the variables."""
+
+
+@dataclass(frozen=True, slots=True)
 class GenerationRequest:
     """What a caller asks for (spec: Generate Collection)."""
 
@@ -28,6 +40,17 @@ class GenerationRequest:
     create_output: bool = True
     output_id: UUID | None = None
     source: str = "direct_api"
+    parent: Parent | None = None
+    """Set if this develops an output."""
+
+    @property
+    def job_type(self) -> str:
+        """What the job is called by programs."""
+        return "collection_generation" if self.parent is None else "develop"
+
+    def name(self, collection: Collection) -> str:
+        """What the job is called by people."""
+        return f"{'Collection Generation' if self.parent is None else 'Develop Output'}: {collection.title}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +77,34 @@ async def start_generation(
     job_id, selector, existing = await choose_job_id(tx, request.workflow_id, user_id, collection.id)
     if existing is not None:
         return existing
+    return await run_collection(
+        tx,
+        job_id=job_id,
+        user_id=user_id,
+        collection=collection,
+        request=request,
+        selector=selector,
+        terms=terms,
+        max_retries=max_retries,
+    )
+
+
+async def run_collection(
+    tx: Transaction,
+    *,
+    job_id: UUID,
+    user_id: UUID,
+    collection: Collection,
+    request: GenerationRequest,
+    terms: credit.Terms,
+    selector: str | None = None,
+    max_retries: int = 3,
+) -> Started:
+    """Plan, pay and insert a new job of a user who exists, with a collection that they may run."""
     plan = await plan_generation(tx, collection, request.variables)
-    reason = f"Collection Generation: {collection.title}"
-    await credit.hold(tx, user_id=user_id, job_id=job_id, amount=plan.price, reason=reason, terms=terms)
+    await credit.hold(
+        tx, user_id=user_id, job_id=job_id, amount=plan.price, reason=request.name(collection), terms=terms
+    )
     await _insert(tx, job_id, user_id, collection, plan, request, selector, max_retries)
     output_ids = await _open_outputs(tx, job_id, user_id, collection, plan, request) if request.create_output else ()
     ready = tuple(step.id for step in plan.steps if not step.depends_on)
@@ -112,16 +160,19 @@ async def _insert(
     }
     if selector is not None:
         data["workflowId"] = selector
+    if request.parent is not None:
+        data["sourceOutputId"] = str(request.parent.output_id)
     job = jobs.NewJob(
         id=job_id,
         user_id=user_id,
         collection_id=collection.id,
         collection_version=collection.version if collection.status == "published" else None,
-        name=f"Collection Generation: {collection.title}",
+        name=request.name(collection),
         description=collection.description,
         priority=request.priority,
         total_steps=len(plan.steps),
         data=data,
+        job_type=request.job_type,
         max_retries=max_retries,
     )
     if not await jobs.insert_job(tx, job):
@@ -152,6 +203,7 @@ def _new_step(job_id: UUID, step: PlannedStep) -> jobs.NewStep:
 async def _open_outputs(
     tx: Transaction, job_id: UUID, user_id: UUID, collection: Collection, plan: Plan, request: GenerationRequest
 ) -> list[UUID]:
+    parent = request.parent
     return await outputs.open_for_job(
         tx,
         job_id=job_id,
@@ -160,6 +212,11 @@ async def _open_outputs(
         collection_title=collection.title,
         generations=len(plan.generations),
         source=request.source,
-        input_metadata={"variables": request.variables},
+        input_metadata={"variables": request.variables, **(parent.metadata if parent else {})},
         output_id=request.output_id,
+        deck_id=parent.deck_id if parent else None,
+        auto_create_deck=parent is None,
+        is_custodial=parent is not None and parent.custodied_for is not None,
+        custodied_for=parent.custodied_for if parent else None,
+        source_output_id=parent.output_id if parent else None,
     )

@@ -12,6 +12,8 @@ from emprops.auth.dependencies import CurrentCaller, CurrentUser, StreamCaller
 from emprops.auth.tickets import TICKET_LIFE, issue_ticket
 from emprops.errors import NotFoundError
 from emprops.jobs import views
+from emprops.jobs.forensics import evidence
+from emprops.jobs.forensics_schemas import ForensicsReply
 from emprops.jobs.place import place_of
 from emprops.jobs.schemas import EXAMPLE, HistoryRow, JobDetailView, JobView, Status, StreamTicket
 from emprops.jobs.stream import follow, row_id_of
@@ -76,6 +78,18 @@ async def get_job(job_id: UUID, caller: CurrentCaller, resources: Shared) -> Res
     if job.waiting_step is not None:
         place = await place_of(resources.redis, resources.settings.queue_prefix, job.waiting_step)
     return reply(views.as_json(job) | {"queue": place})
+
+
+@routes.get("/{job_id}/forensics", response_model=ForensicsReply)
+async def get_forensics(job_id: UUID, caller: CurrentCaller, reader: Reader, resources: Shared) -> Response:
+    """Collect all that is known of a job: its files, steps of all attempts, backups, history, and what the queue has,
+    attests and knows of the workers. `queue`, `attestations` and `workers` are null while Redis does not answer."""
+    job = await views.job_of(reader, job_id)
+    if job is None or not may_touch(caller, job.user_id):
+        raise NotFoundError("Job not found")
+    found = await evidence(reader, resources.redis, resources.settings.queue_prefix, job)
+    document = {"data": {"job": found}, "error": None, "job": found}
+    return Response(views.to_bytes(document), media_type="application/json")
 
 
 @routes.get("/{job_id}/history", response_model=Envelope[list[HistoryRow]])

@@ -1,0 +1,137 @@
+"""The shapes of custody requests and replies."""
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from emprops.custody.store import Holding, SocialLink, Transfer
+
+SocialOrg = Literal["farcaster", "twitter", "discord", "lens", "github"]
+
+LINK: dict[str, Any] = {
+    "id": "0192f3a4-0000-7000-8000-000000000011",
+    "social_org": "farcaster",
+    "social_identifier": "vitalik",
+    "miniapp_user_id": None,
+    "user_id": "0192f3a4-0000-7000-8000-000000000012",
+    "claimed_at": "2026-01-10T12:00:00Z",
+}
+MOVED: dict[str, Any] = {
+    "user_id": LINK["user_id"],
+    "collections": 1,
+    "decks": 2,
+    "outputs": 5,
+    "holders": ["0192f3a4-0000-7000-8000-000000000013"],
+    "transferred_at": "2026-01-10T12:00:00Z",
+}
+
+
+class LinkView(BaseModel):
+    """A social identity."""
+
+    model_config = ConfigDict(json_schema_extra={"example": LINK})
+
+    id: UUID
+    social_org: SocialOrg
+    social_identifier: str
+    miniapp_user_id: str | None
+    user_id: UUID | None
+    """Who signed up as this identity."""
+    claimed_at: datetime | None
+
+
+class HoldingView(BaseModel):
+    """How much a user holds for the identity, hidden and archived things included."""
+
+    user_id: UUID
+    collections: int
+    decks: int
+    outputs: int
+
+
+class TransferView(BaseModel):
+    """What a transfer moved, and to whom."""
+
+    model_config = ConfigDict(json_schema_extra={"example": MOVED})
+
+    user_id: UUID
+    collections: int
+    decks: int
+    outputs: int
+    holders: list[UUID]
+    """Users who had held it."""
+    transferred_at: datetime
+
+
+class LinkDetail(LinkView):
+    """A social identity, and what is held for it."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                **LINK,
+                "user_id": None,
+                "claimed_at": None,
+                "held": [{"user_id": MOVED["holders"][0], "collections": 1, "decks": 2, "outputs": 5}],
+                "transfer": None,
+            }
+        }
+    )
+
+    held: list[HoldingView]
+    """By whom and how much; a user sees the own part."""
+    transfer: TransferView | None
+
+
+class TransferredView(TransferView):
+    """A transfer, with the identity."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {**MOVED, "social_link": LINK}})
+
+    social_link: LinkView
+
+
+class TransferBody(BaseModel):
+    """Who signed up, and as which identity. Unknown fields are ignored."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "social_org": "farcaster",
+                "social_identifier": "vitalik",
+                "user_id": "0192f3a4-0000-7000-8000-000000000012",
+            }
+        }
+    )
+
+    social_org: SocialOrg
+    social_identifier: str = Field(min_length=1, max_length=200)
+    user_id: UUID
+
+
+def link_view_of(link: SocialLink) -> LinkView:
+    """Show a link."""
+    return LinkView.model_validate(asdict(link))
+
+
+def detail_of(link: SocialLink, held: list[Holding], transfer: Transfer | None) -> LinkDetail:
+    """Show a link with what is held for it."""
+    return LinkDetail.model_validate(
+        {
+            **asdict(link),
+            "held": [asdict(holding) for holding in held],
+            "transfer": None if transfer is None else _moved(transfer),
+        }
+    )
+
+
+def transferred_view_of(link: SocialLink, transfer: Transfer) -> TransferredView:
+    """Show a transfer."""
+    return TransferredView.model_validate({**_moved(transfer), "social_link": asdict(link)})
+
+
+def _moved(transfer: Transfer) -> dict[str, Any]:
+    return {**asdict(transfer), "transferred_at": transfer.created_at}
