@@ -92,6 +92,8 @@ class TestUpdateStepComplete:
             step_id = await make_step(tx)
         waits: list[float] = []
         quick = Quick(database)
+        async with database.reader(), database.reader(), database.reader(), database.reader(), database.reader():
+            pass  # so many connections lie in the pool, and all of them die
 
         async def back_at_the_third(seconds: float) -> None:
             waits.append(seconds)
@@ -161,6 +163,9 @@ class Patience:
 
     def connection(self) -> Any:
         return self._pool.connection(timeout=self.seconds)
+
+    async def check(self) -> None:
+        await self._pool.check()
 
 
 class LosesAnswer(Database):
