@@ -681,6 +681,8 @@ CREATE INDEX collection_of_project ON public.collection USING btree (project_id,
 
 CREATE INDEX collection_public ON public.collection USING btree (published_at DESC NULLS LAST, id DESC) WHERE (is_public AND (status = 'published'::text) AND (NOT archived));
 
+CREATE INDEX collection_version_by_workflow ON public.collection_version USING gin (jsonb_path_query_array(data, '$."steps"[*]."nodeName"'::jsonpath));
+
 CREATE INDEX credit_entry_of_user ON public.credit_entry USING btree (user_id, id DESC);
 
 CREATE UNIQUE INDEX credit_entry_one_charge ON public.credit_entry USING btree (job_id) WHERE (kind = ANY (ARRAY['capture'::text, 'unpaid'::text]));

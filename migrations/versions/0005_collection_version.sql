@@ -6,6 +6,9 @@ CREATE TABLE collection_version (
     created_at     timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (collection_id, version)
 );
+-- A published version goes on using its workflows when what is being worked on does not any more.
+CREATE INDEX collection_version_by_workflow ON collection_version
+    USING gin (jsonb_path_query_array(data, '$.steps[*].nodeName'));
 
 INSERT INTO collection_version (collection_id, version, data, created_at)
 SELECT id, version, data, coalesce(published_at, updated_at) FROM collection WHERE status = 'published';

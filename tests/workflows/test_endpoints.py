@@ -318,6 +318,22 @@ class TestDelete:
         assert "Secret" not in response.text
         assert (await workflows.send("GET", "/txt2img")).status_code == 200
 
+    async def test_one_that_only_the_published_version_uses_stays_until_the_next_is_published(
+        self, workflows: Workflows, database: Database
+    ) -> None:
+        await workflows.create()
+        collection = await self.collection(database, workflows.user_id, "Mine")
+        later = {"version": "v2", "steps": [{"id": 1, "nodeName": "flexible_prompt", "nodePayload": {}}]}
+        async with database.transaction() as tx:
+            await tx.execute("UPDATE collection SET status = 'published', published_at = now()")
+        async with database.transaction() as tx:
+            await tx.execute("UPDATE collection SET data = %s", (Jsonb(later),))
+        refused = await workflows.send("DELETE", "/txt2img")
+        assert [item["id"] for item in refused.json()["details"]["collections"]] == [str(collection)]
+        async with database.transaction() as tx:
+            await tx.execute("UPDATE collection SET version = version + 1")
+        assert (await workflows.send("DELETE", "/txt2img")).status_code == 200
+
     @pytest.mark.parametrize("data", [{}, [], {"steps": "txt2img"}, {"steps": [{"nodeName": 1}, 5]}, "txt2img"])
     async def test_odd_collections_do_not_count(self, workflows: Workflows, database: Database, data: Any) -> None:
         await workflows.create()
@@ -326,10 +342,11 @@ class TestDelete:
             await tx.execute("UPDATE collection SET data = %s WHERE id = %s", (Jsonb(data), collection.id))
         assert (await workflows.send("DELETE", "/txt2img")).status_code == 200
 
-    async def test_the_question_is_answered_by_an_index(self, database: Database) -> None:
+    @pytest.mark.parametrize("table", ["collection", "collection_version"])
+    async def test_the_question_is_answered_by_an_index(self, database: Database, table: str) -> None:
         async with database.transaction() as tx:
             await tx.execute("SET LOCAL enable_seqscan = off")
             plan = await tx.fetch_values(
-                "EXPLAIN SELECT id FROM collection WHERE jsonb_path_query_array(data, '$.steps[*].nodeName') ? 'x'"
+                f"EXPLAIN SELECT FROM {table} WHERE jsonb_path_query_array(data, '$.steps[*].nodeName') ? 'x'"
             )
-        assert "collection_by_workflow" in "\n".join(plan)
+        assert f"{table}_by_workflow" in "\n".join(plan)

@@ -1,5 +1,6 @@
 """Models and custom nodes: list, read, look up many, add."""
 
+from enum import Enum
 from typing import Annotated
 
 from fastapi import Path
@@ -23,24 +24,26 @@ from emprops.kit.envelope import Envelope, failures, ok
 from emprops.kit.paging import Paging
 from emprops.kit.requests import Reader, Tx, router
 
-routes = router(tags=["models and custom nodes"])
+routes = router()
+MODELS: list[str | Enum] = ["models"]
+CUSTOM_NODES: list[str | Enum] = ["custom nodes"]
 
 Name = Annotated[str, Path(max_length=255, description="The name, which may have slashes in it.")]
 
 
-@routes.get("/models", dependencies=[PublicRoute])
+@routes.get("/models", tags=MODELS, dependencies=[PublicRoute])
 async def list_models(reader: Reader, page: Paging) -> Envelope[list[ModelView]]:
     """List models by name (spec: List Models)."""
     return ok([model_view(model) for model in await store.list_models(reader, page)])
 
 
-@routes.post("/models", status_code=201, responses=failures(_409="There is a model of this name already."))
+@routes.post("/models", tags=MODELS, status_code=201, responses=failures(_409="There is a model of this name already."))
 async def create_model(body: ModelBody, _caller: CurrentCaller, tx: Tx, _once: Once = None) -> Envelope[ModelView]:
     """Add a model, so that workflows can need it."""
     return ok(model_view(await service.add_model(tx, body.new())))
 
 
-@routes.post("/models/batch", dependencies=[PublicRoute])
+@routes.post("/models/batch", tags=MODELS, dependencies=[PublicRoute])
 async def find_models(body: NamesBody, reader: Reader) -> Envelope[FoundModels]:
     """Look up models by their names."""
     found = {model.name: model for model in await store.models_named(reader, body.names)}
@@ -49,7 +52,7 @@ async def find_models(body: NamesBody, reader: Reader) -> Envelope[FoundModels]:
     return ok(FoundModels(models=models, not_found=[name for name in names if name not in found]))
 
 
-@routes.get("/models/{name:path}", dependencies=[PublicRoute])
+@routes.get("/models/{name:path}", tags=MODELS, dependencies=[PublicRoute])
 async def get_model(name: Name, reader: Reader) -> Envelope[ModelView]:
     """Read a model by its name."""
     found = await store.models_named(reader, [name])
@@ -58,7 +61,7 @@ async def get_model(name: Name, reader: Reader) -> Envelope[ModelView]:
     return ok(model_view(found[0]))
 
 
-@routes.get("/custom-nodes", dependencies=[PublicRoute])
+@routes.get("/custom-nodes", tags=CUSTOM_NODES, dependencies=[PublicRoute])
 async def list_custom_nodes(
     reader: Reader, page: Paging, is_default: bool | None = None
 ) -> Envelope[list[CustomNodeView]]:
@@ -67,14 +70,19 @@ async def list_custom_nodes(
     return ok([custom_node_view(node) for node in nodes])
 
 
-@routes.get("/custom-nodes/defaults", dependencies=[PublicRoute])
+@routes.get("/custom-nodes/defaults", tags=CUSTOM_NODES, dependencies=[PublicRoute])
 async def list_default_custom_nodes(reader: Reader, page: Paging) -> Envelope[list[CustomNodeView]]:
     """List the custom nodes that every machine installs, in the order in which they are installed."""
     nodes = await store.list_custom_nodes(reader, page, is_default=True)
     return ok([custom_node_view(node) for node in nodes])
 
 
-@routes.post("/custom-nodes", status_code=201, responses=failures(_409="There is a custom node of this name already."))
+@routes.post(
+    "/custom-nodes",
+    tags=CUSTOM_NODES,
+    status_code=201,
+    responses=failures(_409="There is a custom node of this name already."),
+)
 async def create_custom_node(
     body: CustomNodeBody, _caller: CurrentCaller, tx: Tx, _once: Once = None
 ) -> Envelope[CustomNodeView]:
@@ -82,7 +90,7 @@ async def create_custom_node(
     return ok(custom_node_view(await service.add_custom_node(tx, body.new())))
 
 
-@routes.post("/custom-nodes/batch", dependencies=[PublicRoute])
+@routes.post("/custom-nodes/batch", tags=CUSTOM_NODES, dependencies=[PublicRoute])
 async def find_custom_nodes(body: NamesBody, reader: Reader) -> Envelope[FoundCustomNodes]:
     """Look up custom nodes by their names."""
     found = {node.name: node for node in await store.custom_nodes_named(reader, body.names)}
@@ -91,7 +99,7 @@ async def find_custom_nodes(body: NamesBody, reader: Reader) -> Envelope[FoundCu
     return ok(FoundCustomNodes(custom_nodes=nodes, not_found=[name for name in names if name not in found]))
 
 
-@routes.get("/custom-nodes/{name:path}", dependencies=[PublicRoute])
+@routes.get("/custom-nodes/{name:path}", tags=CUSTOM_NODES, dependencies=[PublicRoute])
 async def get_custom_node(name: Name, reader: Reader) -> Envelope[CustomNodeView]:
     """Read a custom node by its name."""
     found = await store.custom_nodes_named(reader, [name])

@@ -73,7 +73,7 @@ async def get_workflow(name: Name, reader: Reader) -> Envelope[WorkflowView]:
 
 
 @routes.patch("/{name}")
-@routes.put("/{name}", include_in_schema=False)
+@routes.put("/{name}")
 async def change_workflow(name: Name, body: WorkflowChanges, caller: CurrentCaller, tx: Tx) -> Envelope[SavedWorkflow]:
     """Change an own workflow; what is not sent stays. Services may change every workflow."""
     return ok(saved_view(await service.change(tx, caller, name, body.changes(), body.needs())))

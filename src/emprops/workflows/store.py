@@ -189,16 +189,25 @@ async def delete(tx: Transaction, workflow_id: UUID) -> None:
 
 
 async def collections_using(tx: Transaction, name: str, limit: int) -> list[UsingCollection]:
-    """Give collections, archived ones too, one of whose steps names the workflow; newest first."""
+    """Give collections, archived ones too, one of whose steps names the workflow; newest first.
+
+    What is being worked on counts, and what was published last, which is what generates.
+    """
     return await tx.fetch_all(
         UsingCollection,
         """
         SELECT c.id, c.title, (c.is_public OR c.is_global) AND NOT c.archived AS open, p.user_id
         FROM collection c JOIN project p ON p.id = c.project_id
-        WHERE jsonb_path_query_array(c.data, '$.steps[*].nodeName') ? %s
-        ORDER BY c.created_at DESC, c.id DESC LIMIT %s
+        WHERE c.id IN (
+            SELECT id FROM collection WHERE jsonb_path_query_array(data, '$.steps[*].nodeName') ? %(name)s
+            UNION
+            SELECT v.collection_id FROM collection_version v
+            JOIN collection published ON published.id = v.collection_id AND published.version = v.version
+            WHERE jsonb_path_query_array(v.data, '$.steps[*].nodeName') ? %(name)s AND published.status = 'published'
+        )
+        ORDER BY c.created_at DESC, c.id DESC LIMIT %(limit)s
         """,
-        (name, limit),
+        {"name": name, "limit": limit},
     )
 
 
