@@ -110,10 +110,15 @@ class SimpleRequest:
 
 
 async def create_simple(tx: Transaction, user_id: UUID, request: SimpleRequest) -> tuple[Working, SocialLink]:
-    """Make a draft with one templated step, held for a social identity. Raises what :func:`create` raises."""
+    """Make a draft with one templated step, held for a social identity unless that is the user. Raises what
+    :func:`create` and :func:`~emprops.custody.service.find_or_make_link` raise."""
     data = simple.instruction_set(request.variables, request.job_type, request.template)
-    link = await custody.find_or_make_link(tx, request.social_org, request.social_identifier, request.miniapp_user_id)
-    collection = await create(tx, user_id, request.details, data, project_id=request.project_id, custodied_for=link.id)
+    link = await custody.find_or_make_link(
+        tx, request.social_org, request.social_identifier, request.miniapp_user_id, maker=user_id
+    )
+    collection = await create(
+        tx, user_id, request.details, data, project_id=request.project_id, custodied_for=link.holds
+    )
     return collection, link
 
 

@@ -12,7 +12,7 @@ from emprops.errors import BadRequestError, ConflictError
 from emprops.kit.database import Transaction
 from emprops.kit.ids import new_id
 
-__all__ = ["ORGS", "SocialLink", "find_link", "find_or_make_link", "identity", "is_held"]
+__all__ = ["ORGS", "SocialLink", "find_link", "find_or_make_link", "hold_for", "identity", "is_held"]
 
 ORGS = ("farcaster", "twitter", "discord", "lens", "github")
 MAX_IDENTIFIER = 200
@@ -23,16 +23,22 @@ async def find_link(reader: Transaction, org: str, identifier: str) -> SocialLin
     return await store.find(reader, *identity(org, identifier))
 
 
+async def hold_for(tx: Transaction, user_id: UUID, beneficiary: tuple[str, str] | None) -> UUID | None:
+    """Give the link for which a user is about to hold something; None if they make it for themselves: they name
+    nobody, or the identity that they signed up as. Raises what :func:`find_or_make_link` raises."""
+    return None if beneficiary is None else (await find_or_make_link(tx, *beneficiary, maker=user_id)).holds
+
+
 async def find_or_make_link(
-    tx: Transaction, org: str, identifier: str, miniapp_user_id: str | None = None
+    tx: Transaction, org: str, identifier: str, miniapp_user_id: str | None = None, *, maker: UUID | None = None
 ) -> SocialLink:
     """Give the link of an identity, made on first use, to hold something for it in this transaction; two requests at
-    once get the same one. Call it before outputs or decks are locked.
+    once get the same one. Call it before outputs or decks are locked; what is made gets ``custodied_for=link.holds``.
 
     A link without a ``miniapp_user_id`` takes the one given; one that has it keeps it, because a miniapp must not be
     able to take over another's user. Raises :class:`~emprops.errors.BadRequestError` for an unknown network and for
     an identifier that is empty or longer than 200 characters, and :class:`~emprops.errors.ConflictError` once the
-    identity has signed up.
+    identity has signed up, unless the ``maker`` is who did.
     """
     org, identifier = identity(org, identifier)
     link = await store.find(tx, org, identifier)
@@ -41,10 +47,9 @@ async def find_or_make_link(
     else:
         link = await store.share(tx, link.id)
     assert link is not None  # noqa: S101 - an upsert always gives a row, and links are not deleted
-    if link.user_id is not None:
+    if link.user_id not in (None, maker):
         raise ConflictError(
-            f"{identifier} of {org} has signed up, so nothing is held for them any more; create this as their user,"
-            " without social_org and social_identifier."
+            f"{identifier} of {org} has signed up, so nothing is held for them any more; only they can create this."
         )
     return link
 

@@ -28,6 +28,11 @@ class SocialLink:
     """Who signed up as this identity; nothing is held for it since."""
     claimed_at: datetime | None = None
 
+    @property
+    def holds(self) -> UUID | None:
+        """What things made for it have as ``custodied_for``: its id, or nothing once it has signed up."""
+        return self.id if self.user_id is None else None
+
 
 @dataclass(frozen=True, slots=True)
 class Holding:

@@ -41,12 +41,12 @@ async def create_deck(
     """
     await ensure_user(tx, user_id)
     collection = await collections.get_runnable(tx, user_id, collection_id)
-    link = await custody.find_or_make_link(tx, *beneficiary) if beneficiary else None
+    link_id = await custody.hold_for(tx, user_id, beneficiary)
     deck_id = new_id()
     await store.insert_deck(
         tx,
         deck_id=deck_id,
-        owner=Owner(user_id, link.id if link else None),
+        owner=Owner(user_id, link_id),
         collection_id=collection.id,
         name=name or collection.title.strip() or UNTITLED,
         description=description,

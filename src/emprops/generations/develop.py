@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from emprops.auth.caller import Caller
 from emprops.collections import instructions
 from emprops.collections import service as collections
 from emprops.collections.store import Collection
@@ -35,21 +34,21 @@ class Developing:
 
 async def develop(
     tx: Transaction,
-    caller: Caller,
+    owner: UUID | None,
     output_id: UUID,
     *,
     collection_ref: str,
     variables: dict[str, Any],
     terms: credit.Terms,
 ) -> Developing:
-    """Start a job that develops a finished output of the caller's (a service: of anybody's), who pays for it as for a
+    """Start a job that develops a finished output of this owner's (None: of anybody's), who pays for it as for a
     generation. What it makes belongs to the same user, is held for the same identity and lies in the same deck.
 
     Raises :class:`NotFoundError` for the output or the collection, :class:`BadRequestError` for an output that is not
     completed, a collection that is not global or takes something else, or a deck that takes no outputs; and what
     starting a generation raises.
     """
-    source = await _source(tx, caller, output_id)
+    source = await _source(tx, owner, output_id)
     if source.status != "completed" or source.url is None:
         raise BadRequestError(f"Only a completed output can be developed; this one is {source.status}.")
     collection = await collections.get_runnable(tx, source.user_id, collection_ref)
@@ -66,18 +65,18 @@ async def develop(
     return Developing(started, source, collection)
 
 
-async def _source(tx: Transaction, caller: Caller, output_id: UUID) -> OutputDetail:
-    """Read the caller's output. If it is held for somebody, it is until the transaction ends."""
-    source = await _own(tx, caller, output_id)
+async def _source(tx: Transaction, owner: UUID | None, output_id: UUID) -> OutputDetail:
+    """Read the owner's output. If it is held for somebody, it is until the transaction ends."""
+    source = await _own(tx, owner, output_id)
     if source.custodied_for is None:
         return source
     await custody.is_held(tx, source.custodied_for)
-    return await _own(tx, caller, output_id)  # it may have been handed over meanwhile
+    return await _own(tx, owner, output_id)  # it may have been handed over meanwhile
 
 
-async def _own(tx: Transaction, caller: Caller, output_id: UUID) -> OutputDetail:
+async def _own(tx: Transaction, owner: UUID | None, output_id: UUID) -> OutputDetail:
     source = await outputs.output_of(tx, output_id)
-    if source is None or not (caller.is_service or source.user_id == caller.user_id):
+    if source is None or (owner is not None and source.user_id != owner):
         raise NotFoundError("Output not found")
     return source
 

@@ -18,6 +18,7 @@ from emprops.kit.envelope import Envelope, failures, ok
 from emprops.kit.paging import Paging
 from emprops.kit.requests import Reader, Shared, Tx, router
 from emprops.outputs import lineage, views
+from emprops.outputs.endpoints import owner_of
 from emprops.outputs.lineage import MAX_DESCENDANTS, Relative
 from emprops.outputs.schemas import CollectionRef
 
@@ -169,7 +170,7 @@ async def develop_output(
     """
     developing = await develop(
         tx,
-        caller,
+        owner_of(caller),
         output_id,
         collection_ref=body.collection_id,
         variables=body.variables,

@@ -81,13 +81,14 @@ async def get_job(job_id: UUID, caller: CurrentCaller, resources: Shared) -> Res
 
 
 @routes.get("/{job_id}/forensics", response_model=ForensicsReply)
-async def get_forensics(job_id: UUID, caller: CurrentCaller, reader: Reader, resources: Shared) -> Response:
+async def get_forensics(job_id: UUID, caller: CurrentCaller, resources: Shared) -> Response:
     """Collect all that is known of a job: its files, steps of all attempts, backups, history, and what the queue has,
     attests and knows of the workers. `queue`, `attestations` and `workers` are null while Redis does not answer."""
-    job = await views.job_of(reader, job_id)
+    async with resources.database.reader() as reader:
+        job = await views.job_of(reader, job_id)
     if job is None or not may_touch(caller, job.user_id):
         raise NotFoundError("Job not found")
-    found = await evidence(reader, resources.redis, resources.settings.queue_prefix, job)
+    found = await evidence(resources.database, resources.redis, resources.settings.queue_prefix, job)
     document = {"data": {"job": found}, "error": None, "job": found}
     return Response(views.to_bytes(document), media_type="application/json")
 

@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from emprops.jobs import views
-from emprops.kit.database import Transaction
+from emprops.kit.database import Database, Transaction
 from emprops.queue.records import Records
 from emprops.queue.registry import Fleet
 
@@ -59,23 +59,22 @@ class StepRow:
     completed_at: datetime | None
 
 
-async def evidence(reader: Transaction, redis: Redis, prefix: str, job: views.JobRow) -> dict[str, Any]:
+async def evidence(database: Database, redis: Redis, prefix: str, job: views.JobRow) -> dict[str, Any]:
     """Collect it: the job as ``GET /jobs/{id}`` shows it, with ``payload`` (its data and ``_flat_files``), outputs,
     steps of all attempts, backups, history, the queue's records, attestations, workers and timings."""
-    steps = await _steps(reader, job.id)
-    now = await reader.fetch_value("SELECT now()")
     data = orjson.loads(job.data)
-    return {
-        **views.as_json(job),
-        "data": data,
-        "payload": {**data, "_flat_files": await _files(reader, job.id)},
-        "outputs": await _outputs(reader, job.id),
-        "steps": [{**asdict(step), "timings": timings(step.queued_at, step, now)} for step in steps],
-        "retry_backups": await _backups(reader, job.id),
-        "history": await _history(reader, job.id),
-        **await _in_redis(redis, prefix, steps),
-        "timings": timings(job.created_at, job, now),
-    }
+    async with database.reader() as reader:
+        now = await reader.fetch_value("SELECT now()")
+        steps = await _steps(reader, job.id)
+        recorded = {
+            "payload": {**data, "_flat_files": await _files(reader, job.id)},
+            "outputs": await _outputs(reader, job.id),
+            "steps": [{**asdict(step), "timings": timings(step.queued_at, step, now)} for step in steps],
+            "retry_backups": await _backups(reader, job.id),
+            "history": await _history(reader, job.id),
+        }
+    in_redis = await _in_redis(redis, prefix, steps)
+    return {**views.as_json(job), "data": data, **recorded, **in_redis, "timings": timings(job.created_at, job, now)}
 
 
 def timings(queued_at: datetime | None, row: StepRow | views.JobRow, now: datetime) -> dict[str, float | None]:

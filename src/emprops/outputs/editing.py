@@ -62,9 +62,9 @@ async def create_output(tx: Transaction, user_id: UUID, request: Request) -> UUI
     """
     await ensure_user(tx, user_id)
     collection = await collections.get_runnable(tx, user_id, request.collection_id)
-    link = await custody.find_or_make_link(tx, *request.beneficiary) if request.beneficiary else None
+    link_id = await custody.hold_for(tx, user_id, request.beneficiary)
     generation = 0 if request.job_id is None else await _join_job(tx, request.job_id, user_id, collection.id)
-    owner = decks.Owner(user_id, link.id if link else None)
+    owner = decks.Owner(user_id, link_id)
     place: decks.Place | None = None
     if request.deck_id is not None:
         place = await decks.place_in_named(
@@ -84,8 +84,8 @@ async def create_output(tx: Transaction, user_id: UUID, request: Request) -> UUI
         job_id=request.job_id,
         source=request.source,
         input_metadata=request.input_metadata,
-        is_custodial=link is not None,
-        custodied_for=link.id if link else None,
+        is_custodial=link_id is not None,
+        custodied_for=link_id,
         source_output_id=None,
         generated=False,
     )
