@@ -112,7 +112,7 @@ async def scope_of(reader: Transaction, collection_id: UUID, user_id: UUID | Non
         Scope,
         """
         SELECT coalesce(p.user_id = %(user_id)s, false) AS is_owner,
-               c.is_public OR c.is_global
+               c.status = 'published' AND (c.is_public OR c.is_global)
                OR EXISTS (SELECT FROM output WHERE user_id = %(user_id)s AND collection_id = c.id)
                OR EXISTS (SELECT FROM deck WHERE collection_id = c.id AND status = 'published') AS is_known
         FROM collection c JOIN project p ON p.id = c.project_id WHERE c.id = %(collection_id)s
