@@ -1,4 +1,4 @@
--- Counts: docs/decisions/0010-output-counts.md says why like this. ----------------------------------------------------
+-- Counts: docs/decisions/0014-output-counts.md says why like this. ----------------------------------------------------
 
 -- Outputs per status; the subject is a collection or a deck. What is true is this row plus the changes below.
 CREATE TABLE output_count (

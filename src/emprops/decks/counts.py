@@ -2,7 +2,7 @@
 
 A trigger notes what each statement changes (``output_count_change``), upkeep adds the notes to the totals
 (``output_count``), and readers add up both: the answer is exact, and costs the same for ten outputs and ten million.
-docs/decisions/0010-output-counts.md says why.
+docs/decisions/0014-output-counts.md says why.
 """
 
 from dataclasses import asdict, dataclass
