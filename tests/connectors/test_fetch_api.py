@@ -17,7 +17,9 @@ from PIL import Image
 from tests.apps import served
 from tests.connectors.contract import Bad, ConnectorContract, RecordingContext, Sample, content_of, make_ticket
 from tests.fakes.http_api import FakeApi, Reply
+from typer.testing import CliRunner
 
+from emprops.cli.main import app
 from emprops.connectors.base import BadInputError, ConnectorError, FinalError, Outcome, RetryableError
 from emprops.connectors.fetch_api.calls import retry_after
 from emprops.connectors.fetch_api.connector import FetchApi
@@ -26,7 +28,7 @@ from emprops.connectors.fetch_api.expressions import ExpressionError, Jq
 from emprops.connectors.fetch_api.secrets import Secret, Secrets
 from emprops.connectors.registry import load_connectors
 from emprops.kit.outbound import Allowed
-from emprops.settings import Settings
+from emprops.settings import Settings, SettingsError
 
 KEY = "sk-live-0123456789"
 
@@ -472,9 +474,24 @@ class TestSecrets:
 
     @pytest.mark.parametrize("value", ["two\nlines of it", "short", "ünicode-key"])
     def test_what_no_header_can_hold_is_refused_unseen(self, value: str) -> None:
-        with pytest.raises(ValueError, match="EMPROPS_SECRET_A must be one line") as caught:
+        with pytest.raises(SettingsError, match="EMPROPS_SECRET_A must be one line") as caught:
             Secrets.from_environment({"EMPROPS_SECRET_A": value}, Allowed())
         assert value not in str(caught.value)
+
+    @pytest.mark.parametrize(
+        ("name", "value", "says"),
+        [
+            ("EMPROPS_SECRET_A", "short", "EMPROPS_SECRET_A must be one line"),
+            ("EMPROPS_WORKER_CONNECTORS", "fetch_ap", "There is no connector named fetch_ap"),
+        ],
+    )
+    def test_a_worker_that_cannot_start_says_why(
+        self, monkeypatch: pytest.MonkeyPatch, name: str, value: str, says: str
+    ) -> None:
+        monkeypatch.setenv(name, value)
+        result = CliRunner().invoke(app, ["worker"])
+        assert result.exit_code == 1
+        assert result.stderr.startswith(says)
 
     @given(
         st.text() | st.sampled_from(["{{A_KEY}}", "{{x}}", "{{", "}}A_KEY"]), st.text(alphabet="{}A_KEYx ", max_size=30)

@@ -8,6 +8,7 @@ import psycopg
 import typer
 from pydantic import ValidationError
 
+from emprops.connectors.registry import ConnectorLoadError
 from emprops.kit.migrate import MigrationError
 from emprops.local.process import LocalError
 from emprops.settings import Settings, SettingsError
@@ -24,7 +25,7 @@ def one_sentence() -> Iterator[None]:
     """Turn what an operator can mend into a sentence; anything else is ours and keeps its traceback."""
     try:
         yield
-    except (LocalError, MigrationError, SettingsError) as error:
+    except (ConnectorLoadError, LocalError, MigrationError, SettingsError) as error:
         fail(str(error))
     except psycopg.errors.UndefinedTable:
         fail("The database lacks tables of this version: run `emprops db upgrade`.")

@@ -3,9 +3,10 @@
 import asyncio
 
 import emprops.worker.main
-from emprops.cli.exits import read_settings
+from emprops.cli.exits import one_sentence, read_settings
 
 
 def worker() -> None:
     """Pull jobs from the queue and run them, until SIGTERM."""
-    asyncio.run(emprops.worker.main.main(read_settings()))
+    with one_sentence():
+        asyncio.run(emprops.worker.main.main(read_settings()))

@@ -13,6 +13,7 @@ from urllib.parse import quote, urlsplit
 from emprops.connectors.base import FinalError
 from emprops.connectors.fetch_api.definition import PLACEHOLDER
 from emprops.kit.outbound import PORTS, Allowed
+from emprops.settings import SettingsError
 
 PREFIX = "EMPROPS_SECRET_"
 HOSTS = "_HOSTS"
@@ -39,7 +40,7 @@ class Secrets:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str], allowed: Allowed) -> "Secrets":
-        """Read ``EMPROPS_SECRET_…``. Raises ``ValueError``, without the value, for one that no header can hold."""
+        """Read ``EMPROPS_SECRET_…``. Raises ``SettingsError``, without the value, for one that no header can hold."""
         found: dict[str, Secret] = {}
         for key, text in environment.items():
             name = key.removeprefix(PREFIX)
@@ -47,7 +48,7 @@ class Secrets:
             if name == key or name.endswith(HOSTS) or not value:
                 continue
             if not PLAIN.fullmatch(value) or len(value) < SHORTEST:
-                raise ValueError(f"{key} must be one line of at least {SHORTEST} ASCII characters.")
+                raise SettingsError(f"{key} must be one line of at least {SHORTEST} ASCII characters.")
             hosts = environment.get(key + HOSTS, "").lower().split(",")
             found[name] = Secret(value, frozenset(host.strip() for host in hosts if host.strip()))
         return cls(found, allowed)
