@@ -10,7 +10,9 @@ from fastapi import FastAPI
 
 from emprops import __version__
 from emprops.auth.authenticators import authenticator_for
+from emprops.auth.dependencies import SCHEMES, security_of
 from emprops.auth.identity_header import IdentityFilter
+from emprops.auth.share import ShareLinks
 from emprops.auth.startup import is_loopback
 from emprops.generations.reports import Orchestrator
 from emprops.generations.tickets import Dispatcher, limits_from
@@ -23,6 +25,8 @@ from emprops.kit.pubsub import Pokes
 from emprops.kit.redis import connect
 from emprops.kit.requests import Resources
 from emprops.kit.sse import StreamLimit
+from emprops.media.mux.client import client_from
+from emprops.media.mux.playback import signer_from
 from emprops.media.storage import storage_from
 from emprops.queue.claims import Queue
 from emprops.queue.keys import JOBS_CHANGED
@@ -51,12 +55,15 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.settings = settings
     app.state.authenticator = authenticator_for(settings)
+    app.state.share_links = ShareLinks(settings)
+    app.state.mux_signer = signer_from(settings)
+    client_from(settings)  # half of Mux' credentials is refused here, not when the first video is done
     app.add_middleware(RequestShell, headers=_headers(settings), guard=RequestGuard(settings))
     if settings.mode == "production":
         app.add_middleware(IdentityFilter)  # the last one added is the outermost
     add_exception_handlers(app)
     mount(app)
-    app.openapi = lambda: document(app)  # type: ignore[method-assign]
+    app.openapi = lambda: document(app, security_of, SCHEMES)  # type: ignore[method-assign]
     return app
 
 

@@ -23,6 +23,7 @@ from emprops.jobs import endpoints as jobs
 from emprops.media import endpoints as media
 from emprops.media.mux import endpoints as mux
 from emprops.outputs import endpoints as outputs
+from emprops.watch import endpoints as watch
 from emprops.workflows import endpoints as workflows
 
 Prefix = Literal["", "/api"]
@@ -44,6 +45,7 @@ TABLE: list[tuple[Prefix, APIRouter]] = [
     ("", outputs.routes),  # /outputs/{id} /collections/{id}/outputs
     ("", credit.routes),  # /credits /credits/ledger /credits/grant
     ("", decks.routes),  # /decks /decks/{id} /decks/{id}/publish /decks/{id}/lock /decks/{id}/order
+    ("", watch.routes),  # /watch/{id} /d/{id}
     ("", decks.collection_routes),  # /collections/{id}/decks
     ("/api", custody.routes),  # /social-links /social-links/transfer /social-links/{id}
 ]

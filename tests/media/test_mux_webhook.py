@@ -141,7 +141,8 @@ async def test_without_a_secret_there_is_no_such_address(mux: MuxRig, mux_client
 @pytest.mark.parametrize(
     "header",
     ["", "t=,v1=", "v1=ab", "t=1000", "t=1000,v1=", "t=1000,t=1000,v1={}", "t=x,v1={}", "t=1301,v1={}",
-     "t=699,v1={}", "t=1000;v1={}", "T=1000,V1={}", "t=1000,v0={}", "t=１０００,v1={}", "t=1000,v1=é", "t=1000,v1={}\n", "t= 1000,v1={}"],
+     "t=699,v1={}", "t=1000;v1={}", "T=1000,V1={}", "t=1000,v0={}", "t=１０００,v1={}",
+     "t=1000,v1=é", "t=1000,v1={}\n", "t= 1000,v1={}"],
 )  # fmt: skip
 def test_headers_that_prove_nothing(header: str) -> None:
     good = sign(WEBHOOK_SECRET, b"body", 1000).partition("v1=")[2]

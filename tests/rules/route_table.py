@@ -130,6 +130,10 @@ TABLE = [
     row("POST", "/collections/{collection_id}/global", OWN, body={"input_type": "image", "output_type": "video"}),
     row("GET", "/collections/{collection_id}/versions", OWN),
     row("GET", "/collections/{collection_id}/versions/{version}", OWN, collection_id="published_collection_id"),
+    # --- pages: to what is no browser, a page that is not there looks like any other unknown object
+    row("GET", "/watch/{output_id}", OWN.but(nobody=404)),
+    row("GET", "/d/{deck_id}", OWN.but(nobody=404)),
+    row("GET", "/watch/static/{name}", PUBLIC, name="static_file"),
     # --- Mux: without its signing secret there is no such address (tests/media/test_mux_webhook.py has one)
     row("POST", "/webhooks/mux", Who(nobody=404, owner=404, other=404, service=404), body={}),
     # --- jobs
@@ -146,8 +150,20 @@ TABLE = [
     row("POST", "/jobs/{job_id}/complete", SERVICE, body={"outputs": [], "workflow_output": "https://x.test/a.png"}),
     row("POST", "/jobs/{job_id}/failed", SERVICE, body={"error_message": "it broke"}),
     # --- outputs
+    row("POST", "/outputs", OWN_AS_USER.but(owner=201), body={"collection_id": "{collection_id}"}),
     row("GET", "/outputs/{output_id}", OWN),
+    row("PATCH", "/outputs/{output_id}/complete", OWN, body={"url": "https://cdn.example.com/file.mp4"}),
+    row(
+        "PATCH",
+        "/outputs/{output_id}/fail",
+        OWN,
+        body={"error_message": "Generation failed: timeout"},
+        output_id="pending_output_id",
+    ),
+    row("DELETE", "/outputs/{output_id}", OWN),
+    row("PATCH", "/outputs/{output_id}/deck", OWN, body={"deck_id": None}),
     row("GET", "/collections/{collection_id}/outputs", OWN),
+    row("GET", "/collections/{collection_id}/outputs/stats", OWN),
     row("GET", "/outputs/develop/collections", KNOWN),
     row(
         "POST",
@@ -170,6 +186,7 @@ TABLE = [
     row("GET", "/decks", USER),
     row("POST", "/decks", OWN_AS_USER.but(owner=201), body={"collection_id": "{collection_id}"}),
     row("GET", "/decks/{deck_id}", OWN),
+    row("GET", "/decks/{deck_id}/stats", OWN),
     row("PATCH", "/decks/{deck_id}", OWN, body={"name": "Updated Name"}),
     row("DELETE", "/decks/{deck_id}", OWN),
     row("POST", "/decks/{deck_id}/publish", OWN),

@@ -61,6 +61,7 @@ async def make_world(tx: Transaction) -> World:
         "owner": owner,
         "other": other,
         "key": FILE_KEY,
+        "static_file": "watch.css",
         "unknown": new_id(),
         "version": "1",  # of the published collection
         "name": "local_image",  # of a sample workflow

@@ -8,6 +8,7 @@ from fastapi import Depends, Query
 from emprops.auth.caller import Caller
 from emprops.auth.dependencies import CurrentCaller, CurrentUser
 from emprops.auth.once import Once
+from emprops.auth.share import Links
 from emprops.decks.counts import counts_of
 from emprops.decks.views import scope_of
 from emprops.errors import BadRequestError, ConflictError, NotFoundError
@@ -26,6 +27,7 @@ from emprops.outputs.schemas import (
     OutputView,
     SocialOrg,
     Status,
+    WatchableOutput,
     item_of,
     view_of,
 )
@@ -114,7 +116,9 @@ async def move_output(output_id: UUID, body: Move, caller: CurrentCaller, tx: Tx
 
 
 @routes.get("/outputs/{output_id}")
-async def get_output(output_id: UUID, caller: CurrentCaller, reader: Reader) -> Envelope[OutputView]:
+async def get_output(
+    output_id: UUID, caller: CurrentCaller, reader: Reader, resources: Shared, links: Links
+) -> Envelope[WatchableOutput]:
     """Read one output: an own one, hidden or not, or one in a published deck."""
     output = await views.output_of(reader, output_id)
     if output is None:
@@ -122,7 +126,9 @@ async def get_output(output_id: UUID, caller: CurrentCaller, reader: Reader) -> 
     private = caller.is_service or output.user_id == caller.user_id
     if not (private or output.shared):
         raise NotFoundError("Output not found")
-    return ok(view_of(output, private=private))
+    page = links.url(resources.settings.base_url, output.id, shared=output.shared)
+    watch_url = None if output.status == "hidden" else page
+    return ok(WatchableOutput(**view_of(output, private=private).model_dump(), watch_url=watch_url))
 
 
 @routes.get("/collections/{collection_id}/outputs")

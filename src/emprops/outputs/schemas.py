@@ -63,6 +63,13 @@ class OutputView(OutputItem):
     output_metadata: Any
 
 
+class WatchableOutput(OutputView):
+    """An output by itself, and its page."""
+
+    watch_url: str | None
+    """A page that shows it. Its owner's link opens for everybody who has it, for some days; null when hidden."""
+
+
 def _web_url(text: str) -> str:
     """Accept what a browser can load; never ``javascript:`` or ``data:``, which it would run."""
     try:

@@ -1,0 +1,105 @@
+"""Links with which an owner shows one output to whoever gets the link, for a while.
+
+A browser that follows a link can send neither a token nor the ``user_id`` header, so the link itself carries the
+right: ``<expiry>.<signature>``, HMAC-SHA256 over the output's id and the expiry. It opens the watch page of that one
+output, nothing else.
+"""
+
+import base64
+import hashlib
+import hmac
+import math
+import os
+import re
+import secrets
+import time
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Depends
+from starlette.requests import HTTPConnection
+
+from emprops.settings import Settings, SettingsError
+
+DAY = 86_400
+MIN_SECRET_BYTES = 32
+_TOKEN = re.compile(r"(\d{1,12})\.([A-Za-z0-9_-]{43})")
+_PURPOSE = b"emprops watch link"
+
+
+class ShareLinks:
+    """Signs and checks the right to watch one output. Nothing is read or made before the first link is.
+
+    Raises ``SettingsError`` for a short secret.
+    """
+
+    def __init__(self, settings: Settings, clock: Callable[[], float] = time.time) -> None:
+        self._given = settings.share_secret.get_secret_value() or settings.jwt_secret.get_secret_value()
+        self._folder = settings.data_dir
+        self._life = settings.share_days * DAY
+        self._clock = clock
+        if 0 < len(settings.share_secret.get_secret_value().encode()) < MIN_SECRET_BYTES:
+            raise SettingsError(
+                f"EMPROPS_SHARE_SECRET is shorter than {MIN_SECRET_BYTES} bytes: make one with"
+                " `openssl rand -base64 48`."
+            )
+
+    @cached_property
+    def _key(self) -> bytes:
+        base = self._given.encode() or _kept_secret(self._folder)
+        return hmac.new(base, _PURPOSE, hashlib.sha256).digest()
+
+    def token(self, output_id: UUID) -> str:
+        """Make a token. It ends at a full day, so that an output's link stays the same throughout one."""
+        expiry = math.ceil((self._clock() + self._life) / DAY) * DAY
+        return f"{expiry}.{self._signature(output_id, expiry)}"
+
+    def url(self, base_url: str, output_id: UUID, *, shared: bool) -> str:
+        """Give the address of an output's watch page; one that anybody may see needs no token."""
+        plain = f"{base_url}/watch/{output_id}"
+        return plain if shared else f"{plain}?t={self.token(output_id)}"
+
+    def opens(self, token: str, output_id: UUID) -> bool:
+        """Tell whether a token is for this output and has not ended."""
+        match = _TOKEN.fullmatch(token)
+        if match is None:
+            return False
+        expiry = int(match[1])
+        genuine = hmac.compare_digest(match[2], self._signature(output_id, expiry))
+        return genuine and self._clock() < expiry
+
+    def _signature(self, output_id: UUID, expiry: int) -> str:
+        digest = hmac.new(self._key, f"{output_id}\n{expiry}".encode(), hashlib.sha256).digest()
+        return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+def share_links_of(connection: HTTPConnection) -> ShareLinks:
+    """Give the process's signer of links."""
+    links: ShareLinks = connection.app.state.share_links
+    return links
+
+
+Links = Annotated[ShareLinks, Depends(share_links_of)]
+"""Parameter type of an endpoint that makes or checks watch links."""
+
+
+def _kept_secret(folder: Path) -> bytes:
+    """Read the installation's own secret, made once, readable by its user only. Replicas need the same folder, or
+    ``EMPROPS_SHARE_SECRET``: one replica's links would not open at another."""
+    path = folder / "share-secret"
+    folder.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        fresh = folder / f".share-secret-{secrets.token_hex(8)}"
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secrets.token_urlsafe(48).encode())
+        try:
+            os.link(fresh, path)  # fails if another process was first, whose secret then counts
+        except FileExistsError:
+            pass
+        finally:
+            fresh.unlink()
+    return path.read_bytes()

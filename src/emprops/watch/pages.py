@@ -1,0 +1,58 @@
+"""Templates and static files of the pages, and the answers made of them."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from emprops.errors import NotFoundError
+
+HERE = Path(__file__).parent
+STATIC = HERE / "static"
+TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
+EMPTY_POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+
+def _versions() -> dict[str, str]:
+    files = (path for path in STATIC.iterdir() if path.suffix in TYPES)
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest()[:12] for path in files}
+
+
+class Pages:
+    """Renders pages; ``root`` is the path under which the api is reached, mostly empty."""
+
+    def __init__(self, root: str = "") -> None:
+        self.root = root
+        self._versions = _versions()
+        self._templates = Environment(
+            loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+        )
+        self._templates.globals["static"] = self.static
+        self._templates.globals["root"] = root
+
+    def static(self, name: str) -> str:
+        """Give the address of a static file; it changes with its content, so browsers may keep it."""
+        return f"{self.root}/watch/static/{name}?v={self._versions[name]}"
+
+    def page(self, name: str, values: Mapping[str, Any], *, csp: str = EMPTY_POLICY, status: int = 200) -> HTMLResponse:
+        """Render a page."""
+        content = self._templates.get_template(name).render(**values)
+        return HTMLResponse(content, status_code=status, headers={"Content-Security-Policy": csp})
+
+    def missing(self, request: Request) -> Response:
+        """Say that there is no such page: to a browser as a page; to anything else raises :class:`NotFoundError`."""
+        if "text/html" not in request.headers.get("accept", ""):
+            raise NotFoundError("There is no such page.")
+        return self.page("missing.html", {}, status=404)
+
+    def file(self, name: str) -> Response:
+        """Send a static file."""
+        if name not in self._versions:
+            raise NotFoundError("There is no such file.")
+        path = STATIC / name
+        headers = {"Cache-Control": "public, max-age=31536000, immutable", "Content-Security-Policy": EMPTY_POLICY}
+        return Response(path.read_bytes(), media_type=TYPES[path.suffix], headers=headers)

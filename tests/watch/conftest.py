@@ -1,0 +1,112 @@
+"""Pages over the real engines, and a headless Chromium to look at them."""
+
+import os
+import shutil
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+import httpx2
+import pytest
+import redis.asyncio
+from fastapi import FastAPI
+from playwright.async_api import Browser, async_playwright
+from tests.apps import api, client_of, served
+from tests.factories import Collection, make_collection, make_deck, make_output
+
+from emprops.kit.database import Database
+from emprops.media.storage import FolderStorage, public_url
+from emprops.settings import Settings
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--no-first-run",
+]
+
+
+@dataclass
+class Site:
+    """The api, and files and outputs for its pages."""
+
+    app: FastAPI
+    http: httpx2.AsyncClient
+    settings: Settings
+    database: Database
+    storage: FolderStorage
+
+    async def output(
+        self,
+        name: str,
+        content: bytes,
+        mime_type: str,
+        *,
+        playback_id: str | None = None,
+        deck_id: UUID | None = None,
+        collection: Collection | None = None,
+    ) -> UUID:
+        """A completed output of a stored file."""
+        await self.storage.put_bytes(name, content, mime_type)
+        async with self.database.transaction() as tx:
+            file_id = await tx.fetch_value(
+                "INSERT INTO flat_file (url, mime_type, mux_asset_id, mux_playback_id) VALUES (%s, %s, %s, %s)"
+                " RETURNING id",
+                (name, mime_type, playback_id and f"asset-{playback_id}", playback_id),
+            )
+            return await make_output(
+                tx,
+                collection,
+                deck_id=deck_id,
+                status="completed",
+                url=public_url(self.settings, name),
+                mime_type=mime_type,
+                flat_file_id=file_id,
+            )
+
+    async def deck(self, status: str = "published", name: str = "Evening Light") -> tuple[UUID, Collection]:
+        async with self.database.transaction() as tx:
+            collection = await make_collection(tx, title="Quiet Harbours")
+            return await make_deck(tx, collection, status=status, name=name), collection
+
+    async def owner_of(self, output_id: UUID) -> UUID:
+        async with self.database.reader() as reader:
+            owner: UUID = await reader.fetch_value("SELECT user_id FROM output WHERE id = %s", (output_id,))
+            return owner
+
+
+@pytest.fixture
+async def app(
+    settings: Settings, database: Database, redis: redis.asyncio.Redis, tmp_path: Path
+) -> AsyncIterator[FastAPI]:
+    async with api(settings, database, redis, tmp_path / "files") as app:
+        yield app
+
+
+@pytest.fixture
+async def site(app: FastAPI, settings: Settings, database: Database, tmp_path: Path) -> AsyncIterator[Site]:
+    async with client_of(app) as client:
+        yield Site(app, client, settings, database, FolderStorage(tmp_path / "files"))
+
+
+@pytest.fixture
+async def served_site(site: Site) -> AsyncIterator[Site]:
+    """The same on a real address, for browsers."""
+    async with served(site.app) as client:
+        yield Site(site.app, client, site.settings, site.database, site.storage)
+
+
+@pytest.fixture(scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    if not CHROMIUM:
+        reason = "Chromium is missing: install it with `apt-get install chromium`."
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield browser
+        await browser.close()
