@@ -16,7 +16,6 @@ from emprops.auth.store import ensure_user
 from emprops.kit.asgi import RequestShell
 from emprops.kit.database import Database
 from emprops.kit.envelope import Envelope, add_exception_handlers, ok
-from emprops.kit.openapi import document
 from emprops.kit.origin import RequestGuard
 from emprops.kit.requests import open_reader, open_transaction, router
 from emprops.main import create_app
@@ -126,7 +125,7 @@ async def test_a_user_is_inserted_on_first_sight(database: Database) -> None:
 def test_every_route_is_marked(settings: Settings) -> None:
     app = create_app(settings)
     assert unmarked_routes(app.routes) == []
-    assert len(document(app)["paths"]) >= 3
+    assert len(app.openapi()["paths"]) >= 3
 
 
 def dependencies_of(dependant: Dependant) -> list[object]:

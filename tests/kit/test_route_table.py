@@ -8,7 +8,6 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
 from tests.engines import Engines
 
-from emprops.kit.openapi import document
 from emprops.kit.requests import StrictRoute
 from emprops.main import create_app
 from emprops.media.storage import FolderStorage
@@ -18,7 +17,7 @@ METHODS = {"get", "post", "put", "patch", "delete"}
 
 
 def operations(app: FastAPI) -> list[tuple[str, dict[str, Any]]]:
-    paths: dict[str, dict[str, Any]] = document(app)["paths"]
+    paths: dict[str, dict[str, Any]] = app.openapi()["paths"]
     return [
         (path, operation) for path, item in paths.items() for method, operation in item.items() if method in METHODS
     ]
@@ -44,7 +43,7 @@ def test_every_route_reads_bodies_strictly(settings: Settings) -> None:
 
 def test_each_route_is_documented_once_with_its_failures(settings: Settings) -> None:
     app = create_app(settings)
-    schema = document(app)
+    schema = app.openapi()
     assert schema["openapi"].startswith("3.1")
     documented = operations(app)
     assert len({operation["operationId"] for _, operation in documented}) == len(documented)

@@ -1,13 +1,12 @@
 """The markers by which each route says who may call it. A route without one keeps the api from starting."""
 
-from collections.abc import Iterable
-from typing import Annotated
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Depends, Query, Security
+from fastapi import Depends, Query
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, APIWebSocketRoute, iter_route_contexts
-from fastapi.security import APIKeyHeader, HTTPBearer
 from starlette.requests import HTTPConnection
 from starlette.routing import BaseRoute
 
@@ -15,55 +14,23 @@ from emprops.auth.authenticators import Authenticator
 from emprops.auth.caller import READ, SERVICE, Caller
 from emprops.auth.tickets import redeem_ticket
 from emprops.errors import ForbiddenError, UnauthorizedError
-from emprops.kit.openapi import ANONYMOUS
+from emprops.kit.openapi import Security
 from emprops.kit.requests import resources_of
 
-_user_id = APIKeyHeader(
-    name="user_id",
-    scheme_name="user_id",
-    description="The calling user's UUID. Believed in local mode; in production only beside a service's key.",
-    auto_error=False,
-)
-_bearer = HTTPBearer(
-    scheme_name="token", bearerFormat="JWT", description="A token of the installation's issuer.", auto_error=False
-)
-_api_key = APIKeyHeader(
-    name="X-API-Key",
-    scheme_name="api_key",
-    description="A service's key, see `emprops keys create`.",
-    auto_error=False,
-)
+
+async def identify(connection: HTTPConnection) -> Caller:
+    """Ask the process's authenticator who is calling, once a request: finding out may take a database connection."""
+    state = connection.scope.setdefault("state", {})
+    if "caller" not in state:
+        authenticator: Authenticator = connection.app.state.authenticator
+        state["caller"] = await authenticator.identify(connection)
+    caller: Caller = state["caller"]
+    return caller
 
 
-_nobody = APIKeyHeader(name="nobody", scheme_name=ANONYMOUS, auto_error=False)
-
-
-async def documented_credentials(
-    _user_id: Annotated[object, Security(_user_id)] = None,
-    _token: Annotated[object, Security(_bearer)] = None,
-    _key: Annotated[object, Security(_api_key)] = None,
-) -> None:
-    """Name the ways to say who is calling in the API's description; they are read by the authenticator."""
-
-
-async def documented_as_optional(
-    _nobody: Annotated[object, Security(_nobody)] = None,
-    _documented: Annotated[None, Depends(documented_credentials)] = None,
-) -> None:
-    """The same for routes that nobody may call too."""
-
-
-def authenticator_of(connection: HTTPConnection) -> Authenticator:
-    """Give the process's authenticator."""
-    authenticator: Authenticator = connection.app.state.authenticator
-    return authenticator
-
-
-async def current_caller(
-    connection: HTTPConnection, _documented: Annotated[None, Depends(documented_credentials)] = None
-) -> Caller:
+async def current_caller(connection: HTTPConnection) -> Caller:
     """Find the caller, or fail with 401, 400, or 403 for a key that is meant for something else."""
-    caller = await authenticator_of(connection).identify(connection)
+    caller = await identify(connection)
     if caller.scopes and not caller.scopes & {SERVICE, READ}:
         raise ForbiddenError("This endpoint takes an API key with the scope service or read.")
     return caller
@@ -82,7 +49,6 @@ async def stream_caller(
     ticket: Annotated[
         str | None, Query(max_length=100, description="A stream ticket, for clients that cannot send headers.")
     ] = None,
-    _documented: Annotated[None, Depends(documented_credentials)] = None,
 ) -> Caller:
     """Find the caller of a job's stream: by a ticket for it, else as everywhere."""
     if ticket is None:
@@ -91,25 +57,21 @@ async def stream_caller(
     return await redeem_ticket(resources.redis, resources.settings.queue_prefix, ticket, job_id)
 
 
-async def optional_caller(
-    connection: HTTPConnection, _documented: Annotated[None, Depends(documented_as_optional)] = None
-) -> Caller | None:
+async def optional_caller(connection: HTTPConnection) -> Caller | None:
     """Find the caller of a public route, or None; an identity that is sent must still be valid."""
     try:
-        return await authenticator_of(connection).identify(connection)
+        return await identify(connection)
     except UnauthorizedError:
         if {"x-api-key", "authorization"} & set(connection.headers):
             raise
         return None
 
 
-async def service_caller(
-    connection: HTTPConnection, _documented: Annotated[object, Security(_api_key)] = None
-) -> Caller:
+async def service_caller(connection: HTTPConnection) -> Caller:
     """Find the calling service: 401 without a valid API key, 403 if the key lacks the scope ``service``."""
     if "x-api-key" not in connection.headers:
         raise UnauthorizedError("This endpoint needs a service key (X-API-Key).")
-    caller = await authenticator_of(connection).identify(connection)
+    caller = await identify(connection)
     if SERVICE not in caller.scopes:
         raise ForbiddenError("This endpoint takes an API key with the scope service.")
     return caller
@@ -132,12 +94,43 @@ OptionalCaller = Annotated[Caller | None, Depends(optional_caller)]
 PublicRoute = Depends(anybody)
 """For ``dependencies=[PublicRoute]`` of a route that anybody may call."""
 
-MARKERS = frozenset({current_caller, service_caller, stream_caller, optional_caller, anybody})
+SCHEMES: dict[str, dict[str, str]] = {
+    "user_id": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "user_id",
+        "description": "The calling user's UUID. Believed in local mode; in production only beside a service's key.",
+    },
+    "token": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "A token of the installation's issuer.",
+    },
+    "api_key": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-API-Key",
+        "description": "A service's key, see `emprops keys create`.",
+    },
+}
+"""The ways to say who is calling, as OpenAPI describes them; the authenticator reads them."""
+_EVERY_WAY: Security = [{name: []} for name in SCHEMES]
+MARKERS: dict[Callable[..., Any], Security] = {
+    current_caller: _EVERY_WAY,
+    stream_caller: _EVERY_WAY,
+    service_caller: [{"api_key": []}],
+    optional_caller: [{}, *_EVERY_WAY],
+    anybody: [],
+}
 
 
-def is_marked(dependant: Dependant) -> bool:
-    """Tell whether a route's dependencies include a marker."""
-    return dependant.call in MARKERS or any(is_marked(inner) for inner in dependant.dependencies)
+def security_of(dependant: Dependant) -> Security | None:
+    """Say how a route's callers make themselves known; None if it does not say who may call it."""
+    if dependant.call in MARKERS:
+        return MARKERS[dependant.call]
+    found = (security_of(inner) for inner in dependant.dependencies)
+    return next((security for security in found if security is not None), None)
 
 
 def unmarked_routes(routes: Iterable[BaseRoute]) -> list[str]:
@@ -145,6 +138,6 @@ def unmarked_routes(routes: Iterable[BaseRoute]) -> list[str]:
     found = []
     for context in iter_route_contexts(list(routes)):
         route = context.original_route
-        if isinstance(route, APIRoute | APIWebSocketRoute) and not is_marked(context.dependant):
+        if isinstance(route, APIRoute | APIWebSocketRoute) and security_of(context.dependant) is None:
             found.append(str(context.path))
     return found

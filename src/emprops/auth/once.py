@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Depends, Header, Request
 
-from emprops.auth.dependencies import authenticator_of
+from emprops.auth.dependencies import identify
 from emprops.kit.idempotency import HEADER, begin
 from emprops.kit.requests import Tx
 
@@ -28,7 +28,7 @@ async def once(request: Request, tx: Tx, key: Key = None) -> None:
     A key means something to the caller who sent it only, so the caller is asked for here too.
     """
     if key is not None:
-        caller = await authenticator_of(request).identify(request)
+        caller = await identify(request)
         await begin(tx, request, principal=caller.principal, key=key)
 
 

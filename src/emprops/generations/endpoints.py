@@ -24,7 +24,7 @@ legacy = router(tags=["generation"])
 """Older spellings, which the spec documents without ``/api``."""
 
 
-def dispatcher_of(connection: HTTPConnection) -> Dispatcher:
+async def dispatcher_of(connection: HTTPConnection) -> Dispatcher:
     """Give the process's dispatcher."""
     dispatcher: Dispatcher = connection.app.state.dispatcher
     return dispatcher

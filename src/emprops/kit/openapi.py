@@ -1,10 +1,11 @@
 """The OpenAPI document: what FastAPI derives, with the failures that every route shares and without its 422."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute, iter_route_contexts
 
@@ -12,8 +13,8 @@ from emprops.errors import AppError, UnavailableError
 from emprops.kit.envelope import Failure, example_of
 from emprops.kit.idempotency import HEADER, REPLAYED
 
-ANONYMOUS = "anonymous"
-"""Security scheme of routes that may also be called by nobody; it becomes OpenAPI's ``{}``."""
+Security = list[dict[str, list[str]]]
+"""Ways to be known, one of which a caller needs; ``{}`` is to be nobody (OpenAPI: Security Requirement)."""
 FAILURE = {"$ref": f"#/components/schemas/{Failure.__name__}"}
 
 SHARED = {
@@ -35,8 +36,10 @@ RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait.", "schema": {"ty
 REPLAY = {REPLAYED: {"description": "`true` on an answer that was given before.", "schema": {"type": "string"}}}
 
 
-def document(app: FastAPI) -> dict[str, Any]:
-    """Build the document once; later calls return the same."""
+def document(
+    app: FastAPI, security_of: Callable[[Dependant], Security | None], schemes: dict[str, dict[str, str]]
+) -> dict[str, Any]:
+    """Build the document once; later calls return the same. ``security_of``: who may call a route."""
     if app.openapi_schema is None:
         schema = get_openapi(
             title=app.title,
@@ -47,16 +50,24 @@ def document(app: FastAPI) -> dict[str, Any]:
             tags=app.openapi_tags,
             license_info=app.license_info,
         )
-        _name_operations(app, schema)
-        components = schema.setdefault("components", {}).setdefault("schemas", {})
-        components[Failure.__name__] = Failure.model_json_schema(ref_template="#/components/schemas/{model}")
+        contexts = {
+            (str(context.path_format), method.lower()): context
+            for context in iter_route_contexts(app.routes)
+            if isinstance(context.original_route, APIRoute) and context.include_in_schema
+            for method in context.methods or ()
+        }
+        _name_operations(schema, {where: str(context.name) for where, context in contexts.items()})
+        for (path, method), context in contexts.items():
+            schema["paths"][path][method]["security"] = security_of(context.dependant)
+        components = schema.setdefault("components", {})
+        components["securitySchemes"] = schemes
+        shapes = components.setdefault("schemas", {})
+        shapes[Failure.__name__] = Failure.model_json_schema(ref_template="#/components/schemas/{model}")
         for operation in operations_of(schema):
             _share_failures(operation)
-            _open_to_nobody(operation)
         _restore_nulls(schema)
-        components.pop("HTTPValidationError", None)
-        components.pop("ValidationError", None)
-        schema["components"].get("securitySchemes", {}).pop(ANONYMOUS, None)
+        shapes.pop("HTTPValidationError", None)
+        shapes.pop("ValidationError", None)
         app.openapi_schema = schema
     return app.openapi_schema
 
@@ -67,14 +78,8 @@ def operations_of(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from operations.values()
 
 
-def _name_operations(app: FastAPI, schema: dict[str, Any]) -> None:
+def _name_operations(schema: dict[str, Any], names: dict[tuple[str, str], str]) -> None:
     """Name each operation after its function, which reads well in generated clients; aliases keep the long names."""
-    names = {
-        (context.path_format, method.lower()): str(context.name)
-        for context in iter_route_contexts(app.routes)
-        if isinstance(context.original_route, APIRoute) and context.include_in_schema
-        for method in context.methods or ()
-    }
     current = {where for where in names if not schema["paths"][where[0]][where[1]].get("deprecated")}
     taken = Counter(names[where] for where in current)
     for path, method in current:
@@ -131,12 +136,6 @@ def _describe_failure(status: int, response: dict[str, Any]) -> None:
 def _code_of(status: int) -> str:
     kinds: list[type[AppError]] = [AppError, *AppError.__subclasses__()]
     return next((kind.code for kind in kinds if kind.status == status), "failed")
-
-
-def _open_to_nobody(operation: dict[str, Any]) -> None:
-    security: list[dict[str, Any]] = operation.get("security", [])
-    if {ANONYMOUS: []} in security:
-        operation["security"] = [{}, *(scheme for scheme in security if ANONYMOUS not in scheme)]
 
 
 def _restore_nulls(document: dict[str, Any]) -> None:

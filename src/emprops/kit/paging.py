@@ -20,7 +20,7 @@ class Page:
     offset: int = 0
 
 
-def page_of(
+async def page_of(
     limit: Annotated[int | None, Query(ge=1, le=MAX_LIMIT, description="Most results; 50 unless given.")] = None,
     offset: Annotated[int | None, Query(ge=0, le=MAX_OFFSET, description="Results to skip.")] = None,
     page: Annotated[int | None, Query(ge=1, le=MAX_OFFSET, description="Page from 1, instead of `offset`.")] = None,

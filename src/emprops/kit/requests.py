@@ -53,7 +53,12 @@ async def open_reader(connection: HTTPConnection) -> AsyncIterator[Transaction]:
         yield reader
 
 
-Shared = Annotated[Resources, Depends(resources_of)]
+async def shared_resources(connection: HTTPConnection) -> Resources:
+    """Give the process's resources. Asynchronous, because FastAPI runs plain functions in a thread."""
+    return resources_of(connection)
+
+
+Shared = Annotated[Resources, Depends(shared_resources)]
 Tx = Annotated[Transaction, Depends(open_transaction, scope="function")]
 """The only way an endpoint writes. ``scope="function"`` is what makes the commit come before the reply."""
 Reader = Annotated[Transaction, Depends(open_reader, scope="function")]
