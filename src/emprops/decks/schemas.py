@@ -112,6 +112,8 @@ class DeckPatch(BaseModel):
 class DeckOrder(BaseModel):
     """Request to reorder a deck: these outputs come first, in this order."""
 
+    model_config = ConfigDict(json_schema_extra={"example": {"output_ids": ["0192f3a4-7c1e-7aaa-8bbb-0123456789ad"]}})
+
     output_ids: list[UUID] = Field(min_length=1, max_length=1_000)
 
 
