@@ -1,7 +1,8 @@
 """How an output gets into the collection it is developed with: which variable or field takes it (C42). Pure.
 
 The first that fits counts: a variable whose ``value_type`` says so, a file field of a workflow's form (or the variable
-in it), a variable or a field of a telling name. For texts the names come first, because every text field takes a text.
+in it), a variable or a field of a telling name. For texts the names come first, because every text field takes a text,
+and at last any variable that is a text.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -44,7 +45,9 @@ def find_input(data: Any, workflows: Mapping[str, Workflow], input_type: str) ->
     fields = list(_fields(recipe, workflows, free, taking="text" if input_type == TEXT else "file"))
     telling = next((place for name in names for field, place in fields if field == name), None)
     any_field = next((place for _, place in fields), None)
-    order = (by_name, telling, any_field) if input_type == TEXT else (telling, any_field, by_name)
+    order: tuple[str | BareField | None, ...] = (telling, any_field, by_name)
+    if input_type == TEXT:
+        order = (by_name, telling, any_field, next(iter(free), None))
     return next((place for place in order if place is not None), None)
 
 
