@@ -125,6 +125,7 @@ async def test_the_mux_player_asks_for_its_stream_and_nothing_else(with_scripts:
         "on-demand",
         True,
     ]
+    assert not await page.locator("noscript").is_visible()
     hosts = {url.split("/")[2] for url in with_scripts.elsewhere}
     assert hosts <= {"stream.mux.com", "image.mux.com"}
 
