@@ -466,6 +466,33 @@ async def test_a_locked_deck_neither_gains_nor_loses(
     assert (await call.deck(locked))["output_count"] == 0
 
 
+async def test_a_lock_stands_between_additions_and_moves(
+    client: httpx2.AsyncClient, call: Caller, database: Database, collection: factories.Collection
+) -> None:
+    """Whatever was answered 2xx is in the deck at the lock; what comes later changes nothing."""
+    async with database.transaction() as tx:
+        deck_id = await factories.make_deck(tx, collection)
+        outside = [await factories.make_output(tx, collection) for _ in range(4)]
+        inside = [await factories.make_output(tx, collection, deck_id=deck_id) for _ in range(4)]
+    me, body = as_user(call.user), {"collection_id": str(collection.id), "deck_id": str(deck_id)}
+
+    async def lock() -> int:
+        reply = await client.post(f"/decks/{deck_id}/lock", headers=me)
+        return int(reply.json()["data"]["output_count"])
+
+    at_lock, *replies = await asyncio.gather(
+        lock(),
+        *(client.post("/outputs", json=body, headers=me) for _ in range(4)),
+        *(client.patch(f"/outputs/{one}/deck", json={"deck_id": str(deck_id)}, headers=me) for one in outside),
+        *(client.patch(f"/outputs/{one}/deck", json={"deck_id": None}, headers=me) for one in inside),
+    )
+    assert {reply.status_code for reply in replies} <= {200, 201, 400}
+    added = sum(reply.is_success for reply in replies[:8])
+    removed = sum(reply.is_success for reply in replies[8:])
+    deck = await call.deck(deck_id)
+    assert len(deck["outputs"]) == deck["output_count"] == at_lock == 4 + added - removed
+
+
 async def test_a_deck_of_somebody_or_something_else(
     call: Caller, database: Database, collection: factories.Collection
 ) -> None:
