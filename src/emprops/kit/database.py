@@ -4,6 +4,7 @@ Connections are in autocommit mode. A unit of work that writes opens an explicit
 ``async with`` block does; nobody calls commit. A single read needs no transaction and pays one round trip.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar, cast
@@ -108,7 +109,7 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
         """Open a transaction; it commits when the block ends and rolls back when it raises."""
-        async with self.pool.connection() as connection:
+        async with self._connection() as connection:
             tx = Transaction(connection)
             async with connection.transaction():
                 yield tx
@@ -117,8 +118,22 @@ class Database:
     @asynccontextmanager
     async def reader(self) -> AsyncIterator[Transaction]:
         """Lend a connection for reads: each statement stands for itself."""
-        async with self.pool.connection() as connection:
+        async with self._connection() as connection:
             yield Transaction(connection)
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[AsyncConnection[Any]]:
+        """Lend a connection; a cancellation of the task that waits for one is not lost.
+
+        Until Python 3.12 the ``wait_for`` in the pool drops it if the connection comes at the same moment, and what
+        runs until it is cancelled would then run for ever.
+        """
+        task = asyncio.current_task()
+        before = task.cancelling() if task else 0
+        async with self.pool.connection() as connection:
+            if task and task.cancelling() > before:
+                raise asyncio.CancelledError
+            yield connection
 
 
 UNAVAILABLE = (psycopg.OperationalError, psycopg.InterfaceError)
