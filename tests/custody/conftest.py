@@ -1,0 +1,71 @@
+"""The api in this process, with a service's key."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx2
+import pytest
+import redis.asyncio
+from fastapi import FastAPI
+from tests.apps import api, as_user, client_of
+
+from emprops.auth import store as auth
+from emprops.auth.caller import SERVICE
+from emprops.auth.keys import make_key
+from emprops.kit.database import Database
+from emprops.settings import Settings
+
+
+@dataclass
+class Desk:
+    """Where a test hands things over and looks who has what."""
+
+    client: httpx2.AsyncClient
+    database: Database
+    service: dict[str, str]
+
+    async def transfer(self, user_id: UUID, identifier: str = "vitalik", org: str = "farcaster") -> httpx2.Response:
+        body = {"social_org": org, "social_identifier": identifier, "user_id": str(user_id)}
+        return await self.client.post("/api/social-links/transfer", json=body, headers=self.service)
+
+    async def get(self, path: str, user_id: UUID) -> Any:
+        reply = await self.client.get(path, headers=as_user(user_id))
+        assert reply.status_code == 200, reply.text
+        return reply.json()["data"]
+
+    async def post(self, path: str, body: Any, user_id: UUID) -> httpx2.Response:
+        return await self.client.post(path, json=body, headers=as_user(user_id))
+
+    async def rows(self, sql: str, *parameters: Any) -> list[dict[str, Any]]:
+        async with self.database.reader() as reader:
+            return await reader.fetch_dicts(sql, parameters)
+
+    async def somebody_waits(self) -> None:
+        """Return once a statement waits for a lock that another transaction holds."""
+        async with self.database.reader() as reader:
+            while not await reader.fetch_value(
+                "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE cardinality(pg_blocking_pids(pid)) > 0)"
+            ):
+                pass
+
+
+@pytest.fixture
+async def app(
+    settings: Settings, database: Database, redis: redis.asyncio.Redis, tmp_path: Path
+) -> AsyncIterator[FastAPI]:
+    async with api(settings, database, redis, tmp_path) as app:
+        yield app
+
+
+@pytest.fixture
+async def desk(app: FastAPI, database: Database) -> AsyncIterator[Desk]:
+    key = make_key()
+    async with database.transaction() as tx:
+        await auth.add_key(
+            tx, prefix=key.prefix, digest=key.digest, name="test", scopes=[SERVICE], owner=None, life=None
+        )
+    async with client_of(app) as client:
+        yield Desk(client, database, {"X-API-Key": key.text})
