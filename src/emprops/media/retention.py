@@ -1,6 +1,6 @@
 """Files of outputs that their owner deleted (status hidden) go for good after a while, unless something else uses them.
 
-A file is in use, and stays, while any of these is true (``docs/decisions/0014-retention.md``):
+A file is in use, and stays, while any of these is true (``docs/decisions/0015-retention.md``):
 
 * an output shows it, by its row or by its URL or as a thumbnail, and is not hidden for long enough itself
 * a deck has an output that shows it as its cover
