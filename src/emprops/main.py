@@ -1,6 +1,7 @@
 """The api process: ``create_app`` builds it, its lifespan opens what it needs, in order, and closes it in reverse."""
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from uuid import uuid4
@@ -25,6 +26,7 @@ from emprops.kit.pubsub import Pokes
 from emprops.kit.redis import connect
 from emprops.kit.requests import Resources
 from emprops.kit.sse import StreamLimit
+from emprops.kit.tasks import stop_tasks
 from emprops.media.mux.client import client_from
 from emprops.media.mux.playback import signer_from
 from emprops.media.storage import storage_from
@@ -112,13 +114,20 @@ async def _open_orchestration(app: FastAPI, resources: Resources, stack: AsyncEx
 
 @asynccontextmanager
 async def running(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    """Run something beside the requests, until the api stops."""
+    """Run something beside the requests, until the api stops. If it breaks, the api stops too: whoever started the
+    process starts it anew, while an api without its orchestrator would take jobs and never end them."""
     task = asyncio.create_task(work)
+    task.add_done_callback(_stop_if_broken)
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await stop_tasks([task])
+
+
+def _stop_if_broken(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.critical("orchestration broke; stopping the api", exc_info=error)
+        signal.raise_signal(signal.SIGTERM)
 
 
 async def open_resources(settings: Settings, stack: AsyncExitStack) -> Resources:

@@ -6,6 +6,7 @@ The timetable runs inside every api replica by default, or alone with ``emprops 
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -20,6 +21,7 @@ from emprops.kit import idempotency, outbox
 from emprops.kit.database import Database
 from emprops.kit.logging import configure_logging
 from emprops.kit.redis import connect
+from emprops.kit.tasks import run_together
 from emprops.media import retention
 from emprops.media.mux import assets
 from emprops.media.mux.client import client_from
@@ -87,11 +89,8 @@ async def keep(duty: Duty) -> None:
 
 async def run_orchestration(dispatcher: Dispatcher, orchestrator: Orchestrator) -> None:
     """The orchestrator, the dispatcher and the timetable, until cancelled."""
-    async with asyncio.TaskGroup() as group:
-        group.create_task(dispatcher.run(), name="dispatcher")
-        group.create_task(orchestrator.run(), name="orchestrator")
-        for duty in timetable(dispatcher, orchestrator):
-            group.create_task(keep(duty), name=duty.name)
+    duties = {duty.name: keep(duty) for duty in timetable(dispatcher, orchestrator)}
+    await run_together({"dispatcher": dispatcher.run(), "orchestrator": orchestrator.run(), **duties})
 
 
 async def main(settings: Settings) -> None:
@@ -115,7 +114,8 @@ async def main(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, task.cancel)
     try:
-        await asyncio.gather(task, return_exceptions=True)
+        with suppress(asyncio.CancelledError):
+            await task
     finally:
         await redis.aclose()
         await database.close()

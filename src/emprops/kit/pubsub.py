@@ -16,6 +16,7 @@ from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 
 from emprops.kit.redis import connect
+from emprops.kit.tasks import stop_tasks
 
 log = structlog.get_logger(__name__)
 
@@ -64,9 +65,7 @@ class Pokes:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await stop_tasks([self._task])
 
     @contextlib.contextmanager
     def listen(self, topic: str) -> Iterator[Poke]:

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
+import hiredis
 from redis.asyncio import ConnectionPool, Redis
 from redis.asyncio.connection import Connection, SSLConnection, UnixDomainSocketConnection
 from redis.asyncio.retry import Retry
@@ -30,8 +31,23 @@ def connect(url: str, *, socket_timeout: float | None = 5.0, max_connections: in
         protocol=2,
         decode_responses=False,
     )
-    pool.connection_class = _CANCELLABLE.get(pool.connection_class, pool.connection_class)
+    pool.connection_class = _OURS[pool.connection_class]
     return Redis.from_pool(pool)
+
+
+class _QuickPacking:
+    """Commands packed by hiredis.
+
+    redis-py uses hiredis to read replies but packs what it sends in Python: 5.4 µs for an enqueued ticket against 1.
+    """
+
+    def pack_command(self, *args: Any) -> list[bytes]:
+        name, *rest = args
+        words = (name.encode() if isinstance(name, str) else name).split()  # such as SCRIPT LOAD
+        packed: bytes = hiredis.pack_command(
+            (*words, *(bytes(arg) if isinstance(arg, bytearray | memoryview) else arg for arg in rest))
+        )
+        return [packed]
 
 
 class _CancellableWrites:
@@ -59,18 +75,19 @@ class _CancellableWrites:
             self.socket_timeout = limit
 
 
-class _TCP(_CancellableWrites, Connection):
+_Writes: Any = _CancellableWrites if sys.version_info < (3, 12) else object
+
+
+class _TCP(_QuickPacking, _Writes, Connection):  # type: ignore[misc]
     pass
 
 
-class _TLS(_CancellableWrites, SSLConnection):
+class _TLS(_QuickPacking, _Writes, SSLConnection):  # type: ignore[misc]
     pass
 
 
-class _Unix(_CancellableWrites, UnixDomainSocketConnection):
+class _Unix(_QuickPacking, _Writes, UnixDomainSocketConnection):  # type: ignore[misc]
     pass
 
 
-_CANCELLABLE: dict[Any, Any] = (
-    {Connection: _TCP, SSLConnection: _TLS, UnixDomainSocketConnection: _Unix} if sys.version_info < (3, 12) else {}
-)
+_OURS: dict[Any, Any] = {Connection: _TCP, SSLConnection: _TLS, UnixDomainSocketConnection: _Unix}

@@ -1,6 +1,7 @@
 """What crosses the wire between orchestrator, Redis and workers: tickets out, reports back."""
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal
 
 import orjson
@@ -34,6 +35,9 @@ class Requirements:
         }
 
 
+NOTHING = Requirements()
+
+
 @dataclass(frozen=True, slots=True)
 class WorkflowContext:
     """Where a step stands in its job (spec: ``workflow_context``). ``workflow_id`` is the job's id."""
@@ -54,6 +58,19 @@ class Limits:
     max_failures: int = 3
     max_lost_claims: int = 3
     max_run_time: float = 1800.0
+
+
+LIMITS = frozenset(Limits.__dataclass_fields__)
+_limits = lru_cache(maxsize=64)(Limits)
+"""Tickets of one installation share a few limits; each is made once."""
+
+
+def _requirements(data: dict[str, Any]) -> Requirements:
+    models, nodes = data.get("models") or (), data.get("custom_nodes") or ()
+    capabilities = data.get("connector_capabilities") or ()
+    if not (models or nodes or capabilities):
+        return NOTHING
+    return Requirements(tuple(models), tuple(nodes), tuple((key, value) for key, value in capabilities))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +98,6 @@ class Ticket:
         """Decode; fields this version does not know are ignored."""
         data = orjson.loads(raw)
         context = data["workflow_context"]
-        requirements = data.get("requirements") or {}
-        limits = data.get("limits") or {}
         return cls(
             id=data["id"],
             job_type=data["job_type"],
@@ -94,18 +109,10 @@ class Ticket:
                 total_steps=context["total_steps"],
                 current_step=context["current_step"],
             ),
-            requirements=Requirements(
-                models=tuple(requirements.get("models") or ()),
-                custom_nodes=tuple(requirements.get("custom_nodes") or ()),
-                connector_capabilities=tuple((k, v) for k, v in requirements.get("connector_capabilities") or ()),
-            ),
+            requirements=_requirements(data.get("requirements") or {}),
             run=data.get("run", 1),
             attempts_before=data.get("attempts_before", 0),
-            limits=Limits(
-                max_failures=limits.get("max_failures", 3),
-                max_lost_claims=limits.get("max_lost_claims", 3),
-                max_run_time=limits.get("max_run_time", 1800.0),
-            ),
+            limits=_limits(**{name: value for name, value in (data.get("limits") or {}).items() if name in LIMITS}),
             trace=data.get("trace", ""),
         )
 

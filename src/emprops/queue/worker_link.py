@@ -6,6 +6,7 @@ from typing import Any, Literal
 from uuid import uuid4
 
 import orjson
+import structlog
 from redis import Redis as SyncRedis
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -16,9 +17,14 @@ from emprops.queue.matching import WorkerOffers, class_of, missing
 from emprops.queue.messages import Claim, Finished, Ticket
 from emprops.queue.scripts import Argument, Scripts, SyncScripts
 
+log = structlog.get_logger(__name__)
+
 MAX_STREAM = 100_000
 """Unread reports above which progress is no longer added."""
 
+
+MAX_ROUNDS = 100
+"""Rounds of judging (500 signatures each) in one turn, after which the next poll goes on."""
 
 Wake = Literal["work", "cancel"]
 """Why a worker is woken: there may be something to claim, or a step it holds was cancelled."""
@@ -77,7 +83,7 @@ class WorkerLink:
         worker_class = self._class_of(offers)
         request = self._unanswered = self._unanswered or uuid4().hex
         late: list[Claim] = []
-        while True:
+        for _ in range(MAX_ROUNDS):
             arguments = self._turn_arguments(worker_class, request, want, finished)
             verdicts, claims, unjudged, after, up_to, more = await self._call_twice("turn", arguments)
             late += [item.claim for item, verdict in zip(finished, verdicts, strict=True) if verdict != b"accepted"]
@@ -85,6 +91,8 @@ class WorkerLink:
             if not unjudged:
                 break
             await self._judge(worker_class, offers, unjudged, (after, up_to))
+        else:
+            log.warning("signatures stay unjudged; are scripts of another version in use?", worker_class=worker_class)
         self._unanswered = None
         parsed = (Claim(Ticket.from_bytes(body), request, int(attempt)) for body, attempt in claims)
         return Turn(tuple(parsed), tuple(late), more=bool(more))

@@ -34,7 +34,7 @@ class Context:
         settings: Settings,
     ) -> None:
         self.claim = claim
-        self._stop = threading.Event()
+        self._stopped = False
         self._lock = threading.Lock()
         self._folder: Path | None = None
         self._ended = False
@@ -51,11 +51,14 @@ class Context:
     @property
     def cancelled(self) -> Callable[[], bool]:
         """True once the run should stop: told at once to code in threads, which no cancellation reaches."""
-        return self._stop.is_set
+        return self._is_stopped
+
+    def _is_stopped(self) -> bool:
+        return self._stopped
 
     def stop(self) -> None:
         """Tell the run to stop. May be called from any thread."""
-        self._stop.set()
+        self._stopped = True
 
     @property
     def folder(self) -> Path:

@@ -1,6 +1,7 @@
 """The worker process: opens everything a worker has, runs the loop, closes it again."""
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -93,6 +94,10 @@ async def main(settings: Settings) -> None:
     running = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         running.add_signal_handler(number, loop.stop)
+    # what is loaded by now stays: the collector need not walk it again with every few hundred tickets
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000)
     heart.start()
     log.info("worker ready", worker_id=worker_id, job_types=sorted(by_job_type), concurrency=loop.concurrency)
     try:

@@ -29,7 +29,7 @@ async def run_claim(claim: Claim, connector: Connector, context: Context, storag
     try:
         async with asyncio.timeout(limit) as clock:
             outcome = with_result_file(await connector.run(claim.ticket, context))
-            if len(orjson.dumps(outcome.data)) > MAX_DATA_BYTES:
+            if outcome.data and len(orjson.dumps(outcome.data)) > MAX_DATA_BYTES:
                 raise FinalError(f"The result's data exceeds {MAX_DATA_BYTES} bytes; large results go into files.")
             files = [await _store(claim, number, file, storage) for number, file in enumerate(outcome.files)]
         finished = Finished(files=tuple(files), data=dict(outcome.data))
