@@ -1,4 +1,4 @@
-"""SQL of what clients do to single outputs. A transaction locks outputs before files, and files before decks."""
+"""SQL of what clients do to single outputs."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -38,18 +38,29 @@ COLUMNS = """
 """
 
 
-async def lock(tx: Transaction, output_id: UUID, *, and_who_shows: int | None = None) -> Held | None:
-    """Lock an output until the transaction ends, and those that show a file of ours, in the order of their ids."""
-    rows = await tx.fetch_all(
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """To whom and to which job an output belongs."""
+
+    user_id: UUID
+    job_id: UUID | None
+
+
+async def whose(tx: Transaction, output_id: UUID) -> Whose | None:
+    """Tell that of an output, without a lock."""
+    return await tx.fetch_one(Whose, "SELECT user_id, job_id FROM output WHERE id = %s", (output_id,))
+
+
+async def lock(tx: Transaction, output_id: UUID) -> Held | None:
+    """Lock an output until the transaction ends."""
+    return await tx.fetch_one(
         Held,
         f"""
         SELECT {COLUMNS} FROM output o LEFT JOIN flat_file f ON f.id = o.flat_file_id
-        WHERE o.id = %(id)s OR (o.flat_file_id = %(file_id)s AND o.status <> 'hidden')
-        ORDER BY o.id FOR NO KEY UPDATE OF o
+        WHERE o.id = %s FOR NO KEY UPDATE OF o
         """,
-        {"id": output_id, "file_id": and_who_shows},
+        (output_id,),
     )
-    return next((row for row in rows if row.id == output_id), None)
 
 
 async def lock_open_of_job(tx: Transaction, job_id: UUID) -> list[Held]:

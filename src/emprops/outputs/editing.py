@@ -1,6 +1,7 @@
 """What clients do to outputs: make, complete, fail, hide and move them. The states are in ``states.py``.
 
-A transaction locks the job before outputs, outputs before files, and files before decks.
+A transaction locks the job first, then the file that is to be shown, then outputs, then decks. The end of a job locks
+its outputs before files, but the job before both, so the two never wait for each other.
 """
 
 from collections.abc import Mapping
@@ -122,11 +123,18 @@ async def complete_output(
     """
     key = key_of(settings, result.url)
     file = await _file_of(tx, settings, key, result)
-    held = await _lock(tx, output_id, owner, showing=file.id if file else None)
-    if file is not None and file.user_id != held.user_id:
+    before = await changes.whose(tx, output_id)
+    if before is None or (owner is not None and before.user_id != owner):
+        raise NotFoundError("Output not found")
+    if file is not None and file.user_id != before.user_id:
         if result.flat_file_id is not None:
             raise NotFoundError("flat_file_id names no file of yours.")
         file = None  # somebody else's file may be linked to, as every URL may, but not be taken over
+    if before.job_id is not None:
+        await jobs.lock_jobs(tx, [before.job_id])
+    if file is not None:
+        await files.lock_files(tx, [file.id])
+    held = await _lock(tx, output_id, owner)
     if held.status == OutputStatus.HIDDEN:
         raise BadRequestError("The output is hidden, which is final; create a new one.")
     if file is not None:
@@ -153,7 +161,6 @@ async def _file_of(tx: Transaction, settings: Settings, key: str | None, result:
 
 
 async def _take_over(tx: Transaction, held: Held, file: files.OwnedFile) -> None:
-    await files.lock_files(tx, [file.id])
     other = await changes.other_that_shows(tx, file.id, held.id)
     if other is None:
         return
@@ -225,8 +232,8 @@ async def move_output(tx: Transaction, output_id: UUID, owner: UUID | None, deck
     await changes.place(tx, held.id, deck_id, place.position if place else None)
 
 
-async def _lock(tx: Transaction, output_id: UUID, owner: UUID | None, *, showing: int | None = None) -> Held:
-    held = await changes.lock(tx, output_id, and_who_shows=showing)
+async def _lock(tx: Transaction, output_id: UUID, owner: UUID | None) -> Held:
+    held = await changes.lock(tx, output_id)
     if held is None or (owner is not None and held.user_id != owner):
         raise NotFoundError("Output not found")
     return held

@@ -35,14 +35,19 @@ from emprops.outputs.schemas import (
 routes = router(tags=["outputs"])
 
 
-def beneficiary(
+def social_pair(org: str | None, identifier: str | None) -> tuple[str | None, str | None]:
+    """Check what only makes sense together (C25)."""
+    if (org is None) != (identifier is None):
+        raise BadRequestError("social_org and social_identifier belong together; send both or neither.")
+    return org, identifier
+
+
+async def beneficiary(
     social_org: SocialOrg | None = None,
     social_identifier: Annotated[str | None, Query(min_length=1, max_length=200)] = None,
 ) -> tuple[str | None, str | None]:
-    """Read the two filters that only make sense together (C25)."""
-    if (social_org is None) != (social_identifier is None):
-        raise BadRequestError("social_org and social_identifier belong together; send both or neither.")
-    return social_org, social_identifier
+    """Read the two filters of a social identity."""
+    return social_pair(social_org, social_identifier)
 
 
 Beneficiary = Annotated[tuple[str | None, str | None], Depends(beneficiary)]
@@ -62,7 +67,7 @@ async def _shown(tx: Transaction, output_id: UUID) -> Envelope[OutputView]:
 @routes.post("/outputs", status_code=201, responses=failures(_404="Collection not found"))
 async def create_output(body: NewOutput, user_id: CurrentUser, tx: Tx, _once: Once) -> Envelope[OutputView]:
     """Make a pending output, in a deck: the one named, or the newest active one, which is made if there is none."""
-    pair = beneficiary(body.social_org, body.social_identifier)
+    pair = social_pair(body.social_org, body.social_identifier)
     request = editing.Request(
         collection_id=body.collection_id,
         job_id=body.job_id,

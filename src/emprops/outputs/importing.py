@@ -206,9 +206,8 @@ async def _local_copy(storage: Storage, key: str, folder: Path) -> AsyncIterator
 async def _record(shop: Workshop, file: Uninspected, facts: Facts, thumbnail: str | None) -> None:
     """Say what was found in a file, and let the outputs that show it show that too."""
     async with shop.database.transaction() as tx:
-        outputs = await store.showing(tx, file.id)
-        await inspection.set_facts(tx, file.id, facts, thumbnail)
-        for output_id in outputs:
+        await inspection.set_facts(tx, file.id, facts, thumbnail)  # which locks the file, before outputs
+        for output_id in await store.showing(tx, file.id):
             await store.show_facts(
                 tx,
                 output_id,
