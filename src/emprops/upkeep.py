@@ -76,15 +76,21 @@ def media_duties(database: Database, settings: Settings) -> list[Duty]:
 
 
 async def keep(duty: Duty) -> None:
-    """Run one duty for ever; its failures are logged and tried again."""
-    while True:
+    """Run one duty until cancelled; its failures are logged and tried again.
+
+    The cancellation is looked for too: Python 3.11's ``asyncio.wait_for``, with which the pool hands out connections,
+    loses one that comes in the moment its wait ends.
+    """
+    task = asyncio.current_task()
+    while task is None or not task.cancelling():
         try:
             done = await duty.run_once()
             if done:
                 log.debug("upkeep", duty=duty.name, done=done)
         except Exception as error:  # an outage must not end the timetable
             log.warning("upkeep failed; trying again", duty=duty.name, error=f"{type(error).__name__}: {error}")
-        await asyncio.sleep(duty.every)
+        if task is None or not task.cancelling():
+            await asyncio.sleep(duty.every)
 
 
 async def run_orchestration(dispatcher: Dispatcher, orchestrator: Orchestrator) -> None:
