@@ -20,8 +20,9 @@ async def test_a_cancellation_is_not_lost_to_a_connection_that_comes(settings: S
 
     held = await database.pool.getconn()
     waiting = asyncio.create_task(wait_for_one())
-    while not database.pool.get_stats()["requests_waiting"]:
+    for _ in range(3):
         await asyncio.sleep(0)
+    assert database.pool.get_stats()["requests_waiting"] == 1
     await database.pool.putconn(held)
     for _ in range(steps):
         await asyncio.sleep(0)

@@ -1,10 +1,13 @@
 """The table of URLs, the OpenAPI document, and the two questions of a load balancer."""
 
+from collections.abc import Iterator
+from inspect import isasyncgenfunction, iscoroutinefunction
 from typing import Any
 
 import httpx2
 import pytest
 from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, iter_route_contexts
 from tests.engines import Engines
 
@@ -39,6 +42,24 @@ def test_every_route_reads_bodies_strictly(settings: Settings) -> None:
     for context in iter_route_contexts(create_app(settings).routes):
         if isinstance(context.original_route, APIRoute):
             assert isinstance(context.original_route, StrictRoute), context.path
+
+
+def test_no_dependency_runs_in_a_thread(settings: Settings) -> None:
+    """FastAPI hands plain functions to a thread, which costs more than most of them do."""
+
+    def calls_of(dependant: Dependant) -> Iterator[Any]:
+        for inner in dependant.dependencies:
+            yield inner.call
+            yield from calls_of(inner)
+
+    plain = {
+        f"{call.__module__}.{call.__qualname__}"
+        for context in iter_route_contexts(create_app(settings).routes)
+        if isinstance(context.original_route, APIRoute)
+        for call in calls_of(context.dependant)
+        if not (iscoroutinefunction(call) or isasyncgenfunction(call))
+    }
+    assert not plain, "write them as `async def`"
 
 
 def test_each_route_is_documented_once_with_its_failures(settings: Settings) -> None:

@@ -76,7 +76,7 @@ class ShareLinks:
         return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
-def share_links_of(connection: HTTPConnection) -> ShareLinks:
+async def share_links_of(connection: HTTPConnection) -> ShareLinks:
     """Give the process's signer of links."""
     links: ShareLinks = connection.app.state.share_links
     return links
