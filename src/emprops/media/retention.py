@@ -76,7 +76,7 @@ async def remove_hidden_files(database: Database, settings: Settings) -> int:
 
 
 async def _lock_hidden(tx: Transaction, days: float, *, after: int) -> list[int]:
-    """Lock outputs hidden for long enough, before their files as everywhere; gives the files. What somebody else
+    """Lock outputs hidden for long enough, without waiting for anybody; gives their files. What somebody else
     holds is left for the next time."""
     return await tx.fetch_values(
         """
