@@ -113,6 +113,10 @@ class Settings(BaseSettings):
     """How long a signed playback token is good."""
     mux_base_url: str = "https://api.mux.com"
 
+    # --- ComfyUI
+    comfyui_url: str = ""
+    """Address of the ComfyUI that a worker drives, such as ``http://127.0.0.1:8188``; may be private. Empty: none."""
+
     # --- requests to elsewhere
     outbound_allow: str = ""
     """Comma-separated ``host`` or ``host:port`` that may be fetched although they are private; empty: none."""

@@ -1,0 +1,150 @@
+"""Everything a graph put out, of every kind and every node; what is only temporary stays where it is."""
+
+import asyncio
+import contextlib
+import mimetypes
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import puremagic
+from PIL import Image, UnidentifiedImageError
+
+from emprops.connectors.base import FinalError, Outcome, Produced, RetryableError, RunContext
+from emprops.connectors.comfyui.api import Api
+from emprops.connectors.comfyui.problems import Graph
+from emprops.connectors.comfyui.watch import RAN
+
+MAX_FILES = 500
+MAX_TEXT_BYTES = 128 * 1024
+"""Longer texts travel as files."""
+TRIES = 3
+TEXTS = frozenset({"text", "texts", "string", "strings", "value", "values", "tags", "caption", "captions", "result"})
+"""Under which names nodes put out texts; strings under others are remarks for the editor."""
+MEDIA = ("image/", "video/", "audio/")
+PAGE = (b"<!doctype html", b"<html")
+HEAD = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A stored file, as a node names it."""
+
+    node: str
+    filename: str
+    subfolder: str
+
+
+def items_of(outputs: Mapping[str, Any], graph: Graph) -> list[Item]:
+    """List the files, in the graph's order. One that several nodes or lists name comes once."""
+    found: dict[tuple[str, str], Item] = {}
+    for node, _, value in _values(outputs, graph):
+        match value:
+            case {"filename": str(filename)} if filename and value.get("type", "output") == "output":
+                subfolder = value.get("subfolder")
+                item = Item(node, filename, subfolder if isinstance(subfolder, str) else "")
+                found.setdefault((item.subfolder, item.filename), item)
+    return list(found.values())
+
+
+def texts_of(outputs: Mapping[str, Any], graph: Graph) -> list[tuple[str, str]]:
+    """List the texts: ``(node, text)``."""
+    return [
+        (node, value)
+        for node, name, value in _values(outputs, graph)
+        if isinstance(value, str) and value and name.lower() in TEXTS
+    ]
+
+
+def _values(outputs: Mapping[str, Any], graph: Graph) -> Iterator[tuple[str, str, Any]]:
+    place = {node: number for number, node in enumerate(graph)}
+    for node in sorted(outputs, key=lambda name: place.get(name, len(place))):
+        lists = outputs[node]
+        for name, values in (lists if isinstance(lists, dict) else {}).items():
+            for value in values if isinstance(values, list) else [values]:
+                yield node, name, value
+
+
+@dataclass(frozen=True, slots=True)
+class Collector:
+    """Brings one run's results here."""
+
+    api: Api
+    context: RunContext
+    max_bytes: int
+
+    async def collect(self, outputs: Mapping[str, Any], graph: Graph) -> Outcome:
+        """Bring files and texts. Raises :class:`FinalError` if there is neither."""
+        items, texts = items_of(outputs, graph), texts_of(outputs, graph)
+        if not items and not texts:
+            raise FinalError("The graph ran and stored nothing: it needs a node that saves, such as SaveImage.")
+        if len(items) > MAX_FILES:
+            raise FinalError(f"The graph stored {len(items)} files; at most {MAX_FILES} are taken.")
+        files: list[Produced] = []
+        for number, item in enumerate(items, 1):
+            files.append(await self._bring(item, number))
+            self.context.progress(RAN + (100.0 - RAN) * number / len(items), f"Result {number} of {len(items)}")
+        text = "\n".join(text for _, text in texts)
+        if len(text.encode("utf-8", "replace")) > MAX_TEXT_BYTES:
+            files.append(Produced("text.txt", "text/plain", text.encode("utf-8", "replace"), node=texts[0][0]))
+            return Outcome(files=files)
+        return Outcome(files=files, data={"text": text} if texts else {})
+
+    async def _bring(self, item: Item, number: int) -> Produced:
+        target = self.context.folder / f"output-{number}"
+        params = {"filename": item.filename, "subfolder": item.subfolder, "type": "output"}
+        for tries_left in reversed(range(TRIES)):
+            try:
+                said = await self.api.download(params, target, self.max_bytes)
+                break
+            except RetryableError:
+                # The graph has run, which is the dear part; the file is still there.
+                if not tries_left:
+                    raise
+        return await asyncio.to_thread(_described, target, item, said)
+
+
+def _described(path: Path, item: Item, said: str) -> Produced:
+    with path.open("rb") as file:
+        head = file.read(HEAD)
+    if not head:
+        raise FinalError(f"ComfyUI's output {item.filename} is empty.")
+    mime_type = type_of(item.filename, head, said)
+    width, height = _size(path) if mime_type.startswith("image/") else (None, None)
+    name = PurePosixPath(item.filename.replace("\\", "/")).name
+    return Produced(
+        name if "." in name else f"{name}{mimetypes.guess_extension(mime_type) or '.bin'}",
+        mime_type,
+        path,
+        width=width,
+        height=height,
+        node=item.node,
+    )
+
+
+def type_of(filename: str, head: bytes, said: str) -> str:
+    """Tell a file's media type: by its name if its first bytes allow that, else by those, else as the server says.
+
+    Raises :class:`RetryableError` for a web page in the place of a picture, video or sound.
+    """
+    named = mimetypes.guess_type(filename)[0] or ""
+    if named.startswith(MEDIA) and head[:512].lstrip().lower().startswith(PAGE):
+        raise RetryableError(f"Instead of its output {filename}, ComfyUI's address gave a web page.")
+    looks: list[str] = []
+    with contextlib.suppress(puremagic.PureError, ValueError):
+        looks = [match.mime_type for match in puremagic.magic_string(head) if match.mime_type]
+    if named and (named in looks or not looks or not named.startswith(MEDIA)):
+        return named
+    return (looks[0] if looks else said) or "application/octet-stream"
+
+
+def _size(path: Path) -> tuple[int | None, int | None]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path) as image:
+                return image.size
+    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError):
+        return None, None

@@ -1,0 +1,120 @@
+"""What ComfyUI says when it refuses a graph, or fails while running it, as typed errors with node and class. Pure."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from emprops.connectors.base import BadInputError, ConnectorError, FinalError, RetryableError
+from emprops.connectors.comfyui.offers import is_model
+
+Graph = Mapping[str, Mapping[str, Any]]
+
+EXCERPT = 500
+MAX_NODES = 20
+"""Of how many nodes a refusal's details tell."""
+OUT_OF_MEMORY = ("OutOfMemoryError", "MemoryError")
+
+
+def refusal(status: int, document: Any, graph: Graph) -> ConnectorError:
+    """Read the answer to a prompt that was not taken (``{error, node_errors}``)."""
+    document = document if isinstance(document, dict) else {}
+    said = document.get("error")
+    error: Mapping[str, Any] = said if isinstance(said, dict) else {"message": str(said or "")}
+    missing = _missing_class(error, graph)
+    if missing is not None:
+        return missing
+    problems = list(_node_problems(document.get("node_errors"), graph))
+    details: dict[str, Any] = {"code": "graph_refused", "status": status, "nodes": problems[:MAX_NODES]}
+    for problem in problems:
+        if problem["code"] == "missing_model":
+            return FinalError(
+                f"{problem['model']} is not on this ComfyUI (node {problem['node_id']}, {problem['class_type']}): "
+                "link the model to the workflow, so that only machines that have it take the job.",
+                details=details | problem,
+            )
+    if problems:
+        first = problems[0]
+        sentence = f"ComfyUI refuses node {first['node_id']} ({first['class_type']}): {first['message']}"
+        return BadInputError(_sentence(sentence), details=details | first)
+    text = " ".join(str(error[key]) for key in ("message", "details") if error.get(key))
+    return BadInputError(_sentence(f"ComfyUI refuses the graph: {text or f'it answered {status}'}"), details=details)
+
+
+def failure(data: Mapping[str, Any], graph: Graph) -> ConnectorError:
+    """Read an ``execution_error``: the failure of one node."""
+    node = str(data.get("node_id", ""))
+    class_type = str(data.get("node_type") or class_of(graph, node))
+    kind = str(data.get("exception_type", ""))
+    text = str(data.get("exception_message", "")).strip()[:EXCERPT]
+    # The traceback and the inputs stay out: they name the machine's folders, and may be of any size.
+    details = {"node_id": node, "class_type": class_type, "exception_type": kind, "exception_message": text}
+    where = f"Node {node} ({class_type})"
+    if kind.endswith(OUT_OF_MEMORY):
+        return RetryableError(f"{where} ran out of memory.", details={"code": "out_of_memory"} | details)
+    return FinalError(_sentence(f"{where} failed: {text or kind}"), details={"code": "node_error"} | details)
+
+
+def interrupted(data: Mapping[str, Any], graph: Graph) -> RetryableError:
+    """Read an ``execution_interrupted`` that this run did not ask for."""
+    node = str(data.get("node_id", ""))
+    details = {"code": "interrupted", "node_id": node, "class_type": class_of(graph, node)}
+    return RetryableError("Somebody interrupted the run at the ComfyUI machine.", details=details)
+
+
+def class_of(graph: Graph, node: str) -> str:
+    """Give a node's class; a node of a subgraph (``12.0.3``) has that of the node which made it."""
+    for name in (node, node.partition(".")[0]):
+        if name in graph:
+            return str(graph[name].get("class_type", ""))
+    return ""
+
+
+def _missing_class(error: Mapping[str, Any], graph: Graph) -> FinalError | None:
+    info = error.get("extra_info")
+    info = info if isinstance(info, dict) else {}
+    details = str(error.get("details", ""))
+    if error.get("type") == "missing_node_type":
+        node, class_type = str(info.get("node_id", "")), str(info.get("class_type", ""))
+    elif error.get("type") == "invalid_prompt" and details.startswith("Node ID '#"):
+        # how versions before the type above name the node
+        node, class_type = details.removeprefix("Node ID '#").rstrip("'"), ""
+    else:
+        return None
+    class_type = class_type or class_of(graph, node)
+    return FinalError(
+        f"ComfyUI has no node class {class_type} (node {node}): install the custom node, or link it to the workflow, "
+        "so that only machines that have it take the job.",
+        details={"code": "missing_node_class", "node_id": node, "class_type": class_type},
+    )
+
+
+def _node_problems(node_errors: Any, graph: Graph) -> Iterator[dict[str, Any]]:
+    for node, content in (node_errors if isinstance(node_errors, dict) else {}).items():
+        errors = content.get("errors") if isinstance(content, dict) else None
+        for error in errors if isinstance(errors, list) else ():
+            if isinstance(error, dict):
+                yield _problem(node, str(content.get("class_type") or class_of(graph, node)), error)
+
+
+def _problem(node: str, class_type: str, error: Mapping[str, Any]) -> dict[str, Any]:
+    info = error.get("extra_info")
+    info = info if isinstance(info, dict) else {}
+    received = info.get("received_value")
+    # The details of a value that is not in a list repeat the whole list: all files of the machine.
+    plain = error.get("type") == "value_not_in_list"
+    details = repr(received) if plain else str(error.get("details", ""))
+    message = f"{error.get('message', '')}: {details}"[:EXCERPT]
+    problem = {
+        "code": "bad_input",
+        "node_id": node,
+        "class_type": class_type,
+        "input": str(info.get("input_name", "")),
+        "message": message,
+    }
+    if plain and is_model(received):
+        problem |= {"code": "missing_model", "model": str(received)[:EXCERPT]}
+    return problem
+
+
+def _sentence(text: str) -> str:
+    text = text.strip()[:EXCERPT]
+    return text if text.endswith((".", "!", "?")) else f"{text}."
