@@ -11,9 +11,11 @@ from tests.factories import make_collection, make_deck, make_file, make_job, mak
 
 from emprops.custody import service, store, transfer
 from emprops.errors import ConflictError
-from emprops.kit.database import Database
+from emprops.jobs import store as jobs
+from emprops.kit.database import Database, Transaction
 from emprops.kit.ids import new_id
-from emprops.media.files import FileRow
+from emprops.media.files import FileRow, lock_files
+from emprops.outputs import changes
 from emprops.outputs import service as outputs
 from emprops.outputs import store as output_store
 
@@ -201,6 +203,10 @@ async def test_names_with_slashes(desk: Desk) -> None:
 # --- at the same time
 
 
+async def lock_job(tx: Transaction, job_id: UUID) -> None:
+    assert job_id in await jobs.lock_jobs(tx, [job_id])
+
+
 async def test_two_claims_at_once(desk: Desk) -> None:
     await hold_things(desk, new_id())
     people = [new_id(), new_id(), new_id()]
@@ -248,8 +254,10 @@ async def test_an_output_made_during_the_transfer_is_refused(desk: Desk, monkeyp
     assert await desk.rows(HELD) == [{"held": 0}]
 
 
-async def test_a_job_that_ends_during_the_transfer(desk: Desk) -> None:
-    """It has its outputs locked, and adds one beside the first for its second file: that one must not stay behind."""
+@pytest.mark.parametrize("lock", [lock_job, output_store.lock_of_job])
+async def test_a_job_that_ends_during_the_transfer(desk: Desk, lock: Any) -> None:
+    """It has itself or its outputs locked, and adds one beside the first for its second file: that one must not stay
+    behind."""
     custodian, person = new_id(), new_id()
     async with desk.database.transaction() as tx:
         link = await make_social_link(tx, "vitalik")
@@ -259,7 +267,7 @@ async def test_a_job_that_ends_during_the_transfer(desk: Desk) -> None:
         files = [await make_file(tx, job=job) for _ in range(2)]
     rows = [FileRow(id=file, url=f"http://x.test/{file}.png", mime_type="image/png") for file in files]
     async with desk.database.transaction() as tx:
-        await output_store.lock_of_job(tx, job.id)
+        await lock(tx, job.id)
         moving = asyncio.ensure_future(desk.transfer(person))
         await desk.somebody_waits()
         await outputs.complete_for_job(tx, job.id, {0: rows}, None)
@@ -267,6 +275,22 @@ async def test_a_job_that_ends_during_the_transfer(desk: Desk) -> None:
     shown = await desk.get(f"/decks/{deck}", person)
     assert [(one["status"], one["position"]) for one in shown["outputs"]] == [("completed", 1), ("completed", 2)]
     assert await desk.rows(HELD) == [{"held": 0}]
+
+
+async def test_a_completion_during_the_transfer(desk: Desk) -> None:
+    """A client's completion locks the file before the output; so does the transfer, and neither waits in a circle."""
+    custodian, person = new_id(), new_id()
+    things = await hold_things(desk, custodian)
+    (shown,) = await desk.rows("SELECT flat_file_id, job_id FROM output WHERE id = %s", things["shown"])
+    async with desk.database.transaction() as tx:
+        await lock_files(tx, [shown["flat_file_id"]])
+        moving = asyncio.ensure_future(desk.transfer(person))
+        await desk.somebody_waits()
+        held = await changes.lock(tx, things["shown"])
+        assert held is not None
+        assert held.user_id == custodian
+    assert (await moving).status_code == 200
+    assert (await desk.get(f"/outputs/{things['shown']}", person))["status"] == "completed"
 
 
 async def test_a_job_that_ends_after_the_transfer_completes_the_output_where_it_is(desk: Desk) -> None:

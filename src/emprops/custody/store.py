@@ -161,14 +161,29 @@ async def transfer_of(reader: Transaction, link_id: UUID) -> Transfer | None:
     )
 
 
+async def lock_surroundings(tx: Transaction, link_id: UUID) -> None:
+    """Lock the jobs of outputs that are held for an identity, and the files that these outputs show: who ends such a
+    job or shows another file takes these first."""
+    await tx.execute(
+        """
+        SELECT FROM job WHERE id IN (SELECT job_id FROM output WHERE custodied_for = %s) ORDER BY id FOR NO KEY UPDATE
+        """,
+        (link_id,),
+    )
+    await tx.execute(
+        """
+        SELECT FROM flat_file WHERE id IN (SELECT flat_file_id FROM output WHERE custodied_for = %s)
+        ORDER BY id FOR NO KEY UPDATE
+        """,
+        (link_id,),
+    )
+
+
 async def lock_outputs(tx: Transaction, link_id: UUID, limit: int) -> list[Held]:
-    """Lock outputs that are held for an identity; within a job in the order in which its end locks them."""
+    """Lock outputs that are held for an identity."""
     return await tx.fetch_all(
         Held,
-        """
-        SELECT id, user_id FROM output WHERE custodied_for = %s ORDER BY job_id, generation, id LIMIT %s
-        FOR NO KEY UPDATE
-        """,
+        "SELECT id, user_id FROM output WHERE custodied_for = %s ORDER BY id LIMIT %s FOR NO KEY UPDATE",
         (link_id, limit),
     )
 
@@ -185,13 +200,10 @@ async def move_outputs(tx: Transaction, output_ids: Sequence[UUID], user_id: UUI
     )
     await tx.execute(
         """
-        WITH shown AS (
-            SELECT f.id FROM flat_file f WHERE f.id IN (SELECT flat_file_id FROM output WHERE id = ANY(%s))
-            ORDER BY f.id FOR NO KEY UPDATE
-        )
-        UPDATE flat_file SET user_id = %s, updated_at = now() FROM shown WHERE flat_file.id = shown.id
+        UPDATE flat_file SET user_id = %s, updated_at = now()
+        WHERE id IN (SELECT flat_file_id FROM output WHERE id = ANY(%s))
         """,
-        (ids, user_id),
+        (user_id, ids),
     )
 
 

@@ -48,7 +48,8 @@ async def _locked(tx: Transaction, org: str, identifier: str) -> SocialLink:
 
 async def _hand_over(tx: Transaction, link: SocialLink, user_id: UUID, requested_by: str) -> None:
     await store.claim(tx, link.id, user_id)
-    # the order in which everybody locks these: outputs, files, decks
+    # the order in which everybody locks these: jobs, files, outputs, decks
+    await store.lock_surroundings(tx, link.id)
     collections = await _move(tx, link, user_id, store.lock_collections, store.move_collections)
     outputs = await _move(tx, link, user_id, store.lock_outputs, store.move_outputs)
     decks = await _move(tx, link, user_id, store.lock_decks, store.move_decks)
