@@ -73,11 +73,12 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def served(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
-    """Serve the api on a free loopback port; gives a client for it."""
+async def served(app: FastAPI, port: int = 0) -> AsyncIterator[httpx2.AsyncClient]:
+    """Serve the api on a loopback port, by default a free one; gives a client for it."""
     # asyncio sends small writes at once only on sockets that say they are TCP; else each answer waits 40 ms for an ACK
     listener = socket.socket(proto=socket.IPPROTO_TCP)
-    listener.bind(("127.0.0.1", 0))
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", port))
     server = _Server(uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=5))
     task = create_task(server.serve(sockets=[listener]))
     try:

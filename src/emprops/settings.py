@@ -121,6 +121,15 @@ class Settings(BaseSettings):
     outbound_allow: str = ""
     """Comma-separated ``host`` or ``host:port`` that may be fetched although they are private; empty: none."""
 
+    # --- hosted services
+    openai_api_key: SecretStr = SecretStr("")
+    """With this or ``openai_base_url``, workers serve ``openai_chat`` and ``openai_image``."""
+    openai_base_url: str = ""
+    """Base URL of OpenAI's API or one like it (vLLM, Ollama, LiteLLM); empty: OpenAI. It may be private."""
+    stability_api_key: SecretStr = SecretStr("")
+    """With this, workers serve ``stability_api``."""
+    stability_base_url: str = "https://api.stability.ai"
+
     # --- upkeep
     upkeep_in_api: bool = True
     stale_after: float = 600.0

@@ -1,0 +1,172 @@
+"""What connectors of hosted services share: a client bound to one address, and what answers mean.
+
+The operator gives the address, so it may be private (vLLM, Ollama, a gateway); nothing that a service answers can lead
+the client anywhere else.
+"""
+
+import asyncio
+import mimetypes
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import puremagic
+
+from emprops.connectors.base import BadInputError, ConnectorError, FinalError, Produced, RetryableError
+from emprops.connectors.fetch_api.calls import retry_after
+
+BUSY = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529})
+CONNECT_TIMEOUT = 20.0
+MAX_ANSWER_BYTES = 128 * 1024 * 1024
+MAX_REASON = 500
+
+Hide = Callable[[Any], Any]
+
+
+def hiding(key: str) -> Hide:
+    """Give a function that takes a key out of texts, and out of everything in lists and dicts."""
+
+    def hide(value: Any) -> Any:
+        if not key:
+            return value
+        if isinstance(value, str):
+            return value.replace(key, "[key]")
+        if isinstance(value, Mapping):
+            return {hide(name): hide(item) for name, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [hide(item) for item in value]
+        return value
+
+    return hide
+
+
+class OneOrigin(httpx2.AsyncBaseTransport):
+    """Sends to one origin, and reads answers of a bounded size and of the kinds that the service has.
+
+    Raises :class:`FinalError` for all others. Answers other than 2xx may be of any kind: they are errors anyway.
+    """
+
+    def __init__(self, base_url: str, kinds: Collection[str], max_bytes: int = MAX_ANSWER_BYTES) -> None:
+        self._origin = _origin(httpx2.URL(base_url))
+        self._kinds = tuple(kinds)
+        self._max_bytes = max_bytes
+        self._transport = httpx2.AsyncHTTPTransport(trust_env=False)
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Send one request."""
+        host = request.url.host
+        if _origin(request.url) != self._origin:
+            raise FinalError(f"A request to {host} was not sent: it is not the service that is configured.")
+        response = await self._transport.handle_async_request(request)
+        try:
+            self._check(response, host)
+        except FinalError:
+            await response.aclose()
+            raise
+        stream = response.stream
+        assert isinstance(stream, httpx2.AsyncByteStream)  # noqa: S101 - what asynchronous transports give
+        response.stream = _Bounded(stream, self._max_bytes, host)
+        return response
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._transport.aclose()
+
+    def _check(self, response: httpx2.Response, host: str) -> None:
+        if response.headers.get("content-encoding", "identity").lower() not in ("", "identity"):
+            raise FinalError(f"{host} compressed its answer although it was told not to.")
+        kind = media_type(response.headers)
+        if response.is_success and not kind.startswith(self._kinds):
+            raise FinalError(f"{host} answered with {kind or 'an unnamed type'}; is its address right?")
+
+
+class _Bounded(httpx2.AsyncByteStream):
+    def __init__(self, stream: httpx2.AsyncByteStream, max_bytes: int, host: str) -> None:
+        self._stream, self._max_bytes, self._host = stream, max_bytes, host
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        received = 0
+        async for chunk in self._stream:
+            received += len(chunk)
+            if received > self._max_bytes:
+                raise FinalError(f"The answer of {self._host} is larger than {self._max_bytes} bytes.")
+            yield chunk
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+def client_for(base_url: str, kinds: Collection[str], *, idle: float, max_bytes: int) -> httpx2.AsyncClient:
+    """Make a client for one service; ``idle`` is the longest silence in seconds."""
+    return httpx2.AsyncClient(
+        base_url=base_url,
+        transport=OneOrigin(base_url, kinds, max_bytes),
+        timeout=httpx2.Timeout(idle, connect=min(idle, CONNECT_TIMEOUT)),
+        headers={"accept-encoding": "identity"},
+        follow_redirects=False,
+        trust_env=False,
+    )
+
+
+def status_error(
+    name: str, status: int, headers: Mapping[str, str], reason: str, details: Mapping[str, Any]
+) -> ConnectorError:
+    """Turn an answer that is no success into the error that it means; ``reason`` is the service's own sentence."""
+    facts = {"status": status, **{key: value for key, value in details.items() if value}}
+    reason = " ".join(reason.split())[:MAX_REASON]
+    if status in BUSY:
+        wait = retry_after(headers.get("retry-after"))
+        return RetryableError(f"{name} is busy or down: it answered {status}.", details=facts, retry_after=wait)
+    if status == 401:  # without the service's sentence: it tends to quote a part of the key
+        return FinalError(f"{name} did not accept the key that this worker has.", details={"status": status})
+    if status == 403:
+        return FinalError(f"{name} does not allow this. {reason}".strip(), details=facts)
+    if status == 402:
+        return FinalError(f"{name} wants payment: the account has no credit left.", details=facts)
+    if status in (400, 413, 422):
+        return BadInputError(f"{name} refused the request: {reason or status}", details=facts)
+    return FinalError(f"{name} answered {status}. {reason}".strip(), details=facts)
+
+
+async def picked_up(content: bytes | Path, number: int, *, wanted: str, name: str) -> Produced:
+    """Make a result file of bytes or of a file, its type told by its content.
+
+    Raises :class:`FinalError` if it is not of the ``wanted`` main type (``image``, ``video``).
+    """
+    head = content[:8192] if isinstance(content, bytes) else await asyncio.to_thread(_head, content)
+    mime_type = next(filter(None, _kinds_of(head)), "")
+    if not mime_type.startswith(f"{wanted}/"):
+        raise FinalError(f"{name} gave a result that is no {wanted}.")
+    return Produced(f"result-{number}{mimetypes.guess_extension(mime_type) or '.bin'}", mime_type, content)
+
+
+def media_type(headers: Mapping[str, str]) -> str:
+    """Read the content type without its parameters."""
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def same_origin(one: str, other: str) -> bool:
+    """Tell whether two URLs lead to the same server."""
+    try:
+        return _origin(httpx2.URL(one)) == _origin(httpx2.URL(other))
+    except (httpx2.InvalidURL, ValueError):
+        return False
+
+
+def _origin(url: httpx2.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port or {"http": 80, "https": 443}.get(url.scheme)
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(8192)
+
+
+def _kinds_of(head: bytes) -> list[str]:
+    if not head:
+        return []
+    try:
+        return [match.mime_type for match in puremagic.magic_string(head)]
+    except (puremagic.PureError, ValueError):
+        return []

@@ -1,0 +1,14 @@
+"""Small files that fake services answer with."""
+
+import io
+
+from PIL import Image
+
+
+def picture(colour: str = "red", form: str = "PNG") -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8), colour).save(buffer, form)
+    return buffer.getvalue()
+
+
+PNG, JPEG = picture(), picture("blue", "JPEG")
