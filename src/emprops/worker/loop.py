@@ -88,6 +88,12 @@ class WorkerLoop:
         self._stopping = True
         self._news.set()
 
+    def offer(self, offers: WorkerOffers) -> None:
+        """Claim by these offers from now on; what runs goes on."""
+        self.offers = offers
+        self._hungry = True
+        self._news.set()
+
     @property
     def draining(self) -> bool:
         """Whether the worker is on its way out."""

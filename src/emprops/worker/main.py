@@ -21,13 +21,13 @@ from emprops.kit.http import GuardedClient
 from emprops.kit.logging import configure_logging
 from emprops.kit.redis import connect
 from emprops.media.storage import storage_from
-from emprops.queue.matching import Offer
 from emprops.queue.registry import FleetMember, WorkerInfo
 from emprops.queue.worker_link import Heartbeat, WorkerLink
 from emprops.settings import Settings
 from emprops.worker.board import Board
 from emprops.worker.heart import Heart
 from emprops.worker.loop import Tools, WorkerLoop
+from emprops.worker.offers import Survey, keep_surveying, survey
 
 log = structlog.get_logger(__name__)
 
@@ -37,7 +37,7 @@ async def main(settings: Settings) -> None:
     configure_logging(settings)
     connectors = load_connectors(settings, names_from_text(settings.worker_connectors))
     by_job_type = serve(connectors, names_from_text(settings.worker_job_types))
-    offers = {job_type: await offer_of(connector) for job_type, connector in by_job_type.items()}
+    now = await survey(by_job_type)
     machine_id = socket.gethostname()[:40] or "machine"
     worker_id = f"{machine_id}-{os.getpid()}-{uuid4().hex[:6]}"
     redis = connect(settings.redis_url)
@@ -57,13 +57,17 @@ async def main(settings: Settings) -> None:
         ),
         board=board,
         connectors=by_job_type,
-        offers=offers,
+        offers=now.offers,
         tools=Tools(storage=storage_from(settings), http=http, settings=settings),
         concurrency=settings.worker_concurrency,
         grace=settings.worker_grace,
     )
     started_at = int(time.time() * 1000)
-    health = {connector.name: await health_of(connector) for connector in connectors}
+
+    def surveyed(found: Survey) -> None:
+        nonlocal now
+        now = found
+        loop.offer(found.offers)
 
     def describe() -> WorkerInfo:
         held = board.step_ids()
@@ -71,13 +75,13 @@ async def main(settings: Settings) -> None:
             worker_id=worker_id,
             machine_id=machine_id,
             status="draining" if loop.draining else "busy" if held else "idle",
-            offers=offers,
+            offers=now.offers,
             concurrency=settings.worker_concurrency,
             current=held,
             started_at=started_at,
             completed=loop.counters.completed,
             failed=loop.counters.failed,
-            connectors=health,
+            connectors=dict(now.health),
             version=__version__,
         )
 
@@ -100,9 +104,12 @@ async def main(settings: Settings) -> None:
     gc.set_threshold(20_000)
     heart.start()
     log.info("worker ready", worker_id=worker_id, job_types=sorted(by_job_type), concurrency=loop.concurrency)
+    surveys = asyncio.create_task(keep_surveying(by_job_type, now, surveyed), name="surveys")
     try:
         await loop.run()
     finally:
+        surveys.cancel()
+        await asyncio.gather(surveys, return_exceptions=True)
         await asyncio.to_thread(heart.stop)
         for connector in connectors:
             await connector.close()
@@ -126,19 +133,3 @@ def serve(connectors: Sequence[Connector], wanted: Sequence[str] | None) -> Mapp
     if not table:
         raise SystemExit("No connector is configured, so this worker could do nothing. See EMPROPS_WORKER_CONNECTORS.")
     return table
-
-
-async def offer_of(connector: Connector) -> Offer:
-    """Ask a connector what it has."""
-    found = await connector.capabilities()
-    return Offer(
-        models=None if found.models is None else frozenset(found.models),
-        custom_nodes=None if found.custom_nodes is None else frozenset(found.custom_nodes),
-        capabilities=tuple(sorted(found.extra.items())),
-    )
-
-
-async def health_of(connector: Connector) -> str:
-    """Ask a connector how it is: ``ok`` or a sentence."""
-    health = await connector.check()
-    return "ok" if health.ok else health.message or "not available"
