@@ -1,10 +1,12 @@
 import asyncio
 
 import pytest
+from tests.factories import make_deck, make_job, make_output
 
 from emprops.custody.service import find_link, find_or_make_link
 from emprops.errors import BadRequestError
 from emprops.kit.database import Database
+from emprops.outputs.service import open_for_job
 
 
 async def test_found_or_made(database: Database) -> None:
@@ -25,6 +27,30 @@ async def test_the_first_miniapp_user_stays(database: Database) -> None:
         assert (filled.id, filled.miniapp_user_id) == (bare.id, "mini-1")
         assert await find_or_make_link(tx, "farcaster", "vitalik", "mini-2") == filled
         assert await find_or_make_link(tx, "farcaster", "vitalik") == filled
+
+
+async def test_results_beside_a_held_output_are_held_too(database: Database) -> None:
+    """A job of two generations completes an output that was made for somebody: its second one is for them as well."""
+    async with database.transaction() as tx:
+        link = await find_or_make_link(tx, "farcaster", "vitalik")
+        job = await make_job(tx)
+        deck = await make_deck(tx, job.collection, custodied_for=link.id)
+        output = await make_output(tx, job.collection, deck_id=deck, custodied_for=link.id)
+        made = await open_for_job(
+            tx,
+            job_id=job.id,
+            user_id=job.user_id,
+            collection_id=job.collection.id,
+            collection_title=job.collection.title,
+            generations=2,
+            source="miniapp",
+            input_metadata={},
+            output_id=output,
+        )
+        rows = await tx.fetch_dicts(
+            "SELECT deck_id, is_custodial, custodied_for FROM output WHERE id = ANY(%s)", (made,)
+        )
+    assert rows == [{"deck_id": deck, "is_custodial": True, "custodied_for": link.id}] * 2
 
 
 async def test_two_at_once_make_one(database: Database) -> None:

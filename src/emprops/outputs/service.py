@@ -40,16 +40,18 @@ async def open_for_job(
 
     The deck is ``deck_id``, else the one of ``output_id``, else the newest active deck of the collection, which is
     made if there is none (C40); with ``auto_create_deck=False`` there is no deck unless named. ``output_id`` names an
-    own pending output, made before, that becomes the first one. Raises :class:`NotFoundError`,
-    :class:`~emprops.errors.BadRequestError` (the deck takes no outputs) or :class:`ConflictError` (the output is not
-    pending, or belongs to another job or collection).
+    own pending output, made before, that becomes the first one; the others are held for whom it is. Raises
+    :class:`NotFoundError`, :class:`~emprops.errors.BadRequestError` (the deck takes no outputs) or
+    :class:`ConflictError` (the output is not pending, or belongs to another job or collection).
     """
     linked: list[UUID] = []
     if output_id is not None:
-        linked_deck = await _link(tx, output_id, job_id, user_id, collection_id, input_metadata)
+        first = await _link(tx, output_id, job_id, user_id, collection_id, input_metadata)
         linked = [output_id]
-        deck_id = deck_id or linked_deck
+        deck_id = deck_id or first.deck_id
         auto_create_deck = False  # whoever made the output without a deck gets none for its siblings either
+        custodied_for = first.custodied_for
+        is_custodial = custodied_for is not None
     count = generations - len(linked)
     if count <= 0:
         return linked
@@ -96,8 +98,8 @@ async def _link(
     user_id: UUID,
     collection_id: UUID,
     input_metadata: dict[str, Any],
-) -> UUID | None:
-    """Make an output made before the first one of the job; gives its deck."""
+) -> store.Link:
+    """Make an output made before the first one of the job; tells how it stood."""
     won = await store.link_to_job(
         tx,
         output_id,
@@ -110,7 +112,7 @@ async def _link(
     if output is None or output.user_id != user_id:
         raise NotFoundError("Output not found")
     if won:
-        return output.deck_id
+        return output
     if output.job_id is not None:
         raise ConflictError("output_id names an output that another job has already; create a new one.")
     if output.collection_id != collection_id:

@@ -30,6 +30,7 @@ class Link:
     collection_id: UUID
     deck_id: UUID | None
     job_id: UUID | None
+    custodied_for: UUID | None
     status: str
 
 
@@ -100,7 +101,9 @@ async def link_to_job(
 async def link_of(tx: Transaction, output_id: UUID) -> Link | None:
     """Tell how an output stands."""
     return await tx.fetch_one(
-        Link, "SELECT user_id, collection_id, deck_id, job_id, status FROM output WHERE id = %s", (output_id,)
+        Link,
+        "SELECT user_id, collection_id, deck_id, job_id, custodied_for, status FROM output WHERE id = %s",
+        (output_id,),
     )
 
 
