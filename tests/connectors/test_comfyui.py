@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from tests.apps import served
 from tests.connectors.contract import Bad, ConnectorContract, RecordingContext, Sample, content_of, make_ticket
-from tests.fakes.comfyui import FakeComfyUI
+from tests.fakes.comfyui import FakeComfyUI, Prompt
 from tests.fakes.http_api import Reply
 
 from emprops.connectors.base import BadInputError, ConnectorError, FinalError, Outcome, RetryableError
@@ -303,6 +303,19 @@ class TestProblems:
             "exception_message": "it went boom",
         }
 
+    async def test_what_happens_to_prompts_of_others_is_no_concern_of_ours(
+        self, connector: ComfyUI, comfy: FakeComfyUI, tmp_path: Path
+    ) -> None:
+        # A prompt without a client is told of to everybody.
+        running = begin(connector, GATED, tmp_path)
+        await comfy.at_gate.wait()
+        foreign = Prompt(1, "another-prompt", {}, {"client_id": next(iter(comfy.sockets))})
+        for kind in ("execution_interrupted", "execution_error", "execution_success"):
+            await comfy.send(foreign, kind, {"node_id": "2", "exception_message": "theirs"})
+        await comfy.send(foreign, "progress", {"node": "9", "value": 1, "max": 1})
+        comfy.gate.set()
+        assert len((await running).files) == 1
+
     async def test_running_out_of_memory_may_be_tried_again(self, connector: ComfyUI, tmp_path: Path) -> None:
         error = await failure(connector, graph(n2=node("Boom", type="torch.OutOfMemoryError")), tmp_path)
         assert isinstance(error, RetryableError)
@@ -431,6 +444,7 @@ class TestStopping:
         with pytest.raises(asyncio.CancelledError):
             await ours
         assert len((await others).files) == 1
+        assert ("/interrupt" in comfy.paths()) is old, "newer ones look and cancel in one step"
         ended = [entry["status"]["status_str"] for entry in comfy.history.values()]
         assert ended == ["error", "success"]
 
@@ -451,6 +465,22 @@ class TestStopping:
         comfy.gate.set()
         assert len((await others).files) == 1
         assert len(comfy.history) == 1
+
+    @pytest.mark.parametrize("old", [False, True])
+    async def test_a_prompt_whose_submission_is_under_way_is_removed_too(
+        self, connector: ComfyUI, comfy: FakeComfyUI, tmp_path: Path, *, old: bool
+    ) -> None:
+        comfy.old = old
+        comfy.replies["/prompt"] = [Reply(fault="hold")]
+        running = begin(connector, GATED, tmp_path)
+        await comfy.held.wait()
+        running.cancel()
+        comfy.release.set()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        await comfy.idle.wait()
+        assert [entry["status"]["status_str"] for entry in comfy.history.values()] in (["error"], [])
+        assert not comfy.gate.is_set()
 
     async def test_nothing_is_interrupted_once_the_prompt_has_ended(
         self, connector: ComfyUI, comfy: FakeComfyUI, tmp_path: Path

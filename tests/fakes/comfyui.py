@@ -20,28 +20,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
+from tests.fakes.comfyui_rules import CLASSES, refusal
 from tests.fakes.http_api import Reply
 
 Json = dict[str, Any]
-
-CLASSES: dict[str, Json] = {
-    "CheckpointLoaderSimple": {"input": {"required": {"ckpt_name": [["sd15.safetensors", "xl\\base.safetensors"]]}}},
-    "LoadImage": {"input": {"required": {"image": [["example.png"], {"image_upload": True}]}}},
-    "OddPicture": {"input": {"required": {"source": ["COMBO", {"options": [], "video_upload": True}]}}},
-    "LoraLoader": {"input": {"required": {"lora_name": ["COMBO", {"options": ["fox.safetensors"]}]}}},
-    "KSampler": {"input": {"required": {"steps": ["INT", {"min": 1, "max": 10000}]}}},
-    "Gate": {"input": {}},
-    "Boom": {"input": {"required": {"type": ["STRING", {}]}}},
-    "SaveImage": {"input": {}, "output_node": True},
-    "PreviewImage": {"input": {}, "output_node": True},
-    "VHS_VideoCombine": {
-        "input": {},
-        "output_node": True,
-        "python_module": "custom_nodes.ComfyUI-VideoHelperSuite",
-    },
-    "SaveAudio": {"input": {}, "output_node": True},
-    "ShowText": {"input": {"required": {"text": ["STRING", {}]}}, "output_node": True},
-}
 
 
 class InterruptedPromptError(Exception):
@@ -97,6 +79,9 @@ class FakeComfyUI:
     connected: asyncio.Event = field(default_factory=asyncio.Event)
     looked_for: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the queue is read."""
+    held: asyncio.Event = field(default_factory=asyncio.Event)
+    release: asyncio.Event = field(default_factory=asyncio.Event)
+    """A reply with the fault ``hold`` sets the one, and waits for the other before what was asked is done."""
     _interrupt: asyncio.Event = field(default_factory=asyncio.Event)
     _drop: asyncio.Event = field(default_factory=asyncio.Event)
     _worker: asyncio.Task[None] | None = None
@@ -108,7 +93,7 @@ class FakeComfyUI:
         for name in ("old", "classes", "files", "content_types", "inputs", "replies", "asked", "deaf", "mute"):
             setattr(self, name, getattr(fresh, name))
         self.connections = 0
-        for name in ("gate", "at_gate", "queued", "idle", "connected", "looked_for"):
+        for name in ("gate", "at_gate", "queued", "idle", "connected", "looked_for", "held", "release"):
             setattr(self, name, getattr(fresh, name))
 
     async def restart(self) -> None:
@@ -151,10 +136,13 @@ class FakeComfyUI:
             body = await request.json()
         self.asked.append((path, body if request.method == "POST" else dict(request.query_params)))
         reply = self.replies[path].pop(0) if self.replies[path] else None
-        if reply is not None and reply.fault != "cut":
+        if reply is not None and reply.fault == "hold":
+            self.held.set()
+            await self.release.wait()
+        elif reply is not None and reply.fault != "cut":
             return Response(reply.content, reply.status, reply.headers, reply.mime_type)
         answer = await self._route(request, path, body)
-        if reply is not None:
+        if reply is not None and reply.fault == "cut":
             # What was asked is done; its answer breaks off.
             length = {"content-length": str(len(answer.body) + 100)}
             return StreamingResponse(_cut(bytes(answer.body)), 200, length, answer.media_type)
@@ -201,7 +189,7 @@ class FakeComfyUI:
         return Response("405: Method Not Allowed", 405)
 
     def _submit(self, body: Json) -> Response:
-        refused = self._refusal(body["prompt"])
+        refused = refusal(body["prompt"], self.classes, self.inputs, old=self.old)
         if refused is not None:
             return JSONResponse(refused, 400)
         prompt_id = str(uuid4()) if self.old else body.get("prompt_id") or str(uuid4())
@@ -219,51 +207,6 @@ class FakeComfyUI:
         before = len(self.pending)
         self.pending = [prompt for prompt in self.pending if prompt.id != prompt_id]
         return len(self.pending) < before
-
-    def _refusal(self, graph: Json) -> Json | None:
-        for node, content in graph.items():
-            if content["class_type"] not in self.classes:
-                return {"error": self._missing(node, content["class_type"]), "node_errors": {}}
-        if not any(self.classes[content["class_type"]].get("output_node") for content in graph.values()):
-            error = {"type": "prompt_no_outputs", "message": "Prompt has no outputs", "details": "", "extra_info": {}}
-            return {"error": error, "node_errors": {}}
-        problems = {}
-        for node, content in graph.items():
-            errors = list(self._wrong_inputs(content))
-            if errors:
-                problems[node] = {"errors": errors, "dependent_outputs": ["9"], "class_type": content["class_type"]}
-        if not problems:
-            return None
-        error = {"type": "prompt_outputs_failed_validation", "message": "Prompt outputs failed validation"}
-        return {"error": {**error, "details": "", "extra_info": {}}, "node_errors": problems}
-
-    def _missing(self, node: str, class_type: str) -> Json:
-        details = f"Node ID '#{node}'"
-        if self.old:
-            message = f"Cannot execute because node {class_type} does not exist."
-            return {"type": "invalid_prompt", "message": message, "details": details, "extra_info": {}}
-        info = {"node_id": node, "class_type": class_type, "node_title": class_type}
-        message = f"Node '{class_type}' not found. The custom node may not be installed."
-        return {"type": "missing_node_type", "message": message, "details": details, "extra_info": info}
-
-    def _wrong_inputs(self, content: Json) -> list[Json]:
-        errors = []
-        for name, spec in self.classes[content["class_type"]]["input"].get("required", {}).items():
-            if name not in content["inputs"]:
-                info = {"input_name": name}
-                missing = {"type": "required_input_missing", "message": "Required input is missing", "details": name}
-                errors.append({**missing, "extra_info": info})
-                continue
-            value = content["inputs"][name]
-            options = spec[0] if isinstance(spec[0], list) else (spec[1] or {}).get("options")
-            upload = len(spec) > 1 and any(key.endswith("_upload") for key in spec[1])
-            allowed = [*(options or []), *(self.inputs if upload else [])]
-            if options is not None and not isinstance(value, list) and value not in allowed:
-                info = {"input_name": name, "input_config": spec, "received_value": value}
-                details = f"{name}: '{value}' not in {allowed}"
-                wrong = {"type": "value_not_in_list", "message": "Value not in list", "details": details}
-                errors.append({**wrong, "extra_info": info})
-        return errors
 
     async def _upload(self, request: Request) -> Response:
         async with request.form() as form:

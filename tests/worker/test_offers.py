@@ -10,7 +10,8 @@ import pytest
 import redis
 from PIL import Image
 from tests.apps import served
-from tests.fakes.comfyui import CLASSES, FakeComfyUI
+from tests.fakes.comfyui import FakeComfyUI
+from tests.fakes.comfyui_rules import CLASSES
 from tests.fakes.http_api import Reply
 from tests.queue.helpers import PREFIX, make_ticket
 from tests.worker.rig import ReportLog, Rig
