@@ -697,11 +697,15 @@ CREATE INDEX deck_of_beneficiary ON public.deck USING btree (custodied_for, user
 
 CREATE INDEX deck_of_collection ON public.deck USING btree (collection_id, user_id, created_at DESC, id DESC);
 
+CREATE INDEX deck_of_collection_by_status ON public.deck USING btree (collection_id, status, created_at DESC, id DESC);
+
+CREATE INDEX deck_of_collection_shown ON public.deck USING btree (collection_id, created_at DESC, id DESC) WHERE (status <> 'archived'::text);
+
 CREATE INDEX deck_of_cover ON public.deck USING btree (cover_output_id) WHERE (cover_output_id IS NOT NULL);
 
-CREATE INDEX deck_of_user ON public.deck USING btree (user_id, created_at DESC, id DESC);
+CREATE INDEX deck_of_user_by_status ON public.deck USING btree (user_id, status, created_at DESC, id DESC);
 
-CREATE INDEX deck_published ON public.deck USING btree (collection_id) WHERE (status = 'published'::text);
+CREATE INDEX deck_of_user_shown ON public.deck USING btree (user_id, created_at DESC, id DESC) WHERE (status <> 'archived'::text);
 
 CREATE INDEX flat_file_of_job ON public.flat_file USING btree (job_id, id);
 

@@ -67,7 +67,7 @@ class DeckFilter:
     user_id: UUID | None = None
     """Decks of this user."""
     also_published: bool = False
-    """And those of others that are published."""
+    """And those of others that are published; together with ``user_id`` only."""
     collection_id: UUID | None = None
     status: str | None = None
     social_org: str | None = None
@@ -75,14 +75,11 @@ class DeckFilter:
 
 
 async def list_decks(reader: Transaction, wanted: DeckFilter, page: Page) -> list[DeckRow]:
-    """List decks, newest first."""
+    """List decks, newest first.
+
+    A user's own decks and published ones of others are merged from two lists, each with an index in its order.
+    """
     where = ["d.status = %(status)s" if wanted.status else "d.status <> 'archived'"]
-    if wanted.user_id is not None:
-        where.append(
-            "(d.user_id = %(user_id)s OR d.status = 'published')"
-            if wanted.also_published
-            else "d.user_id = %(user_id)s"
-        )
     if wanted.collection_id is not None:
         where.append("d.collection_id = %(collection_id)s")
     if wanted.social_org is not None:
@@ -90,11 +87,21 @@ async def list_decks(reader: Transaction, wanted: DeckFilter, page: Page) -> lis
             "d.custodied_for = (SELECT id FROM social_link WHERE social_org = %(social_org)s"
             " AND social_identifier = %(social_identifier)s)"
         )
+    own = where if wanted.user_id is None else [*where, "d.user_id = %(user_id)s"]
+    source = f"WHERE {' AND '.join(own)}"
+    if wanted.also_published:
+        others = [*where, "d.status = 'published'", "d.user_id IS DISTINCT FROM %(user_id)s"]
+        source = f"JOIN ({_newest(own)} UNION ALL {_newest(others)}) known ON known.id = d.id"
     return await reader.fetch_all(
         DeckRow,
-        f"{DECK} WHERE {' AND '.join(where)} ORDER BY d.created_at DESC, d.id DESC LIMIT %(limit)s OFFSET %(offset)s",
-        {**asdict(wanted), "limit": page.limit, "offset": page.offset},
+        f"{DECK} {source} ORDER BY d.created_at DESC, d.id DESC LIMIT %(limit)s OFFSET %(offset)s",
+        {**asdict(wanted), "limit": page.limit, "offset": page.offset, "last": page.limit + page.offset},
     )
+
+
+def _newest(conditions: list[str]) -> str:
+    order = "ORDER BY d.created_at DESC, d.id DESC LIMIT %(last)s"
+    return f"(SELECT d.id FROM deck d WHERE {' AND '.join(conditions)} {order})"
 
 
 @dataclass(frozen=True, slots=True)
