@@ -18,7 +18,7 @@ from tests.fakes.http_api import Reply
 from emprops.connectors.base import BadInputError, ConnectorError, FinalError, Outcome, RetryableError
 from emprops.connectors.comfyui.connector import ComfyUI, Patience
 from emprops.connectors.comfyui.events import Event, Preview, parse
-from emprops.connectors.comfyui.outputs import type_of
+from emprops.connectors.comfyui.outputs import Item, items_of, type_of
 from emprops.connectors.comfyui.watch import Meter
 from emprops.connectors.registry import load_connectors
 from emprops.queue.matching import Offer, missing
@@ -154,6 +154,11 @@ class TestResults:
         assert outcome.files[3].width is None
         assert outcome.data == {"text": "a red fox\na blue fox"}
 
+    def test_files_are_told_apart_by_folder_and_named_once(self) -> None:
+        files = [{"filename": "a.png", "subfolder": folder, "type": "output"} for folder in ("", "x", "")]
+        outputs = {"9": {"images": files, "animated": [True]}, "1": {"files": files[:1]}, "77": {"3d": files[1:2]}}
+        assert items_of(outputs, {"1": {}, "9": {}}) == [Item("1", "a.png", ""), Item("9", "a.png", "x")]
+
     async def test_text_alone_is_a_result(self, connector: ComfyUI, tmp_path: Path) -> None:
         outcome = await run(connector, {"1": node("ShowText", text="a fox")}, tmp_path)
         assert outcome.data == {"text": "a fox"}
@@ -191,6 +196,16 @@ class TestResults:
         outcome = await run(connector, graph(), tmp_path)
         assert content_of(outcome.files[0]) == PNG
         assert comfy.paths().count("/view") == 3
+
+    async def test_a_file_that_somebody_removed_is_made_anew_at_the_next_try(
+        self, connector: ComfyUI, comfy: FakeComfyUI, tmp_path: Path
+    ) -> None:
+        await run(connector, graph(), tmp_path)
+        comfy.files.clear()
+        error = await failure(connector, graph(), tmp_path)
+        assert isinstance(error, RetryableError)
+        assert error.details == {"code": "output_gone"}
+        assert len((await run(connector, graph(), tmp_path)).files) == 1
 
     async def test_an_error_page_is_no_picture(self, connector: ComfyUI, comfy: FakeComfyUI, tmp_path: Path) -> None:
         comfy.replies["/view"] = [Reply(body=b"<!DOCTYPE html><p>Bad gateway", mime_type="text/html")]
@@ -289,7 +304,7 @@ class TestProblems:
         assert error.details["code"] == "missing_model"
         assert error.details["model"] == "cat.safetensors"
         assert (error.details["node_id"], error.details["class_type"]) == ("2", class_type)
-        assert "sd15" not in error.message, "what else the machine has is not the caller's"
+        assert "sd15" not in f"{error.message} {error.details}", "what else the machine has is not the caller's"
 
     async def test_a_failing_node_is_named(self, connector: ComfyUI, tmp_path: Path) -> None:
         error = await failure(connector, graph(n2=node("Boom", type="ValueError")), tmp_path)
@@ -580,6 +595,18 @@ class TestOffers:
         assert missing(wanted, {"comfyui": offer}) == []
         more = wanted | {"models": ["cat.safetensors"], "custom_nodes": ["FaceDetailer"]}
         assert missing(more, {"comfyui": offer}) == ["model cat.safetensors", "custom node FaceDetailer"]
+
+    async def test_what_is_known_is_read_again_only_when_it_is_old_or_the_server_was_away(
+        self, connector: ComfyUI, comfy: FakeComfyUI
+    ) -> None:
+        first = await connector.capabilities()
+        assert await connector.capabilities() == first
+        assert comfy.paths() == ["/object_info", "/prompt"]
+        comfy.replies["/prompt"] = [Reply(503)]
+        with pytest.raises(RetryableError):
+            await connector.capabilities()
+        assert await connector.capabilities() == first
+        assert comfy.paths().count("/object_info") == 2
 
     async def test_it_says_which_version_is_there(self, connector: ComfyUI) -> None:
         health = await connector.check()

@@ -59,6 +59,8 @@ class FakeComfyUI:
     """Extension -> what files of that kind contain."""
     files: dict[tuple[str, str], bytes | int] = field(default_factory=dict)
     """(subfolder, name) -> content; a number is a file of so many zero bytes."""
+    cached: dict[str, Json] = field(default_factory=dict)
+    """Node as JSON -> what it put out: not made again, and not looked after."""
     content_types: dict[str, str] = field(default_factory=dict)
     inputs: dict[str, bytes] = field(default_factory=dict)
     replies: dict[str, list[Reply]] = field(default_factory=lambda: defaultdict(list))
@@ -90,7 +92,18 @@ class FakeComfyUI:
         """Become new; for the next test."""
         await self.restart()
         fresh = FakeComfyUI(base=self.base, pictures=self.pictures)
-        for name in ("old", "classes", "files", "content_types", "inputs", "replies", "asked", "deaf", "mute"):
+        for name in (
+            "old",
+            "classes",
+            "files",
+            "cached",
+            "content_types",
+            "inputs",
+            "replies",
+            "asked",
+            "deaf",
+            "mute",
+        ):
             setattr(self, name, getattr(fresh, name))
         self.connections = 0
         for name in ("gate", "at_gate", "queued", "idle", "connected", "looked_for", "held", "release"):
@@ -158,10 +171,10 @@ class FakeComfyUI:
 
     def _read(self, parts: list[str], query: dict[str, str]) -> Response:
         match parts:
-            case ["system_stats"]:
-                return JSONResponse({"system": {"comfyui_version": "0.3.99"}, "devices": []})
-            case ["object_info"]:
-                return JSONResponse(self.classes)
+            case ["system_stats" | "object_info" | "prompt" as name]:
+                stats = {"system": {"comfyui_version": "0.3.99"}, "devices": []}
+                waiting = {"exec_info": {"queue_remaining": len(self.pending)}}
+                return JSONResponse({"system_stats": stats, "object_info": self.classes, "prompt": waiting}[name])
             case ["queue"]:
                 self.looked_for.set()
                 running = [self.running.entry] if self.running else []
@@ -183,6 +196,9 @@ class FakeComfyUI:
                 wanted = None if self.old else (body or {}).get("prompt_id")
                 if self.running and wanted in (None, self.running.id):
                     self._interrupt.set()
+                return Response()
+            case ["free"]:
+                self.cached.clear()
                 return Response()
             case ["api", "jobs", prompt_id, "cancel"] if not self.old:
                 return JSONResponse({"cancelled": self._cancel(prompt_id)})
@@ -302,7 +318,8 @@ class FakeComfyUI:
                 raise NodeError(inputs["type"])
             case "KSampler":
                 await self._sample(prompt, node, int(inputs["steps"]))
-        output = self._output(node, content)
+        key = json.dumps([node, content], sort_keys=True)
+        output = self.cached[key] = self.cached[key] if key in self.cached else self._output(node, content)
         if output:
             outputs[node] = output
             await self.send(prompt, "executed", {"node": node, "display_node": node, "output": output})

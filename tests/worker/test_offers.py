@@ -17,7 +17,7 @@ from tests.queue.helpers import PREFIX, make_ticket
 from tests.worker.rig import ReportLog, Rig
 
 from emprops.connectors.base import Capabilities, Health, RetryableError
-from emprops.connectors.comfyui.connector import ComfyUI
+from emprops.connectors.comfyui.connector import ComfyUI, Patience
 from emprops.connectors.noop import NoopConnector
 from emprops.queue.claims import Queue
 from emprops.queue.matching import Offer
@@ -125,7 +125,7 @@ async def comfy() -> AsyncIterator[FakeComfyUI]:
 async def test_a_step_waits_for_its_model_says_so_and_runs_once_a_machine_has_it(
     queue: Queue, make_rig: Callable[..., Rig], log: ReportLog, settings: Settings, client: Any, comfy: FakeComfyUI
 ) -> None:
-    connectors = {"comfyui": ComfyUI(Settings(comfyui_url=comfy.base))}
+    connectors = {"comfyui": ComfyUI(Settings(comfyui_url=comfy.base), patience=Patience(offers=0.0))}
     comfy.replies["/object_info"] = [Reply(502)]
     known = await survey(connectors)
     rig = make_rig()

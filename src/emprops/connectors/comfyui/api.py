@@ -43,6 +43,10 @@ class Queue:
     pending: list[list[Any]]
 
 
+class OutputGoneError(RetryableError):
+    """A file is not there although a prompt put it out."""
+
+
 class Api:
     """One server. ``url`` may have a path and credentials; they go to that server only."""
 
@@ -122,9 +126,16 @@ class Api:
                 raise self._nonsense("/upload/image", answer)
 
     async def download(self, params: Mapping[str, str], to: Path, max_bytes: int) -> str:
-        """Bring a stored file to ``to``; gives its Content-Type as the server says it."""
+        """Bring a stored file to ``to``; gives its Content-Type as the server says it.
+
+        Raises :class:`OutputGoneError` too.
+        """
         what = params.get("filename", "")
         async with self._answered("GET", "/view", params=dict(params)) as response:
+            if response.status_code == 404:
+                raise OutputGoneError(
+                    f"ComfyUI's output {what} is gone from its folder.", details={"code": "output_gone"}
+                )
             if response.status_code != 200:
                 raise FinalError(f"ComfyUI does not give its own output {what}: it answered {response.status_code}.")
             await _save(response, to, max_bytes, what)

@@ -6,6 +6,7 @@ run; ``problems.py`` reads refusals and failures, ``offers.py`` what the machine
 
 import asyncio
 import contextlib
+import time
 from dataclasses import dataclass
 from typing import Any, ClassVar
 from uuid import uuid4
@@ -32,10 +33,14 @@ STOP_TIME = 8.0
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a run waits (seconds): for an event until it asks, and for a server that went away."""
+    """Durations in seconds."""
 
     quiet: float = QUIET
+    """How long a run waits for an event until it asks."""
     away: float = PATIENCE
+    """How long a run waits for a server that went away."""
+    offers: float = 60.0
+    """How old what is known of the machine may be: on large installations, ``/object_info`` takes ComfyUI a second."""
 
 
 class ComfyUI:
@@ -57,6 +62,8 @@ class ComfyUI:
         self._patience = patience or Patience()
         self._pause = pause
         self._uploads: frozenset[tuple[str, str]] = frozenset()
+        self._offers: Capabilities | None = None
+        self._offers_read = 0.0
 
     @classmethod
     def configured(cls, settings: Settings) -> bool:
@@ -75,9 +82,15 @@ class ComfyUI:
 
     async def capabilities(self) -> Capabilities:
         """Give the machine's model files, node classes and packs. Raises :class:`RetryableError` while it is away."""
+        known, self._offers = self._offers, None
+        if known is not None and time.monotonic() - self._offers_read < self._patience.offers:
+            await self._api.get("/prompt")  # a word about its queue, which is as good a sign of life as any
+            self._offers = known
+            return known
         object_info = await self._api.get("/object_info")
         self._uploads = uploads_of(object_info)
-        return read_offers(object_info)
+        self._offers, self._offers_read = await asyncio.to_thread(read_offers, object_info), time.monotonic()
+        return self._offers
 
     async def run(self, ticket: Ticket, context: RunContext) -> Outcome:
         """Run the graph and bring its results here.

@@ -13,7 +13,7 @@ import puremagic
 from PIL import Image, UnidentifiedImageError
 
 from emprops.connectors.base import FinalError, Outcome, Produced, RetryableError, RunContext
-from emprops.connectors.comfyui.api import Api
+from emprops.connectors.comfyui.api import Api, OutputGoneError
 from emprops.connectors.comfyui.problems import Graph
 from emprops.connectors.comfyui.watch import RAN
 
@@ -99,6 +99,11 @@ class Collector:
             try:
                 said = await self.api.download(params, target, self.max_bytes)
                 break
+            except OutputGoneError:
+                # Nodes that ran before are not run again: their files of then are named, though somebody may have
+                # removed them. Told to forget what it keeps in memory, ComfyUI makes them anew at the next try.
+                await self.api.post("/free", {"free_memory": True, "unload_models": False})
+                raise
             except RetryableError:
                 # The graph has run, which is the dear part; the file is still there.
                 if not tries_left:
