@@ -14,7 +14,7 @@ FINAL = frozenset({"gigantic", "wrong_type", "html_200"})
 
 
 class FaultContract:
-    """The tests. Subclasses give ``connector`` (its patience under a second), ``service``, ``steps`` and ``key``."""
+    """The tests. Subclasses give ``connector`` (impatient for ``slow``), ``service``, ``steps`` and ``key``."""
 
     @pytest.fixture
     def connector(self) -> Connector:
@@ -26,7 +26,7 @@ class FaultContract:
 
     @pytest.fixture
     def steps(self) -> list[tuple[Sample, str]]:
-        """Runs, and the end of the path of the request that the fault hits, for each request they make."""
+        """Runs, and a part of the path of the request that the fault hits."""
         raise NotImplementedError
 
     @pytest.fixture

@@ -27,8 +27,8 @@ def settings_of(fake: FakeOpenAI, key: str = KEY) -> Settings:
     return Settings(openai_api_key=key, openai_base_url=f"{fake.base}/v1")  # type: ignore[arg-type]
 
 
-@pytest.fixture
-async def fake() -> AsyncIterator[FakeOpenAI]:
+@pytest.fixture(scope="module")
+async def server() -> AsyncIterator[FakeOpenAI]:
     fake = FakeOpenAI()
     async with served(fake.app()) as client:  # type: ignore[arg-type]
         fake.base = str(client.base_url).rstrip("/")
@@ -37,8 +37,15 @@ async def fake() -> AsyncIterator[FakeOpenAI]:
 
 
 @pytest.fixture
-async def connector(fake: FakeOpenAI) -> AsyncIterator[OpenAI]:
-    made = OpenAI(settings_of(fake), idle=0.3, max_answer_bytes=1024 * 1024)
+def fake(server: FakeOpenAI) -> FakeOpenAI:
+    server.reset()
+    return server
+
+
+@pytest.fixture
+async def connector(fake: FakeOpenAI, request: pytest.FixtureRequest) -> AsyncIterator[OpenAI]:
+    patience = 0.3 if "[slow]" in request.node.name else 30
+    made = OpenAI(settings_of(fake), idle=patience, max_answer_bytes=1024 * 1024)
     yield made
     await made.close()
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any
 
 from starlette.datastructures import UploadFile
@@ -19,7 +19,7 @@ INSTEAD = {
     "500": (500, "application/json", b'{"error": {}}'),
     "html": (502, "text/html", PAGE),
     "html_200": (200, "text/html", PAGE),
-    "wrong_type": (200, "video/x-msvideo", b"RIFF....AVI "),
+    "wrong_type": (200, "text/csv", b"name,colour\nfox,red\n"),
 }
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -27,10 +27,12 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 @dataclass
 class Faulty:
-    """Wraps the routes of a fake service: ``fault`` hits the request whose path ends with ``at``, or every one."""
+    """Wraps the routes of a fake service: ``fault`` hits requests whose path contains ``at``."""
 
     fault: str = ""
     at: str = ""
+    retry_after: int = RETRY_AFTER
+    """Seconds that ``429`` asks to wait."""
     waiting: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once a request hangs."""
     released: asyncio.Event = field(default_factory=asyncio.Event)
@@ -42,9 +44,17 @@ class Faulty:
         self.fault, self.at = "", ""
         self.waiting, self.released = asyncio.Event(), asyncio.Event()
 
+    def reset(self) -> None:
+        """Be as new, at the same address; for the next test."""
+        self.released.set()
+        for own in fields(self):
+            if own.name != "base":
+                made = own.default if own.default_factory is MISSING else own.default_factory()
+                setattr(self, own.name, made)
+
     def wrap(self, handler: Handler) -> Handler:
         async def handle(request: Request) -> Response:
-            if not self.fault or not request.url.path.endswith(self.at):
+            if not self.fault or self.at not in request.url.path:
                 return await handler(request)
             return await self._broken(self.fault, request, handler)
 
@@ -56,7 +66,7 @@ class Faulty:
             await self.released.wait()
         if fault in INSTEAD:
             status, mime_type, body = INSTEAD[fault]
-            headers = {"retry-after": str(RETRY_AFTER)} if status == 429 else {}
+            headers = {"retry-after": str(self.retry_after)} if status == 429 else {}
             return Response(body, status, headers, mime_type)
         answer = await handler(request)
         headers = {"content-type": answer.headers["content-type"]}

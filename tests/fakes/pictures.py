@@ -12,3 +12,5 @@ def picture(colour: str = "red", form: str = "PNG") -> bytes:
 
 
 PNG, JPEG = picture(), picture("blue", "JPEG")
+MP4 = b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom" + bytes(64)
+"""The head of a video, which is all that its type is told by."""

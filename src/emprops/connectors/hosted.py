@@ -13,13 +13,14 @@ from typing import Any
 import httpx2
 import puremagic
 
-from emprops.connectors.base import BadInputError, ConnectorError, FinalError, Produced, RetryableError
+from emprops.connectors.base import BadInputError, ConnectorError, FinalError, Produced, RetryableError, RunContext
 from emprops.connectors.fetch_api.calls import retry_after
 
 BUSY = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529})
 CONNECT_TIMEOUT = 20.0
 MAX_ANSWER_BYTES = 128 * 1024 * 1024
 MAX_REASON = 500
+PICTURES = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp"}
 
 Hide = Callable[[Any], Any]
 
@@ -139,6 +140,28 @@ async def picked_up(content: bytes | Path, number: int, *, wanted: str, name: st
     if not mime_type.startswith(f"{wanted}/"):
         raise FinalError(f"{name} gave a result that is no {wanted}.")
     return Produced(f"result-{number}{mimetypes.guess_extension(mime_type) or '.bin'}", mime_type, content)
+
+
+async def saved(response: httpx2.Response, to: Path, *, name: str) -> Path:
+    """Write a successful answer's body to a file as it comes. Raises :class:`FinalError` if there is nothing in it."""
+    size = 0
+    with to.open("wb") as file:
+        async for chunk in response.aiter_bytes():
+            size += len(chunk)
+            await asyncio.to_thread(file.write, chunk)
+    if not size:
+        raise FinalError(f"{name} gave an empty file.")
+    return to
+
+
+async def input_picture(context: RunContext, field: str, url: str, max_bytes: int) -> tuple[str, bytes, str]:
+    """Bring a picture to send: its file name, content and type. Raises :class:`BadInputError` for anything else."""
+    path, _ = await context.fetch(url, max_bytes=max_bytes)
+    content = await asyncio.to_thread(path.read_bytes)
+    kind = next((kind for kind in _kinds_of(content[:8192]) if kind in PICTURES), None)
+    if kind is None:
+        raise BadInputError(f"{field} must be a PNG, JPEG or WebP picture.")
+    return f"{field}{PICTURES[kind]}", content, kind
 
 
 def media_type(headers: Mapping[str, str]) -> str:

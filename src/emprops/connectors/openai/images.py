@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any, cast
 
 import httpx2
-import puremagic
 from openai import AsyncOpenAI
 from openai.types import Image, ImagesResponse
 
 from emprops.connectors.base import BadInputError, FinalError, Outcome, Produced, RetryableError, RunContext
-from emprops.connectors.hosted import picked_up, same_origin, status_error
+from emprops.connectors.hosted import input_picture, picked_up, same_origin, saved, status_error
 from emprops.connectors.local_engine import payload as fields
 from emprops.connectors.openai.errors import NAME
 
@@ -30,7 +29,6 @@ MAX_PICTURES = 10
 MAX_INPUTS = 16
 MAX_INPUT_BYTES = 50 * 1024 * 1024
 MAX_RESULT_BYTES = 100 * 1024 * 1024
-INPUT_TYPES = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp"}
 
 
 async def image(
@@ -53,8 +51,12 @@ async def image(
         context.progress(5.0, "Waiting for the picture")
         answer = await client.images.generate(prompt=prompt, model=model, n=count, extra_body=body)
     else:
-        inputs = [await _input(context, "image", address) for address in addresses]
-        mask = {"mask": await _input(context, "mask", _mask(payload))} if payload.get("mask") else {}
+        inputs = [await input_picture(context, "image", address, MAX_INPUT_BYTES) for address in addresses]
+        mask = (
+            {"mask": await input_picture(context, "mask", _mask(payload), MAX_INPUT_BYTES)}
+            if payload.get("mask")
+            else {}
+        )
         context.progress(5.0, "Waiting for the picture")
         answer = await client.images.edit(
             image=inputs if len(inputs) > 1 else inputs[0],
@@ -113,17 +115,10 @@ class _Results:
             raise RetryableError(f"The picture cannot be had from {httpx2.URL(url).host} now.") from None
 
     async def _own(self, url: str, target: Path) -> Path:
-        size = 0
         async with self.http.stream("GET", url) as response:
             if not response.is_success:
                 raise status_error(NAME, response.status_code, response.headers, "The picture cannot be had.", {})
-            with target.open("wb") as file:
-                async for chunk in response.aiter_bytes():
-                    size += len(chunk)
-                    await asyncio.to_thread(file.write, chunk)
-        if not size:
-            raise FinalError(f"{NAME} gave an empty picture.")
-        return target
+            return await saved(response, target, name=NAME)
 
 
 def _addresses(payload: Mapping[str, Any]) -> list[str]:
@@ -138,16 +133,3 @@ def _addresses(payload: Mapping[str, Any]) -> list[str]:
 
 def _mask(payload: Mapping[str, Any]) -> str:
     return fields.url(payload, "mask", purpose="a PNG that is transparent where the picture is to change")
-
-
-async def _input(context: RunContext, name: str, url: str) -> tuple[str, bytes, str]:
-    path, _ = await context.fetch(url, max_bytes=MAX_INPUT_BYTES)
-    content = await asyncio.to_thread(path.read_bytes)
-    try:
-        kinds = [match.mime_type for match in puremagic.magic_string(content[:8192])]
-    except (puremagic.PureError, ValueError):
-        kinds = []
-    kind = next((kind for kind in kinds if kind in INPUT_TYPES), None)
-    if kind is None:
-        raise BadInputError(f"{name} must be a PNG, JPEG or WebP picture.")
-    return f"{name}.{INPUT_TYPES[kind]}", content, kind
