@@ -9,7 +9,7 @@ from emprops.connectors.comfyui.offers import is_model
 Graph = Mapping[str, Mapping[str, Any]]
 
 EXCERPT = 500
-MAX_NODES = 20
+MAX_NODES = 10
 """Of how many nodes a refusal's details tell."""
 OUT_OF_MEMORY = ("OutOfMemoryError", "MemoryError")
 
