@@ -16,7 +16,7 @@ from tests.fakes.pictures import JPEG, PNG
 from emprops.connectors.base import BadInputError, ConnectorError, FinalError, Outcome, RetryableError
 from emprops.connectors.openai.connector import OpenAI
 from emprops.connectors.registry import load_connectors
-from emprops.settings import Settings
+from emprops.settings import Settings, SettingsError
 
 CHAT = {"model": "gpt-test", "messages": [{"role": "user", "content": "Describe a fox."}]}
 IMAGE = {"prompt": "a fox", "size": "1024x1024"}
@@ -153,6 +153,11 @@ class TestSettings:
         assert "openai" not in {made.name for made in load_connectors(Settings(), None)}
         for settings in (Settings(openai_api_key=KEY), Settings(openai_base_url="http://gpu:8000/v1")):  # type: ignore[arg-type]
             assert "openai" in {made.name for made in load_connectors(settings, None)}
+
+    @pytest.mark.parametrize("address", ["gpu:8000/v1", "ftp://gpu/v1", "http://", "http://gpu:many/v1"])
+    def test_an_address_that_is_none_is_named(self, address: str) -> None:
+        with pytest.raises(SettingsError, match="EMPROPS_OPENAI_BASE_URL must be"):
+            OpenAI(Settings(openai_base_url=address))
 
     async def test_a_wrong_key_is_told_without_any_of_it(self, fake: FakeOpenAI, tmp_path: Path) -> None:
         wrong = "sk-wrong-key-987654321"

@@ -15,6 +15,7 @@ import puremagic
 
 from emprops.connectors.base import BadInputError, ConnectorError, FinalError, Produced, RetryableError, RunContext
 from emprops.connectors.fetch_api.calls import retry_after
+from emprops.settings import SettingsError
 
 BUSY = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529})
 CONNECT_TIMEOUT = 20.0
@@ -98,8 +99,19 @@ class _Bounded(httpx2.AsyncByteStream):
         await self._stream.aclose()
 
 
-def client_for(base_url: str, kinds: Collection[str], *, idle: float, max_bytes: int) -> httpx2.AsyncClient:
-    """Make a client for one service; ``idle`` is the longest silence in seconds."""
+def client_for(
+    base_url: str, kinds: Collection[str], *, setting: str, idle: float, max_bytes: int
+) -> httpx2.AsyncClient:
+    """Make a client for one service; ``idle`` is the longest silence in seconds.
+
+    Raises :class:`SettingsError` naming the ``setting`` if it is not the URL of a server.
+    """
+    try:
+        url = httpx2.URL(base_url)
+    except httpx2.InvalidURL:
+        url = httpx2.URL("")
+    if url.scheme not in ("http", "https") or not url.host:
+        raise SettingsError(f"{setting} must be an http:// or https:// URL.")
     return httpx2.AsyncClient(
         base_url=base_url,
         transport=OneOrigin(base_url, kinds, max_bytes),

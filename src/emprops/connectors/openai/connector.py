@@ -36,7 +36,9 @@ class OpenAI:
         key = settings.openai_api_key.get_secret_value()
         base_url = settings.openai_base_url or BASE_URL
         self._hide = hiding(key)
-        self._http = client_for(base_url, KINDS, idle=idle, max_bytes=max_answer_bytes)
+        self._http = client_for(
+            base_url, KINDS, setting="EMPROPS_OPENAI_BASE_URL", idle=idle, max_bytes=max_answer_bytes
+        )
         # Services without keys ignore this one; the SDK wants something.
         self._client = AsyncOpenAI(
             api_key=key or "none", base_url=base_url, http_client=self._http, max_retries=0, timeout=self._http.timeout

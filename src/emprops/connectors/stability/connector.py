@@ -76,7 +76,13 @@ class StabilityApi:
         self.job_types = frozenset({"stability_api"})
         key = settings.stability_api_key.get_secret_value()
         self._hide = hiding(key)
-        self._http = client_for(settings.stability_base_url, KINDS, idle=idle, max_bytes=max_answer_bytes)
+        self._http = client_for(
+            settings.stability_base_url,
+            KINDS,
+            setting="EMPROPS_STABILITY_BASE_URL",
+            idle=idle,
+            max_bytes=max_answer_bytes,
+        )
         self._http.headers["authorization"] = f"Bearer {key}"
         self._pause = pause
 
