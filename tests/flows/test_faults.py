@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from asyncio.subprocess import Process
 
 import pytest
 import redis.asyncio
@@ -13,13 +14,24 @@ from emprops.generations.tickets import Dispatcher
 SLOW = {"prompt": "a long night", "seed": 5}
 
 
+async def strike(system: System, worker: Process, blow: signal.Signals, collection: str) -> str:
+    """Send a worker a signal while it runs a step; gives the job. One that was quicker than the signal is let go."""
+    for attempt in range(10):
+        job_id = await system.generate(collection, SLOW | {"seed": attempt})
+        await first_progress(system, job_id)
+        worker.send_signal(signal.SIGSTOP)
+        if await system.redis.zcard("emprops:leases"):
+            worker.send_signal(blow)
+            return job_id
+        worker.send_signal(signal.SIGCONT)
+    pytest.fail("the worker was always quicker")
+
+
 async def first_progress(system: System, job_id: str) -> None:
     """Return once a worker has told progress of this job, and it is visible."""
     async for name, data in system.events(job_id):
         if name == "job_update" and data["progress"] > 0:
-            assert data["status"] == "processing"
             return
-    pytest.fail("the job ended before it could be disturbed")
 
 
 @pytest.fixture
@@ -40,9 +52,7 @@ async def slow_art(system: System) -> str:
 
 async def test_a_worker_killed_in_mid_step_loses_nothing(system: System, slow_art: str) -> None:
     async with worker_process(system.settings) as first:
-        job_id = await system.generate(slow_art, SLOW)
-        await first_progress(system, job_id)
-        first.send_signal(signal.SIGKILL)
+        job_id = await strike(system, first, signal.SIGKILL, slow_art)
         await first.wait()
     await system.expire_leases()
     async with worker_process(system.settings):
@@ -55,9 +65,7 @@ async def test_a_worker_killed_in_mid_step_loses_nothing(system: System, slow_ar
 
 async def test_the_late_report_of_a_paused_worker_is_refused(system: System, slow_art: str) -> None:
     async with worker_process(system.settings) as paused:
-        job_id = await system.generate(slow_art, SLOW)
-        await first_progress(system, job_id)
-        paused.send_signal(signal.SIGSTOP)
+        job_id = await strike(system, paused, signal.SIGSTOP, slow_art)
         await system.expire_leases()
         async with worker_process(system.settings):
             job = await system.finished(job_id)

@@ -94,6 +94,9 @@ class Database:
             min_size=1,
             max_size=size,
             timeout=5.0,
+            # After an outage the next request connects at once: left to itself, the pool would try again at ever
+            # longer intervals, up to minutes after PostgreSQL is back.
+            reconnect_timeout=3.0,
             open=False,
             kwargs={"autocommit": True, "options": options, "application_name": "emprops"},
         )
