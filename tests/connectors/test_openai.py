@@ -339,6 +339,11 @@ class TestImages:
         assert isinstance(error, FinalError)
         assert "cdn.example" in error.message
         assert "s3cr3t" not in error.message
+        for odd in ("http://[x/s3cr3t", "http://x:many/s3cr3t", "data:image/png,s3cr3t", "/s3cr3t"):
+            fake.picture_url = odd
+            error = await failure(connector, "openai_image", IMAGE, tmp_path)
+            assert isinstance(error, FinalError)
+            assert "s3cr3t" not in error.message
 
     async def test_what_is_no_picture_is_refused(self, connector: OpenAI, fake: FakeOpenAI, tmp_path: Path) -> None:
         for content, says in ((b"<html>", "no image"), (b"", "without content")):

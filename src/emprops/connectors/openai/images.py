@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 import httpx2
 from openai import AsyncOpenAI
@@ -110,15 +111,22 @@ class _Results:
         try:
             return (await self.context.fetch(url, max_bytes=MAX_RESULT_BYTES))[0]
         except BadInputError:  # its sentence has the URL, whose query is often a signature
-            raise FinalError(f"The picture cannot be had from {httpx2.URL(url).host}.") from None
+            raise FinalError(f"The picture cannot be had from {_host(url)}.") from None
         except RetryableError:
-            raise RetryableError(f"The picture cannot be had from {httpx2.URL(url).host} now.") from None
+            raise RetryableError(f"The picture cannot be had from {_host(url)} now.") from None
 
     async def _own(self, url: str, target: Path) -> Path:
         async with self.http.stream("GET", url) as response:
             if not response.is_success:
                 raise status_error(NAME, response.status_code, response.headers, "The picture cannot be had.", {})
             return await saved(response, target, name=NAME)
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or "the URL that it was given with"
+    except ValueError:
+        return "the URL that it was given with"
 
 
 def _addresses(payload: Mapping[str, Any]) -> list[str]:

@@ -1,0 +1,83 @@
+"""The client of hosted services: it talks to one server, and takes only what it can hold."""
+
+import gzip
+from collections.abc import AsyncIterator
+
+import httpx2
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from tests.apps import served
+
+from emprops.connectors.base import BadInputError, FinalError, RetryableError
+from emprops.connectors.hosted import client_for, hiding, same_origin, status_error
+
+
+async def odd(request: Request) -> Response:
+    match request.path_params["way"]:
+        case "redirect":
+            return Response(status_code=302, headers={"location": "/plain"})
+        case "packed":
+            return Response(gzip.compress(b"{}"), headers={"content-encoding": "gzip"}, media_type="application/json")
+        case "large":
+            return Response(b" " * 2000, media_type="application/json")
+        case _:
+            return Response(b"{}", media_type="application/json")
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[httpx2.AsyncClient]:
+    async with served(Starlette(routes=[Route("/{way}", odd)])) as plain:  # type: ignore[arg-type]
+        made = client_for(str(plain.base_url), ("application/json",), setting="X", idle=5, max_bytes=1000)
+        async with made:
+            yield made
+
+
+async def test_it_talks_to_one_server_only(client: httpx2.AsyncClient) -> None:
+    assert (await client.get("/plain")).status_code == 200
+    port = client.base_url.port
+    for url in (f"http://localhost:{port}/plain", f"https://127.0.0.1:{port}/", "http://127.0.0.1/plain"):
+        with pytest.raises(FinalError, match="was not sent"):
+            await client.get(url)
+
+
+async def test_it_stays_where_it_is_when_sent_elsewhere(client: httpx2.AsyncClient) -> None:
+    assert (await client.get("/redirect")).status_code == 302
+
+
+@pytest.mark.parametrize(("way", "says"), [("packed", "compressed"), ("large", "larger than 1000 bytes")])
+async def test_what_it_cannot_hold_is_refused(client: httpx2.AsyncClient, way: str, says: str) -> None:
+    with pytest.raises(FinalError, match=says):
+        await client.get(f"/{way}")
+    assert (await client.get("/plain")).json() == {}
+
+
+def test_a_key_is_taken_out_of_everything() -> None:
+    hide = hiding("sk-1")
+    assert hide({"sk-1": ["a sk-1 b", {"n": 1, "t": ("sk-1",)}]}) == {"[key]": ["a [key] b", {"n": 1, "t": ["[key]"]}]}
+    assert hiding("")("abc") == "abc"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("https://a.example/v1", "https://a.example:443/f.png", True),
+        ("https://a.example/v1", "http://a.example/f.png", False),
+        ("https://a.example/v1", "https://a.example.evil/f.png", False),
+        ("https://a.example/v1", "https://a.example@evil/f.png", False),
+        ("https://a.example/v1", "http://x:many/", False),
+    ],
+)
+def test_origins(one: str, other: str, same: bool) -> None:
+    assert same_origin(one, other) is same
+
+
+def test_what_a_status_means() -> None:
+    busy = status_error("It", 429, {"retry-after": "9"}, "slow down", {})
+    assert (type(busy), busy.retry_after) == (RetryableError, 9.0)
+    secret = status_error("It", 401, {}, "wrong key sk-…89", {"name": "sk-…89"})
+    assert type(secret) is FinalError
+    assert "sk-" not in f"{secret.message} {secret.details}", "services quote keys in part"
+    assert type(status_error("It", 422, {}, "no such size", {})) is BadInputError
