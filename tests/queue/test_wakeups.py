@@ -17,10 +17,19 @@ AT_ONCE = 1.0
 LONG = 4.0
 
 
+STARTED: list[asyncio.Task[Wake | None]] = []
+"""Waits of the test at hand. Other things in this process wait too; theirs must not be touched."""
+
+
+def start_wait(worker: Worker) -> asyncio.Task[Wake | None]:
+    STARTED.append(asyncio.create_task(worker.link.wait(LONG)))
+    return STARTED[-1]
+
+
 async def go_idle(worker: Worker) -> asyncio.Task[Wake | None]:
     """Ask in vain, then wait to be woken."""
     assert await worker.claim() == []
-    return asyncio.create_task(worker.link.wait(LONG))
+    return start_wait(worker)
 
 
 async def woken(*waits: asyncio.Task[Wake | None]) -> list[Wake | None]:
@@ -31,10 +40,10 @@ async def woken(*waits: asyncio.Task[Wake | None]) -> list[Wake | None]:
 @pytest.fixture(autouse=True)
 async def no_wait_is_left_behind() -> AsyncIterator[None]:
     yield
-    left = [task for task in asyncio.all_tasks() if getattr(task.get_coro(), "__name__", "") == "wait"]
-    for task in left:
+    for task in STARTED:
         task.cancel()
-    await asyncio.gather(*left, return_exceptions=True)
+    await asyncio.gather(*STARTED, return_exceptions=True)
+    STARTED.clear()
 
 
 async def is_idle(client: Any, worker: Worker) -> bool:
@@ -120,7 +129,7 @@ async def test_a_hand_back_wakes(queue: Queue, client: Any, worker: Worker) -> N
 async def test_a_cancellation_wakes_the_worker_that_has_the_step(queue: Queue, client: Any, worker: Worker) -> None:
     await queue.enqueue([make_ticket("s")])
     await worker.claim_one()
-    wait = asyncio.create_task(worker.link.wait(LONG))
+    wait = start_wait(worker)
     await queue.cancel([("s", 1)], "by the user")
     assert await woken(wait) == ["cancel"]
     await queue.enqueue([make_ticket("t")])

@@ -62,13 +62,20 @@ class Postgres:
         stop(self.process, by=signal.SIGINT, timeout=timeout)
 
 
+TEST_SETTINGS = {
+    "fsync": "off",
+    # plans that tests look at must not depend on when the statistics of their few rows were last gathered
+    "autovacuum_analyze_threshold": "2000000000",
+}
+
+
 def start_postgres(
     folder: Path, *, database: str = "emprops", log: Path | None = None, durable: bool = True
 ) -> Postgres:
     """Start the server whose data lie in ``folder`` (made on the first call) and return when ``database`` answers.
 
     A server left over in that folder by a killed process is stopped first. ``durable=False`` switches off
-    ``fsync`` and is for tests only. Call it from the main thread (see :func:`emprops.local.process.spawn`).
+    ``fsync`` and statistics and is for tests only. Call it from the main thread (see :func:`emprops.local.process.spawn`).
     Raises :class:`LocalError` with the path of the log.
     """
     programs = find_programs()
@@ -85,7 +92,7 @@ def start_postgres(
     sockets = socket_folder(folder / "socket", SOCKET_NAME, account)
     for name in (SOCKET_NAME, SOCKET_NAME + ".lock"):
         (sockets / name).unlink(missing_ok=True)
-    settings = SERVER_SETTINGS | {"unix_socket_directories": str(sockets), "fsync": "on" if durable else "off"}
+    settings = SERVER_SETTINGS | {"unix_socket_directories": str(sockets)} | ({} if durable else TEST_SETTINGS)
     options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     process = spawn(
         [programs / "postgres", "-D", data, *options],
