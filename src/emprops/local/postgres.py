@@ -74,8 +74,9 @@ def start_postgres(
 ) -> Postgres:
     """Start the server whose data lie in ``folder`` (made on the first call) and return when ``database`` answers.
 
-    A server left over in that folder by a killed process is stopped first. ``durable=False`` switches off
-    ``fsync`` and statistics and is for tests only. Call it from the main thread (see :func:`emprops.local.process.spawn`).
+    A server left over in that folder by a killed process is stopped first. ``durable=False`` is for tests only: it
+    switches off ``fsync`` and the gathering of statistics. Call it from the main thread (see
+    :func:`emprops.local.process.spawn`).
     Raises :class:`LocalError` with the path of the log.
     """
     programs = find_programs()
