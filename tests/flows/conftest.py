@@ -91,13 +91,19 @@ def flow_settings(settings: Settings) -> Settings:
     return settings.model_copy(update={"port": port, "stream_poll": 1.0})
 
 
-@pytest.fixture
-async def system(flow_settings: Settings, database: Database, redis: redis.asyncio.Redis) -> AsyncIterator[System]:
+@asynccontextmanager
+async def running_system(settings: Settings, database: Database, client: redis.asyncio.Redis) -> AsyncIterator[System]:
     """The api with everything that runs in it, on sample collections."""
     await samples.seed(database)
-    app = create_app(flow_settings)
+    app = create_app(settings)
     async with app.router.lifespan_context(app), served(app) as http:
-        yield System(app, http, flow_settings, database, redis)
+        yield System(app, http, settings, database, client)
+
+
+@pytest.fixture
+async def system(flow_settings: Settings, database: Database, redis: redis.asyncio.Redis) -> AsyncIterator[System]:
+    async with running_system(flow_settings, database, redis) as system:
+        yield system
 
 
 @asynccontextmanager

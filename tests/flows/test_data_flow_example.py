@@ -1,17 +1,24 @@
 """The document's "Data Flow Example", step by step: real api, worker, engines and HTTP, a real image, a real video."""
 
+import asyncio
 import io
 from typing import Any
 
 import av
 import pytest
+import redis.asyncio
 from PIL import Image
-from tests.flows.conftest import System
+from pydantic import SecretStr
+from tests.apps import served
+from tests.fakes.mux import TOKEN_ID, TOKEN_SECRET, WEBHOOK_SECRET, FakeMux, signed
+from tests.flows.conftest import System, running_system
 
 from emprops.auth import store as auth
 from emprops.auth.caller import SERVICE
 from emprops.auth.keys import make_key
+from emprops.kit.database import Database
 from emprops.local.samples import SAMPLES
+from emprops.settings import Settings
 
 pytestmark = pytest.mark.usefixtures("shared_worker")
 
@@ -109,6 +116,52 @@ async def test_the_data_flow_example(system: System) -> None:
         image["id"],
         video["output_id"],
     ]
+
+
+async def test_with_mux_the_video_streams(
+    flow_settings: Settings, database: Database, redis: redis.asyncio.Redis
+) -> None:
+    """Step 4 with Mux: the finished video becomes an asset, and the signed event fills the playback id."""
+    fake = FakeMux()
+    async with served(fake.app()) as mux:
+        credentials = {
+            "mux_token_id": TOKEN_ID,
+            "mux_token_secret": SecretStr(TOKEN_SECRET),
+            "mux_webhook_secret": SecretStr(WEBHOOK_SECRET),
+            "mux_base_url": str(mux.base_url).rstrip("/"),
+        }
+        async with running_system(flow_settings.model_copy(update=credentials), database, redis) as system:
+            picture = await system.finished(await system.generate("art", {"prompt": "sea", "seed": 3}))
+            (image,) = await system.get(f"/collections/{picture['data']['collectionId']}/outputs")
+            video = await sent(
+                system,
+                "POST",
+                f"/outputs/{image['id']}/develop",
+                {"collection_id": "image-to-video", "variables": {"duration": "2s"}},
+                202,
+            )
+            assert (await system.finished(video["job_id"]))["status"] == "completed"
+
+            forensics = f"/api/jobs/{video['job_id']}/forensics"
+
+            async def flat_file() -> dict[str, Any]:
+                (file,) = (await system.get(forensics))["job"]["payload"]["_flat_files"]
+                return dict(file)
+
+            async with asyncio.timeout(30):  # the outbox is delivered every two seconds
+                while (asset_id := (await flat_file())["mux_asset_id"]) is None:
+                    pass
+            fake.becomes(asset_id, "ready")
+            body, headers = signed(fake.event("ready", asset_id))
+            assert (await system.http.post("/webhooks/mux", content=body, headers=headers)).status_code == 200
+            playback_id = fake.assets[asset_id]["playback_ids"][0]["id"]
+            assert (await flat_file())["mux_playback_id"] == playback_id
+
+            output = await system.get(f"/outputs/{video['output_id']}")
+            assert output["status"] == "completed"
+            page = await system.http.get(output["watch_url"].removeprefix(system.settings.base_url))
+            assert page.status_code == 200
+            assert playback_id in page.text
 
 
 async def test_the_samples_chain_on_this_machine(system: System) -> None:
