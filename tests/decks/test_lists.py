@@ -7,7 +7,7 @@ from tests.factories import make_collection, make_deck, make_user
 from tests.plans import Explaining
 
 from emprops.decks.views import DeckFilter, list_decks
-from emprops.kit.database import Database
+from emprops.kit.database import Database, Transaction
 from emprops.kit.ids import new_id
 from emprops.kit.paging import Page
 
@@ -43,6 +43,19 @@ async def test_own_and_published_decks_come_as_one_list(database: Database) -> N
         assert await ids(Page(2, 0)) + await ids(Page(2, 2)) + await ids(Page(2, 4)) == shown
 
 
+async def many_decks(tx: Transaction) -> None:
+    """So many decks that reading those of one state beats reading all of them; with a few, either index will do."""
+    collection = await make_collection(tx)
+    await tx.execute(
+        """
+        INSERT INTO deck (id, user_id, collection_id, name, status)
+        SELECT gen_random_uuid(), %s, %s, 'Deck', (ARRAY['active', 'archived', 'published', 'locked'])[1 + n %% 4]
+        FROM generate_series(1, 4000) AS n
+        """,
+        (collection.user_id, collection.id),
+    )
+
+
 @pytest.mark.parametrize(
     ("wanted", "index"),
     [
@@ -54,6 +67,7 @@ async def test_own_and_published_decks_come_as_one_list(database: Database) -> N
 )
 async def test_a_list_follows_an_index_in_its_order(database: Database, wanted: DeckFilter, index: str) -> None:
     async with database.transaction() as tx:
+        await many_decks(tx)
         explaining = Explaining(tx.connection)
         await list_decks(explaining, wanted, Page())
     assert f"{index} on deck" in explaining.plan
