@@ -135,8 +135,8 @@ async def worker_process(settings: Settings, **environment: str) -> AsyncIterato
         await process.wait()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def shared_worker(flow_settings: Settings) -> AsyncIterator[Process]:
-    """One worker for all tests that do not harm it."""
+    """One worker for all tests of a module. It ends with the module: tests elsewhere must not meet it in the fleet."""
     async with worker_process(flow_settings) as process:
         yield process
