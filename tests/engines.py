@@ -26,7 +26,8 @@ class Engines:
     """PostgreSQL and Redis over private sockets in one temporary folder. URLs stay the same across restarts."""
 
     def __init__(self) -> None:
-        self._restarted = False
+        self.restarted = False
+        """Whether PostgreSQL was started again since somebody mended the pools, which have broken connections then."""
         self.folder = Path(tempfile.mkdtemp(prefix="emprops-test-", dir="/tmp"))
         self.postgres: Postgres = self._start_postgres()
         try:
@@ -65,7 +66,7 @@ class Engines:
     def restart_postgres(self) -> None:
         """Kill PostgreSQL unless it is down already, and start it again on the same data."""
         self.kill_postgres()
-        self._restarted = True
+        self.restarted = True
         self.postgres = self._start_postgres()
 
     def kill_redis(self) -> None:
@@ -80,11 +81,8 @@ class Engines:
 
     # --- between tests
 
-    def clean(self) -> bool:
-        """Bring both engines up if a test left one down, and to the state they have after the migration.
-
-        Tells whether PostgreSQL was started again since the last call, which leaves broken connections in pools.
-        """
+    def clean(self) -> None:
+        """Bring both engines up if a test left one down, and to the state they have after the migration."""
         if self.postgres.process.poll() is not None:
             self.restart_postgres()
         if self.redis.process.poll() is not None:
@@ -93,8 +91,6 @@ class Engines:
             connection.execute(self._cleaning)
         with redis.Redis(unix_socket_path=self.redis_socket) as client:
             client.flushall()
-        restarted, self._restarted = self._restarted, False
-        return restarted
 
     def _start_postgres(self) -> Postgres:
         return start_postgres(self.folder / "postgres", database=DATABASE, durable=False)

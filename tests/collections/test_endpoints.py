@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 from tests.collections.conftest import User
-from tests.factories import INSTRUCTIONS, make_collection, make_user
-from tests.plans import Explaining
+from tests.factories import INSTRUCTIONS, make_collection
+from tests.plans import Explaining, gather
 
 from emprops.collections import store
 from emprops.collections.store import Wanted
@@ -159,12 +159,21 @@ class TestLists:
 
     async def test_indexes_serve_the_order(self, database: Database) -> None:
         async with database.transaction() as tx:
-            user_id = await make_user(tx)
+            mine, other = await make_collection(tx), await make_collection(tx)
+            await tx.execute(
+                """
+                INSERT INTO collection (id, project_id, title, data, status, is_public, published_at)
+                SELECT gen_random_uuid(), (%s::uuid[])[1 + n %% 2], '', '{}', 'published', n %% 4 = 0, now()
+                FROM generate_series(1, 4000) n
+                """,
+                ([mine.project_id, other.project_id],),
+            )
+            await gather(tx, "collection", "project")
             explaining = Explaining(tx.connection)
             await store.list_public(explaining, Page())
             assert "Index Scan using collection_public" in explaining.plan
             assert "Sort" not in explaining.plan
-            await store.list_of_user(explaining, user_id, Wanted(), Page())
+            await store.list_of_user(explaining, mine.user_id, Wanted(), Page())
             assert "Index Scan using collection_of_project" in explaining.plan
             assert explaining.plan.count("Sort") <= 2, "only the merged newest are sorted"
 

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from tests.credits.invariants import INVARIANTS, broken
 from tests.factories import make_job, make_user
-from tests.plans import Explaining
+from tests.plans import Explaining, gather
 
 from emprops.credits import service, store
 from emprops.credits.amounts import LARGEST, MICROS
@@ -294,8 +294,15 @@ async def test_capture_and_release_of_one_hold_exclude_each_other(
 
 async def test_the_ledger_is_read_by_its_index(database: Database) -> None:
     async with database.transaction() as tx:
+        users = [await user_with(tx, MICROS), await user_with(tx, MICROS)]
+        await tx.execute(
+            "INSERT INTO credit_entry (user_id, kind, source, target, amount)"
+            " SELECT (%s::uuid[])[CASE WHEN n %% 100 = 0 THEN 1 ELSE 2 END], 'grant', 'granted', 'available', n FROM generate_series(1, 4000) n",
+            (users,),
+        )
+        await gather(tx, "credit_entry")
         explaining = Explaining(tx.connection)
-        await store.entries_of(explaining, new_id(), limit=50, offset=0)
+        await store.entries_of(explaining, users[0], limit=50, offset=0)
         assert "credit_entry_of_user" in explaining.plan
         assert "Sort" not in explaining.plan
 

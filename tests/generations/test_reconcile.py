@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.factories import make_job, make_step
 from tests.generations.rig import FAILED, Rig, picture
-from tests.plans import Explaining
+from tests.plans import Explaining, many_jobs
 from tests.queue.helpers import lapse
 
 from emprops.generations.reconcile import Reconciled, reconcile_stale_steps
@@ -322,6 +322,7 @@ def test_it_runs_by_itself_every_minute(rig: Rig) -> None:
 
 async def test_stale_steps_and_stalled_jobs_are_found_by_index(rig: Rig) -> None:
     async with rig.database.transaction() as tx:
+        await many_jobs(tx)
         explaining = Explaining(tx.connection)
         await stale_steps(explaining, stale_after=600, limit=10)
         assert "step_open" in explaining.plan
