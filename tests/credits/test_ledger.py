@@ -296,8 +296,11 @@ async def test_the_ledger_is_read_by_its_index(database: Database) -> None:
     async with database.transaction() as tx:
         users = [await user_with(tx, MICROS), await user_with(tx, MICROS)]
         await tx.execute(
-            "INSERT INTO credit_entry (user_id, kind, source, target, amount)"
-            " SELECT (%s::uuid[])[CASE WHEN n %% 100 = 0 THEN 1 ELSE 2 END], 'grant', 'granted', 'available', n FROM generate_series(1, 4000) n",
+            """
+            INSERT INTO credit_entry (user_id, kind, source, target, amount)
+            SELECT (%s::uuid[])[CASE WHEN n %% 100 = 0 THEN 1 ELSE 2 END], 'grant', 'granted', 'available', n
+            FROM generate_series(1, 4000) n
+            """,
             (users,),
         )
         await gather(tx, "credit_entry")
