@@ -11,9 +11,11 @@ from uuid import UUID
 import httpx2
 import redis.asyncio
 import uvicorn
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
+from starlette.datastructures import State
 from tests import conformance
 
+from emprops.auth.authenticators import authenticator_for
 from emprops.kit.database import Database
 from emprops.kit.pubsub import Pokes
 from emprops.kit.requests import Resources
@@ -26,10 +28,20 @@ from emprops.settings import Settings
 
 @asynccontextmanager
 async def api(
-    settings: Settings, database: Database, client: redis.asyncio.Redis, folder: Path
+    settings: Settings,
+    database: Database,
+    client: redis.asyncio.Redis,
+    folder: Path,
+    *,
+    extra: APIRouter | None = None,
 ) -> AsyncIterator[FastAPI]:
-    """The api with its routes and resources, pokes included; without what runs beside the requests."""
-    app = create_app(settings)
+    """The api with its routes and resources, pokes included; without what runs beside the requests.
+
+    ``extra`` are routes of the test's own. An app is built once per settings and extra routes, because that costs more
+    than most tests take; its state is each test's own.
+    """
+    app = _built(settings, extra)
+    app.state.authenticator = authenticator_for(settings)
     async with Pokes(settings.redis_url, settings.queue_prefix + JOBS_CHANGED) as pokes:
         app.state.resources = Resources(
             settings=settings,
@@ -40,6 +52,23 @@ async def api(
             streams=StreamLimit(settings.stream_limit, settings.stream_limit_per_user),
         )
         yield app
+
+
+_apps: list[tuple[Settings, APIRouter | None, FastAPI, State]] = []
+MAX_APPS = 8
+
+
+def _built(settings: Settings, extra: APIRouter | None) -> FastAPI:
+    for known, its_extra, app, state in _apps:
+        if known == settings and its_extra is extra:
+            app.state = State(dict(state._state))
+            return app
+    app = create_app(settings)
+    if extra is not None:
+        app.include_router(extra)
+    _apps.insert(0, (settings, extra, app, State(dict(app.state._state))))
+    del _apps[MAX_APPS:]
+    return app
 
 
 def client_of(app: FastAPI) -> httpx2.AsyncClient:

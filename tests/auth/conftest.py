@@ -8,7 +8,7 @@ from uuid import UUID
 import httpx2
 import pytest
 import redis.asyncio
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from tests.apps import api, client_of
 from tests.auth.tokens import SECRET
 
@@ -28,7 +28,7 @@ ANNA = UUID("0192f0c8-0000-7000-8000-00000000000a")
 BERT = UUID("0192f0c8-0000-7000-8000-00000000000b")
 
 
-def add_whoami(app: FastAPI) -> None:
+def whoami_routes() -> APIRouter:
     routes = router()
 
     @routes.get("/whoami")
@@ -52,7 +52,10 @@ def add_whoami(app: FastAPI) -> None:
     async def open_to_all(caller: OptionalCaller) -> Envelope[bool]:
         return ok(caller is not None)
 
-    app.include_router(routes)
+    return routes
+
+
+WHOAMI = whoami_routes()
 
 
 @pytest.fixture
@@ -62,8 +65,7 @@ def open_app(settings: Settings, database: Database, redis: redis.asyncio.Redis,
     @asynccontextmanager
     async def open_one(**changes: object) -> AsyncIterator[FastAPI]:
         values = {"mode": "production", "database_url": settings.database_url, "redis_url": settings.redis_url}
-        async with api(Settings(**{**values, **changes}), database, redis, tmp_path) as app:
-            add_whoami(app)
+        async with api(Settings(**{**values, **changes}), database, redis, tmp_path, extra=WHOAMI) as app:
             yield app
             await app.state.authenticator.close()
 

@@ -204,8 +204,13 @@ async def test_two_hundred_at_once_with_credit_for_ten(
     collection, user_id = await priced(database, 10), new_id()
     async with client_of(app) as client:
         await grant(client, service, user_id, 100)
-        replies = await asyncio.gather(*(generate(client, user_id, collection) for _ in range(200)))
-        statuses = [reply.status_code for reply in replies]
+
+        async def ask() -> int:
+            while (status := (await generate(client, user_id, collection)).status_code) == 503:
+                pass  # this many may wait longer for the account than a statement may
+            return status
+
+        statuses = await asyncio.gather(*(ask() for _ in range(200)))
         assert (statuses.count(200), statuses.count(402)) == (10, 190)
         assert await credits_of(client, user_id) == {"balance": 100, "held": 100, "available": 0}
     async with database.reader() as reader:

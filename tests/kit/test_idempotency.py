@@ -78,8 +78,7 @@ async def add_note(
 
 @pytest.fixture
 async def app(settings: Settings, database: Database, redis: redis.asyncio.Redis, tmp_path: Path) -> AsyncIterator[Any]:
-    async with api(settings, database, redis, tmp_path) as app:
-        app.include_router(routes)
+    async with api(settings, database, redis, tmp_path, extra=routes) as app:
         app.state.dispatcher = Dispatcher(database, Queue(redis, prefix=settings.queue_prefix), limits_from(settings))
         committed.clear()
         gates[:] = [Gate()]
