@@ -57,7 +57,9 @@ async def _postgresql(resources: Resources) -> str:
     except psycopg.Error as error:
         return f"away ({type(error).__name__})"
     newest = known_revisions()[-1]
-    return "ok" if revision == newest else f"at revision {revision}, this version needs {newest}"
+    if revision is None or revision < newest:
+        return f"at revision {revision}, this version needs {newest}; run 'emprops db upgrade'"
+    return "ok"  # also at a revision of a newer version, beside which this one serves until it is replaced
 
 
 async def _redis(resources: Resources) -> str:

@@ -1,5 +1,6 @@
 """``emprops db``: the schema of the database."""
 
+import asyncio
 from typing import Annotated
 
 import typer
@@ -8,8 +9,9 @@ from emprops.cli.exits import fail, one_sentence, read_settings
 from emprops.kit import migrate
 from emprops.local.run import read_run
 from emprops.local.schema import dump_schema, schema_file
+from emprops.local.supervisor import plant
 
-app = typer.Typer(help="Migrate the database; show its schema.", no_args_is_help=True)
+app = typer.Typer(help="Migrate the database, plant samples, show the schema.", no_args_is_help=True)
 
 
 @app.command()
@@ -19,6 +21,15 @@ def upgrade() -> None:
         url = database_url()
         migrate.upgrade(url)
         typer.echo(f"The database is at revision {migrate.current(url)}.")
+
+
+@app.command()
+def samples() -> None:
+    """Put the sample workflows and collections into the database, as `emprops up` does; again changes nothing."""
+    with one_sentence():
+        collections = asyncio.run(plant(database_url()))
+    for slug, collection_id in sorted(collections.items()):
+        typer.echo(f"{collection_id}  {slug}")
 
 
 @app.command()
