@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute
 
 from emprops.auth.authenticators import Authenticator
 from emprops.auth.caller import READ, SERVICE, Caller
-from emprops.auth.tickets import redeem_ticket
+from emprops.auth.tickets import SOCKET, redeem_ticket, stream_of
 from emprops.errors import ForbiddenError, UnauthorizedError
 from emprops.kit.openapi import Security
 from emprops.kit.requests import resources_of
@@ -43,18 +43,26 @@ async def current_user(caller: Annotated[Caller, Depends(current_caller)]) -> UU
     return caller.user_id
 
 
-async def stream_caller(
-    connection: HTTPConnection,
-    job_id: UUID,
-    ticket: Annotated[
-        str | None, Query(max_length=100, description="A stream ticket, for clients that cannot send headers.")
-    ] = None,
-) -> Caller:
+Ticket = Annotated[
+    str | None, Query(max_length=100, description="A stream ticket, for clients that cannot send headers.")
+]
+
+
+async def stream_caller(connection: HTTPConnection, job_id: UUID, ticket: Ticket = None) -> Caller:
     """Find the caller of a job's stream: by a ticket for it, else as everywhere."""
+    return await _by_ticket(connection, ticket, stream_of(job_id))
+
+
+async def socket_caller(connection: HTTPConnection, ticket: Ticket = None) -> Caller:
+    """Find who opens a WebSocket: by a ticket for that, else as everywhere."""
+    return await _by_ticket(connection, ticket, SOCKET)
+
+
+async def _by_ticket(connection: HTTPConnection, ticket: str | None, purpose: str) -> Caller:
     if ticket is None:
         return await current_caller(connection)
     resources = resources_of(connection)
-    return await redeem_ticket(resources.redis, resources.settings.queue_prefix, ticket, job_id)
+    return await redeem_ticket(resources.redis, resources.settings.queue_prefix, ticket, purpose)
 
 
 async def optional_caller(connection: HTTPConnection) -> Caller | None:
@@ -89,6 +97,8 @@ ServiceCaller = Annotated[Caller, Depends(service_caller)]
 """Parameter type of a route for services only; ``user_id`` is whom the service acts for, if it says."""
 StreamCaller = Annotated[Caller, Depends(stream_caller)]
 """Parameter type of the stream of the job ``job_id``, which also takes a ticket in its URL."""
+SocketCaller = Annotated[Caller, Depends(socket_caller)]
+"""Parameter type of a WebSocket, which also takes a ticket in its URL."""
 OptionalCaller = Annotated[Caller | None, Depends(optional_caller)]
 """Parameter type of a public route that shows more to known callers."""
 PublicRoute = Depends(anybody)
@@ -119,6 +129,7 @@ _EVERY_WAY: Security = [{name: []} for name in SCHEMES]
 MARKERS: dict[Callable[..., Any], Security] = {
     current_caller: _EVERY_WAY,
     stream_caller: _EVERY_WAY,
+    socket_caller: _EVERY_WAY,
     service_caller: [{"api_key": []}],
     optional_caller: [{}, *_EVERY_WAY],
     anybody: [],

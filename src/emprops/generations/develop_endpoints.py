@@ -177,7 +177,7 @@ async def develop_output(
         terms=terms_from(resources.settings),
     )
     steps = await jobs.ready_steps(tx, developing.started.ready)
-    tx.after_commit(lambda: dispatcher.push(steps))
+    dispatcher.after_commit(tx, developing.started.job_id, ready=steps)
     source, collection = developing.source, developing.collection
     return ok(
         {

@@ -129,7 +129,7 @@ async def generate(
     )
     if started.ready:
         steps = await jobs.ready_steps(tx, started.ready)
-        tx.after_commit(lambda: dispatcher.push(steps))
+        dispatcher.after_commit(tx, started.job_id, ready=steps)
     return ok({"jobId": str(started.job_id)})
 
 

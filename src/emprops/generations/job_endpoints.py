@@ -17,9 +17,7 @@ from emprops.generations.endpoints import Sending
 from emprops.generations.failsafe import complete_from_outside, fail_from_outside
 from emprops.generations.recover import recover_output
 from emprops.generations.retry import retry_job
-from emprops.generations.tickets import Dispatcher
 from emprops.jobs import changes, views
-from emprops.jobs import store as jobs
 from emprops.jobs.endpoints import may_touch, reply
 from emprops.jobs.retry import Standing
 from emprops.jobs.schemas import JobDetailView, JobOutputView, RetryView
@@ -111,7 +109,7 @@ AnyJob = Annotated[Standing, Depends(_any_job, scope="function")]
 async def retry(job: OwnJob, tx: Tx, resources: Shared, dispatcher: Sending, _once: Once = None) -> Envelope[RetryView]:
     """Try a failed or stuck job again, under the same id. What had finished is not run, and nothing paid, twice."""
     retried = await retry_job(tx, job, resources.settings)
-    _after_commit(tx, dispatcher, job.id, closed=retried.closed, ready=retried.ready)
+    dispatcher.after_commit(tx, job.id, closed=retried.closed, ready=retried.ready)
     return ok(RetryView(jobId=job.id, retryAttempt=retried.attempt, message=retried.message))
 
 
@@ -119,7 +117,7 @@ async def retry(job: OwnJob, tx: Tx, resources: Shared, dispatcher: Sending, _on
 async def cancel(job: OwnJob, tx: Tx, dispatcher: Sending) -> Response:
     """Stop a job. It ends as failed, with the message "Cancelled", and costs nothing."""
     closed = await cancel_job(tx, job)
-    _after_commit(tx, dispatcher, job.id, closed=closed)
+    dispatcher.after_commit(tx, job.id, closed=closed)
     return await _show(tx, job.id)
 
 
@@ -134,7 +132,7 @@ async def report_complete(job: AnyJob, body: CompleteBody, tx: Tx, resources: Sh
         outputs=body.outputs,
         metadata=body.metadata,
     )
-    _after_commit(tx, dispatcher, job.id, closed=closed)
+    dispatcher.after_commit(tx, job.id, closed=closed)
     return await _show(tx, job.id)
 
 
@@ -142,7 +140,7 @@ async def report_complete(job: AnyJob, body: CompleteBody, tx: Tx, resources: Sh
 async def report_failed(job: AnyJob, body: FailedBody, tx: Tx, dispatcher: Sending) -> Response:
     """Tell that a job has failed, in case that was missed. A job that has ended stays as it is."""
     closed = await fail_from_outside(tx, job.id, error_message=body.error_message, error_details=body.error_details)
-    _after_commit(tx, dispatcher, job.id, closed=closed)
+    dispatcher.after_commit(tx, job.id, closed=closed)
     return await _show(tx, job.id)
 
 
@@ -174,22 +172,6 @@ async def _readable(resources: Shared, caller: Caller, job_id: UUID) -> views.Jo
     if job is None or not may_touch(caller, job.user_id):
         raise NotFoundError("Job not found")
     return job
-
-
-def _after_commit(
-    tx: Transaction,
-    dispatcher: Dispatcher,
-    job_id: UUID,
-    *,
-    closed: list[jobs.ClosedStep],
-    ready: list[jobs.ReadyStep] | None = None,
-) -> None:
-    def tell() -> None:
-        dispatcher.withdraw(closed)
-        dispatcher.push(ready or [])
-        dispatcher.tell(job_id)
-
-    tx.after_commit(tell)
 
 
 async def _show(tx: Transaction, job_id: UUID) -> Response:

@@ -8,7 +8,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from emprops.jobs import store as jobs
-from emprops.kit.database import UNAVAILABLE, Database
+from emprops.kit.database import UNAVAILABLE, Database, Transaction
 from emprops.kit.pubsub import poke
 from emprops.queue.claims import Queue
 from emprops.queue.keys import JOBS_CHANGED
@@ -82,6 +82,23 @@ class Dispatcher:
         self._touched.add(job_id)
         self._news.set()
 
+    def after_commit(
+        self,
+        tx: Transaction,
+        job_id: UUID,
+        *,
+        ready: Sequence[jobs.ReadyStep] = (),
+        closed: Sequence[jobs.ClosedStep] = (),
+    ) -> None:
+        """Once this transaction has committed, do all three: a caller started a job or changed one."""
+
+        def tell() -> None:
+            self.withdraw(closed)
+            self.push(ready)
+            self.tell(job_id)
+
+        tx.after_commit(tell)
+
     async def run(self) -> None:
         """Send until cancelled."""
         while True:
@@ -95,8 +112,6 @@ class Dispatcher:
         touched, self._touched = self._touched, set()
         try:
             await self.queue.cancel([(str(step.id), step.run) for step in closed], CLOSED)
-            if touched:
-                await poke(self.queue.redis, self.queue.prefix + JOBS_CHANGED, map(str, touched))
         except RedisError as error:
             log.warning("Redis did not hear of a committed change", error=str(error), closed=len(closed))
         while self._waiting:
@@ -105,6 +120,15 @@ class Dispatcher:
                 await self.send(batch)
             except (RedisError, *UNAVAILABLE) as error:
                 log.warning("tickets were not sent; upkeep will send them", count=len(batch), error=str(error))
+        if touched:
+            await self._poke(touched)
+
+    async def _poke(self, touched: set[UUID]) -> None:
+        """Wake listeners; last, because workers are waiting too."""
+        try:
+            await poke(self.queue.redis, self.queue.prefix + JOBS_CHANGED, map(str, touched))
+        except RedisError as error:
+            log.warning("Redis did not hear of a committed change", error=str(error), jobs=len(touched))
 
     async def send(self, steps: Sequence[jobs.ReadyStep]) -> None:
         """Put the tickets of these steps into Redis, then note that they are there. Raises engine errors."""

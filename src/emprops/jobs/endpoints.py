@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from emprops.auth.caller import Caller
 from emprops.auth.dependencies import CurrentCaller, CurrentUser, StreamCaller
-from emprops.auth.tickets import TICKET_LIFE, issue_ticket
+from emprops.auth.tickets import TICKET_LIFE, issue_ticket, stream_of
 from emprops.errors import NotFoundError
 from emprops.jobs import views
 from emprops.jobs.forensics import evidence
@@ -108,7 +108,7 @@ async def create_stream_ticket(
     """Give a ticket that opens the job's stream once, as `?ticket=…`: EventSource in browsers cannot send headers."""
     if not may_touch(caller, await views.owner_of(reader, job_id)):
         raise NotFoundError("Job not found")
-    ticket = await issue_ticket(resources.redis, resources.settings.queue_prefix, caller, job_id)
+    ticket = await issue_ticket(resources.redis, resources.settings.queue_prefix, caller, stream_of(job_id))
     return ok(StreamTicket(ticket=ticket, expires_in=TICKET_LIFE))
 
 

@@ -10,11 +10,12 @@ import orjson
 from emprops.kit.database import Transaction
 from emprops.kit.paging import Page
 
-COLUMNS = """
+COLUMNS_BUT_DATA = """
     j.id, j.user_id, j.name, j.description, j.status, j.progress, j.error_message, j.created_at, j.updated_at,
-    j.started_at, j.completed_at, j.job_type, j.priority, j.workflow_output, j.data::text AS data,
-    j.current_step, j.total_steps, j.retry_count, j.collection_version
+    j.started_at, j.completed_at, j.job_type, j.priority, j.workflow_output, j.current_step, j.total_steps,
+    j.retry_count, j.collection_version
 """
+COLUMNS = f"{COLUMNS_BUT_DATA}, j.data::text AS data"
 
 HISTORY_ROW = """
     json_build_object('id', h.id::text, 'status', h.status, 'message', h.message, 'data', h.data,

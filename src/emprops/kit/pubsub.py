@@ -1,13 +1,14 @@
-"""Pokes: "look again at this topic". One Redis subscription per process, fanned out in memory.
+"""What Redis publishes, heard once per process and fanned out in memory.
 
-A poke carries no data and may be lost while Redis is away, so whoever listens also looks again from time to time;
-after every (re)connect all listeners are poked once.
+:class:`Subscription` is the connection: it comes back by itself. :class:`Pokes` are "look again at this topic". A poke
+carries no data and may be lost while Redis is away, so whoever listens also looks again from time to time; after every
+(re)connect all listeners are poked once.
 """
 
 import asyncio
 import contextlib
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
 
 import structlog
@@ -25,6 +26,63 @@ LONGEST_PAUSE = 5.0
 SILENCE = 15.0
 """After this many seconds without a message the connection is asked for a sign of life."""
 PING_TIMEOUT = 5.0
+
+
+class Subscription:
+    """One connection that hears channels, or all channels that fit patterns; it reconnects for ever.
+
+    ``hear`` gets each message with the name of its channel, ``connected`` is called after every (re)connect: what was
+    published before is lost.
+    """
+
+    def __init__(
+        self,
+        redis_url: str,
+        *,
+        channels: Sequence[str] = (),
+        patterns: Sequence[str] = (),
+        hear: Callable[[str, bytes], None],
+        connected: Callable[[], None],
+    ) -> None:
+        self._url = redis_url
+        self._channels = channels
+        self._patterns = patterns
+        self._hear = hear
+        self._connected = connected
+
+    async def run(self) -> None:
+        """Hear until cancelled."""
+        pause = FIRST_PAUSE
+        while True:
+            async with connect(self._url, socket_timeout=None) as redis, redis.pubsub() as subscription:
+                try:
+                    if self._channels:
+                        await subscription.subscribe(*self._channels)
+                    if self._patterns:
+                        await subscription.psubscribe(*self._patterns)
+                    pause = FIRST_PAUSE
+                    await self._follow(subscription)
+                except (redis_errors.RedisError, OSError) as error:
+                    log.warning("pokes_disconnected", error=str(error), again_in=round(pause, 1))
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    async def _follow(self, subscription: PubSub) -> None:
+        """Pass messages on until the connection fails. A dead peer is noticed by its silence after a ping."""
+        patience = SILENCE
+        while True:
+            message = await subscription.get_message(timeout=patience)
+            if message is None and patience == PING_TIMEOUT:
+                raise redis_errors.TimeoutError("no answer to PING")
+            if message is None:
+                await subscription.ping()
+                patience = PING_TIMEOUT
+                continue
+            patience = SILENCE
+            if message["type"] in {"subscribe", "psubscribe"}:
+                self._connected()
+            elif message["type"] in {"message", "pmessage"}:
+                self._hear(message["channel"].decode("utf-8", "replace"), message["data"])
 
 
 class Poke:
@@ -48,17 +106,24 @@ class Poke:
         return True
 
 
+Overheard = Callable[[Sequence[str] | None], None]
+"""Gets the topics of each poke, whatever they are; None: some may have been lost."""
+
+
 class Pokes:
     """The process's subscription. Use as ``async with``; it connects in the background and reconnects for ever."""
 
     def __init__(self, redis_url: str, channel: str) -> None:
         self.channel = channel
-        self._url = redis_url
+        self._subscription = Subscription(
+            redis_url, channels=[channel], hear=self._message, connected=self._poke_everybody
+        )
         self._listeners: dict[str, set[Poke]] = {}
+        self._overhearing: list[Overheard] = []
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> "Pokes":
-        self._task = asyncio.create_task(self._run(), name="pokes")
+        self._task = asyncio.create_task(self._subscription.run(), name="pokes")
         return self
 
     async def __aexit__(
@@ -80,41 +145,32 @@ class Pokes:
             if not listeners:
                 del self._listeners[topic]
 
-    def deliver(self, topics: Iterable[str]) -> None:
+    @contextlib.contextmanager
+    def overhear(self, hear: Overheard) -> Iterator[None]:
+        """Hear the pokes of all topics for the length of the block."""
+        self._overhearing.append(hear)
+        try:
+            yield
+        finally:
+            self._overhearing.remove(hear)
+
+    def deliver(self, topics: Sequence[str]) -> None:
         """Wake this process's listeners of the topics."""
         for topic in topics:
             for poke in self._listeners.get(topic, ()):
                 poke.set()
+        for hear in self._overhearing:
+            hear(topics)
 
-    async def _run(self) -> None:
-        pause = FIRST_PAUSE
-        while True:
-            async with connect(self._url, socket_timeout=None) as redis, redis.pubsub() as subscription:
-                try:
-                    await subscription.subscribe(self.channel)
-                    pause = FIRST_PAUSE
-                    await self._follow(subscription)
-                except (redis_errors.RedisError, OSError) as error:
-                    log.warning("pokes_disconnected", error=str(error), again_in=round(pause, 1))
-            await asyncio.sleep(pause * random.uniform(0.5, 1.0))
-            pause = min(pause * 2, LONGEST_PAUSE)
+    def _message(self, _channel: str, data: bytes) -> None:
+        self.deliver(data.decode("utf-8", "replace").split())
 
-    async def _follow(self, subscription: PubSub) -> None:
-        """Deliver messages until the connection fails. A dead peer is noticed by its silence after a ping."""
-        patience = SILENCE
-        while True:
-            message = await subscription.get_message(timeout=patience)
-            if message is None and patience == PING_TIMEOUT:
-                raise redis_errors.TimeoutError("no answer to PING")
-            if message is None:
-                await subscription.ping()
-                patience = PING_TIMEOUT
-                continue
-            patience = SILENCE
-            if message["type"] == "subscribe":
-                self.deliver(list(self._listeners))
-            elif message["type"] == "message":
-                self.deliver(message["data"].decode("utf-8", "replace").split())
+    def _poke_everybody(self) -> None:
+        for listeners in self._listeners.values():
+            for poke in listeners:
+                poke.set()
+        for hear in self._overhearing:
+            hear(None)
 
 
 async def poke(redis: Redis, channel: str, topics: Iterable[str]) -> None:
