@@ -20,6 +20,8 @@ from emprops.kit.database import Database
 from emprops.kit.pubsub import Pokes
 from emprops.kit.requests import Resources
 from emprops.kit.sse import StreamLimit
+from emprops.kit.websocket import SERVER_OPTIONS
+from emprops.live.hub import Live
 from emprops.main import create_app
 from emprops.media.storage import FolderStorage
 from emprops.queue.keys import JOBS_CHANGED
@@ -51,6 +53,7 @@ async def api(
             storage=FolderStorage(folder),
             streams=StreamLimit(settings.stream_limit, settings.stream_limit_per_user),
         )
+        app.state.live = Live(app.state.resources)
         yield app
 
 
@@ -108,7 +111,9 @@ async def served(app: FastAPI, port: int = 0) -> AsyncIterator[httpx2.AsyncClien
     listener = socket.socket(proto=socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", port))
-    server = _Server(uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=5))
+    server = _Server(
+        uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=5, **SERVER_OPTIONS)
+    )
     task = create_task(server.serve(sockets=[listener]))
     try:
         await server.ready.wait()

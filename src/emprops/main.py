@@ -27,6 +27,7 @@ from emprops.kit.redis import connect
 from emprops.kit.requests import Resources
 from emprops.kit.sse import StreamLimit
 from emprops.kit.tasks import stop_tasks
+from emprops.live.hub import Live
 from emprops.media.mux.client import client_from
 from emprops.media.mux.playback import signer_from
 from emprops.media.storage import storage_from
@@ -89,6 +90,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         stack.push_async_callback(app.state.authenticator.close)
         resources = await open_resources(settings, stack)
         app.state.resources = resources
+        app.state.live = Live(resources)
         await _open_orchestration(app, resources, stack)
         yield
 

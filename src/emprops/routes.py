@@ -20,6 +20,7 @@ from emprops.generations import develop_endpoints as develop
 from emprops.generations import endpoints as generations
 from emprops.generations import job_endpoints as job_changes
 from emprops.jobs import endpoints as jobs
+from emprops.live import endpoints as live
 from emprops.media import endpoints as media
 from emprops.media.mux import endpoints as mux
 from emprops.outputs import endpoints as outputs
@@ -47,6 +48,7 @@ TABLE: list[tuple[Prefix, APIRouter]] = [
     ("", decks.routes),  # /decks /decks/{id} /decks/{id}/publish /decks/{id}/lock /decks/{id}/order
     ("", watch.routes),  # /watch/{id} /d/{id}
     ("", decks.collection_routes),  # /collections/{id}/decks
+    ("", live.routes),  # /ws/monitor/{id} /ws/client/{id} /ws/ticket
     ("/api", custody.routes),  # /social-links /social-links/transfer /social-links/{id}
 ]
 
@@ -62,6 +64,7 @@ they get the first answer. An object of somebody else looks like one that does n
 TAGS: dict[str, str] = {
     "generation": "Start a generation from a collection, and ask before what it costs.",
     "jobs": "What becomes of a generation: its state, its history, its live stream.",
+    "live": "WebSockets: jobs, workers and machines as they change.",
     "workflows": "The definitions of steps that collections are made of, with the models and custom nodes they need.",
     "collections": "What users generate from: a recipe of steps and variables, and how it is published.",
     "projects": "Where a user's collections lie.",

@@ -79,6 +79,10 @@ class Settings(BaseSettings):
     """Open streams per process; one more is answered 503."""
     stream_limit_per_user: int = Field(default=20, ge=1)
 
+    socket_limit: int = Field(default=1_000, ge=1)
+    """Open WebSockets per process; one more is answered 503."""
+    socket_limit_per_user: int = Field(default=20, ge=1)
+
     # --- credits
     credits_enforced: bool = True
     """False: generations show their price, and cost nothing."""

@@ -28,3 +28,8 @@ class Caller:
     def principal(self) -> str:
         """Who chose what came with the request: the user, or the service's key and whom it speaks for."""
         return f"user:{self.user_id}" if self.key_id is None else f"key:{self.key_id}:{self.user_id or ''}"
+
+
+def may_touch(caller: Caller, owner: UUID | None) -> bool:
+    """Whether an object is the caller's business; None: there is no such object."""
+    return owner is not None and (caller.is_service or owner == caller.user_id)

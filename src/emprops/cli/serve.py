@@ -7,6 +7,7 @@ import uvicorn
 import emprops.upkeep
 from emprops.cli.exits import fail, one_sentence, read_settings
 from emprops.kit.logging import configure_logging
+from emprops.kit.websocket import SERVER_OPTIONS
 from emprops.main import create_app
 
 
@@ -25,6 +26,7 @@ def api() -> None:
         loop="uvloop",
         http="httptools",
         timeout_graceful_shutdown=5,
+        **SERVER_OPTIONS,
         server_header=False,
         access_log=False,  # kit/asgi.py logs each request, with its id
         log_config=None,

@@ -8,7 +8,7 @@ from fastapi import Depends
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.responses import Response
 
-from emprops.auth.caller import Caller
+from emprops.auth.caller import Caller, may_touch
 from emprops.auth.dependencies import CurrentCaller, ServiceCaller
 from emprops.auth.once import Once
 from emprops.errors import NotFoundError
@@ -18,7 +18,7 @@ from emprops.generations.failsafe import complete_from_outside, fail_from_outsid
 from emprops.generations.recover import recover_output
 from emprops.generations.retry import retry_job
 from emprops.jobs import changes, views
-from emprops.jobs.endpoints import may_touch, reply
+from emprops.jobs.endpoints import reply
 from emprops.jobs.retry import Standing
 from emprops.jobs.schemas import JobDetailView, JobOutputView, RetryView
 from emprops.jobs.states import OPEN

@@ -7,7 +7,7 @@ from fastapi import Header, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from emprops.auth.caller import Caller
+from emprops.auth.caller import may_touch
 from emprops.auth.dependencies import CurrentCaller, CurrentUser, StreamCaller
 from emprops.auth.tickets import TICKET_LIFE, issue_ticket, stream_of
 from emprops.errors import NotFoundError
@@ -132,11 +132,6 @@ async def stream_job(
     last_row = row_id_of(last_event_header if last_event_header else last_event_id)
     events = follow(resources.database, resources.pokes, job_id, last_row=last_row, poll=settings.stream_poll)
     return event_stream(request, events, settings, user=str(caller.user_id or ""))
-
-
-def may_touch(caller: Caller, owner: UUID | None) -> bool:
-    """Whether a job is the caller's business; None: there is no such job."""
-    return owner is not None and (caller.is_service or owner == caller.user_id)
 
 
 def reply(data: Any) -> Response:

@@ -9,7 +9,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from emprops.errors import AppError
+from emprops.errors import AppError, NotFoundError
 from emprops.kit.envelope import failure_of, internal_failure
 from emprops.kit.ids import new_id
 from emprops.kit.logging import bound
@@ -54,10 +54,37 @@ class RequestShell:
                 await self._http(scope, receive, send, request_id)
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self.guard(scope) is None:
-            await self.app(scope, receive, send)
-        else:
-            await send({"type": "websocket.close", "code": 1008, "reason": ""})
+        """Handle a WebSocket. One that is refused gets an HTTP reply like any other request."""
+        status = 0
+        began = time.perf_counter()
+
+        async def send_noting_status(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "websocket.close" and not status:  # no such route: the framework says no more
+                await failure_of(NotFoundError("There is no such WebSocket."), scope)(
+                    scope, receive, send_noting_status
+                )
+                return
+            if message["type"] == "websocket.accept":
+                status = 101
+            elif message["type"] == "websocket.http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            refusal = self.guard(scope)
+            if refusal is not None:
+                await failure_of(refusal, scope)(scope, receive, send_noting_status)
+            else:
+                await self.app(scope, receive, send_noting_status)
+        except Exception:
+            log.exception("websocket_failed", path=_path(scope))
+            if status:
+                raise
+            await internal_failure(scope)(scope, receive, send_noting_status)
+        finally:
+            milliseconds = round((time.perf_counter() - began) * 1000, 1)
+            log.info("websocket", path=_path(scope), status=status, ms=milliseconds)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
         status = 0

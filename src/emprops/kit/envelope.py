@@ -10,7 +10,7 @@ import orjson
 import psycopg
 import structlog
 from fastapi import FastAPI
-from fastapi.exceptions import RequestValidationError
+from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
 from pydantic import BaseModel
 from redis import exceptions as redis_errors
 from starlette.exceptions import HTTPException
@@ -147,7 +147,7 @@ async def _http_exception(request: Request, error: Exception) -> Response:
 
 
 async def _validation_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this type
+    assert isinstance(error, RequestValidationError | WebSocketRequestValidationError)  # noqa: S101 - these types
     problems = [_problem(item) for item in error.errors()[:MAX_PROBLEMS]]
     more = len(error.errors()) - 1
     sentence = problems[0]["sentence"] + (f" (and {more} more)" if more else "")
@@ -194,6 +194,7 @@ def add_exception_handlers(app: FastAPI) -> None:
     app.add_exception_handler(AppError, _app_error)
     app.add_exception_handler(HTTPException, _http_exception)
     app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(WebSocketRequestValidationError, _validation_error)
     for database_error in (*UNAVAILABLE, psycopg.DataError, psycopg.errors.ReadOnlySqlTransaction):
         app.add_exception_handler(database_error, _database_error)
     for redis_error in REDIS_UNAVAILABLE:

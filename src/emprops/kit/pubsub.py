@@ -82,7 +82,13 @@ class Subscription:
             if message["type"] in {"subscribe", "psubscribe"}:
                 self._connected()
             elif message["type"] in {"message", "pmessage"}:
-                self._hear(message["channel"].decode("utf-8", "replace"), message["data"])
+                self._pass_on(message["channel"].decode("utf-8", "replace"), message["data"])
+
+    def _pass_on(self, channel: str, data: bytes) -> None:
+        try:
+            self._hear(channel, data)
+        except Exception:  # anybody may publish anything there
+            log.exception("a message could not be taken up", channel=channel)
 
 
 class Poke:

@@ -80,6 +80,19 @@ def machine_channel(machine_id: str) -> str:
     return f"machine:{machine_id}:status"
 
 
+WORKER_CHANNELS = worker_channel("*")
+MACHINE_CHANNELS = machine_channel("*")
+PROGRESS_CHANNELS = progress_channel("*")
+"""Patterns of these channels, for ``PSUBSCRIBE``."""
+
+
+def name_in(channel: str, pattern: str) -> str | None:
+    """Give the id in a channel's name, None if the pattern is that of other channels."""
+    before, _, after = pattern.partition("*")
+    fits = channel.startswith(before) and channel.endswith(after) and len(channel) > len(before) + len(after)
+    return channel[len(before) : len(channel) - len(after)] if fits else None
+
+
 def lua_prelude(prefix: str) -> str:
     """Make the key table that every script starts with."""
     table = ", ".join(f"{field.name} = '{prefix}{getattr(KEYS, field.name)}'" for field in fields(Keys))

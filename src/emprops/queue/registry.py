@@ -153,7 +153,12 @@ class Fleet:
 
     async def workers(self) -> list[WorkerInfo]:
         """All workers heard of within the last 120 s, by id."""
-        ids = [raw.decode() for raw in await self.redis.zrange(self.prefix + KEYS.workers, 0, -1)]
+        return await self.workers_of(
+            [raw.decode() for raw in await self.redis.zrange(self.prefix + KEYS.workers, 0, -1)]
+        )
+
+    async def workers_of(self, ids: Sequence[str]) -> list[WorkerInfo]:
+        """Those of these workers that were heard of within the last 120 s, by id."""
         if not ids:
             return []
         bodies = await self.redis.mget([f"{self.prefix}{KEYS.worker}{worker_id}" for worker_id in ids])

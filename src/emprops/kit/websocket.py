@@ -1,0 +1,46 @@
+"""uvicorn's WebSocket protocol, with ends that do not depend on the client, and its limits."""
+
+import asyncio
+from typing import Any, Final
+
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+MAX_MESSAGE_BYTES: Final = 64 * 1024
+"""Largest message that a client may send; more closes the connection with 1009."""
+LINGER: Final = 2.0
+"""Seconds that a client gets to read the rest once the api is done with a connection."""
+GOING_AWAY: Final = 1001
+
+
+class SocketProtocol(WebSocketsSansIOProtocol):
+    """Two things are different.
+
+    A transport that is closed keeps what it could not write until the client reads it, which a client that never reads
+    makes for ever; here it is dropped after :data:`LINGER`. And when the server stops, clients are told so (1001).
+    """
+
+    def on_task_complete(self, task: asyncio.Task[None]) -> None:
+        """Called when the application is done with the connection, in whatever way."""
+        super().on_task_complete(task)
+        self.loop.call_later(LINGER, self.transport.abort)
+
+    def shutdown(self) -> None:
+        """Say goodbye."""
+        if not self.handshake_complete or self.close_sent:
+            super().shutdown()
+            return
+        self.stop_keepalive()
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": GOING_AWAY})
+        self.conn.send_close(GOING_AWAY, "The server stops; connect again.")
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.transport.close()
+
+
+SERVER_OPTIONS: Final[dict[str, Any]] = {
+    "ws": SocketProtocol,
+    "ws_max_size": MAX_MESSAGE_BYTES,
+    "ws_ping_interval": 20.0,
+    "ws_ping_timeout": 20.0,
+    "ws_per_message_deflate": False,  # costs memory per connection, and the same news is packed again for each
+}
+"""What every server of the api passes to uvicorn."""

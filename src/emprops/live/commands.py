@@ -1,0 +1,95 @@
+"""What a client's messages do. Every message gets an answer, at once or with the next look."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+import psycopg
+import structlog
+from pydantic import ValidationError
+
+from emprops.errors import AppError, BadRequestError, ForbiddenError, NotFoundError, UnavailableError
+from emprops.generations.cancel import cancel_job
+from emprops.generations.tickets import Dispatcher
+from emprops.jobs.changes import lock
+from emprops.kit.database import UNAVAILABLE, Database
+from emprops.live.audience import Audience, Listener, check_room
+from emprops.live.jobs import JobNews, Question
+from emprops.live.messages import answer, failed
+from emprops.live.schemas import AboutJob, Incoming, Plain
+
+log = structlog.get_logger(__name__)
+
+TYPES = "subscribe_job, unsubscribe_job, request_job_status, cancel_job, ping, heartbeat, resync_request"
+
+
+@dataclass(frozen=True, slots=True)
+class Commands:
+    """What obeying takes."""
+
+    database: Database
+    dispatcher: Dispatcher
+    audience: Audience
+    jobs: JobNews
+
+    async def obey(self, listener: Listener, text: str) -> None:
+        """Do what one message says. What cannot be done is told; nothing a client sends raises."""
+        incoming: AboutJob | Plain | None = None
+        try:
+            incoming = _read(text)
+            if isinstance(incoming, AboutJob):
+                await self._about_job(listener, incoming)
+            elif incoming.type == "resync_request":
+                self.jobs.ask(Question(listener, "snapshot", reply_to=incoming.id))
+            else:
+                listener.tell(answer("heartbeat_ack", incoming.id))
+        except AppError as error:
+            about = {"job_id": incoming.job_id} if isinstance(incoming, AboutJob) else {}
+            listener.tell(failed(error, None if incoming is None else incoming.id, **about))
+
+    async def _about_job(self, listener: Listener, incoming: AboutJob) -> None:
+        job_id, reply_to = incoming.job_id, incoming.id
+        if incoming.type in {"subscribe_job", "subscribe"}:
+            check_room(listener, job_id)
+            listener.jobs.add(job_id)
+            self.jobs.ask(Question(listener, "subscription", job_id, reply_to))
+        elif incoming.type in {"unsubscribe_job", "unsubscribe"}:
+            self.audience.unsubscribe(listener, job_id)
+            listener.tell(answer("job_unsubscribed", reply_to, job_id=job_id))
+        elif incoming.type == "request_job_status":
+            self.jobs.ask(Question(listener, "status", job_id, reply_to))
+        else:
+            await self._cancel(listener, job_id)
+            listener.tell(answer("job_cancelled", reply_to, job_id=job_id))
+
+    async def _cancel(self, listener: Listener, job_id: UUID) -> None:
+        if not listener.may_change:
+            raise ForbiddenError("This API key may only read; cancelling takes a key with the scope service.")
+        caller = listener.caller
+        if caller.user_id is None and not caller.is_service:
+            raise NotFoundError("Job not found")
+        try:
+            async with self.database.transaction() as tx:
+                job = await lock(tx, job_id, owner=None if caller.is_service else caller.user_id)
+                if job is None:
+                    raise NotFoundError("Job not found")
+                closed = await cancel_job(tx, job)
+                self.dispatcher.after_commit(tx, job_id, closed=closed)
+        except (*UNAVAILABLE, psycopg.errors.ReadOnlySqlTransaction) as error:
+            log.warning("database_unavailable", error=str(error))
+            raise UnavailableError("The database is not available just now. Try again.") from None
+
+
+def _read(text: str) -> AboutJob | Plain:
+    """Parse a message. Raises :class:`BadRequestError` with a sentence that says what is wrong with it."""
+    try:
+        return Incoming.validate_json(text)
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False)[0]
+    if problem["type"] == "json_invalid":
+        raise BadRequestError("The message is not valid JSON.")
+    if problem["type"].startswith("union_tag"):
+        raise BadRequestError(f"type: must be one of {TYPES}")
+    field = str(problem["loc"][-1]) if len(problem["loc"]) > 1 else ""
+    if not field:
+        raise BadRequestError("The message must be a JSON object with a type.")
+    raise BadRequestError(f"{field} is required" if problem["type"] == "missing" else f"{field}: {problem['msg']}")

@@ -1,0 +1,54 @@
+"""WebSockets: everything for monitors, one's own jobs for clients. ``docs/12-websocket.md`` lists the messages."""
+
+from typing import Annotated
+
+from fastapi import Depends, Path
+from starlette.requests import HTTPConnection
+from starlette.websockets import WebSocket
+
+from emprops.auth.dependencies import CurrentCaller, SocketCaller
+from emprops.auth.tickets import SOCKET, TICKET_LIFE, issue_ticket
+from emprops.errors import ForbiddenError
+from emprops.generations.endpoints import Sending
+from emprops.jobs.schemas import StreamTicket
+from emprops.kit.envelope import Envelope, ok
+from emprops.kit.requests import Shared, router
+from emprops.live.hub import Live
+
+routes = router(prefix="/ws", tags=["live"])
+
+ClientName = Annotated[str, Path(min_length=1, max_length=100, description="Chosen by the client; it is repeated.")]
+
+
+async def live_of(connection: HTTPConnection) -> Live:
+    """Give the process's live connections."""
+    live: Live = connection.app.state.live
+    return live
+
+
+Connections = Annotated[Live, Depends(live_of)]
+
+
+@routes.post("/ticket", status_code=201)
+async def create_socket_ticket(caller: CurrentCaller, resources: Shared) -> Envelope[StreamTicket]:
+    """Give a ticket that opens one WebSocket, as `/ws/client/{id}?ticket=…`: browsers cannot send headers with it."""
+    ticket = await issue_ticket(resources.redis, resources.settings.queue_prefix, caller, SOCKET)
+    return ok(StreamTicket(ticket=ticket, expires_in=TICKET_LIFE))
+
+
+@routes.websocket("/monitor/{client_id}")
+async def monitor(
+    websocket: WebSocket, client_id: ClientName, caller: SocketCaller, live: Connections, dispatcher: Sending
+) -> None:
+    """Show a service everything: workers, machines, and the jobs of all users."""
+    if not caller.is_service:
+        raise ForbiddenError("Monitors need an API key with the scope service, or one with the scope read and no user.")
+    await live.serve(websocket, caller, client_id, dispatcher, is_monitor=True)
+
+
+@routes.websocket("/client/{client_id}")
+async def client(
+    websocket: WebSocket, client_id: ClientName, caller: SocketCaller, live: Connections, dispatcher: Sending
+) -> None:
+    """Show a caller the jobs that it subscribes to, if they are its business."""
+    await live.serve(websocket, caller, client_id, dispatcher, is_monitor=False)

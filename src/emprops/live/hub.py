@@ -1,0 +1,112 @@
+"""The live connections of one process, and what runs for them: nothing while there are none."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import uuid4
+
+import structlog
+from starlette.websockets import WebSocket
+
+from emprops.auth.caller import Caller
+from emprops.generations.tickets import Dispatcher
+from emprops.kit.pubsub import Subscription
+from emprops.kit.requests import Resources
+from emprops.kit.sse import StreamLimit
+from emprops.kit.tasks import run_together, stop_tasks
+from emprops.live.audience import Audience, Listener
+from emprops.live.commands import Commands
+from emprops.live.connection import converse
+from emprops.live.fleet import FleetNews
+from emprops.live.jobs import JobNews, Question
+from emprops.live.messages import message
+from emprops.queue.keys import MACHINE_CHANNELS, PROGRESS_CHANNELS, WORKER_CHANNELS, name_in
+from emprops.queue.registry import Fleet
+
+log = structlog.get_logger(__name__)
+
+FLEET_PATIENCE = 2.0
+"""Seconds that a monitor's snapshot waits for Redis."""
+
+
+class Live:
+    """One per api process, on ``app.state.live``. ``limit`` counts the open connections."""
+
+    def __init__(self, resources: Resources) -> None:
+        settings = resources.settings
+        self.limit = StreamLimit(settings.socket_limit, settings.socket_limit_per_user)
+        self._settings = settings
+        self._database = resources.database
+        self._audience = Audience()
+        self._fleet = FleetNews(Fleet(resources.redis, settings.queue_prefix), self._audience)
+        self._jobs = JobNews(
+            database=resources.database,
+            pokes=resources.pokes,
+            audience=self._audience,
+            fleet=self._fleet,
+            poll=settings.stream_poll,
+        )
+        self._channels = Subscription(
+            settings.redis_url,
+            patterns=[WORKER_CHANNELS, MACHINE_CHANNELS, PROGRESS_CHANNELS],
+            hear=self._hear,
+            connected=self._fleet.look_at_everything,
+        )
+        self._connections = 0
+        self._task: asyncio.Task[None] | None = None
+
+    async def serve(
+        self, websocket: WebSocket, caller: Caller, name: str, dispatcher: Dispatcher, *, is_monitor: bool
+    ) -> None:
+        """Accept a WebSocket and keep it until it ends. Raises :class:`~emprops.errors.UnavailableError` before that
+        if there are too many."""
+        listener = Listener(caller, is_monitor)
+        commands = Commands(self._database, dispatcher, self._audience, self._jobs)
+
+        async def obey(text: str) -> None:
+            await commands.obey(listener, text)
+
+        with self.limit.one(str(caller.user_id or "")):
+            await websocket.accept()
+            async with self._running():
+                try:
+                    await self._welcome(listener, name)
+                    await converse(
+                        websocket,
+                        listener.outbox,
+                        obey,
+                        send_timeout=self._settings.stream_send_timeout,
+                        life=self._settings.stream_life,
+                    )
+                finally:
+                    self._audience.remove(listener)
+
+    async def _welcome(self, listener: Listener, name: str) -> None:
+        role = "monitor" if listener.is_monitor else "client"
+        greeting = {"client_id": name, "connection_id": uuid4(), "role": role, "user_id": listener.caller.user_id}
+        listener.tell(message("connection_established", greeting))
+        if listener.is_monitor:
+            await self._fleet.loaded(FLEET_PATIENCE)
+        self._jobs.ask(Question(listener, "snapshot"))
+
+    @asynccontextmanager
+    async def _running(self) -> AsyncIterator[None]:
+        """Keep the tasks running for the length of the block, shared by all connections."""
+        self._connections += 1
+        if self._connections == 1:
+            works = {"jobs": self._jobs.run(), "fleet": self._fleet.run(), "channels": self._channels.run()}
+            self._task = asyncio.create_task(run_together(works), name="live")
+        try:
+            yield
+        finally:
+            self._connections -= 1
+            if not self._connections and self._task is not None:
+                task, self._task = self._task, None
+                await stop_tasks([task])
+
+    def _hear(self, channel: str, payload: bytes) -> None:
+        step_id = name_in(channel, PROGRESS_CHANNELS)
+        if step_id is not None:
+            self._jobs.hear_progress(step_id, payload)
+        else:
+            self._fleet.hear(channel)

@@ -1,0 +1,29 @@
+"""What comes in over a WebSocket."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, Field, TypeAdapter
+
+
+class _Incoming(BaseModel):
+    """Unknown fields are ignored."""
+
+    id: Annotated[str | None, Field(max_length=100)] = None
+    """Repeated as ``reply_to`` in the answer."""
+
+
+class AboutJob(_Incoming):
+    """A message about one job."""
+
+    type: Literal["subscribe_job", "subscribe", "unsubscribe_job", "unsubscribe", "request_job_status", "cancel_job"]
+    job_id: UUID
+
+
+class Plain(_Incoming):
+    """A message about nothing but the connection."""
+
+    type: Literal["ping", "heartbeat", "resync_request"]
+
+
+Incoming: TypeAdapter[AboutJob | Plain] = TypeAdapter(Annotated[AboutJob | Plain, Field(discriminator="type")])
