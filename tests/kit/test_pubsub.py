@@ -7,8 +7,9 @@ import redis.asyncio
 from structlog.testing import capture_logs
 from tests.engines import Engines
 
-from emprops.kit.pubsub import Poke, Pokes, poke
+from emprops.kit.pubsub import Poke, Pokes, Subscription, poke
 from emprops.kit.redis import connect
+from emprops.kit.tasks import stop_tasks
 
 
 async def test_a_poke_between_two_waits_is_remembered_once() -> None:
@@ -35,6 +36,47 @@ async def test_pokes_reach_their_topic_only(engines: Engines, redis: redis.async
         with pokes.listen("late") as late:
             await poke(redis, "pokes", ["late"])
             assert await late.wait(5)
+
+
+async def test_all_topics_can_be_overheard(engines: Engines, redis: redis.asyncio.Redis) -> None:
+    heard: list[list[str] | None] = []
+    async with Pokes(engines.redis_url, "pokes") as pokes:
+        with pokes.overhear(lambda topics: heard.append(topics and list(topics))), pokes.listen("b") as bell:
+            assert await bell.wait(5)
+            await poke(redis, "pokes", ["a", "b"])
+            assert await bell.wait(5)
+        pokes.deliver(["c"])
+    assert heard == [None, ["a", "b"]]
+
+
+async def test_patterns_are_heard_with_their_channels_whatever_is_in_them(
+    engines: Engines, redis: redis.asyncio.Redis
+) -> None:
+    heard: list[tuple[str, bytes]] = []
+    connected, all_heard = asyncio.Event(), asyncio.Event()
+
+    def hear(channel: str, data: bytes) -> None:
+        heard.append((channel, data))
+        if data == b"last":
+            all_heard.set()
+        if data == b"nonsense":
+            raise ValueError
+
+    subscription = Subscription(
+        engines.redis_url, patterns=["worker:status:*", "machine:*:status"], hear=hear, connected=connected.set
+    )
+    with capture_logs() as logs:
+        task = asyncio.create_task(subscription.run())
+        async with asyncio.timeout(5):
+            await connected.wait()
+            while await redis.publish("machine:a:status", b"nonsense") == 0:
+                pass
+            await redis.publish("worker:other", b"not for us")
+            await redis.publish("worker:status:b", b"last")
+            await all_heard.wait()
+        await stop_tasks([task])
+    assert heard == [("machine:a:status", b"nonsense"), ("worker:status:b", b"last")]
+    assert [line["event"] for line in logs] == ["a message could not be taken up"]
 
 
 async def test_it_comes_back_after_redis_did(engines: Engines, monkeypatch: pytest.MonkeyPatch) -> None:

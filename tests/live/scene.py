@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from tests.apps import api, as_user, served
 from tests.generations.rig import Rig
 from tests.queue.helpers import PREFIX, Worker
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 
 from emprops.auth import store as auth
 from emprops.auth.caller import SERVICE
@@ -69,7 +70,9 @@ class Socket:
     async def closed(self) -> tuple[int | None, str | None]:
         """Read up to the end; gives its code and reason."""
         async with asyncio.timeout(PATIENCE):
-            await self.connection.wait_closed()
+            with suppress(ConnectionClosed):
+                while True:
+                    await self.connection.recv()
         return self.connection.close_code, self.connection.close_reason
 
     def kinds(self) -> list[str]:

@@ -1,5 +1,7 @@
 """Who may call what: one row per route. A route without a row fails ``test_route_matrix.py``.
 
+A WebSocket has the method ``WEBSOCKET``; its status is 101, or that of its refusal.
+
 To add a route, add a row: ``row("POST", "/jobs/{job_id}/cancel", OWN)``. Write the path without ``/api`` and with its
 parameters named as in the code. A parameter is filled with the object of the same name in ``world.py``, which belongs
 to the owner; ``job_id="failed_job_id"`` fills it with another one, and the same placeholders work in ``body`` and
@@ -149,6 +151,10 @@ TABLE = [
     row("GET", "/jobs/{job_id}/output", OWN, job_id="done_job_id"),
     row("POST", "/jobs/{job_id}/complete", SERVICE, body={"outputs": [], "workflow_output": "https://x.test/a.png"}),
     row("POST", "/jobs/{job_id}/failed", SERVICE, body={"error_message": "it broke"}),
+    # --- live connections
+    row("POST", "/ws/ticket", KNOWN.but(owner=201, other=201, service=201)),
+    row("WEBSOCKET", "/ws/client/{client_id}", KNOWN.but(owner=101, other=101, service=101)),
+    row("WEBSOCKET", "/ws/monitor/{client_id}", Who(nobody=401, owner=403, other=403, service=101)),
     # --- outputs
     row("POST", "/outputs", OWN_AS_USER.but(owner=201), body={"collection_id": "{collection_id}"}),
     row("GET", "/outputs/{output_id}", OWN),

@@ -25,7 +25,9 @@ NAMES = [f"{method} {path}" for method, path, _ in OPERATIONS]
 PAGES = {"/watch/{}", "/watch/static/{}", "/d/{}"}
 ALIASES = {"/collections/{}/generations", "/jobs/{}/events", "/webhooks/mux"} | PAGES
 """Other spellings, and what is not for clients: served, and not documented."""
-WITHOUT_KEY = {"create_stream_ticket": "a ticket is for one use, and another one costs nothing"}
+WITHOUT_KEY = dict.fromkeys(
+    ("create_stream_ticket", "create_socket_ticket"), "a ticket is for one use, and another one costs nothing"
+)
 """Operations that answer 201 and take no idempotency key."""
 
 each_operation = pytest.mark.parametrize(("method", "path", "operation"), OPERATIONS, ids=NAMES)

@@ -1,5 +1,6 @@
 """Every route × {nobody, owner, other user, service}, in production mode (reliability: rows 40 and 46)."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from typing import Any
@@ -111,7 +112,7 @@ async def other_gets(row: Row, client: httpx2.AsyncClient, database: Database) -
     stranger = [*user(world.other).items(), *((name, str(world.owner)) for name in SPELLINGS)]
     response = await call(client, row, world, headers=stranger)
     assert response.status_code == row.who.other, f"other: {response.text}"
-    if response.is_success:
+    if response.is_success or response.status_code == 101:
         shown = [secret for secret in world.secrets if secret in response.text and row.who.nobody == 401]
         assert not shown, f"other sees what is the owner's: {response.text}"
         return
@@ -153,8 +154,38 @@ async def call(
 
     path = re.sub(r"\{(\w+)(?::path)?\}", value_of, row.path)
     url = f"{prefix}{path}?{filled(row.query, world)}".rstrip("?")
+    if row.method == "WEBSOCKET":
+        return await connect(client, url, headers)
     body = {} if row.body is None else {"json": filled(row.body, world)}
     return await client.request(row.method, url, headers=headers, **body)
+
+
+async def connect(client: httpx2.AsyncClient, url: str, headers: Any) -> httpx2.Response:
+    """Open a WebSocket of the api in this process and leave after its snapshot; gives what was sent until then."""
+    request = client.build_request("GET", url, headers=headers)
+    arriving: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    arriving.put_nowait({"type": "websocket.connect"})
+    status, content = 0, b""
+
+    async def send(message: Any) -> None:
+        nonlocal status, content
+        status = 101 if message["type"] == "websocket.accept" else message.get("status", status)
+        content += message.get("body", b"") + message.get("text", "").encode()
+        if "full_state_snapshot" in message.get("text", ""):
+            arriving.put_nowait({"type": "websocket.disconnect", "code": 1000})
+
+    scope = {
+        "type": "websocket",
+        "path": request.url.path,
+        "raw_path": request.url.raw_path,
+        "query_string": request.url.query,
+        "headers": [(name.lower(), value) for name, value in request.headers.raw],
+        "subprotocols": [],
+        "extensions": {"websocket.http.response": {}},
+    }
+    async with asyncio.timeout(10):
+        await client._transport.app(scope, arriving.get, send)  # type: ignore[attr-defined]
+    return httpx2.Response(status, content=content)
 
 
 def filled(value: Any, world: World) -> Any:

@@ -65,6 +65,7 @@ async def make_world(tx: Transaction) -> World:
         "unknown": new_id(),
         "version": "1",  # of the published collection
         "name": "local_image",  # of a sample workflow
+        "client_id": "page",
         "own_workflow": workflow,
         "model": model,
         "custom_node": custom_node,

@@ -49,39 +49,38 @@ class RequestShell:
         scope.setdefault("state", {})["request_id"] = request_id
         with bound(request_id=request_id):
             if scope["type"] == "websocket":
-                await self._websocket(scope, receive, send)
+                await self._websocket(scope, receive, send, request_id)
             else:
                 await self._http(scope, receive, send, request_id)
 
-    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
         """Handle a WebSocket. One that is refused gets an HTTP reply like any other request."""
         status = 0
         began = time.perf_counter()
 
-        async def send_noting_status(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "websocket.close" and not status:  # no such route: the framework says no more
-                await failure_of(NotFoundError("There is no such WebSocket."), scope)(
-                    scope, receive, send_noting_status
-                )
+                await failure_of(NotFoundError("There is no such WebSocket."), scope)(scope, receive, send_with_headers)
                 return
             if message["type"] == "websocket.accept":
                 status = 101
             elif message["type"] == "websocket.http.response.start":
                 status = message["status"]
+                self._add_headers(message, request_id)
             await send(message)
 
         try:
             refusal = self.guard(scope)
             if refusal is not None:
-                await failure_of(refusal, scope)(scope, receive, send_noting_status)
+                await failure_of(refusal, scope)(scope, receive, send_with_headers)
             else:
-                await self.app(scope, receive, send_noting_status)
+                await self.app(scope, receive, send_with_headers)
         except Exception:
             log.exception("websocket_failed", path=_path(scope))
             if status:
                 raise
-            await internal_failure(scope)(scope, receive, send_noting_status)
+            await internal_failure(scope)(scope, receive, send_with_headers)
         finally:
             milliseconds = round((time.perf_counter() - began) * 1000, 1)
             log.info("websocket", path=_path(scope), status=status, ms=milliseconds)
@@ -94,10 +93,7 @@ class RequestShell:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-ID"] = request_id
-                for name, value in self.headers.items():
-                    headers.setdefault(name, value)
+                self._add_headers(message, request_id)
             await send(message)
 
         try:
@@ -117,6 +113,12 @@ class RequestShell:
             milliseconds = round((time.perf_counter() - began) * 1000, 1)
             write = log.debug if scope["path"] in QUIET_PATHS else log.info
             write("request", method=scope["method"], path=_path(scope), status=status, ms=milliseconds)
+
+    def _add_headers(self, message: Message, request_id: str) -> None:
+        headers = MutableHeaders(scope=message)
+        headers["X-Request-ID"] = request_id
+        for name, value in self.headers.items():
+            headers.setdefault(name, value)
 
 
 def _path(scope: Scope) -> str:

@@ -10,7 +10,7 @@ from structlog.typing import Processor
 
 from emprops.settings import Settings
 
-QUIET = ("httpx2", "httpcore2", "asyncio", "sse_starlette", "uvicorn.access")
+QUIET = ("httpx2", "httpcore2", "asyncio", "sse_starlette", "uvicorn.access", "uvicorn.websocket")
 """Loggers of which only warnings matter: requests are logged by ``kit/asgi.py``."""
 
 

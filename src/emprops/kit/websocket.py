@@ -1,6 +1,7 @@
 """uvicorn's WebSocket protocol, with ends that do not depend on the client, and its limits."""
 
 import asyncio
+import logging
 from typing import Any, Final
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -12,12 +13,20 @@ LINGER: Final = 2.0
 GOING_AWAY: Final = 1001
 
 
+LOGGER: Final = "uvicorn.websocket"
+"""A name of its own, because uvicorn logs URLs whole, and with them tickets; ``kit/asgi.py`` logs paths."""
+
+
 class SocketProtocol(WebSocketsSansIOProtocol):
     """Two things are different.
 
     A transport that is closed keeps what it could not write until the client reads it, which a client that never reads
     makes for ever; here it is dropped after :data:`LINGER`. And when the server stops, clients are told so (1001).
     """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.logger = logging.getLogger(LOGGER)
 
     def on_task_complete(self, task: asyncio.Task[None]) -> None:
         """Called when the application is done with the connection, in whatever way."""

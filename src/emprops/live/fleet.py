@@ -88,6 +88,9 @@ class FleetNews:
                 log.warning("monitors wait for Redis", error=str(error))
                 self._full_at = 0.0
                 await asyncio.sleep(AFTER_FAILURE)
+            except Exception:
+                log.exception("the fleet could not be looked at")
+                await asyncio.sleep(AFTER_FAILURE)
             else:
                 await asyncio.sleep(PAUSE)
 
@@ -104,8 +107,7 @@ class FleetNews:
             seen = {info.worker_id: info for info in await self._fleet.workers_of(sorted(heard))}
             after = {name: info for name, info in before.items() if name not in heard} | seen
         self._workers = after
-        if self._loaded.is_set():
-            self._tell(before, machines)
+        self._tell(before, machines)
         self._loaded.set()
 
     def _tell(self, before: dict[str, WorkerInfo], machines: set[str]) -> None:

@@ -125,7 +125,8 @@ class JobNews:
 
     async def _round(self) -> None:
         """Look once at all that may have changed or was asked for."""
-        questions, self._questions = self._questions, []
+        questions = [question for question in self._questions if not question.listener.gone]
+        self._questions = []
         changed, self._changed = self._changed, set()
         try:
             jobs = await self._look(questions, changed)

@@ -1,0 +1,47 @@
+"""The end of a connection whose client does not read."""
+
+import asyncio
+import socket
+
+import pytest
+from starlette.types import Receive, Scope, Send
+from tests.apps import served
+
+from emprops.kit.websocket import SERVER_OPTIONS, SocketProtocol
+from emprops.queue.keys import MACHINE_CHANNELS, PROGRESS_CHANNELS, name_in
+
+HANDSHAKE = (
+    b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+)
+
+
+async def test_what_nobody_reads_is_dropped_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("emprops.kit.websocket.LINGER", 0.05)
+    lost = asyncio.Event()
+
+    class Watched(SocketProtocol):
+        def connection_lost(self, exc: Exception | None) -> None:
+            super().connection_lost(exc)
+            lost.set()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        """Send more than all buffers hold, and be done."""
+        await send({"type": "websocket.accept"})
+        await send({"type": "websocket.send", "text": "x" * 50_000_000})
+
+    monkeypatch.setitem(SERVER_OPTIONS, "ws", Watched)
+    async with served(app) as http:  # type: ignore[arg-type]
+        assert http.base_url.port is not None
+        with socket.create_connection(("127.0.0.1", http.base_url.port)) as client:
+            client.sendall(HANDSHAKE)
+            async with asyncio.timeout(5):
+                await lost.wait()
+
+
+def test_ids_are_found_in_the_names_of_channels() -> None:
+    assert name_in("machine:gpu:1:status", MACHINE_CHANNELS) == "gpu:1"
+    assert name_in("job:progress:a", PROGRESS_CHANNELS) == "a"
+    for channel in ("machine:status", "machine::status", "job:progress:", "worker:status:a"):
+        assert name_in(channel, MACHINE_CHANNELS) is None
+        assert name_in(channel, PROGRESS_CHANNELS) is None
