@@ -2,12 +2,15 @@
 
 import asyncio
 import io
+import json
 from asyncio.subprocess import Process
 from typing import Any
 
 import pytest
 from PIL import Image
+from tests.apps import as_user
 from tests.flows.conftest import System
+from websockets.asyncio.client import connect
 
 pytestmark = pytest.mark.usefixtures("shared_worker")
 
@@ -41,6 +44,21 @@ async def test_generate_watch_and_find_the_picture(system: System) -> None:
     with Image.open(io.BytesIO(picture.content)) as image:
         assert image.format == "PNG"
         assert min(image.size) >= 512
+
+
+async def test_a_websocket_shows_the_same_job_to_its_end(system: System) -> None:
+    url = f"ws://127.0.0.1:{system.http.base_url.port}/ws/client/page"
+    seen: list[dict[str, Any]] = []
+    async with connect(url, additional_headers=as_user(system.user_id), proxy=None) as socket, asyncio.timeout(60):
+        job_id = await system.generate("art-2x", {"prompt": "a harbour", "seed": 7})
+        await socket.send(json.dumps({"type": "subscribe_job", "job_id": job_id}))
+        while not seen or (seen[-1].get("job_id"), seen[-1].get("status")) != (job_id, "completed"):
+            seen.append(json.loads(await socket.recv()))
+    assert seen[-1]["job"] | {"queue": None} == await system.get(f"/api/jobs/{job_id}")
+    told = [one["type"] for one in seen if "workflow_context" in one and one["type"] != "update_job_progress"]
+    assert told[-4:] == ["complete_job", "job_submitted", "job_assigned", "complete_job"]
+    progress = [one["workflow_progress"] for one in seen if one["type"] == "update_job_progress"]
+    assert progress == sorted(progress)
 
 
 async def test_the_result_is_completed_in_its_deck(system: System) -> None:
