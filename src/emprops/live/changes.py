@@ -6,6 +6,7 @@ step's progress never falls within an attempt, and nothing follows its end.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from emprops.jobs.states import OPEN, TERMINAL
@@ -24,6 +25,7 @@ class Known:
     face: tuple[Any, ...]
     """All that callers see of it but progress and data, which never change alone."""
     is_open: bool
+    updated_at: datetime
     steps: dict[str, tuple[str, int, float]]
     """Per step its status (empty: not yet in the queue), attempt and progress."""
 
@@ -41,7 +43,7 @@ def remember(job: SeenJob) -> Known:
         job.total_steps,
         job.retry_count,
     )
-    return Known(face, job.status in OPEN, steps)
+    return Known(face, job.status in OPEN, job.updated_at, steps)
 
 
 def _state(step: Step) -> tuple[str, int, float]:

@@ -9,7 +9,8 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from datetime import datetime
+from typing import Any, Final, Literal
 from uuid import UUID
 
 import orjson
@@ -67,7 +68,7 @@ class JobNews:
         self._fleet = fleet
         self._poll = poll
         self._known: OrderedDict[UUID, Known] = OrderedDict()
-        self._texts: OrderedDict[str, bytes] = OrderedDict()
+        self._texts: OrderedDict[str, dict[str, Any]] = OrderedDict()
         self._since = 0.0
         self._changed: set[UUID] = set()
         self._questions: list[Question] = []
@@ -80,9 +81,13 @@ class JobNews:
         self._news.set()
 
     def hear_progress(self, step_id: str, payload: bytes) -> None:
-        """Keep what a worker says beside its progress; it is shown with the progress once that is committed."""
+        """Keep what a worker says beside its progress; it is shown with the progress once that is committed.
+
+        Raises ``ValueError``, ``TypeError`` or ``KeyError`` if it is not what workers send.
+        """
+        said = orjson.loads(payload)
         self._texts.pop(step_id, None)
-        self._texts[step_id] = payload
+        self._texts[step_id] = {"message": said["message"], "machine_id": said["machine_id"]}
         if len(self._texts) > MAX_TEXTS:
             self._texts.popitem(last=False)
 
@@ -175,7 +180,11 @@ class JobNews:
         others = bool(self._audience.monitors)
         found = await store.moved_jobs(reader, known, seconds=seconds, others=others, limit=MAX_KNOWN)
         self._poll_at = asyncio.get_running_loop().time() + self._poll
-        return set(found)
+        return {job.id for job in found if self._last_change(job.id) != job.updated_at}
+
+    def _last_change(self, job_id: UUID) -> datetime | None:
+        known = self._known.get(job_id)
+        return None if known is None else known.updated_at
 
     def _forget(self) -> None:
         """Keep only what somebody hears of."""
@@ -195,11 +204,10 @@ class JobNews:
                 self._known[oldest] = known
 
     def _with_text(self, news: News) -> News:
-        if news.kind != "update_job_progress" or (payload := self._texts.get(str(news.fields["job_id"]))) is None:
+        said = self._texts.get(str(news.fields["job_id"]))
+        if news.kind != "update_job_progress" or said is None:
             return news
-        said = orjson.loads(payload)
-        words = {"message": said.get("message"), "machine_id": said.get("machine_id")}
-        return News(news.kind, {**news.fields, **words}, news.more, news.merge)
+        return News(news.kind, {**news.fields, **said}, news.more, news.merge)
 
     def _answer(self, question: Question, jobs: dict[UUID, SeenJob]) -> None:
         if question.job_id is None:

@@ -61,18 +61,28 @@ async def newest_jobs(reader: Transaction, user_id: UUID, limit: int) -> list[UU
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A job that changed, and when."""
+
+    id: UUID
+    updated_at: datetime
+
+
 async def moved_jobs(
     reader: Transaction, known: Sequence[UUID], *, seconds: float, others: bool, limit: int
-) -> list[UUID]:
+) -> list[Moved]:
     """List which of the known jobs changed within the last ``seconds``; ``others``: and which open ones."""
-    found = await reader.fetch_values(
-        "SELECT id FROM job WHERE id = ANY(%s) AND updated_at > now() - make_interval(secs => %s)",
+    found = await reader.fetch_all(
+        Moved,
+        "SELECT id, updated_at FROM job WHERE id = ANY(%s) AND updated_at > now() - make_interval(secs => %s)",
         (list(known), seconds),
     )
     if others:
-        found += await reader.fetch_values(
+        found += await reader.fetch_all(
+            Moved,
             """
-            SELECT id FROM job
+            SELECT id, updated_at FROM job
             WHERE status IN ('pending', 'processing') AND updated_at > now() - make_interval(secs => %s)
             ORDER BY updated_at DESC LIMIT %s
             """,
