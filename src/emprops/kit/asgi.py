@@ -48,15 +48,13 @@ class RequestShell:
         request_id = asked if REQUEST_ID.fullmatch(asked) else str(new_id())
         scope.setdefault("state", {})["request_id"] = request_id
         with bound(request_id=request_id):
-            if scope["type"] == "websocket":
-                await self._websocket(scope, receive, send, request_id)
-            else:
-                await self._http(scope, receive, send, request_id)
+            await self._handle(scope, receive, send, request_id)
 
-    async def _websocket(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
-        """Handle a WebSocket. One that is refused gets an HTTP reply like any other request."""
+    async def _handle(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
+        """Handle a request or a WebSocket. A WebSocket that is refused gets a reply like any other request."""
         status = 0
         began = time.perf_counter()
+        method = scope.get("method", "WEBSOCKET")
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status
@@ -65,33 +63,7 @@ class RequestShell:
                 return
             if message["type"] == "websocket.accept":
                 status = 101
-            elif message["type"] == "websocket.http.response.start":
-                status = message["status"]
-                self._add_headers(message, request_id)
-            await send(message)
-
-        try:
-            refusal = self.guard(scope)
-            if refusal is not None:
-                await failure_of(refusal, scope)(scope, receive, send_with_headers)
-            else:
-                await self.app(scope, receive, send_with_headers)
-        except Exception:
-            log.exception("websocket_failed", path=_path(scope))
-            if status:
-                raise
-            await internal_failure(scope)(scope, receive, send_with_headers)
-        finally:
-            milliseconds = round((time.perf_counter() - began) * 1000, 1)
-            log.info("websocket", path=_path(scope), status=status, ms=milliseconds)
-
-    async def _http(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
-        status = 0
-        began = time.perf_counter()
-
-        async def send_with_headers(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
+            elif message["type"] in {"http.response.start", "websocket.http.response.start"}:
                 status = message["status"]
                 self._add_headers(message, request_id)
             await send(message)
@@ -105,14 +77,14 @@ class RequestShell:
         except ClientDisconnect:
             pass  # nobody is left to answer
         except Exception:
-            log.exception("request_failed", method=scope["method"], path=_path(scope))
+            log.exception("request_failed", method=method, path=_path(scope))
             if status:
                 raise  # half a reply is out: the server must break the connection so that it is not taken for a whole
             await internal_failure(scope)(scope, receive, send_with_headers)
         finally:
             milliseconds = round((time.perf_counter() - began) * 1000, 1)
             write = log.debug if scope["path"] in QUIET_PATHS else log.info
-            write("request", method=scope["method"], path=_path(scope), status=status, ms=milliseconds)
+            write("request", method=method, path=_path(scope), status=status, ms=milliseconds)
 
     def _add_headers(self, message: Message, request_id: str) -> None:
         headers = MutableHeaders(scope=message)

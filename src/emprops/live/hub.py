@@ -67,7 +67,10 @@ class Live:
             await commands.obey(listener, text)
 
         with self.limit.one(str(caller.user_id or "")):
-            await websocket.accept()
+            try:
+                await websocket.accept()
+            except OSError:
+                return  # it left during the handshake
             async with self._running():
                 try:
                     await self._welcome(listener, name)
