@@ -19,7 +19,8 @@ from emprops.kit.redis import connect
 from emprops.queue.claims import Queue
 from emprops.queue.matching import Offer
 from emprops.queue.messages import Finished
-from emprops.queue.worker_link import Settled, WorkerLink
+from emprops.queue.transport import Settled
+from emprops.queue.worker_link import WorkerLink
 from emprops.settings import Settings
 
 OFFERS = {"local_image": Offer()}

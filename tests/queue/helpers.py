@@ -8,7 +8,8 @@ from emprops.queue.keys import KEYS
 from emprops.queue.matching import Offer, WorkerOffers
 from emprops.queue.messages import Claim, Finished, Limits, Report, Requirements, Ticket, WorkflowContext
 from emprops.queue.reports import parse_report
-from emprops.queue.worker_link import Settled, WorkerLink
+from emprops.queue.transport import Settled
+from emprops.queue.worker_link import WorkerLink
 
 PREFIX = "emprops:"
 EPOCH = 1_700_000_000_000

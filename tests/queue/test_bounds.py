@@ -7,7 +7,7 @@ from tests.queue.helpers import Worker, ids, make_ticket, with_models
 
 from emprops.queue.claims import Queue
 from emprops.queue.messages import Finished
-from emprops.queue.worker_link import Settled
+from emprops.queue.transport import Settled
 
 MANY = 20_000
 

@@ -20,7 +20,7 @@ from emprops.queue.claims import Queue
 from emprops.queue.keys import KEYS
 from emprops.queue.matching import class_of
 from emprops.queue.messages import Claim, Finished, Limits, StoredFile
-from emprops.queue.worker_link import Settled
+from emprops.queue.transport import Settled
 
 
 def is_held(client: Any, claim: Claim) -> Any:

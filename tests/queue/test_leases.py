@@ -21,7 +21,8 @@ from emprops.queue.keys import KEYS
 from emprops.queue.matching import Offer
 from emprops.queue.messages import Finished, Limits
 from emprops.queue.registry import FleetMember, WorkerInfo
-from emprops.queue.worker_link import Beat, Heartbeat
+from emprops.queue.transport import Beat
+from emprops.queue.worker_link import Heartbeat
 
 
 async def test_a_lapsed_step_runs_elsewhere_and_the_first_worker_is_too_late(

@@ -12,7 +12,7 @@ from tests.queue.proxy import Proxy
 from emprops.kit.redis import connect
 from emprops.queue.claims import Queue
 from emprops.queue.messages import Finished
-from emprops.queue.worker_link import Settled
+from emprops.queue.transport import Settled
 
 
 @pytest.fixture

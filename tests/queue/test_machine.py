@@ -24,7 +24,8 @@ from emprops.kit.redis import connect
 from emprops.queue.claims import Queue
 from emprops.queue.keys import KEYS
 from emprops.queue.messages import Claim, Finished, Limits, Ticket
-from emprops.queue.worker_link import Beat, Heartbeat, Settled
+from emprops.queue.transport import Beat, Settled
+from emprops.queue.worker_link import Heartbeat
 
 LIMITS = Limits(max_failures=1, max_lost_claims=2)
 WORKERS = {"ab-1": "ab", "ab-2": "ab", "a-1": "a", "b-1": "b", "none-1": ""}

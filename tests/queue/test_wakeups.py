@@ -10,7 +10,7 @@ from tests.queue.helpers import PREFIX, RETRYABLE, Worker, become_due, ids, laps
 
 from emprops.queue.claims import Queue
 from emprops.queue.keys import KEYS
-from emprops.queue.worker_link import Wake
+from emprops.queue.transport import Wake
 
 AT_ONCE = 1.0
 """Seconds: generous for this machine, half of what the slow poll would take."""

@@ -6,7 +6,7 @@ import pytest
 from tests.queue.helpers import make_ticket
 
 from emprops.queue.messages import Claim
-from emprops.queue.worker_link import Beat
+from emprops.queue.transport import Beat
 from emprops.worker.board import MAX_MESSAGE_CHARACTERS, Board
 
 

@@ -17,7 +17,7 @@ from emprops.kit.redis import connect
 from emprops.queue.claims import Queue
 from emprops.queue.matching import WorkerOffers
 from emprops.queue.messages import Ticket
-from emprops.queue.worker_link import Turn
+from emprops.queue.transport import Turn
 
 MakeRig = Callable[..., Rig]
 

@@ -15,7 +15,7 @@ from emprops.connectors.base import Outcome, Produced, RunContext
 from emprops.queue.claims import Queue
 from emprops.queue.matching import WorkerOffers
 from emprops.queue.messages import Claim, Ticket
-from emprops.queue.worker_link import Settled, Turn, Wake
+from emprops.queue.transport import Settled, Turn, Wake
 
 MakeRig = Callable[..., Rig]
 
@@ -128,6 +128,7 @@ async def test_an_idle_worker_starts_at_once(queue: Queue, make_rig: MakeRig, lo
 class FakeLink:
     """A link whose first answer takes its time: meanwhile a wake-up arrives."""
 
+    poll = 2.0
     turns: list[int] = field(default_factory=list)
     woken: asyncio.Event = field(default_factory=asyncio.Event)
     asked_again: asyncio.Event = field(default_factory=asyncio.Event)

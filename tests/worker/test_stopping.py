@@ -13,7 +13,7 @@ from emprops.connectors.base import Outcome, RunContext
 from emprops.queue.claims import Queue
 from emprops.queue.matching import WorkerOffers
 from emprops.queue.messages import Limits, Ticket
-from emprops.queue.worker_link import Turn
+from emprops.queue.transport import Turn
 
 MakeRig = Callable[..., Rig]
 

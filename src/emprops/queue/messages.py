@@ -96,7 +96,11 @@ class Ticket:
     @classmethod
     def from_bytes(cls, raw: bytes) -> "Ticket":
         """Decode; fields this version does not know are ignored."""
-        data = orjson.loads(raw)
+        return cls.from_json(orjson.loads(raw))
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "Ticket":
+        """Read what :meth:`to_bytes` writes."""
         context = data["workflow_context"]
         return cls(
             id=data["id"],
@@ -125,6 +129,17 @@ class Claim:
     token: str
     attempt: int
     """1, 2, 3 …: never reused for the same step and run."""
+
+    @property
+    def files_prefix(self) -> str:
+        """What the storage keys of this claim's results begin with."""
+        return files_prefix(self.ticket.workflow_context.workflow_id, self.ticket.id, self.attempt, self.token)
+
+
+def files_prefix(job_id: str, step_id: str, attempt: int, token: str) -> str:
+    """Give the beginning of a claim's storage keys. Attempt and token are in it: a worker that was paused and comes
+    back never overwrites what the one after it stored."""
+    return f"generations/{job_id}/{step_id}/{attempt}-{token[:8]}-"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,7 @@
 """The worker's side of the queue: claim, report, renew, hand back. Needs Redis and nothing else."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 from uuid import uuid4
 
 import orjson
@@ -14,8 +13,9 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from emprops.queue.keys import KEYS
 from emprops.queue.matching import WorkerOffers, class_of, missing
-from emprops.queue.messages import Claim, Finished, Ticket
+from emprops.queue.messages import Claim, Ticket
 from emprops.queue.scripts import Argument, Scripts, SyncScripts
+from emprops.queue.transport import Beat, Settled, Turn, Wake
 
 log = structlog.get_logger(__name__)
 
@@ -26,39 +26,11 @@ MAX_STREAM = 100_000
 MAX_ROUNDS = 100
 """Rounds of judging (500 signatures each) in one turn, after which the next poll goes on."""
 
-Wake = Literal["work", "cancel"]
-"""Why a worker is woken: there may be something to claim, or a step it holds was cancelled."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """One finished attempt on its way back."""
-
-    claim: Claim
-    finished: Finished
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """Answer of one loop tick: new claims, and which of the finished attempts came too late."""
-
-    claims: tuple[Claim, ...]
-    late: tuple[Claim, ...]
-    more: bool = False
-    """Whether there may be more to claim at once; the worker is not marked as waiting then."""
-
-
-@dataclass(frozen=True, slots=True)
-class Beat:
-    """A sign of life for one claim, with progress if there is news."""
-
-    claim: Claim
-    progress: float | None = None
-    message: str = ""
-
 
 class WorkerLink:
-    """A worker's connection to the queue over Redis."""
+    """A worker's connection to the queue over Redis (:class:`~emprops.queue.transport.Transport`)."""
+
+    poll = 2.0
 
     def __init__(
         self, redis: Redis, *, prefix: str, worker_id: str, lease: float = 60.0, attestation_days: int = 30
@@ -74,14 +46,15 @@ class WorkerLink:
         self._class = ""
 
     async def turn(self, finished: Sequence[Settled], want: int, offers: WorkerOffers) -> Turn:
-        """Settle what ended and claim up to ``want`` tickets, in one call.
-
-        After an error (redis-py's own) nobody knows whether the call was carried out: repeat it with the same
-        ``finished``. It carries the same request token until an answer comes, so what the lost answer handed out is
-        handed out again, also when nothing more is wanted by then. One call at a time.
-        """
-        worker_class = self._class_of(offers)
+        """Settle what ended and claim, under one request token until an answer comes."""
         request = self._unanswered = self._unanswered or uuid4().hex
+        turn = await self.carry_out(request, finished, want, offers)
+        self._unanswered = None
+        return turn
+
+    async def carry_out(self, request: str, finished: Sequence[Settled], want: int, offers: WorkerOffers) -> Turn:
+        """The same for a caller that keeps the request token itself; it becomes the claims' fence."""
+        worker_class = self._class_of(offers)
         late: list[Claim] = []
         for _ in range(MAX_ROUNDS):
             arguments = self._turn_arguments(worker_class, request, want, finished)
@@ -93,7 +66,6 @@ class WorkerLink:
             await self._judge(worker_class, offers, unjudged, (after, up_to))
         else:
             log.warning("signatures stay unjudged; are scripts of another version in use?", worker_class=worker_class)
-        self._unanswered = None
         parsed = (Claim(Ticket.from_bytes(body), request, int(attempt)) for body, attempt in claims)
         return Turn(tuple(parsed), tuple(late), more=bool(more))
 

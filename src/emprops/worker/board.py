@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from emprops.queue.messages import Claim
-from emprops.queue.worker_link import Beat
+from emprops.queue.transport import Beat
 
 OVERTIME = 60.0
 """Seconds that work gets to stop once its time is up. Then its lease is left to lapse, whatever the work does."""

@@ -9,11 +9,10 @@ import time
 from collections.abc import Callable
 
 import structlog
-from redis.exceptions import RedisError
 
 from emprops.queue.messages import Claim
-from emprops.queue.registry import FleetMember, WorkerInfo
-from emprops.queue.worker_link import Beat, Heartbeat
+from emprops.queue.registry import WorkerInfo
+from emprops.queue.transport import AWAY, Beat, LeaseKeeper, Membership, WorkerRefusedError
 from emprops.worker.board import Board
 
 log = structlog.get_logger(__name__)
@@ -28,8 +27,8 @@ class Heart(threading.Thread):
     def __init__(
         self,
         board: Board,
-        heartbeat: Heartbeat,
-        member: FleetMember,
+        heartbeat: LeaseKeeper,
+        member: Membership,
         describe: Callable[[], WorkerInfo],
         *,
         lease: float,
@@ -68,7 +67,7 @@ class Heart(threading.Thread):
         self.join(timeout=5.0)
         try:
             self.member.withdraw(self.describe())
-        except RedisError as error:
+        except (*AWAY, WorkerRefusedError) as error:
             log.warning("could not leave the fleet; the entry expires by itself", error=str(error))
 
     def _renew(self, *, everything: bool) -> None:
@@ -86,9 +85,13 @@ class Heart(threading.Thread):
         begun = time.monotonic()
         try:
             lost = self.heartbeat.beat(beats)
-        except RedisError as error:
+        except AWAY as error:
             log.warning("heartbeat failed", error=str(error), claims=len(beats))
             self.board.unsent(beats)
+            return
+        except WorkerRefusedError as error:
+            log.error("this worker is refused; stopping its work", reason=str(error))
+            self.board.lose(self.board.claims())
             return
         gone = [beat.claim for beat in beats if beat.claim.ticket.id in lost]
         self.board.renewed([beat for beat in beats if beat.claim.ticket.id not in lost], begun)
@@ -105,7 +108,7 @@ class Heart(threading.Thread):
             if now >= self._next_machine:
                 self.member.announce_machine(info, int((now - started) * 1000))
                 self._next_machine = now + MACHINE_INTERVAL
-        except RedisError as error:
+        except (*AWAY, WorkerRefusedError) as error:
             log.warning("could not announce the worker", error=str(error))
             return
         self._announced = info.status

@@ -1,4 +1,4 @@
-"""Claim within capacity, run, report, drain. One call to Redis a tick says everything there is to say."""
+"""Claim within capacity, run, report, drain. One call to the queue a tick says everything there is to say."""
 
 import asyncio
 import contextlib
@@ -8,14 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import structlog
-from redis.exceptions import RedisError
 
 from emprops.connectors.base import Connector
 from emprops.kit.http import GuardedClient
 from emprops.kit.storage import Storage
 from emprops.queue.matching import WorkerOffers
 from emprops.queue.messages import Claim, Finished
-from emprops.queue.worker_link import Settled, WorkerLink
+from emprops.queue.transport import AWAY, Settled, Transport
 from emprops.settings import Settings
 from emprops.worker.board import Board
 from emprops.worker.context import Context
@@ -23,10 +22,8 @@ from emprops.worker.run import run_claim, unserved
 
 log = structlog.get_logger(__name__)
 
-POLL = 2.0
-"""Seconds between looks at the queue when nothing wakes the worker: the net under the wake-ups."""
 STOP_TIME = 10.0
-"""Seconds that cancelled work gets to end, and the last words to Redis to arrive, when the worker stops."""
+"""Seconds that cancelled work gets to end, and the last words to the queue to arrive, when the worker stops."""
 
 
 @dataclass(slots=True)
@@ -66,7 +63,7 @@ class Tools:
 class WorkerLoop:
     """The worker's main loop."""
 
-    link: WorkerLink
+    link: Transport
     board: Board
     connectors: Mapping[str, Connector]
     """Job type -> who serves it."""
@@ -129,7 +126,7 @@ class WorkerLoop:
             except asyncio.CancelledError:
                 self._done = settled + self._done
                 raise
-            except (RedisError, OSError) as error:
+            except AWAY as error:
                 self._done = settled + self._done
                 self._hungry = True
                 failures += 1
@@ -215,8 +212,8 @@ class WorkerLoop:
         while True:
             wake = None
             try:
-                wake = await self.link.wait(POLL)
-            except (RedisError, OSError):
+                wake = await self.link.wait(self.link.poll)
+            except AWAY:
                 await asyncio.sleep(1.0)
             if wake == "cancel":
                 self.board.doubt()
@@ -243,13 +240,13 @@ class WorkerLoop:
                 await self._tick()
                 await self._hand_back(stopped)  # but for those that ended well in spite of it, and are settled now
         except TimeoutError:
-            log.warning("Redis did not hear of it; the leases will lapse", unreported=len(self._done))
+            log.warning("the queue did not hear of it; the leases will lapse", unreported=len(self._done))
 
     async def _leave_line(self) -> None:
         """Take no more wake-ups from those who stay, and give back what a lost answer may have handed out."""
         try:
             turn = await self.link.turn([], 0, self.offers)
-        except (RedisError, OSError) as error:
+        except AWAY as error:
             log.warning("could not leave the line", error=str(error))
         else:
             await self._hand_back(turn.claims)
@@ -269,7 +266,7 @@ class WorkerLoop:
             return
         try:
             count = await self.link.release(claims)
-        except (RedisError, OSError) as error:
+        except AWAY as error:
             log.warning("could not hand back; the leases will lapse", steps=len(claims), error=str(error))
         else:
             log.info("handed back", steps=count)

@@ -67,11 +67,7 @@ def with_result_file(outcome: Outcome) -> Outcome:
 
 
 async def _store(claim: Claim, number: int, file: Produced, storage: Storage) -> StoredFile:
-    # The attempt and the claim's token are in the key: a worker that was paused and comes back never overwrites
-    # what the one after it stored.
-    extension = extension_of(file.mime_type)
-    folder = f"generations/{claim.ticket.workflow_context.workflow_id}/{claim.ticket.id}"
-    key = f"{folder}/{claim.attempt}-{claim.token[:8]}-{number}{extension}"
+    key = f"{claim.files_prefix}{number}{extension_of(file.mime_type)}"
     if isinstance(file.content, Path):
         size, digest = await asyncio.to_thread(_measure, file.content)
         await storage.put_file(key, file.content, file.mime_type)

@@ -24,8 +24,8 @@ end
 local ended = {}
 
 local function settle(step, run, token, how, finished, retry_after)
-  local v = redis.call('HMGET', K.ticket .. step, 'state', 'token', 'job', 'attempt')
-  if v[1] ~= 'claimed' or v[2] ~= token then
+  local v = redis.call('HMGET', K.ticket .. step, 'state', 'token', 'job', 'attempt', 'run')
+  if v[1] ~= 'claimed' or v[2] ~= token or v[5] ~= run then
     return settled_before(step, run, token, load(step)) and 'accepted' or 'late'
   end
   local tail = ',"finished":' .. finished
