@@ -130,6 +130,14 @@ class IdempotencyMismatchError(AppError):
     code = "idempotency_mismatch"
 
 
+class TooManyRequestsError(AppError):
+    """The caller asks more often, or for more at once, than is allowed."""
+
+    status = 429
+    code = "too_many_requests"
+    retry_after = 1
+
+
 class UnavailableError(AppError):
     """An engine behind the API is away; the same request may be sent again."""
 

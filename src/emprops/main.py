@@ -15,6 +15,7 @@ from emprops.auth.dependencies import SCHEMES, security_of
 from emprops.auth.identity_header import IdentityFilter
 from emprops.auth.share import ShareLinks
 from emprops.auth.startup import is_loopback
+from emprops.gateway.service import Gateway
 from emprops.generations.reports import Orchestrator
 from emprops.generations.tickets import Dispatcher, limits_from
 from emprops.kit.asgi import RequestShell
@@ -60,6 +61,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.authenticator = authenticator_for(settings)
     app.state.share_links = ShareLinks(settings)
     app.state.mux_signer = signer_from(settings)
+    app.state.gateway = Gateway(settings)
     client_from(settings)  # half of Mux' credentials is refused here, not when the first video is done
     app.add_middleware(RequestShell, headers=_headers(settings), guard=RequestGuard(settings))
     if settings.mode == "production":
@@ -88,6 +90,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             log.warning("ANYBODY WHO REACHES THIS ADDRESS CAN ACT AS ANY USER", host=settings.host)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(app.state.authenticator.close)
+        stack.push_async_callback(app.state.gateway.close)
         resources = await open_resources(settings, stack)
         app.state.resources = resources
         app.state.live = Live(resources)

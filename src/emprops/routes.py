@@ -16,6 +16,7 @@ from emprops.collections import project_endpoints as projects
 from emprops.credits import endpoints as credit
 from emprops.custody import endpoints as custody
 from emprops.decks import endpoints as decks
+from emprops.gateway import endpoints as gateway
 from emprops.generations import develop_endpoints as develop
 from emprops.generations import endpoints as generations
 from emprops.generations import job_endpoints as job_changes
@@ -33,6 +34,7 @@ TABLE: list[tuple[Prefix, APIRouter]] = [
     # tried from top to bottom, so what is asked most comes first
     ("/api", jobs.routes),  # /jobs /jobs/{id} /jobs/{id}/stream /jobs/{id}/history
     ("", health.routes),  # /health /ready
+    ("/api", gateway.routes),  # /worker/turn /worker/wait /worker/beat /worker/files/{key}
     ("", media.routes),  # /files/{key}
     ("", mux.routes),  # /webhooks/mux
     ("/api", generations.routes),  # /collections/{id}/generate /collections/{id}/price
@@ -75,6 +77,7 @@ TAGS: dict[str, str] = {
     "custody": "What is held for people of social networks until they sign up.",
     "credits": "What generations are paid with.",
     "files": "Stored results. Public, and never changed.",
+    "workers": "How workers on other machines get and report their work. For keys with the scope `worker`.",
     "health": "For load balancers.",
 }
 

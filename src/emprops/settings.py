@@ -139,7 +139,28 @@ class Settings(BaseSettings):
     stale_after: float = 600.0
     """A step without news for this long is reconciled against Redis (spec: 10 minutes)."""
 
+    # --- workers that come over HTTP, as the api treats them (docs/11-worker-gateway.md)
+    gateway_poll: float = Field(default=10.0, gt=0, le=15)
+    """Longest answer to a worker that waits for work. A worker silent for 15 s is not woken."""
+    gateway_waits: int = Field(default=500, ge=1)
+    """Workers that may wait at once, per process; each takes a connection to Redis."""
+    gateway_workers_per_key: int = Field(default=64, ge=1)
+    gateway_calls_per_second: int = Field(default=200, ge=1)
+    """Calls per key and process, on average over two seconds."""
+    gateway_file_bytes: int = Field(default=2 * 1024**3, ge=1)
+    """Largest result file."""
+    gateway_uploads: int = Field(default=32, ge=1)
+    """Files that may be on their way in at once, per process; a key may have half of them."""
+
     # --- worker
+    server: str = ""
+    """Address of an api: the worker then works over HTTP, and needs no Redis and no storage of its own."""
+    worker_key: SecretStr = SecretStr("")
+    """API key with the scope ``worker`` for that api."""
+    worker_key_file: str = ""
+    """File that holds the key, instead."""
+    server_allow_http: bool = False
+    """Let the key travel to a server that is not this machine over plain http."""
     worker_concurrency: int = Field(default=1, ge=1)
     worker_job_types: str = ""
     """Comma-separated job types this worker serves; empty: all that its connectors serve."""

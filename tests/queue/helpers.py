@@ -63,9 +63,12 @@ class Worker:
     name: str = "worker-1"
     offers: WorkerOffers = field(default_factory=lambda: ANYTHING)
     lease: float = 60.0
+    link: Any = None
+    """A transport; by default the one over Redis."""
 
     def __post_init__(self) -> None:
-        self.link = WorkerLink(self.client, prefix=PREFIX, worker_id=self.name, lease=self.lease)
+        if self.link is None:
+            self.link = WorkerLink(self.client, prefix=PREFIX, worker_id=self.name, lease=self.lease)
 
     async def claim(self, want: int = 1) -> list[Claim]:
         """Claim up to ``want``."""

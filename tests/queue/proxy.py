@@ -36,7 +36,7 @@ class Proxy:
     @contextlib.asynccontextmanager
     async def serving(self) -> AsyncIterator["Proxy"]:
         """Listen on the path."""
-        server = await asyncio.start_unix_server(self._serve, path=self.path)
+        server = await self._listen()
         try:
             yield self
         finally:
@@ -44,17 +44,30 @@ class Proxy:
             self.go_down()
             self.path.unlink(missing_ok=True)
 
+    async def _listen(self) -> asyncio.Server:
+        return await asyncio.start_unix_server(self._serve, path=self.path)
+
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await asyncio.open_unix_connection(self.target)
+
+    async def _message(self, reader: asyncio.StreamReader) -> bytes:
+        """Read one request, or one answer; empty at the end."""
+        return await reader.read(1 << 20)
+
+    def _may_be_cut(self, request: bytes, reply: bytes) -> bool:
+        return b"EVALSHA" in request and not reply.startswith(b"-NOSCRIPT")
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._down:
             self.refused.set()
             writer.transport.abort()
             return
         self._open.add(writer)
-        from_redis, to_redis = await asyncio.open_unix_connection(self.target)
+        from_redis, to_redis = await self._connect()
         try:
-            while request := await reader.read(1 << 20):
+            while request := await self._message(reader):
                 to_redis.write(request)
-                reply = asyncio.ensure_future(from_redis.read(1 << 20))
+                reply = asyncio.ensure_future(self._message(from_redis))
                 gone = asyncio.ensure_future(reader.read(1))  # a client that gives up a blocking command hangs up
                 await asyncio.wait({reply, gone}, return_when=asyncio.FIRST_COMPLETED)
                 if not reply.done():
@@ -62,7 +75,7 @@ class Proxy:
                     break
                 gone.cancel()
                 await asyncio.gather(gone, return_exceptions=True)
-                if self.cuts and b"EVALSHA" in request and not reply.result().startswith(b"-NOSCRIPT"):
+                if self.cuts and self._may_be_cut(request, reply.result()):
                     self.cuts -= 1
                     break
                 writer.write(reply.result())

@@ -7,12 +7,13 @@ parameters named as in the code. A parameter is filled with the object of the sa
 to the owner; ``job_id="failed_job_id"`` fills it with another one, and the same placeholders work in ``body`` and
 ``query``. If your object is not there yet, add it to ``world.py`` with a function of ``tests/factories.py``.
 
-Each row is called in production mode by four callers, each in a fresh world:
+Each row is called in production mode by five callers, each in a fresh world:
 
 * nobody   no credentials; also a forged token, and the owner's id in every spelling of the ``user_id`` header
 * owner    a token of the user to whom the objects of the world belong
 * other    a token of another user
 * service  an API key with the scope ``service`` that names no user; naming the owner, it must get what the owner gets
+* worker   an API key with the scope ``worker``: refused wherever nobody is, but for its own routes
 
 What a refused caller tries must change no row in the database, a foreign object must look exactly like an unknown one,
 and what another user gets must mention nothing that is the owner's.
@@ -48,6 +49,8 @@ OWN_AS_USER = Who(nobody=401, owner=200, other=404, service=401)
 """The same, but a service must say for whom."""
 SERVICE = Who(nobody=401, owner=401, other=401, service=200)
 """Services only."""
+WORKER = Who(nobody=401, owner=401, other=401, service=403)
+"""Workers on other machines only. Every route without this mark, a public one aside, refuses a worker's key."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,9 @@ NEW_WORKFLOW = {
     "type": "direct_job",
 }
 
+NAME = {"worker": "gpu-1"}
+ENTRY = {**NAME, "machine": "gpu", "offers": {}, "info": {"status": "idle", "concurrency": 1}}
+
 TABLE = [
     # --- the process
     row("GET", "/health", PUBLIC),
@@ -105,6 +111,15 @@ TABLE = [
     # --- files
     row("GET", "/files/{key:path}", PUBLIC),
     row("HEAD", "/files/{key:path}", PUBLIC),
+    # --- workers on other machines
+    row("POST", "/worker/hello", WORKER, body={**NAME, "protocol": 1}),
+    row("POST", "/worker/turn", WORKER, body={**NAME, "request": "ab" * 16, "want": 0, "offers": {}}),
+    row("POST", "/worker/wait", WORKER, body={**NAME, "timeout": 0}),
+    row("POST", "/worker/beat", WORKER, body={**NAME, "machine": "gpu", "beats": []}),
+    row("POST", "/worker/release", WORKER, body={**NAME, "claims": []}),
+    row("POST", "/worker/announce", WORKER, body=ENTRY),
+    row("POST", "/worker/withdraw", WORKER, body=ENTRY),
+    row("PUT", "/worker/files/{key:path}", WORKER),
     # --- generation
     row("POST", "/collections/{collection_id}/generate", OWN_AS_USER, body=VARIABLES),
     row("POST", "/collections/{collection_id}/generations", OWN_AS_USER, body=VARIABLES),

@@ -1,4 +1,4 @@
-"""Every route × {nobody, owner, other user, service}, in production mode (reliability: rows 40 and 46)."""
+"""Every route × {nobody, owner, other user, service, worker}, in production mode (reliability: rows 40 and 46)."""
 
 import asyncio
 import re
@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute, APIWebSocketRoute, iter_route_contexts
 from psycopg import sql
 from tests.apps import client_of
-from tests.rules.route_table import TABLE, Row
+from tests.rules.route_table import TABLE, WORKER, Row
 from tests.rules.world import FILE_KEY, World, make_world
 
 from emprops.auth import store
@@ -25,6 +25,7 @@ from emprops.settings import Settings
 
 SECRET = "u7Wq2ZkT9vN4xB6mR8cJ1hL3pF5sD0gY"
 KEY = make_key()
+WORKER_KEY = make_key()
 SPELLINGS = ("user_id", "user-id", "x-user-id", "USER_ID", "User.Id", "x_user_id", "userid")
 NOT_OURS = ("alembic_version", "api_key", "app_user", "user_identity")
 """Tables that say who called, not what they did."""
@@ -55,9 +56,10 @@ async def app(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> A
 @pytest.fixture
 async def client(app: FastAPI, database: Database) -> AsyncIterator[httpx2.AsyncClient]:
     async with database.transaction() as tx:
-        await store.add_key(
-            tx, prefix=KEY.prefix, digest=KEY.digest, name="matrix", scopes=["service"], owner=None, life=None
-        )
+        for key, scope in ((KEY, "service"), (WORKER_KEY, "worker")):
+            await store.add_key(
+                tx, prefix=key.prefix, digest=key.digest, name="matrix", scopes=[scope], owner=None, life=None
+            )
     await samples.seed(database)
     async with client_of(app) as client:
         yield client
@@ -87,6 +89,7 @@ async def test_row(row: Row, client: httpx2.AsyncClient, database: Database) -> 
     await nobody_gets(row, client, database)
     await other_gets(row, client, database)
     await service_gets(row, client, database)
+    await worker_gets(row, client, database)
     world = await fresh_world(database)
     response = await call(client, row, world, headers=user(world.owner))
     assert response.status_code == row.who.owner, f"owner: {response.text}"
@@ -131,6 +134,21 @@ async def service_gets(row: Row, client: httpx2.AsyncClient, database: Database)
     response = await call(client, row, world, headers={**key, "user_id": str(world.owner)})
     expected = row.who.owner if row.who.service == 401 else row.who.service
     assert response.status_code == expected, f"service that acts for the owner: {response.text}"
+
+
+async def worker_gets(row: Row, client: httpx2.AsyncClient, database: Database) -> None:
+    world = await fresh_world(database)
+    before = await everything(database)
+    own = row.who is WORKER
+    for claimed in ([], [(name, str(world.owner)) for name in SPELLINGS]):
+        response = await call(client, row, world, headers=[("X-API-Key", WORKER_KEY.text), *claimed])
+        if own:
+            assert response.status_code in (200, 400), f"worker: {response.text}"
+        else:
+            assert response.status_code == (403 if row.who.nobody == 401 else row.who.nobody), (
+                f"worker: {response.text}"
+            )
+    assert await everything(database) == before, "a worker's key changed something"
 
 
 async def fresh_world(database: Database) -> World:

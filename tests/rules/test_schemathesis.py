@@ -15,7 +15,7 @@ from schemathesis.engine import Status, events, from_schema
 from structlog.testing import capture_logs
 from tests.apps import as_user, served
 from tests.conformance import document
-from tests.rules.route_table import TABLE
+from tests.rules.route_table import TABLE, WORKER
 from tests.rules.world import FILE_KEY, World, make_world
 
 from emprops.auth import store
@@ -45,7 +45,7 @@ async def client(
 ) -> AsyncIterator[httpx2.AsyncClient]:
     """The whole api on loopback; its streams are short, as those of jobs that nobody runs would not end."""
     folder = tmp_path_factory.mktemp("fuzz")
-    quick = {"data_dir": folder, "upkeep_in_api": False, "stream_life": 0.2}
+    quick = {"data_dir": folder, "upkeep_in_api": False, "stream_life": 0.2, "gateway_poll": 0.05}
     stored = folder / "files" / FILE_KEY
     stored.parent.mkdir(parents=True)
     stored.write_bytes(b"\x89PNG\r\n\x1a\n")
@@ -55,19 +55,25 @@ async def client(
         yield client
 
 
-async def make_service(database: Database) -> str:
+async def make_key_for(database: Database, scope: str) -> str:
     key = make_key()
     async with database.transaction() as tx:
         await store.add_key(
-            tx, prefix=key.prefix, digest=key.digest, name="fuzz", scopes=["service"], owner=None, life=None
+            tx, prefix=key.prefix, digest=key.digest, name="fuzz", scopes=[scope], owner=None, life=None
         )
     return key.text
 
 
-def config_for(url: str, world: World, service_key: str) -> SchemathesisConfig:
+def config_for(url: str, world: World, service_key: str, worker_key: str) -> SchemathesisConfig:
     known = {name: {"values": sorted({world.objects[one] for one in found})} for name, found in KNOWN.items()}
     names = {f"{where}.{name}" for name in known for where in ("path", "query", "body")}
-    services = [f"{row.method} {prefix}{row.path}" for row in TABLE if row.who.other == 401 for prefix in ("", "/api")]
+    services = [
+        f"{row.method} {prefix}{row.path}"
+        for row in TABLE
+        if row.who.service < 400 and row.who.other == 401
+        for prefix in ("", "/api")
+    ]
+    workers = [f"{row.method} {prefix}{row.path}" for row in TABLE if row.who is WORKER for prefix in ("", "/api")]
     return SchemathesisConfig.from_dict(
         {
             "seed": SEED,
@@ -79,7 +85,10 @@ def config_for(url: str, world: World, service_key: str) -> SchemathesisConfig:
             "cache": {"enabled": False},
             "dictionaries": known,
             "parameters": {name: {"dictionary": name.partition(".")[2], "probability": 0.6} for name in sorted(names)},
-            "operations": [{"include-name": services, "headers": {"X-API-Key": service_key}}],
+            "operations": [
+                {"include-name": services, "headers": {"X-API-Key": service_key}},
+                {"include-name": workers, "headers": {"X-API-Key": worker_key}},
+            ],
             "generation": {
                 "deterministic": True,
                 "database": "none",
@@ -155,7 +164,12 @@ def note(event: events.ScenarioFinished, found: Found) -> None:
 async def test_every_answer_is_a_documented_one(client: httpx2.AsyncClient, database: Database) -> None:
     async with database.transaction() as tx:
         world = await make_world(tx)
-    config = config_for(str(client.base_url), world, await make_service(database))
+    config = config_for(
+        str(client.base_url),
+        world,
+        await make_key_for(database, "service"),
+        await make_key_for(database, "worker"),
+    )
     with capture_logs():
         found = await asyncio.to_thread(attack, config)
     assert not found.wrong, "\n".join([f"{len(found.wrong)} wrong answers", *sorted(found.wrong)[:40]])

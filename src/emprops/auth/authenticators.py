@@ -5,6 +5,7 @@ believes the ``user_id`` header, and production knows nobody.
 """
 
 import re
+from dataclasses import replace
 from typing import Protocol
 from urllib.parse import parse_qsl
 from uuid import UUID
@@ -138,15 +139,16 @@ class Users:
 def caller_of_key(key: store.ApiKey, connection: HTTPConnection) -> Caller:
     """Tell what a valid key makes of its sender; only the scope ``service`` may act for users it names (Q19)."""
     scopes = frozenset(key.scopes)
+    sender = Caller(user_id=None, scopes=scopes, key_id=key.id, key_prefix=key.prefix)
     if SERVICE in scopes:
         user_id = claimed_user(connection) or key.owner_user_id
-        return Caller(user_id=user_id, is_service=True, scopes=scopes, key_id=key.id)
+        return replace(sender, user_id=user_id, is_service=True)
     if READ in scopes:
         # what a WebSocket would change is refused message by message (live/commands.py)
         if connection.scope["type"] == "http" and connection.scope["method"] not in SAFE_METHODS:
             raise ForbiddenError("This API key may only read; changing something takes a key with the scope service.")
-        return Caller(user_id=key.owner_user_id, is_service=key.owner_user_id is None, scopes=scopes, key_id=key.id)
-    return Caller(user_id=None, scopes=scopes, key_id=key.id)
+        return replace(sender, user_id=key.owner_user_id, is_service=key.owner_user_id is None)
+    return sender
 
 
 def bearer_token(authorization: str) -> str:

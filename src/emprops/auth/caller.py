@@ -23,6 +23,8 @@ class Caller:
     """Scopes of the API key that came with the request; empty for users."""
     key_id: UUID | None = None
     """The API key that came with the request."""
+    key_prefix: str = ""
+    """The public part of that key, which no other key has."""
 
     @property
     def principal(self) -> str:

@@ -11,7 +11,7 @@ from starlette.requests import HTTPConnection
 from starlette.routing import BaseRoute
 
 from emprops.auth.authenticators import Authenticator
-from emprops.auth.caller import READ, SERVICE, Caller
+from emprops.auth.caller import READ, SERVICE, WORKER, Caller
 from emprops.auth.tickets import SOCKET, redeem_ticket, stream_of
 from emprops.errors import ForbiddenError, UnauthorizedError
 from emprops.kit.openapi import Security
@@ -85,6 +85,16 @@ async def service_caller(connection: HTTPConnection) -> Caller:
     return caller
 
 
+async def worker_caller(connection: HTTPConnection) -> Caller:
+    """Find the key of the calling worker: 401 without a valid API key, 403 if the key lacks the scope ``worker``."""
+    if "x-api-key" not in connection.headers:
+        raise UnauthorizedError("This endpoint needs a worker's key (X-API-Key).")
+    caller = await identify(connection)
+    if WORKER not in caller.scopes:
+        raise ForbiddenError("This endpoint takes an API key with the scope worker.")
+    return caller
+
+
 async def anybody() -> None:
     """Mark a route as public."""
 
@@ -95,6 +105,8 @@ CurrentUser = Annotated[UUID, Depends(current_user)]
 """Parameter type of a route for users: their id."""
 ServiceCaller = Annotated[Caller, Depends(service_caller)]
 """Parameter type of a route for services only; ``user_id`` is whom the service acts for, if it says."""
+WorkerCaller = Annotated[Caller, Depends(worker_caller)]
+"""Parameter type of a route for workers on other machines only; they are known by their key, and are no user."""
 StreamCaller = Annotated[Caller, Depends(stream_caller)]
 """Parameter type of the stream of the job ``job_id``, which also takes a ticket in its URL."""
 SocketCaller = Annotated[Caller, Depends(socket_caller)]
@@ -131,6 +143,7 @@ MARKERS: dict[Callable[..., Any], Security] = {
     stream_caller: _EVERY_WAY,
     socket_caller: _EVERY_WAY,
     service_caller: [{"api_key": []}],
+    worker_caller: [{"api_key": []}],
     optional_caller: [{}, *_EVERY_WAY],
     anybody: [],
 }

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from emprops.connectors.registry import ConnectorLoadError
 from emprops.kit.migrate import MigrationError
 from emprops.local.process import LocalError
+from emprops.queue.transport import WorkerRefusedError
 from emprops.settings import Settings, SettingsError
 
 
@@ -25,7 +26,7 @@ def one_sentence() -> Iterator[None]:
     """Turn what an operator can mend into a sentence; anything else is ours and keeps its traceback."""
     try:
         yield
-    except (ConnectorLoadError, LocalError, MigrationError, SettingsError) as error:
+    except (ConnectorLoadError, LocalError, MigrationError, SettingsError, WorkerRefusedError) as error:
         fail(str(error))
     except psycopg.errors.UndefinedTable:
         fail("The database lacks tables of this version: run `emprops db upgrade`.")

@@ -9,7 +9,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute, iter_route_contexts
 
-from emprops.errors import AppError, UnavailableError
+from emprops.errors import AppError, TooManyRequestsError, UnavailableError
 from emprops.kit.envelope import Failure, example_of
 from emprops.kit.idempotency import HEADER, REPLAYED
 
@@ -27,6 +27,7 @@ SHARED = {
     "413": "The request body is too large.",
     "415": "The request body is not plain JSON.",
     "422": "This Idempotency-Key was used before with another request.",
+    "429": "Too many requests at once; try again.",
     "500": "Something went wrong on our side.",
     "503": "An engine behind the api is away; try again.",
 }
@@ -129,7 +130,9 @@ def _describe_failure(status: int, response: dict[str, Any]) -> None:
         content["example"] = {"data": None, **content["example"]}  # FastAPI takes nulls out of examples
     elif "examples" not in content:
         content["example"] = example_of(response["description"].partition(" Or: ")[0], _code_of(status))
-    if status == UnavailableError.status or response["description"].endswith(SHARED["409"]):
+    if status in (UnavailableError.status, TooManyRequestsError.status) or response["description"].endswith(
+        SHARED["409"]
+    ):
         response["headers"] = RETRY_AFTER
 
 

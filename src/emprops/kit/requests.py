@@ -116,6 +116,8 @@ class StrictRoute(APIRoute):
 
     max_body_bytes: ClassVar[int | None] = None
     """Limit of this kind of route; None: ``Settings.max_body_bytes``. Routes for uploads use a subclass."""
+    max_json_nodes: ClassVar[int | None] = None
+    """The same for the number of values in a JSON body; None: ``Settings.max_json_nodes``."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Wrap FastAPI's handler."""
@@ -129,7 +131,7 @@ class StrictRoute(APIRoute):
                 _refuse_compressed(request)
                 request = _bounded(request, self.max_body_bytes or settings.max_body_bytes)
                 if not takes_form:
-                    request = await _read_json(request, settings)
+                    request = await _read_json(request, settings, self.max_json_nodes or settings.max_json_nodes)
             return await _answer(handle, request)
 
         return handle_strictly
@@ -171,7 +173,7 @@ def _bounded(request: Request, limit: int) -> Request:
     return Request(request.scope, receive)
 
 
-async def _read_json(request: Request, settings: Settings) -> Request:
+async def _read_json(request: Request, settings: Settings, max_nodes: int) -> Request:
     try:
         async with asyncio.timeout(settings.body_timeout):
             raw = await request.body()
@@ -184,5 +186,5 @@ async def _read_json(request: Request, settings: Settings) -> Request:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
         raise UnsupportedMediaTypeError("Send the body as JSON, with the header 'Content-Type: application/json'.")
-    document = parse_json(raw, max_depth=settings.max_json_depth, max_nodes=settings.max_json_nodes)
+    document = parse_json(raw, max_depth=settings.max_json_depth, max_nodes=max_nodes)
     return _ReadRequest(request, raw, document)

@@ -12,7 +12,7 @@ import anyio
 import orjson
 import structlog
 from sse_starlette import EventSourceResponse, ServerSentEvent
-from sse_starlette.sse import SendTimeoutError
+from sse_starlette.sse import AppStatus, SendTimeoutError
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
@@ -42,6 +42,11 @@ class Event:
 
 def _one_line(text: str) -> str:
     return text.replace("\r", "").replace("\n", "").replace("\x00", "")
+
+
+def is_stopping() -> bool:
+    """Tell whether the server was told to stop: whoever holds a request open should answer it now."""
+    return AppStatus.should_exit
 
 
 class StreamLimit:

@@ -55,6 +55,8 @@ class Keys:
     """zset: worker id -> last heartbeat (ms)."""
     worker: str = "worker:"
     """hash per worker: incarnation, machine, capabilities, claims, status; expires after 120 s of silence."""
+    upload: str = "upload:"
+    """hash per storage key that a worker of the gateway stored: token of its claim, size, sha256; kept a day."""
     epoch: str = "epoch"
     """string: present while this Redis holds what was put into it; missing means rebuild."""
 

@@ -85,6 +85,12 @@ class WorkerLink:
             return None
         return "cancel" if popped[1] == b"cancel" else "work"
 
+    async def put_back(self, wake: Wake) -> None:
+        """Give a wake-up to whoever waits next, as the one that took it is gone."""
+        name = f"{self.prefix}{KEYS.wake}{self.worker_id}"
+        await self.redis.rpush(name, "cancel" if wake == "cancel" else "1")
+        await self.redis.expire(name, 60)
+
     def _class_of(self, offers: WorkerOffers) -> str:
         if offers is not self._offers:
             self._offers, self._class = offers, class_of(offers)

@@ -90,7 +90,7 @@ class Heart(threading.Thread):
             self.board.unsent(beats)
             return
         except WorkerRefusedError as error:
-            log.error("this worker is refused; stopping its work", reason=str(error))
+            log.warning("this worker is refused; stopping its work", reason=str(error))
             self.board.lose(self.board.claims())
             return
         gone = [beat.claim for beat in beats if beat.claim.ticket.id in lost]

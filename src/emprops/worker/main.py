@@ -2,30 +2,22 @@
 
 import asyncio
 import gc
-import os
 import signal
-import socket
 import time
 from collections.abc import Mapping, Sequence
-from uuid import uuid4
 
 import structlog
-from redis import Redis as SyncRedis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from emprops import __version__
 from emprops.connectors.base import Connector
 from emprops.connectors.registry import load_connectors, names_from_text
 from emprops.kit.http import GuardedClient
 from emprops.kit.logging import configure_logging
-from emprops.kit.redis import connect
-from emprops.media.storage import storage_from
-from emprops.queue.registry import FleetMember, WorkerInfo
-from emprops.queue.worker_link import Heartbeat, WorkerLink
+from emprops.queue.registry import WorkerInfo
 from emprops.settings import Settings
 from emprops.worker.board import Board
 from emprops.worker.heart import Heart
+from emprops.worker.line import Line, open_line
 from emprops.worker.loop import Tools, WorkerLoop
 from emprops.worker.offers import Survey, keep_surveying, survey
 
@@ -33,32 +25,32 @@ log = structlog.get_logger(__name__)
 
 
 async def main(settings: Settings) -> None:
-    """Run a worker until SIGTERM or SIGINT."""
+    """Run a worker until SIGTERM or SIGINT. Raises ``WorkerRefusedError`` when its server does not take its key."""
     configure_logging(settings)
     connectors = load_connectors(settings, names_from_text(settings.worker_connectors))
     by_job_type = serve(connectors, names_from_text(settings.worker_job_types))
-    now = await survey(by_job_type)
-    machine_id = socket.gethostname()[:40] or "machine"
-    worker_id = f"{machine_id}-{os.getpid()}-{uuid4().hex[:6]}"
-    redis = connect(settings.redis_url)
-    patience = min(5.0, settings.lease / 4)  # a heartbeat must notice an outage well before its leases end
-    sync_redis = SyncRedis.from_url(
-        settings.redis_url, socket_timeout=patience, socket_connect_timeout=patience, retry=Retry(NoBackoff(), 0)
-    )
     board = Board()
     http = GuardedClient(settings)
+    try:
+        now = await survey(by_job_type)
+        async with open_line(settings, board) as line:
+            await _work(line, board, http, by_job_type, now)
+    finally:
+        for connector in connectors:
+            await connector.close()
+        await http.close()
+
+
+async def _work(
+    line: Line, board: Board, http: GuardedClient, by_job_type: Mapping[str, Connector], now: Survey
+) -> None:
+    settings = line.settings
     loop = WorkerLoop(
-        link=WorkerLink(
-            redis,
-            prefix=settings.queue_prefix,
-            worker_id=worker_id,
-            lease=settings.lease,
-            attestation_days=settings.attestation_days,
-        ),
+        link=line.link,
         board=board,
         connectors=by_job_type,
         offers=now.offers,
-        tools=Tools(storage=storage_from(settings), http=http, settings=settings),
+        tools=Tools(storage=line.storage, http=http, settings=settings),
         concurrency=settings.worker_concurrency,
         grace=settings.worker_grace,
     )
@@ -72,8 +64,8 @@ async def main(settings: Settings) -> None:
     def describe() -> WorkerInfo:
         held = board.step_ids()
         return WorkerInfo(
-            worker_id=worker_id,
-            machine_id=machine_id,
+            worker_id=line.worker_id,
+            machine_id=line.machine_id,
             status="draining" if loop.draining else "busy" if held else "idle",
             offers=now.offers,
             concurrency=settings.worker_concurrency,
@@ -87,10 +79,8 @@ async def main(settings: Settings) -> None:
 
     heart = Heart(
         board,
-        Heartbeat(
-            sync_redis, prefix=settings.queue_prefix, worker_id=worker_id, machine_id=machine_id, lease=settings.lease
-        ),
-        FleetMember(sync_redis, settings.queue_prefix),
+        line.keeper,
+        line.member,
         describe,
         lease=settings.lease,
         progress_interval=settings.progress_interval,
@@ -103,7 +93,7 @@ async def main(settings: Settings) -> None:
     gc.freeze()
     gc.set_threshold(20_000)
     heart.start()
-    log.info("worker ready", worker_id=worker_id, job_types=sorted(by_job_type), concurrency=loop.concurrency)
+    log.info("worker ready", worker_id=line.worker_id, job_types=sorted(by_job_type), concurrency=loop.concurrency)
     surveys = asyncio.create_task(keep_surveying(by_job_type, now, surveyed), name="surveys")
     try:
         await loop.run()
@@ -111,12 +101,7 @@ async def main(settings: Settings) -> None:
         surveys.cancel()
         await asyncio.gather(surveys, return_exceptions=True)
         await asyncio.to_thread(heart.stop)
-        for connector in connectors:
-            await connector.close()
-        await http.close()
-        await redis.aclose()
-        sync_redis.close()
-        log.info("worker stopped", worker_id=worker_id)
+        log.info("worker stopped", worker_id=line.worker_id)
 
 
 def serve(connectors: Sequence[Connector], wanted: Sequence[str] | None) -> Mapping[str, Connector]:

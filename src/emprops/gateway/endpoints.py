@@ -1,0 +1,149 @@
+"""Work for machines that are not trusted with Redis: claim, renew, report and upload with a worker's key."""
+
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+
+from fastapi import Depends, Header, Request
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+
+from emprops.auth.dependencies import WorkerCaller, worker_caller
+from emprops.errors import ConflictError, TooManyRequestsError
+from emprops.gateway.identity import NAME, TOKEN
+from emprops.gateway.schemas import (
+    AnnounceBody,
+    BeatBody,
+    BeatView,
+    HelloBody,
+    MemberView,
+    ReleaseBody,
+    ReleaseView,
+    StoredView,
+    Terms,
+    TurnBody,
+    TurnView,
+    WaitBody,
+    WaitView,
+    turn_json,
+)
+from emprops.gateway.service import Gateway
+from emprops.gateway.uploads import receive
+from emprops.kit.envelope import Envelope, failures, ok
+from emprops.kit.requests import Shared, StrictRoute, router
+
+
+class WorkerRoute(StrictRoute):
+    """Results of many steps at once, and lists of all models of a machine, are larger than what users send."""
+
+    max_body_bytes = 8 * 1024 * 1024
+    max_json_nodes = 400_000
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Ask for the key before the body is read, as strangers may not send one of that size."""
+        handle = super().get_route_handler()
+
+        async def known_first(request: Request) -> Response:
+            await worker_caller(request)
+            return await handle(request)
+
+        return known_first
+
+
+async def gateway_of(connection: HTTPConnection) -> Gateway:
+    """Give the process's gateway."""
+    gateway: Gateway = connection.app.state.gateway
+    return gateway
+
+
+Workers = Annotated[Gateway, Depends(gateway_of)]
+LIMITED = failures(_429=TooManyRequestsError("This key may make 200 calls a second."))
+BYTES = {"requestBody": {"required": True, "content": {"application/octet-stream": {"schema": {"type": "string"}}}}}
+
+routes = router(prefix="/worker", tags=["workers"], route_class=WorkerRoute)
+
+
+@routes.post(
+    "/hello",
+    response_model=Envelope[Terms],
+    responses={**LIMITED, **failures(_409=ConflictError("This api speaks version 1: update the worker."))},
+)
+async def say_hello(body: HelloBody, caller: WorkerCaller, gateway: Workers) -> Any:
+    """Agree on a version of the protocol, and learn what holds for workers here."""
+    return ok(gateway.terms(gateway.admit(caller.key_prefix, body.worker), body.protocol))
+
+
+@routes.post("/turn", response_model=Envelope[TurnView], responses=LIMITED)
+async def take_turn(body: TurnBody, caller: WorkerCaller, gateway: Workers, resources: Shared) -> Any:
+    """Report what ended and claim steps to run. Sent again with the same `request`, it gets the same answer."""
+    worker = gateway.admit(caller.key_prefix, body.worker)
+    return ok(turn_json(await gateway.turn(resources.redis, worker, body)))
+
+
+@routes.post("/wait", response_model=Envelope[WaitView], responses=LIMITED)
+async def wait_for_news(body: WaitBody, request: Request, caller: WorkerCaller, gateway: Workers) -> Any:
+    """Be answered when there may be something to claim, or a step of this worker was cancelled; or after a while."""
+    worker = gateway.admit(caller.key_prefix, body.worker)
+    return ok({"wake": await gateway.wait(worker, body.timeout, request.is_disconnected)})
+
+
+@routes.post("/beat", response_model=Envelope[BeatView], responses=LIMITED)
+async def beat(body: BeatBody, caller: WorkerCaller, gateway: Workers) -> Any:
+    """Renew leases, and tell progress."""
+    worker = gateway.admit(caller.key_prefix, body.worker)
+    return ok({"lost": await gateway.beat(worker, body)})
+
+
+@routes.post("/release", response_model=Envelope[ReleaseView], responses=LIMITED)
+async def release(body: ReleaseBody, caller: WorkerCaller, gateway: Workers, resources: Shared) -> Any:
+    """Hand claims back: the steps keep their place, and nothing counts as a failure."""
+    worker = gateway.admit(caller.key_prefix, body.worker)
+    return ok({"released": await gateway.release(resources.redis, worker, body.claims)})
+
+
+@routes.post("/announce", response_model=Envelope[MemberView], responses=LIMITED)
+async def announce(body: AnnounceBody, caller: WorkerCaller, gateway: Workers) -> Any:
+    """Be part of the fleet; an entry ends after 120 seconds without another call."""
+    worker = gateway.admit(caller.key_prefix, body.worker)
+    await gateway.announce(worker, body)
+    return ok({"worker_id": worker.id})
+
+
+@routes.post("/withdraw", response_model=Envelope[MemberView], responses=LIMITED)
+async def withdraw(body: AnnounceBody, caller: WorkerCaller, gateway: Workers) -> Any:
+    """Leave the fleet."""
+    worker = gateway.admit(caller.key_prefix, body.worker)
+    await gateway.withdraw(worker, body)
+    return ok({"worker_id": worker.id})
+
+
+@routes.put(
+    "/files/{key:path}",
+    response_model=Envelope[StoredView],
+    responses=LIMITED,
+    openapi_extra=BYTES,
+)
+async def put_result_file(
+    key: str,
+    request: Request,
+    caller: WorkerCaller,
+    gateway: Workers,
+    resources: Shared,
+    worker_name: Annotated[str, Header(pattern=f"^{NAME}$")],
+    claim_token: Annotated[str, Header(pattern=f"^{TOKEN}$")],
+    content_sha256: Annotated[str, Header(alias="Content-SHA256", pattern="^[0-9a-f]{64}$")],
+) -> Any:
+    """Store a result of a claimed step under `generations/{job}/{step}/{attempt}-{token}-{number}{extension}`, where
+    `{token}` is the first eight characters of the claim's."""
+    worker = gateway.admit(caller.key_prefix, worker_name)
+    with gateway.limits.upload(worker.key):
+        upload = await receive(
+            request.stream(),
+            key,
+            worker=worker,
+            token=claim_token,
+            sha256=content_sha256,
+            redis=resources.redis,
+            storage=resources.storage,
+            settings=resources.settings,
+        )
+    return ok({"key": upload.key, "size": upload.size, "sha256": upload.sha256})

@@ -1,0 +1,293 @@
+"""The shapes of what workers send and get. All of it is a stranger's: bounded here, and cut where a text may be long.
+
+Fields that this version does not know are ignored, so that a newer worker can talk to an older api.
+"""
+
+import re
+from typing import Annotated, Any, Literal
+
+import orjson
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
+
+from emprops.errors import BadRequestError
+from emprops.gateway.identity import NAME, REQUEST, TOKEN
+from emprops.queue.matching import Offer, WorkerOffers
+from emprops.queue.messages import Finished
+from emprops.queue.registry import WorkerInfo
+from emprops.queue.transport import Turn
+
+MAX_DATA_BYTES = 256 * 1024
+MAX_DETAILS_BYTES = 16 * 1024
+MAX_CLAIMS = 500
+MAX_FILES = 256
+MAX_NAMES = 20_000
+"""Model files, or node classes, of one machine."""
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
+"""Characters that only move cursors and turn text around, in logs and terminals."""
+_INFO: TypeAdapter[WorkerInfo] = TypeAdapter(WorkerInfo)
+MAX_NUMBER = 2**53
+
+
+def cut(length: int) -> AfterValidator:
+    """Make what shortens a text and takes control characters out."""
+    return AfterValidator(lambda text: _CONTROL.sub("", text[: 2 * length])[:length])
+
+
+Name = Annotated[str, StringConstraints(pattern=f"^{NAME}$"), Field(examples=["gpu-1-4711-a1b2c3"])]
+Step = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,100}$")]
+Token = Annotated[str, StringConstraints(pattern=f"^{TOKEN}$")]
+Listed = Annotated[str, StringConstraints(max_length=500)]
+Small = Annotated[int, Field(ge=0, le=100_000)]
+
+_STEP = "0192f3a4-0000-7000-8000-000000000003"
+_TOKEN = "5e" * 32
+_ME = {"worker": "gpu-1-4711-a1b2c3"}
+_CLAIM = {"step": _STEP, "token": _TOKEN}
+_OFFERS = {"comfyui": {"models": ["sdxl.safetensors"], "custom_nodes": [], "connector_capabilities": {}}}
+
+
+def _shown(**example: Any) -> ConfigDict:
+    return ConfigDict(json_schema_extra={"example": example})
+
+
+class WorkerBody(BaseModel):
+    """What every call says."""
+
+    model_config = _shown(**_ME)
+
+    worker: Name
+    """The name the worker gave itself when it started; no two processes with one key may have the same."""
+
+
+class HelloBody(WorkerBody):
+    """A worker's first words."""
+
+    model_config = _shown(**_ME, protocol=1, version="0.1.0")
+
+    protocol: int = Field(description="Version of this protocol that the worker speaks.")
+    version: Annotated[str, cut(50)] = ""
+
+
+class Terms(BaseModel):
+    """What holds for workers of this api."""
+
+    protocol: int
+    worker_id: str = Field(description="What the worker is called in the fleet.")
+    lease: float = Field(description="Seconds that a claim lasts without a beat.")
+    poll: float = Field(description="Longest time, in seconds, that a wait is answered after.")
+    base_url: str = Field(description="What URLs of stored files begin with.")
+    max_file_bytes: int
+
+
+class OfferBody(BaseModel):
+    """What a worker has for a job type; null where that kind of requirement is always met."""
+
+    models: Annotated[list[Listed], Field(max_length=MAX_NAMES)] | None = None
+    custom_nodes: Annotated[list[Listed], Field(max_length=MAX_NAMES)] | None = None
+    connector_capabilities: Annotated[dict[Listed, Listed], Field(max_length=100)] = {}
+
+
+Offers = Annotated[
+    dict[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,100}$")], OfferBody], Field(max_length=64)
+]
+
+
+class FileBody(BaseModel):
+    """A result file, uploaded before; size and checksum are known from there."""
+
+    key: Annotated[str, StringConstraints(max_length=500)]
+    mime_type: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.+-]{1,60}/[A-Za-z0-9.+-]{1,60}$")]
+    name: Annotated[str, cut(255)] = ""
+    width: Small | None = None
+    height: Small | None = None
+    duration: Annotated[float, Field(ge=0, le=1e7, allow_inf_nan=False)] | None = None
+    node: Annotated[str, cut(200)] | None = None
+
+
+class FinishedBody(BaseModel):
+    """How an attempt ended; ``failure`` null: well."""
+
+    files: Annotated[list[FileBody], Field(max_length=MAX_FILES)] = []
+    data: dict[str, Any] = Field(default={}, description="Small JSON results: text, usage, seeds; at most 256 KB.")
+    failure: Literal["retryable", "final", "bad_input"] | None = None
+    error: Annotated[str, cut(2_000)] = ""
+    details: dict[str, Any] = {}
+    retry_after: Annotated[float, Field(allow_inf_nan=False)] | None = None
+
+
+class ClaimBody(BaseModel):
+    """A claim, by the step and the token it came with."""
+
+    model_config = _shown(**_CLAIM)
+
+    step: Step
+    token: Token
+
+
+class SettledBody(ClaimBody):
+    """An attempt that ended."""
+
+    model_config = _shown(**_CLAIM, run=1, finished={"data": {"text": "a harbour"}})
+
+    run: Annotated[int, Field(ge=1, le=2**31)]
+    finished: FinishedBody
+
+
+class TurnBody(WorkerBody):
+    """What ended, and how much more is wanted."""
+
+    model_config = _shown(**_ME, request="ab" * 16, want=1, offers=_OFFERS, finished=[])
+
+    request: Annotated[str, StringConstraints(pattern=f"^{REQUEST}$")]
+    """Chosen at random, and the same when this call is repeated because its answer was lost."""
+    want: Annotated[int, Field(ge=0, le=MAX_CLAIMS)]
+    offers: Offers
+    finished: Annotated[list[SettledBody], Field(max_length=MAX_CLAIMS)] = []
+
+
+class ClaimView(BaseModel):
+    """A ticket to run."""
+
+    ticket: dict[str, Any]
+    token: str = Field(description="The claim's fence; it comes with all that is said about the claim.")
+    attempt: int
+
+
+class TurnView(BaseModel):
+    """Answer of a turn."""
+
+    claims: list[ClaimView]
+    late: list[str] = Field(description="Steps whose end was refused, because the claim had lapsed.")
+    more: bool = Field(description="Whether there may be more to claim at once.")
+
+
+class WaitBody(WorkerBody):
+    """How long to wait for news."""
+
+    model_config = _shown(**_ME, timeout=10)
+
+    timeout: Annotated[float, Field(ge=0, le=60, allow_inf_nan=False)]
+
+
+class WaitView(BaseModel):
+    """The news, if there was any."""
+
+    wake: Literal["work", "cancel"] | None
+
+
+class MachineBody(WorkerBody):
+    """A worker and the machine it is on."""
+
+    machine: Name
+
+
+class BeatItem(ClaimBody):
+    """A sign of life for one claim."""
+
+    progress: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] | None = None
+    message: Annotated[str, cut(500)] = ""
+
+
+class BeatBody(MachineBody):
+    """Signs of life."""
+
+    model_config = _shown(**_ME, machine="gpu-1", beats=[{**_CLAIM, "progress": 40, "message": "sampling"}])
+
+    beats: Annotated[list[BeatItem], Field(max_length=MAX_CLAIMS)]
+
+
+class BeatView(BaseModel):
+    """What became of the claims."""
+
+    lost: list[str] = Field(description="Steps that are not this worker's any more: their work should stop.")
+
+
+class ReleaseBody(WorkerBody):
+    """Claims to hand back."""
+
+    model_config = _shown(**_ME, claims=[_CLAIM])
+
+    claims: Annotated[list[ClaimBody], Field(max_length=MAX_CLAIMS)]
+
+
+class ReleaseView(BaseModel):
+    """How many were taken back."""
+
+    released: int
+
+
+class AnnounceBody(MachineBody):
+    """The worker's entry in the fleet."""
+
+    model_config = _shown(
+        **_ME, machine="gpu-1", offers=_OFFERS, info={"status": "idle", "concurrency": 1}, uptime_ms=None
+    )
+
+    offers: Offers
+    info: dict[str, Any]
+    """The other fields of the entry, as the version of the worker knows them."""
+    uptime_ms: Annotated[int, Field(ge=0, le=MAX_NUMBER)] | None = None
+    """With it, the machine's status is told as well."""
+
+
+class MemberView(BaseModel):
+    """What the worker is called."""
+
+    worker_id: str
+
+
+class StoredView(BaseModel):
+    """A file that is in storage now."""
+
+    key: str
+    size: int
+    sha256: str
+
+
+def offers_of(offers: dict[str, OfferBody]) -> WorkerOffers:
+    """Read what is offered."""
+    return {job_type: Offer.from_json(offer.model_dump()) for job_type, offer in offers.items()}
+
+
+def finished_of(body: FinishedBody) -> Finished:
+    """Read how an attempt ended, its files left out. Raises :class:`BadRequestError` for too much data."""
+    size = len(orjson.dumps(body.data))
+    if size > MAX_DATA_BYTES:
+        raise BadRequestError(f"finished.data has {size} bytes; at most {MAX_DATA_BYTES} are taken.")
+    details = body.details
+    if len(orjson.dumps(details)) > MAX_DETAILS_BYTES:
+        details = {"omitted": f"The details had more than {MAX_DETAILS_BYTES} bytes."}
+    wait = body.retry_after if body.retry_after is not None and 0 < body.retry_after <= 86_400 else None
+    return Finished(data=body.data, failure=body.failure, error=body.error, details=details, retry_after=wait)
+
+
+def info_of(body: AnnounceBody, worker_id: str, machine_id: str) -> WorkerInfo:
+    """Read a worker's entry. Raises :class:`BadRequestError` for one that cannot be."""
+    own = {"worker_id": worker_id, "machine_id": machine_id, "offers": offers_of(body.offers)}
+    try:
+        return _INFO.validate_python({**_bounded(body.info), **own})
+    except ValidationError as error:
+        problem = error.errors()[0]
+        raise BadRequestError(f"info.{'.'.join(map(str, problem['loc']))}: {problem['msg']}") from None
+
+
+def _bounded(value: Any, depth: int = 0) -> Any:
+    """Cut what others will be shown of a worker to a size that does no harm."""
+    if isinstance(value, str):
+        return _CONTROL.sub("", value[:200])
+    if isinstance(value, list) and depth < 2:
+        return [_bounded(inner, depth + 1) for inner in value[:MAX_CLAIMS]]
+    if isinstance(value, dict) and depth < 2:
+        return {_bounded(name): _bounded(inner, depth + 1) for name, inner in list(value.items())[:100]}
+    if isinstance(value, int | float) and abs(value) <= MAX_NUMBER:
+        return value
+    return None
+
+
+def turn_json(turn: Turn) -> dict[str, Any]:
+    """Show the answer of a turn."""
+    claims = [
+        {"ticket": orjson.loads(claim.ticket.to_bytes()), "token": claim.token, "attempt": claim.attempt}
+        for claim in turn.claims
+    ]
+    return {"claims": claims, "late": [claim.ticket.id for claim in turn.late], "more": turn.more}

@@ -1,0 +1,64 @@
+"""Files that workers hand to the api instead of writing them to storage: who may store what, and what was stored.
+
+It is known in Redis, beside the claim it belongs to: whoever loses one loses the other.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from redis.asyncio import Redis
+
+from emprops.queue.keys import KEYS
+from emprops.queue.messages import files_prefix
+
+KEEP = 86_400
+"""Seconds that an upload is remembered: longer than any run takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file that came in whole under a claim."""
+
+    key: str
+    token: str
+    """The claim's."""
+    size: int
+    sha256: str
+
+
+class Uploads:
+    """Grants and receipts."""
+
+    def __init__(self, redis: Redis, prefix: str) -> None:
+        self.redis: Any = redis  # redis-py types every reply as str or bytes or more
+        self.prefix = prefix
+
+    async def granted(self, step_id: str, token: str) -> str | None:
+        """Give what the keys of this claim's files must begin with; None if the claim is not, or no longer, valid."""
+        found = await self.redis.hmget(f"{self.prefix}{KEYS.ticket}{step_id}", ["state", "token", "job", "attempt"])
+        state, held, job, attempt = found
+        if state != b"claimed" or held is None or held.decode() != token:
+            return None
+        return files_prefix(job.decode(), step_id, int(attempt), token)
+
+    async def record(self, upload: Upload) -> None:
+        """Note that a file is in storage."""
+        name = f"{self.prefix}{KEYS.upload}{upload.key}"
+        pipe = self.redis.pipeline(transaction=True)
+        pipe.hset(name, mapping={"token": upload.token, "size": upload.size, "sha256": upload.sha256})
+        pipe.expire(name, KEEP)
+        await pipe.execute()
+
+    async def recorded(self, keys: Sequence[str]) -> dict[str, Upload]:
+        """Look up files by their keys; unknown ones are missing in the answer."""
+        if not keys:
+            return {}
+        pipe = self.redis.pipeline(transaction=False)
+        for key in keys:
+            pipe.hmget(f"{self.prefix}{KEYS.upload}{key}", ["token", "size", "sha256"])
+        return {
+            key: Upload(key, token.decode(), int(size), sha256.decode())
+            for key, (token, size, sha256) in zip(keys, await pipe.execute(), strict=True)
+            if token is not None
+        }

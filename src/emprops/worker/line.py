@@ -1,0 +1,126 @@
+"""How this worker reaches queue and storage: over Redis, or over HTTP when it belongs to a server."""
+
+import asyncio
+import os
+import re
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from uuid import uuid4
+
+import structlog
+from redis import Redis as SyncRedis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from emprops.kit.redis import connect
+from emprops.kit.storage import Storage
+from emprops.media.storage import storage_from
+from emprops.queue.registry import FleetMember
+from emprops.queue.transport import LeaseKeeper, Membership, Transport
+from emprops.queue.worker_link import Heartbeat, WorkerLink
+from emprops.settings import Settings
+from emprops.worker.board import Board
+from emprops.worker.remote.link import RemoteLink
+from emprops.worker.remote.pulse import RemotePulse
+from emprops.worker.remote.server import Server, ServerAwayError, Terms, server_from
+from emprops.worker.remote.storage import RemoteStorage
+
+log = structlog.get_logger(__name__)
+
+RETRY = 2.0
+"""Seconds between tries to reach a server for the first time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What is open."""
+
+    worker_id: str
+    """What the worker is called in the fleet."""
+    machine_id: str
+    link: Transport
+    keeper: LeaseKeeper
+    member: Membership
+    storage: Storage
+    settings: Settings
+    """This worker's, with what the server lays down in their place."""
+
+
+@asynccontextmanager
+async def open_line(settings: Settings, board: Board) -> AsyncIterator[Line]:
+    """Open the way that the settings name. Raises ``SettingsError`` or ``WorkerRefusedError`` if there is none."""
+    machine_id = socket.gethostname()[:40] or "machine"
+    worker_id = f"{machine_id}-{os.getpid()}-{uuid4().hex[:6]}"
+    way = _over_http if settings.server else _over_redis
+    async with way(settings, board, worker_id, machine_id) as line:
+        yield line
+
+
+def _patience(lease: float) -> float:
+    return min(5.0, lease / 4)  # a heartbeat must notice an outage well before its leases end
+
+
+@asynccontextmanager
+async def _over_redis(settings: Settings, _board: Board, worker_id: str, machine_id: str) -> AsyncIterator[Line]:
+    redis = connect(settings.redis_url)
+    patience = _patience(settings.lease)
+    blocking = SyncRedis.from_url(
+        settings.redis_url, socket_timeout=patience, socket_connect_timeout=patience, retry=Retry(NoBackoff(), 0)
+    )
+    prefix, lease = settings.queue_prefix, settings.lease
+    days = settings.attestation_days
+    try:
+        yield Line(
+            worker_id=worker_id,
+            machine_id=machine_id,
+            link=WorkerLink(redis, prefix=prefix, worker_id=worker_id, lease=lease, attestation_days=days),
+            keeper=Heartbeat(blocking, prefix=prefix, worker_id=worker_id, machine_id=machine_id, lease=lease),
+            member=FleetMember(blocking, prefix),
+            storage=storage_from(settings),
+            settings=settings,
+        )
+    finally:
+        await redis.aclose()
+        blocking.close()
+
+
+@asynccontextmanager
+async def _over_http(settings: Settings, board: Board, worker_id: str, machine_id: str) -> AsyncIterator[Line]:
+    name, machine = _plain(worker_id), _plain(machine_id)
+    server = server_from(settings, name)
+    link, storage = RemoteLink(server), RemoteStorage(server, board.claims)
+    try:
+        terms = await _introduce(link, server)
+        pulse = RemotePulse(server, machine=machine, patience=_patience(terms.lease))
+        try:
+            yield Line(
+                worker_id=terms.worker_id,
+                machine_id=machine,
+                link=link,
+                keeper=pulse,
+                member=pulse,
+                storage=storage,
+                settings=settings.model_copy(update={"lease": terms.lease, "public_url": terms.base_url}),
+            )
+        finally:
+            pulse.close()
+    finally:
+        await link.close()
+        await storage.close()
+
+
+async def _introduce(link: RemoteLink, server: Server) -> Terms:
+    """Say hello, until the server is there to hear it."""
+    while True:
+        try:
+            return await link.hello()
+        except ServerAwayError as error:
+            log.warning("waiting for the server", server=server.url, error=str(error))
+            await asyncio.sleep(RETRY)
+
+
+def _plain(name: str) -> str:
+    """Make a name of letters, digits, dots and dashes, as the gateway takes them."""
+    return re.sub(r"[^A-Za-z0-9._-]", "-", name).lstrip("._-") or "machine"

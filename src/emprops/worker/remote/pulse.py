@@ -1,0 +1,59 @@
+"""Lease renewal and the fleet entry over HTTP, over a blocking client: the heartbeat's side of the remote transport."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import httpx2
+
+from emprops.queue.registry import WorkerInfo
+from emprops.queue.transport import Beat
+from emprops.worker.remote.link import claim_body, offers_body
+from emprops.worker.remote.server import Server, away, client_options, data_of, request_of
+
+OWN = ("worker_id", "machine_id", "offers")
+"""Fields of the entry that the server fills in, or that go beside it."""
+
+
+class RemotePulse:
+    """A :class:`~emprops.queue.transport.LeaseKeeper` and :class:`~emprops.queue.transport.Membership`.
+
+    ``patience`` (seconds) bounds each call: an outage must be noticed well before the leases end.
+    """
+
+    def __init__(self, server: Server, *, machine: str, patience: float) -> None:
+        self.server = server
+        self.machine = machine
+        self._client = httpx2.Client(**client_options(server, patience))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def beat(self, beats: Sequence[Beat]) -> set[str]:
+        """Renew leases and pass progress on. Returns the step ids that are not ours any more."""
+        items = [{**claim_body(beat.claim), "progress": beat.progress, "message": beat.message} for beat in beats]
+        return set(self._call("beat", {"beats": items})["lost"])
+
+    def announce(self, info: WorkerInfo) -> None:
+        """Say that the worker is there."""
+        self._call("announce", _entry(info))
+
+    def announce_machine(self, info: WorkerInfo, uptime_ms: int) -> None:
+        """Have the server tell the machine's status."""
+        self._call("announce", {**_entry(info), "uptime_ms": uptime_ms})
+
+    def withdraw(self, info: WorkerInfo) -> None:
+        """Leave the fleet."""
+        self._call("withdraw", _entry(info))
+
+    def _call(self, name: str, body: dict[str, Any]) -> dict[str, Any]:
+        try:
+            response = self._client.post(name, **request_of(self.server, {"machine": self.machine, **body}))
+        except httpx2.HTTPError as error:
+            raise away(error) from error
+        return data_of(response.status_code, response.content)
+
+
+def _entry(info: WorkerInfo) -> dict[str, Any]:
+    facts = {name: value for name, value in info.to_json().items() if name not in OWN}
+    return {"offers": offers_body(info.offers), "info": facts}
