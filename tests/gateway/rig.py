@@ -92,6 +92,15 @@ async def http_side(
     return Side(worker, pulse, pulse, f"{public(key)}.{name}", proxy, closing=closing)
 
 
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for what the server does by itself and tells nobody."""
+    for _ in range(1_000):
+        if condition():
+            return
+        await asyncio.sleep(0.005)
+    raise AssertionError("it did not come to that within five seconds")
+
+
 def public(key: str) -> str:
     """The public part of a key."""
     return key.split("_")[1]

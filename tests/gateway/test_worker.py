@@ -1,0 +1,173 @@
+"""The worker's real loop and heart over HTTP: outages, a key that is revoked, and the way out."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from pydantic import SecretStr
+from tests.engines import Engines
+from tests.gateway.rig import HttpProxy, public
+from tests.queue.helpers import PREFIX, kinds, make_ticket, reports
+from tests.worker.rig import PATIENCE, ReportLog, Scripted, forever
+
+from emprops.connectors.base import Outcome, Produced, RunContext
+from emprops.kit.database import Database
+from emprops.kit.http import GuardedClient
+from emprops.queue.claims import Queue
+from emprops.queue.messages import Ticket
+from emprops.queue.registry import Fleet
+from emprops.queue.transport import WorkerRefusedError
+from emprops.settings import Settings, SettingsError
+from emprops.worker.board import Board
+from emprops.worker.line import open_line
+from emprops.worker.main import _work
+from emprops.worker.offers import survey
+from emprops.worker.remote.server import server_from
+
+
+@pytest.fixture
+async def proxy(url: str) -> AsyncIterator[HttpProxy]:
+    async with HttpProxy(url).serving() as proxy:
+        yield proxy
+
+
+def remote(settings: Settings, url: str, key: str, **changes: Any) -> Settings:
+    """Settings of a worker that knows nothing but the server."""
+    own = {"server": url, "worker_key": SecretStr(key), "redis_url": "", "database_url": "", "worker_grace": 5.0}
+    return settings.model_copy(update={**own, "progress_interval": 0.02, **changes})
+
+
+@contextlib.asynccontextmanager
+async def working(settings: Settings, body: Any) -> AsyncIterator[asyncio.Task[None]]:
+    """A worker as `emprops worker` makes it, around one connector."""
+    board, http, ready = Board(), GuardedClient(settings), asyncio.Event()
+    connectors = {"noop": Scripted(body)}
+
+    async def work() -> None:
+        async with open_line(settings, board) as line:
+            ready.set()
+            await _work(line, board, http, connectors, await survey(connectors))
+
+    task = asyncio.create_task(work())
+    try:
+        await asyncio.wait_for(ready.wait(), PATIENCE)
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await http.close()
+
+
+async def test_it_works_without_redis_and_storage(
+    queue: Queue, client: Any, settings: Settings, url: str, key: str, files: Path
+) -> None:
+    async def paint(ticket: Ticket, context: RunContext) -> Outcome:
+        context.progress(50.0, "painting")
+        return Outcome(files=[Produced("sea.png", "image/png", b"the sea")])
+
+    log = ReportLog(client)
+    await queue.enqueue([make_ticket(f"s{n}") for n in range(3)])
+    async with working(remote(settings, url, key), paint):
+        ended = [(await log.until(f"s{n}", "completed")).finished for n in range(3)]
+        (listed,) = await Fleet(client, PREFIX).workers() or [None]
+    for finished in ended:
+        assert finished is not None
+        assert (files / "files" / finished.files[0].key).read_bytes() == b"the sea"
+    assert listed is None or listed.worker_id.startswith(f"{public(key)}.")
+
+
+async def test_it_waits_for_a_server_that_is_away(
+    queue: Queue, client: Any, settings: Settings, proxy: HttpProxy, key: str
+) -> None:
+    done = asyncio.Event()
+
+    async def work(ticket: Ticket, context: RunContext) -> Outcome:
+        if ticket.id == "s":
+            proxy.go_down()
+            done.set()
+        return Outcome(data={"n": 1})
+
+    log = ReportLog(client)
+    async with working(remote(settings, proxy.url, key), work):
+        await queue.enqueue([make_ticket("s")])
+        async with asyncio.timeout(PATIENCE):
+            await done.wait()
+            await proxy.refused.wait()  # it has the result, and nobody to tell
+        assert await kinds(client, "s") == ["started"]
+        proxy.come_up()
+        await log.until("s", "completed")
+        await queue.enqueue([make_ticket("t")])
+        await log.until("t", "completed")
+    assert await kinds(client, "s") == ["started", "completed"]
+
+
+async def test_a_worker_whose_key_is_revoked_stops(
+    queue: Queue, client: Any, settings: Settings, url: str, key: str, app: FastAPI, database: Database
+) -> None:
+    begun, revoked, stopped = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def work(ticket: Ticket, context: RunContext) -> Outcome:
+        begun.set()
+        await revoked.wait()
+        context.progress(50.0)
+        try:
+            return await forever(ticket, context)
+        finally:
+            stopped.set()
+
+    await queue.enqueue([make_ticket("s")])
+    async with working(remote(settings, url, key), work) as task:
+        async with asyncio.timeout(PATIENCE):
+            await begun.wait()
+            async with database.transaction() as tx:
+                await tx.execute("UPDATE api_key SET revoked_at = now() WHERE prefix = %s", (public(key),))
+            app.state.authenticator._credentials._keys._remembered.clear()  # as if its 15 s had passed
+            revoked.set()
+            await stopped.wait()
+            with pytest.raises(WorkerRefusedError, match="The API key is not valid"):
+                await task
+    assert await kinds(client, "s") == ["started"]  # nothing is reported; the lease lapses
+
+
+async def test_an_outage_of_redis_behind_the_server_is_waited_out(
+    queue: Queue, client: Any, settings: Settings, url: str, key: str, engines: Engines
+) -> None:
+    async def work(ticket: Ticket, context: RunContext) -> Outcome:
+        return Outcome(data={"n": 1})
+
+    async with working(remote(settings, url, key), work):
+        engines.restart_redis()
+        await client.connection_pool.disconnect()
+        await queue.enqueue([make_ticket("s")])
+        await ReportLog(client).until("s", "completed")
+    assert (await reports(client, "s"))[-1].finished is not None
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"server": "http://api.example.com"}, "in the clear"),
+        ({"server": "ftp://api.example.com"}, "is not an address"),
+        ({"server": "https://user@api.example.com"}, "is not an address"),
+        ({"server": "https://[::1"}, "is not an address"),
+        ({"worker_key": SecretStr("")}, "needs a key"),
+        ({"worker_key": SecretStr("emp\n")}, "characters"),
+        ({"worker_key": SecretStr(""), "worker_key_file": "/nonexistent"}, "cannot be read"),
+    ],
+)
+def test_settings_that_must_not_be_used(settings: Settings, changes: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(SettingsError, match=sentence):
+        server_from(remote(settings, "https://api.example.com", "emp_x").model_copy(update=changes), "w")
+
+
+def test_settings_that_may(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("emp_from_file\n")
+    in_file = {"worker_key": SecretStr(""), "worker_key_file": str(tmp_path / "key")}
+    server = server_from(remote(settings, "http://127.0.0.1:3001/", "").model_copy(update=in_file), "w")
+    assert (server.url, server.key) == ("http://127.0.0.1:3001", "emp_from_file")
+    private = {"server_allow_http": True}
+    assert server_from(remote(settings, "http://10.0.0.7", "emp_x", **private), "w").url == "http://10.0.0.7"
