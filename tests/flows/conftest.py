@@ -106,23 +106,45 @@ async def system(flow_settings: Settings, database: Database, redis: redis.async
         yield system
 
 
+@pytest.fixture
+async def slow_art(system: System) -> str:
+    """A collection whose picture takes seconds."""
+    async with system.database.transaction() as tx:
+        await tx.execute(
+            "UPDATE workflow SET data = jsonb_set(data, '{job,payload}', (data #> '{job,payload}') || %s::jsonb)"
+            " WHERE name = 'local_image'",
+            ('{"width": 2048, "height": 2048, "style": "bloom"}',),
+        )
+        await tx.execute(
+            "UPDATE collection SET data = jsonb_set(data, '{steps,0,nodePayload}', "
+            "(data #> '{steps,0,nodePayload}') - 'width' - 'height' - 'style') WHERE slug = 'art'"
+        )
+    return "art"
+
+
 @asynccontextmanager
 async def worker_process(settings: Settings, **environment: str) -> AsyncIterator[Process]:
     """A real ``emprops worker``."""
+    own = {
+        "REDIS_URL": settings.redis_url,
+        "EMPROPS_DATA_DIR": str(settings.data_dir),
+        "PORT": str(settings.port),
+        "EMPROPS_WORKER_CONNECTORS": "local_engine",
+        "EMPROPS_WORKER_GRACE": "3",
+        "EMPROPS_PROGRESS_INTERVAL": "0.05",
+    }
+    async with command_process("worker", **own | environment) as process:
+        yield process
+
+
+@asynccontextmanager
+async def command_process(command: str, **environment: str) -> AsyncIterator[Process]:
+    """A process of ``emprops``, stopped at the end unless it has ended."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
-        "from emprops.cli.main import app; app(['worker'])",
-        env=os.environ
-        | {
-            "REDIS_URL": settings.redis_url,
-            "EMPROPS_DATA_DIR": str(settings.data_dir),
-            "PORT": str(settings.port),
-            "EMPROPS_WORKER_CONNECTORS": "local_engine",
-            "EMPROPS_WORKER_GRACE": "3",
-            "EMPROPS_PROGRESS_INTERVAL": "0.05",
-        }
-        | environment,
+        f"from emprops.cli.main import app; app(['{command}'])",
+        env=os.environ | environment,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
         cwd=Path(__file__).parents[2],

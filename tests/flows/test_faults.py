@@ -34,22 +34,6 @@ async def first_progress(system: System, job_id: str) -> None:
             return
 
 
-@pytest.fixture
-async def slow_art(system: System) -> str:
-    """A collection whose picture takes seconds."""
-    async with system.database.transaction() as tx:
-        await tx.execute(
-            "UPDATE workflow SET data = jsonb_set(data, '{job,payload}', (data #> '{job,payload}') || %s::jsonb)"
-            " WHERE name = 'local_image'",
-            ('{"width": 2048, "height": 2048, "style": "bloom"}',),
-        )
-        await tx.execute(
-            "UPDATE collection SET data = jsonb_set(data, '{steps,0,nodePayload}', "
-            "(data #> '{steps,0,nodePayload}') - 'width' - 'height' - 'style') WHERE slug = 'art'"
-        )
-    return "art"
-
-
 async def test_a_worker_killed_in_mid_step_loses_nothing(system: System, slow_art: str) -> None:
     async with worker_process(system.settings) as first:
         job_id = await strike(system, first, signal.SIGKILL, slow_art)

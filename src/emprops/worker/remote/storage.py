@@ -3,10 +3,12 @@
 import asyncio
 import hashlib
 import random
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 import httpx2
+import structlog
 
 from emprops.connectors.base import FinalError
 from emprops.kit.storage import FileStat, check_key
@@ -14,11 +16,13 @@ from emprops.queue.messages import Claim
 from emprops.queue.transport import WorkerRefusedError
 from emprops.worker.remote.server import PATH, Server, ServerAwayError, ServerSaysNoError, away, client_options, data_of
 
+log = structlog.get_logger(__name__)
+
 IDLE_TIMEOUT = 60.0
 CHUNK = 256 * 1024
-TRIES = 4
-PAUSE = 0.5
-"""Seconds before the second try; doubled before each that follows."""
+PATIENCE = 120.0
+"""Seconds for which an upload is tried again while the server is away. A claim that lapses meanwhile ends it before."""
+LONGEST_PAUSE = 5.0
 
 
 class RemoteStorage:
@@ -117,16 +121,20 @@ class RemoteStorage:
             "content-sha256": digest,
             "content-length": str(size),
         }
-        for attempt in range(1, TRIES + 1):
+        patient_until = time.monotonic() + PATIENCE
+        pause = 0.25
+        while True:
             try:
                 await self._send(key, content(), headers)
                 return
             except ServerSaysNoError:
                 raise
-            except ServerAwayError:
-                if attempt == TRIES:
+            except ServerAwayError as error:
+                if time.monotonic() > patient_until:
                     raise
-            await asyncio.sleep(PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1.0))
+                log.warning("an upload failed; trying again", key=key, error=str(error))
+            pause = min(LONGEST_PAUSE, 2 * pause)
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))
 
     async def _send(self, key: str, content: AsyncIterator[bytes], headers: dict[str, str]) -> None:
         try:
