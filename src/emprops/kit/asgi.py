@@ -17,7 +17,12 @@ from emprops.kit.logging import bound
 log = structlog.get_logger("emprops.access")
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
-QUIET_PATHS = frozenset({"/health", "/ready", "/api/health", "/api/ready"})
+QUIET_PATHS = frozenset(
+    prefix + path
+    for prefix in ("", "/api")
+    for path in ("/health", "/ready", "/worker/turn", "/worker/wait", "/worker/beat", "/worker/announce")
+)
+"""What is asked all the time by machines; only its failures are worth a line."""
 
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -83,7 +88,7 @@ class RequestShell:
             await internal_failure(scope)(scope, receive, send_with_headers)
         finally:
             milliseconds = round((time.perf_counter() - began) * 1000, 1)
-            write = log.debug if scope["path"] in QUIET_PATHS else log.info
+            write = log.debug if scope["path"] in QUIET_PATHS and status < 400 else log.info
             write("request", method=method, path=_path(scope), status=status, ms=milliseconds)
 
     def _add_headers(self, message: Message, request_id: str) -> None:

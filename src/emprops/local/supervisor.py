@@ -135,6 +135,7 @@ def make_children(run: Run, settings: Settings, data_dir: Path, logs: Path) -> l
     env = os.environ | {
         "DATABASE_URL": run.database_url,
         "REDIS_URL": run.redis_url,
+        "EMPROPS_SERVER": "",  # the worker here works here
         "PORT": str(settings.port),
         "EMPROPS_DATA_DIR": str(data_dir),
         "PYTHONUNBUFFERED": "1",

@@ -214,7 +214,7 @@ class WorkerLoop:
             try:
                 wake = await self.link.wait(self.link.poll)
             except AWAY:
-                await asyncio.sleep(1.0)
+                await asyncio.sleep(random.uniform(0.5, 1.5))
             if wake == "cancel":
                 self.board.doubt()
             if self._free > 0:

@@ -15,6 +15,8 @@ from emprops.settings import Settings, SettingsError
 PROTOCOL = 1
 PATH = "/api/worker/"
 CONNECT_TIMEOUT = 5.0
+KEEP_ALIVE = 3.0
+"""Seconds that an idle connection is kept: less than servers do, or calls meet connections that just close."""
 
 
 class ServerAwayError(OSError):
@@ -96,6 +98,7 @@ def client_options(server: Server, timeout: float) -> dict[str, Any]:
     return {
         "base_url": server.url + PATH,
         "headers": server.headers,
+        "limits": httpx2.Limits(keepalive_expiry=KEEP_ALIVE),
         "timeout": httpx2.Timeout(timeout, connect=min(CONNECT_TIMEOUT, timeout)),
         "trust_env": False,
     }
