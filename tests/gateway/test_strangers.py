@@ -8,7 +8,7 @@ import orjson
 import pytest
 from fastapi import FastAPI
 from tests.gateway.rig import Side, add_key, http_side, public, until
-from tests.queue.helpers import Worker, ids, kinds, make_ticket, reports
+from tests.queue.helpers import Worker, ids, kinds, lapse, make_ticket, reports
 
 from emprops.errors import TooManyRequestsError
 from emprops.gateway.identity import is_own, token_of
@@ -63,6 +63,19 @@ async def test_a_claim_over_redis_is_out_of_reach(queue: Queue, client: Any, thi
     with pytest.raises(OSError, match="token"):
         await thief.worker.finish(claim)
     assert await trusted.finish(claim)
+
+
+async def test_nobody_holds_a_step_beyond_its_time(queue: Queue, client: Any, side: Side) -> None:
+    """Its own worker stops a run in time; one that does not is not trusted to say that it still works."""
+    await queue.enqueue([make_ticket("s"), make_ticket("t", at=1)])
+    s, t = await side.worker.claim_one(), await side.worker.claim_one()
+    assert await side.beat(Beat(s), Beat(t)) == set()
+    left = await client.ttl(f"{PREFIX}{KEYS.renewable}{s.token}")
+    assert 1800 < left <= 1920
+    await client.delete(f"{PREFIX}{KEYS.renewable}{s.token}")  # what the end of that time does
+    await lapse(client, "s", "t")
+    assert await side.beat(Beat(s), Beat(t)) == {"s"}
+    assert (await queue.reclaim()).offered == 1
 
 
 async def test_another_keys_request_gives_nothing_away(

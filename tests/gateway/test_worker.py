@@ -154,6 +154,7 @@ async def test_an_outage_of_redis_behind_the_server_is_waited_out(
         ({"server": "ftp://api.example.com"}, "is not an address"),
         ({"server": "https://user@api.example.com"}, "is not an address"),
         ({"server": "https://[::1"}, "is not an address"),
+        ({"server": "https://api.example.com:port"}, "is not an address"),
         ({"worker_key": SecretStr("")}, "needs a key"),
         ({"worker_key": SecretStr("emp\n")}, "characters"),
         ({"worker_key": SecretStr(""), "worker_key_file": "/nonexistent"}, "cannot be read"),

@@ -87,10 +87,10 @@ async def wait_for_news(body: WaitBody, request: Request, caller: WorkerCaller, 
 
 
 @routes.post("/beat", response_model=Envelope[BeatView], responses=LIMITED)
-async def beat(body: BeatBody, caller: WorkerCaller, gateway: Workers) -> Any:
+async def beat(body: BeatBody, caller: WorkerCaller, gateway: Workers, resources: Shared) -> Any:
     """Renew leases, and tell progress."""
     worker = gateway.admit(caller.key_prefix, body.worker)
-    return ok({"lost": await gateway.beat(worker, body)})
+    return ok({"lost": await gateway.beat(resources.redis, worker, body)})
 
 
 @routes.post("/release", response_model=Envelope[ReleaseView], responses=LIMITED)

@@ -31,8 +31,8 @@ from emprops.kit.sse import is_stopping
 from emprops.queue.matching import class_of
 from emprops.queue.messages import Claim, Finished, StoredFile, Ticket, WorkflowContext
 from emprops.queue.registry import FleetMember
+from emprops.queue.remote_claims import RemoteClaims, Upload
 from emprops.queue.transport import Beat, Settled, Turn, Wake
-from emprops.queue.uploads import Upload, Uploads
 from emprops.queue.worker_link import Heartbeat, WorkerLink
 from emprops.settings import Settings
 
@@ -43,6 +43,8 @@ SLICE = 1.0
 """Seconds of a wait between looks whether anybody still waits for its end."""
 PATIENCE = 5.0
 THREADS = 4
+OVERTIME = 120.0
+"""Seconds beyond the longest run time for which a claim is renewed: a worker needs some to stop, and to store."""
 _NOWHERE = WorkflowContext("", 0, 0, 0, 0)
 
 
@@ -121,13 +123,16 @@ class Gateway:
         own = [item for item in body.finished if is_own(worker.id, item.token)]
         foreign = tuple(_claim(item) for item in body.finished if not is_own(worker.id, item.token))
         settled = await self._with_files(redis, own)
-        turn = await self._link(redis, worker).carry_out(token_of(worker.id, body.request), settled, body.want, offers)
+        token = token_of(worker.id, body.request)
+        turn = await self._link(redis, worker).carry_out(token, settled, body.want, offers)
+        if turn.claims:
+            await self._claims(redis).begin(token, self.settings.max_run_time + OVERTIME)
         return replace(turn, late=turn.late + foreign)
 
     async def _with_files(self, redis: Redis, items: Sequence[SettledBody]) -> list[Settled]:
         """Read how attempts ended. A file counts if it came in under the claim that reports it."""
         keys = [file.key for item in items for file in item.finished.files]
-        uploads = await Uploads(redis, self.settings.queue_prefix).recorded(keys)
+        uploads = await self._claims(redis).recorded(keys)
         return [Settled(_claim(item), _finished(item, uploads)) for item in items]
 
     async def wait(self, worker: RemoteWorker, timeout: float, gone: Callable[[], Awaitable[bool]]) -> Wake | None:
@@ -154,10 +159,11 @@ class Gateway:
             if self._waits.get(worker.id) is mine:
                 del self._waits[worker.id]
 
-    async def beat(self, worker: RemoteWorker, body: BeatBody) -> list[str]:
-        """Renew leases; gives the steps that are not this worker's."""
+    async def beat(self, redis: Redis, worker: RemoteWorker, body: BeatBody) -> list[str]:
+        """Renew leases; gives the steps that are not this worker's, or had their time: nobody may hold one for ever."""
+        over = await self._claims(redis).over([item.token for item in body.beats])
         beats = [Beat(_claim(item), item.progress, item.message) for item in body.beats]
-        own = [beat for beat in beats if is_own(worker.id, beat.claim.token)]
+        own = [beat for beat in beats if is_own(worker.id, beat.claim.token) and beat.claim.token not in over]
         lost = {beat.claim.ticket.id for beat in beats} - {beat.claim.ticket.id for beat in own}
         heart = Heartbeat(
             self._blocking,
@@ -189,6 +195,9 @@ class Gateway:
         info = info_of(body, worker.id, public_id(worker.key, body.machine))
         member = FleetMember(self._blocking, self.settings.queue_prefix)
         await self._in_thread(lambda: member.withdraw(info))
+
+    def _claims(self, redis: Redis) -> RemoteClaims:
+        return RemoteClaims(redis, self.settings.queue_prefix)
 
     def _link(self, redis: Redis, worker: RemoteWorker) -> WorkerLink:
         settings = self.settings

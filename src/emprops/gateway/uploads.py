@@ -16,7 +16,7 @@ from emprops.gateway.identity import is_own
 from emprops.gateway.service import RemoteWorker
 from emprops.kit.storage import Storage, is_key
 from emprops.media.types import mime_type_of
-from emprops.queue.uploads import Upload, Uploads
+from emprops.queue.remote_claims import RemoteClaims, Upload
 from emprops.settings import Settings
 
 BUFFER = 1024 * 1024
@@ -41,28 +41,28 @@ async def receive(
     :class:`RequestTimeoutError`, :class:`BadRequestError` for another checksum, and :class:`UnavailableError` when
     storage fails.
     """
-    uploads = Uploads(redis, settings.queue_prefix)
-    await _check(uploads, key, worker, token)
+    claims = RemoteClaims(redis, settings.queue_prefix)
+    await _check(claims, key, worker, token)
     try:
         async with _spooled(chunks, settings) as (path, size, digest):
             if digest != sha256:
                 raise BadRequestError(
                     "What arrived does not have the SHA-256 checksum of Content-SHA256; send it again."
                 )
-            await _check(uploads, key, worker, token)
+            await _check(claims, key, worker, token)
             await storage.put_file(key, path, mime_type_of(key))
     except OSError as error:
         raise UnavailableError(f"The file could not be stored: {type(error).__name__}. Try again.") from error
     upload = Upload(key, token, size, sha256)
-    await uploads.record(upload)
+    await claims.record(upload)
     return upload
 
 
-async def _check(uploads: Uploads, key: str, worker: RemoteWorker, token: str) -> None:
+async def _check(claims: RemoteClaims, key: str, worker: RemoteWorker, token: str) -> None:
     parts = key.split("/")
     if not is_key(key) or len(parts) != 4 or not is_own(worker.id, token):
         raise NotFoundError(NO_CLAIM)
-    granted = await uploads.granted(parts[2], token)
+    granted = await claims.granted(parts[2], token)
     if granted is None or not key.startswith(granted) or _FILE.fullmatch(key[len(granted) :]) is None:
         raise NotFoundError(NO_CLAIM)
 
@@ -71,7 +71,11 @@ async def _check(uploads: Uploads, key: str, worker: RemoteWorker, token: str) -
 async def _spooled(chunks: AsyncIterator[bytes], settings: Settings) -> AsyncIterator[tuple[Path, int, str]]:
     """Bring a body into a temporary file: it must be whole before any of it appears in storage."""
     with tempfile.NamedTemporaryFile(prefix="emprops-upload-") as file:
-        size, digest = await _write(chunks, file.file, settings)
+        try:
+            async with asyncio.timeout(settings.max_run_time):
+                size, digest = await _write(chunks, file.file, settings)
+        except TimeoutError:
+            raise RequestTimeoutError(f"The file did not arrive within {settings.max_run_time:g} seconds.") from None
         yield Path(file.name), size, digest
 
 

@@ -55,6 +55,8 @@ class Keys:
     """zset: worker id -> last heartbeat (ms)."""
     worker: str = "worker:"
     """hash per worker: incarnation, machine, capabilities, claims, status; expires after 120 s of silence."""
+    renewable: str = "renewable:"
+    """string per token of a claim over the gateway: expires when its run must be over; then it is not renewed."""
     upload: str = "upload:"
     """hash per storage key that a worker of the gateway stored: token of its claim, size, sha256; kept a day."""
     epoch: str = "epoch"

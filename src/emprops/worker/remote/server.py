@@ -63,7 +63,7 @@ def server_from(settings: Settings, worker: str) -> Server:
     url = settings.server.rstrip("/")
     try:
         parts = urlsplit(url)
-        host = parts.hostname or ""
+        host, _ = parts.hostname or "", parts.port
     except ValueError:
         parts, host = urlsplit(""), ""
     if parts.scheme not in ("http", "https") or not host or parts.query or parts.username is not None:

@@ -1,6 +1,7 @@
-"""Files that workers hand to the api instead of writing them to storage: who may store what, and what was stored.
+"""What has to be known of claims whose workers are not trusted: which files they may store and did, and until when
+they may be renewed.
 
-It is known in Redis, beside the claim it belongs to: whoever loses one loses the other.
+It lies in Redis, beside the claims: whoever loses one loses the other.
 """
 
 from collections.abc import Sequence
@@ -27,12 +28,24 @@ class Upload:
     sha256: str
 
 
-class Uploads:
-    """Grants and receipts."""
+class RemoteClaims:
+    """Time, grants and receipts of claims."""
 
     def __init__(self, redis: Redis, prefix: str) -> None:
         self.redis: Any = redis  # redis-py types every reply as str or bytes or more
         self.prefix = prefix
+
+    async def begin(self, token: str, seconds: float) -> None:
+        """Let what was claimed under a token be renewed for that long from now; a repetition changes nothing."""
+        await self.redis.set(f"{self.prefix}{KEYS.renewable}{token}", "1", nx=True, px=int(seconds * 1000))
+
+    async def over(self, tokens: Sequence[str]) -> set[str]:
+        """Tell which of these tokens have had their time."""
+        pipe = self.redis.pipeline(transaction=False)
+        for token in tokens:
+            pipe.exists(f"{self.prefix}{KEYS.renewable}{token}")
+        found = await pipe.execute() if tokens else []
+        return {token for token, there in zip(tokens, found, strict=True) if not there}
 
     async def granted(self, step_id: str, token: str) -> str | None:
         """Give what the keys of this claim's files must begin with; None if the claim is not, or no longer, valid."""
