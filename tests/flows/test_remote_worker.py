@@ -1,7 +1,10 @@
 """Pictures made by a worker that has an address and a key, and nothing else: no Redis, no storage, no database."""
 
+import asyncio
+import os
 import signal
 import socket
+import sys
 import time
 from asyncio.subprocess import Process
 from contextlib import AbstractAsyncContextManager
@@ -13,6 +16,7 @@ from tests.flows.conftest import System, command_process, worker_process
 from tests.flows.test_faults import SLOW, first_progress, strike
 from tests.gateway.rig import add_key, public
 
+from emprops.auth.keys import make_key
 from emprops.queue.registry import Fleet
 from emprops.settings import Settings
 
@@ -59,6 +63,21 @@ async def test_a_picture_from_a_machine_that_is_not_trusted(system: System, key:
         assert enlarged["status"] == "completed"
     assert await Fleet(system.redis, system.settings.queue_prefix).workers() == []
     assert not (remote_worker.folder / "nothing-here").exists()
+
+
+async def test_a_wrong_key_ends_it_with_a_sentence(system: System) -> None:
+    """And the option goes before what the environment says."""
+    command = ["worker", "--server", str(system.http.base_url), "--key", make_key().text]
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", f"from emprops.cli.main import app; app({command!r})"),
+        env=os.environ | {"EMPROPS_SERVER": "https://elsewhere.test", "EMPROPS_WORKER_CONNECTORS": "noop"},
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, said = await process.communicate()
+    assert (process.returncode, said.decode()) == (
+        1,
+        "The server does not take this worker's key: The API key is not valid.\n",
+    )
 
 
 async def test_one_that_is_killed_in_mid_step_loses_nothing(

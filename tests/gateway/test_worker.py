@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
 from tests.engines import Engines
-from tests.gateway.rig import HttpProxy, public
+from tests.gateway.rig import HttpProxy, public, until
 from tests.queue.helpers import PREFIX, kinds, make_ticket, reports
 from tests.worker.rig import PATIENCE, ReportLog, Scripted, forever
 
@@ -24,7 +24,7 @@ from emprops.queue.transport import WorkerRefusedError
 from emprops.settings import Settings, SettingsError
 from emprops.worker.board import Board
 from emprops.worker.line import open_line
-from emprops.worker.main import _work
+from emprops.worker.main import work as work_over
 from emprops.worker.offers import survey
 from emprops.worker.remote.server import server_from
 
@@ -50,7 +50,7 @@ async def working(settings: Settings, body: Any) -> AsyncIterator[asyncio.Task[N
     async def work() -> None:
         async with open_line(settings, board) as line:
             ready.set()
-            await _work(line, board, http, connectors, await survey(connectors))
+            await work_over(line, board, http, connectors, await survey(connectors))
 
     task = asyncio.create_task(work())
     try:
@@ -134,12 +134,13 @@ async def test_a_worker_whose_key_is_revoked_stops(
 
 
 async def test_an_outage_of_redis_behind_the_server_is_waited_out(
-    queue: Queue, client: Any, settings: Settings, url: str, key: str, engines: Engines
+    queue: Queue, client: Any, settings: Settings, url: str, key: str, app: FastAPI, engines: Engines
 ) -> None:
     async def work(ticket: Ticket, context: RunContext) -> Outcome:
         return Outcome(data={"n": 1})
 
     async with working(remote(settings, url, key), work):
+        await until(lambda: any(name.startswith(public(key)) for name in app.state.gateway._waits))
         engines.restart_redis()
         await client.connection_pool.disconnect()
         await queue.enqueue([make_ticket("s")])

@@ -77,21 +77,20 @@ async def optional_caller(connection: HTTPConnection) -> Caller | None:
 
 async def service_caller(connection: HTTPConnection) -> Caller:
     """Find the calling service: 401 without a valid API key, 403 if the key lacks the scope ``service``."""
-    if "x-api-key" not in connection.headers:
-        raise UnauthorizedError("This endpoint needs a service key (X-API-Key).")
-    caller = await identify(connection)
-    if SERVICE not in caller.scopes:
-        raise ForbiddenError("This endpoint takes an API key with the scope service.")
-    return caller
+    return await _caller_with(connection, SERVICE)
 
 
 async def worker_caller(connection: HTTPConnection) -> Caller:
     """Find the key of the calling worker: 401 without a valid API key, 403 if the key lacks the scope ``worker``."""
+    return await _caller_with(connection, WORKER)
+
+
+async def _caller_with(connection: HTTPConnection, scope: str) -> Caller:
     if "x-api-key" not in connection.headers:
-        raise UnauthorizedError("This endpoint needs a worker's key (X-API-Key).")
+        raise UnauthorizedError(f"This endpoint needs a {scope} key (X-API-Key).")
     caller = await identify(connection)
-    if WORKER not in caller.scopes:
-        raise ForbiddenError("This endpoint takes an API key with the scope worker.")
+    if scope not in caller.scopes:
+        raise ForbiddenError(f"This endpoint takes an API key with the scope {scope}.")
     return caller
 
 

@@ -1,5 +1,6 @@
 """What a store of files is. The two implementations are in ``media/storage.py``."""
 
+import hashlib
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -20,6 +21,13 @@ def check_key(text: str) -> str:
     if not is_key(text):
         raise ValueError(f"not a storage key: {text[:80]!r}")
     return text
+
+
+def measure(path: Path) -> tuple[int, str]:
+    """Read a local file for its size in bytes and its SHA-256 checksum. Blocks; for a thread."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256")
+        return file.tell(), digest.hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

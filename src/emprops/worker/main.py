@@ -34,16 +34,17 @@ async def main(settings: Settings) -> None:
     try:
         now = await survey(by_job_type)
         async with open_line(settings, board) as line:
-            await _work(line, board, http, by_job_type, now)
+            await work(line, board, http, by_job_type, now)
     finally:
         for connector in connectors:
             await connector.close()
         await http.close()
 
 
-async def _work(
+async def work(
     line: Line, board: Board, http: GuardedClient, by_job_type: Mapping[str, Connector], now: Survey
 ) -> None:
+    """Work over an open line, for the connectors by job type, until SIGTERM or SIGINT."""
     settings = line.settings
     loop = WorkerLoop(
         link=line.link,

@@ -9,7 +9,7 @@ import orjson
 import structlog
 
 from emprops.connectors.base import BadInputError, Connector, ConnectorError, FinalError, Outcome, Produced
-from emprops.kit.storage import Storage
+from emprops.kit.storage import Storage, measure
 from emprops.media.types import extension_of
 from emprops.queue.messages import Claim, FailureKind, Finished, StoredFile
 from emprops.worker.context import Context
@@ -69,7 +69,7 @@ def with_result_file(outcome: Outcome) -> Outcome:
 async def _store(claim: Claim, number: int, file: Produced, storage: Storage) -> StoredFile:
     key = f"{claim.files_prefix}{number}{extension_of(file.mime_type)}"
     if isinstance(file.content, Path):
-        size, digest = await asyncio.to_thread(_measure, file.content)
+        size, digest = await asyncio.to_thread(measure, file.content)
         await storage.put_file(key, file.content, file.mime_type)
     else:
         size, digest = len(file.content), hashlib.sha256(file.content).hexdigest()
@@ -85,12 +85,6 @@ async def _store(claim: Claim, number: int, file: Produced, storage: Storage) ->
         duration=file.duration,
         node=file.node,
     )
-
-
-def _measure(path: Path) -> tuple[int, str]:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256")
-        return file.tell(), digest.hexdigest()
 
 
 def _failure(

@@ -11,7 +11,7 @@ import httpx2
 import structlog
 
 from emprops.connectors.base import FinalError
-from emprops.kit.storage import FileStat, check_key
+from emprops.kit.storage import FileStat, check_key, measure
 from emprops.queue.messages import Claim
 from emprops.queue.transport import WorkerRefusedError
 from emprops.worker.remote.server import PATH, Server, ServerAwayError, ServerSaysNoError, away, client_options, data_of
@@ -43,7 +43,7 @@ class RemoteStorage:
     async def put_file(self, key: str, path: Path, mime_type: str) -> None:
         """Upload a file; the type is told by the key's extension."""
         del mime_type
-        size, digest = await asyncio.to_thread(_measure, path)
+        size, digest = await asyncio.to_thread(measure, path)
         await self._put(key, lambda: _read(path), size, digest)
 
     async def put_bytes(self, key: str, content: bytes, mime_type: str) -> None:
@@ -167,9 +167,3 @@ async def _read(path: Path) -> AsyncIterator[bytes]:
 async def _pieces(content: bytes) -> AsyncIterator[bytes]:
     for start in range(0, len(content), CHUNK):
         yield content[start : start + CHUNK]
-
-
-def _measure(path: Path) -> tuple[int, str]:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256")
-        return file.tell(), digest.hexdigest()
