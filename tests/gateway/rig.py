@@ -131,6 +131,8 @@ class HttpProxy(Proxy):
 
     def __init__(self, target: str) -> None:
         super().__init__(target, Path("/nonexistent"))
+        self.spared = 0
+        """Answers to let through before the first is lost."""
 
     async def _listen(self) -> asyncio.Server:
         server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -150,4 +152,8 @@ class HttpProxy(Proxy):
         return head + (await reader.readexactly(int(length[1])) if length else b"")
 
     def _may_be_cut(self, request: bytes, reply: bytes) -> bool:
-        return reply != b"" and b"/worker/turn" in request.partition(b"\r\n")[0]
+        answers = reply != b"" and b"/worker/turn" in request.partition(b"\r\n")[0]
+        if answers and self.spared:
+            self.spared -= 1
+            return False
+        return answers

@@ -10,17 +10,17 @@ import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
 from tests.engines import Engines
-from tests.gateway.rig import HttpProxy, public, until
-from tests.queue.helpers import PREFIX, kinds, make_ticket, reports
+from tests.gateway.rig import HttpProxy, http_side, public, until
+from tests.queue.helpers import PREFIX, ids, kinds, make_ticket, reports
 from tests.worker.rig import PATIENCE, ReportLog, Scripted, forever
 
 from emprops.connectors.base import Outcome, Produced, RunContext
 from emprops.kit.database import Database
 from emprops.kit.http import GuardedClient
 from emprops.queue.claims import Queue
-from emprops.queue.messages import Ticket
+from emprops.queue.messages import Finished, Ticket
 from emprops.queue.registry import Fleet
-from emprops.queue.transport import WorkerRefusedError
+from emprops.queue.transport import AWAY, Settled, WorkerRefusedError
 from emprops.settings import Settings, SettingsError
 from emprops.worker.board import Board
 from emprops.worker.line import open_line
@@ -131,6 +131,28 @@ async def test_a_worker_whose_key_is_revoked_stops(
             with pytest.raises(WorkerRefusedError, match="The API key is not valid"):
                 await task
     assert await kinds(client, "s") == ["started"]  # nothing is reported; the lease lapses
+
+
+@pytest.mark.parametrize("spared", [0, 1])
+async def test_more_than_one_call_holds_is_reported_in_several(
+    queue: Queue, client: Any, url: str, key: str, spared: int
+) -> None:
+    """Also when one of the answers is lost: nothing is recorded twice, and no more is claimed than there are slots."""
+    side = await http_side(client, url, key, cut=True)
+    try:
+        await queue.enqueue([make_ticket(f"s{n:02}", at=n) for n in range(25)])
+        large = Finished(data={"text": "x" * 250_000})
+        settled = [Settled(claim, large) for claim in await side.worker.claim(20)]
+        side.lose_answers()
+        side.proxy.spared = spared
+        with pytest.raises(AWAY):
+            await side.link.turn(settled, 2, side.worker.offers)
+        turn = await side.link.turn(settled, 2, side.worker.offers)
+    finally:
+        await side.close()
+    assert (ids(turn.claims), turn.late) == (["s20", "s21"], ())
+    assert [await kinds(client, f"s{n:02}") for n in range(20)] == [["started", "completed"]] * 20
+    assert await queue.ticket_states(["s21", "s22"]) == ["claimed", "waiting"]
 
 
 async def test_an_outage_of_redis_behind_the_server_is_waited_out(
