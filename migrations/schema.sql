@@ -39,6 +39,15 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION public.new_event_id() RETURNS uuid
+    LANGUAGE sql
+    AS $$
+    SELECT overlay(
+        replace(gen_random_uuid()::text, '-', '')
+        PLACING lpad(to_hex((extract(epoch FROM clock_timestamp()) * 1000)::bigint), 12, '0') || '7' FROM 1 FOR 13
+    )::uuid
+$$;
+
 CREATE FUNCTION public.record_collection_version() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -55,6 +64,57 @@ CREATE FUNCTION public.refuse_change_of_ledger() RETURNS trigger
 BEGIN
     RAISE EXCEPTION 'credit_entry is append-only: write a new entry that corrects the old one'
         USING ERRCODE = 'restrict_violation';
+END
+$$;
+
+CREATE FUNCTION public.tell_webhooks() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    what     text := CASE
+                 WHEN TG_OP = 'INSERT' THEN 'job.submitted'
+                 WHEN NEW.retry_count <> OLD.retry_count THEN 'job.retried'
+                 WHEN NEW.status = OLD.status THEN 'job.progress'
+                 WHEN NEW.status = 'processing' THEN 'job.started'
+                 WHEN NEW.status = 'completed' THEN 'job.completed'
+                 WHEN NEW.cancelled_at IS NOT NULL THEN 'job.cancelled'
+                 ELSE 'job.failed'
+             END;
+    ended    boolean := NEW.status IN ('completed', 'failed');
+    audience uuid[];
+    event    uuid;
+BEGIN
+    SELECT array_agg(id) INTO audience FROM webhook_endpoint
+    WHERE disabled_at IS NULL AND (owner_user_id = NEW.user_id OR owner_user_id IS NULL) AND what = ANY (events)
+          AND (collection_ids IS NULL OR NEW.collection_id = ANY (collection_ids))
+          AND (job_types IS NULL OR NEW.job_type = ANY (job_types));
+    IF audience IS NULL THEN
+        RETURN NULL;
+    END IF;
+    INSERT INTO webhook_event (type, job_id, data) VALUES (what, NEW.id, json_build_object(
+        'job_id', NEW.id,
+        'job_type', NEW.job_type,
+        'job_status', NEW.status,
+        'name', NEW.name,
+        'user_id', NEW.user_id,
+        'collection_id', NEW.collection_id,
+        'progress', NEW.progress,
+        'current_step', NEW.current_step,
+        'total_steps', NEW.total_steps,
+        'retry_count', NEW.retry_count,
+        'result', NEW.workflow_output,
+        -- what makes a body too large for receivers is left to GET /jobs/{id}/output
+        'outputs', CASE WHEN ended AND octet_length(NEW.data ->> 'outputs') <= 10000 THEN NEW.data -> 'outputs' END,
+        'output_ids', CASE WHEN ended THEN ARRAY(
+            SELECT id FROM output WHERE job_id = NEW.id ORDER BY generation, id LIMIT 100
+        ) END,
+        'error', left(NEW.error_message, 2000),
+        'created_at', NEW.created_at,
+        'started_at', NEW.started_at,
+        'completed_at', NEW.completed_at
+    )) RETURNING id INTO event;
+    INSERT INTO webhook_delivery (endpoint_id, event_id) SELECT unnest(audience), event;
+    RETURN NULL;
 END
 $$;
 
@@ -521,6 +581,80 @@ CREATE TABLE public.user_identity (
     created_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
+CREATE TABLE public.webhook_attempt (
+    endpoint_id uuid NOT NULL,
+    event_id uuid NOT NULL,
+    number integer NOT NULL,
+    at timestamp with time zone NOT NULL,
+    duration_ms integer NOT NULL,
+    status_code integer,
+    error text,
+    response text DEFAULT ''::text NOT NULL
+);
+
+CREATE TABLE public.webhook_delivery (
+    endpoint_id uuid NOT NULL,
+    event_id uuid NOT NULL,
+    status text DEFAULT 'pending'::text NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    tries integer DEFAULT 0 NOT NULL,
+    next_at timestamp with time zone DEFAULT now() NOT NULL,
+    taken_until timestamp with time zone,
+    ended_at timestamp with time zone,
+    CONSTRAINT webhook_delivery_check CHECK (((status = 'pending'::text) = (ended_at IS NULL))),
+    CONSTRAINT webhook_delivery_check1 CHECK (((status = 'pending'::text) OR (taken_until IS NULL))),
+    CONSTRAINT webhook_delivery_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'delivered'::text, 'failed'::text])))
+);
+
+CREATE TABLE public.webhook_endpoint (
+    id uuid NOT NULL,
+    owner_user_id uuid,
+    created_by text NOT NULL,
+    url text NOT NULL,
+    description text DEFAULT ''::text NOT NULL,
+    events text[] NOT NULL,
+    collection_ids uuid[],
+    job_types text[],
+    secret bytea NOT NULL,
+    old_secret bytea,
+    old_secret_until timestamp with time zone,
+    failures integer DEFAULT 0 NOT NULL,
+    failing_since timestamp with time zone,
+    open_until timestamp with time zone,
+    delivered bigint DEFAULT 0 NOT NULL,
+    failed_attempts bigint DEFAULT 0 NOT NULL,
+    given_up bigint DEFAULT 0 NOT NULL,
+    last_success_at timestamp with time zone,
+    last_failure_at timestamp with time zone,
+    disabled_at timestamp with time zone,
+    disabled_reason text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT webhook_endpoint_check CHECK (((disabled_at IS NULL) = (disabled_reason IS NULL))),
+    CONSTRAINT webhook_endpoint_check1 CHECK (((failures = 0) = (failing_since IS NULL))),
+    CONSTRAINT webhook_endpoint_check2 CHECK (((old_secret IS NULL) = (old_secret_until IS NULL))),
+    CONSTRAINT webhook_endpoint_events_check CHECK ((cardinality(events) > 0)),
+    CONSTRAINT webhook_endpoint_failures_check CHECK ((failures >= 0))
+);
+
+CREATE TABLE public.webhook_event (
+    id uuid DEFAULT public.new_event_id() NOT NULL,
+    sequence bigint NOT NULL,
+    type text NOT NULL,
+    job_id uuid,
+    occurred_at timestamp with time zone DEFAULT now() NOT NULL,
+    data json NOT NULL
+);
+
+ALTER TABLE public.webhook_event ALTER COLUMN sequence ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.webhook_event_sequence_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.workflow (
     id uuid NOT NULL,
     name text NOT NULL,
@@ -659,6 +793,18 @@ ALTER TABLE ONLY public.user_identity
 ALTER TABLE ONLY public.user_identity
     ADD CONSTRAINT user_identity_provider_external_id_key UNIQUE (provider, external_id);
 
+ALTER TABLE ONLY public.webhook_attempt
+    ADD CONSTRAINT webhook_attempt_pkey PRIMARY KEY (endpoint_id, event_id, number);
+
+ALTER TABLE ONLY public.webhook_delivery
+    ADD CONSTRAINT webhook_delivery_pkey PRIMARY KEY (endpoint_id, event_id);
+
+ALTER TABLE ONLY public.webhook_endpoint
+    ADD CONSTRAINT webhook_endpoint_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.webhook_event
+    ADD CONSTRAINT webhook_event_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.workflow_custom_node
     ADD CONSTRAINT workflow_custom_node_pkey PRIMARY KEY (workflow_id, custom_node_id);
 
@@ -781,11 +927,33 @@ CREATE INDEX step_unsent ON public.step USING btree (created_at) WHERE ((status 
 
 CREATE INDEX user_identity_of_user ON public.user_identity USING btree (user_id);
 
+CREATE INDEX webhook_attempt_newest ON public.webhook_attempt USING btree (endpoint_id, at DESC);
+
+CREATE INDEX webhook_delivery_by_status ON public.webhook_delivery USING btree (endpoint_id, status, event_id DESC);
+
+CREATE INDEX webhook_delivery_due ON public.webhook_delivery USING btree (endpoint_id, next_at) WHERE (status = 'pending'::text);
+
+CREATE INDEX webhook_delivery_of_event ON public.webhook_delivery USING btree (event_id);
+
+CREATE INDEX webhook_delivery_taken ON public.webhook_delivery USING btree (endpoint_id) WHERE (taken_until IS NOT NULL);
+
+CREATE INDEX webhook_endpoint_listens ON public.webhook_endpoint USING btree (owner_user_id) WHERE (disabled_at IS NULL);
+
+CREATE INDEX webhook_endpoint_of_owner ON public.webhook_endpoint USING btree (owner_user_id, created_at DESC, id DESC);
+
+CREATE UNIQUE INDEX webhook_endpoint_url ON public.webhook_endpoint USING btree (COALESCE((owner_user_id)::text, ''::text), md5(url));
+
+CREATE INDEX webhook_event_age ON public.webhook_event USING btree (occurred_at);
+
 CREATE INDEX workflow_in_order ON public.workflow USING btree ("order", name);
 
 CREATE TRIGGER collection_records_version AFTER INSERT OR UPDATE OF status, version ON public.collection FOR EACH ROW WHEN ((new.status = 'published'::text)) EXECUTE FUNCTION public.record_collection_version();
 
 CREATE TRIGGER credit_entry_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.credit_entry FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change_of_ledger();
+
+CREATE TRIGGER job_tells_webhooks_of_insert AFTER INSERT ON public.job FOR EACH ROW EXECUTE FUNCTION public.tell_webhooks();
+
+CREATE TRIGGER job_tells_webhooks_of_update AFTER UPDATE OF status, progress ON public.job FOR EACH ROW WHEN (((new.status <> old.status) OR (new.retry_count <> old.retry_count) OR ((new.status = 'processing'::text) AND (new.progress < (100)::double precision) AND (trunc((new.progress / (10)::double precision)) > trunc((old.progress / (10)::double precision)))))) EXECUTE FUNCTION public.tell_webhooks();
 
 CREATE TRIGGER output_count_delete AFTER DELETE ON public.output REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION public.count_outputs();
 
@@ -882,6 +1050,15 @@ ALTER TABLE ONLY public.step
 
 ALTER TABLE ONLY public.user_identity
     ADD CONSTRAINT user_identity_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.app_user(id);
+
+ALTER TABLE ONLY public.webhook_attempt
+    ADD CONSTRAINT webhook_attempt_endpoint_id_event_id_fkey FOREIGN KEY (endpoint_id, event_id) REFERENCES public.webhook_delivery(endpoint_id, event_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.webhook_delivery
+    ADD CONSTRAINT webhook_delivery_event_id_fkey FOREIGN KEY (event_id) REFERENCES public.webhook_event(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.webhook_endpoint
+    ADD CONSTRAINT webhook_endpoint_owner_user_id_fkey FOREIGN KEY (owner_user_id) REFERENCES public.app_user(id);
 
 ALTER TABLE ONLY public.workflow_custom_node
     ADD CONSTRAINT workflow_custom_node_custom_node_id_fkey FOREIGN KEY (custom_node_id) REFERENCES public.custom_node(id);

@@ -37,6 +37,7 @@ from emprops.queue.keys import JOBS_CHANGED
 from emprops.routes import ABOUT, TAGS, mount
 from emprops.settings import Settings
 from emprops.upkeep import run_orchestration
+from emprops.webhooks.secrets import SecretBox
 
 log = structlog.get_logger(__name__)
 
@@ -60,6 +61,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.settings = settings
     app.state.authenticator = authenticator_for(settings)
     app.state.share_links = ShareLinks(settings)
+    app.state.webhook_secrets = SecretBox(settings)
     app.state.mux_signer = signer_from(settings)
     app.state.gateway = Gateway(settings)
     client_from(settings)  # half of Mux' credentials is refused here, not when the first video is done

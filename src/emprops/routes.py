@@ -26,6 +26,7 @@ from emprops.media import endpoints as media
 from emprops.media.mux import endpoints as mux
 from emprops.outputs import endpoints as outputs
 from emprops.watch import endpoints as watch
+from emprops.webhooks import endpoints as webhooks
 from emprops.workflows import endpoints as workflows
 
 Prefix = Literal["", "/api"]
@@ -51,6 +52,7 @@ TABLE: list[tuple[Prefix, APIRouter]] = [
     ("", watch.routes),  # /watch/{id} /d/{id}
     ("", decks.collection_routes),  # /collections/{id}/decks
     ("", live.routes),  # /ws/monitor/{id} /ws/client/{id} /ws/ticket
+    ("/api", webhooks.routes),  # /webhooks /webhooks/{id} /webhooks/{id}/deliveries
     ("/api", custody.routes),  # /social-links /social-links/transfer /social-links/{id}
 ]
 
@@ -76,6 +78,7 @@ TAGS: dict[str, str] = {
     "decks": "Albums of outputs.",
     "custody": "What is held for people of social networks until they sign up.",
     "credits": "What generations are paid with.",
+    "webhooks": "Where events are sent to, signed, and what became of them.",
     "files": "Stored results. Public, and never changed.",
     "workers": "How workers on other machines get and report their work. For keys with the scope `worker`.",
     "health": "For load balancers.",

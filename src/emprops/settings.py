@@ -125,6 +125,13 @@ class Settings(BaseSettings):
     outbound_allow: str = ""
     """Comma-separated ``host`` or ``host:port`` that may be fetched although they are private; empty: none."""
 
+    # --- webhooks
+    webhook_keys: SecretStr = SecretStr("")
+    """Comma-separated keys, at least 32 bytes each, that encrypt the stored secrets of webhook endpoints: the first one
+    new ones, all of them old ones. Unset: derived as the key of watch links is."""
+    webhook_limit: int = Field(default=20, ge=1)
+    """Webhook endpoints of one user, and of all services together."""
+
     # --- hosted services
     openai_api_key: SecretStr = SecretStr("")
     """With this or ``openai_base_url``, workers serve ``openai_chat`` and ``openai_image``."""

@@ -19,6 +19,7 @@ from emprops.generations.rescue import rebuild_redis, reclaim_lapsed, send_unsen
 from emprops.generations.tickets import Dispatcher, limits_from
 from emprops.kit import idempotency, outbox
 from emprops.kit.database import Database
+from emprops.kit.http import GuardedClient
 from emprops.kit.logging import configure_logging
 from emprops.kit.redis import connect
 from emprops.kit.tasks import run_together
@@ -29,6 +30,9 @@ from emprops.media.storage import storage_from
 from emprops.outputs.importing import Workshop, import_due, inspect_due
 from emprops.queue.claims import Queue
 from emprops.settings import Settings
+from emprops.webhooks.deliver import Deliverer
+from emprops.webhooks.deliver import purge as purge_webhooks
+from emprops.webhooks.secrets import SecretBox
 
 log = structlog.get_logger(__name__)
 
@@ -58,6 +62,7 @@ def timetable(dispatcher: Dispatcher, orchestrator: Orchestrator) -> list[Duty]:
         Duty("inspect_files", 2.0, lambda: inspect_due(shop)),
         Duty("forget_signatures", 600.0, dispatcher.queue.forget),
         Duty("forget_consumers", 600.0, orchestrator.stream.forget_consumers),
+        Duty("purge_webhooks", 3600.0, lambda: purge_webhooks(dispatcher.database)),
         *media_duties(dispatcher.database, orchestrator.settings),
     ]
 
@@ -94,9 +99,13 @@ async def keep(duty: Duty) -> None:
 
 
 async def run_orchestration(dispatcher: Dispatcher, orchestrator: Orchestrator) -> None:
-    """The orchestrator, the dispatcher and the timetable, until cancelled."""
+    """The orchestrator, the dispatcher, the deliverer of webhooks and the timetable, until cancelled."""
+    settings = orchestrator.settings
+    webhooks = Deliverer(dispatcher.database, SecretBox(settings), GuardedClient(settings))
     duties = {duty.name: keep(duty) for duty in timetable(dispatcher, orchestrator)}
-    await run_together({"dispatcher": dispatcher.run(), "orchestrator": orchestrator.run(), **duties})
+    await run_together(
+        {"dispatcher": dispatcher.run(), "orchestrator": orchestrator.run(), "webhooks": webhooks.run(), **duties}
+    )
 
 
 async def main(settings: Settings) -> None:

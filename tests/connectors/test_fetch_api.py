@@ -21,13 +21,13 @@ from typer.testing import CliRunner
 
 from emprops.cli.main import app
 from emprops.connectors.base import BadInputError, ConnectorError, FinalError, Outcome, RetryableError
-from emprops.connectors.fetch_api.calls import retry_after
 from emprops.connectors.fetch_api.connector import FetchApi
 from emprops.connectors.fetch_api.definition import DefinitionError, read, secret_names
 from emprops.connectors.fetch_api.expressions import ExpressionError, Jq
 from emprops.connectors.fetch_api.secrets import Secret, Secrets
 from emprops.connectors.registry import load_connectors
 from emprops.kit.outbound import Allowed
+from emprops.kit.retry_after import retry_after
 from emprops.settings import Settings, SettingsError
 
 KEY = "sk-live-0123456789"

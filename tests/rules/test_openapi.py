@@ -25,9 +25,12 @@ NAMES = [f"{method} {path}" for method, path, _ in OPERATIONS]
 PAGES = {"/watch/{}", "/watch/static/{}", "/d/{}"}
 ALIASES = {"/collections/{}/generations", "/jobs/{}/events", "/webhooks/mux"} | PAGES
 """Other spellings, and what is not for clients: served, and not documented."""
-WITHOUT_KEY = dict.fromkeys(
-    ("create_stream_ticket", "create_socket_ticket"), "a ticket is for one use, and another one costs nothing"
-)
+ONE_USE = "a ticket is for one use, and another one costs nothing"
+WITHOUT_KEY = {
+    "create_stream_ticket": ONE_USE,
+    "create_socket_ticket": ONE_USE,
+    "create_webhook": "its answer has a secret, which must not be stored; sent again, it is refused",
+}
 """Operations that answer 201 and take no idempotency key."""
 
 each_operation = pytest.mark.parametrize(("method", "path", "operation"), OPERATIONS, ids=NAMES)

@@ -114,6 +114,8 @@ KNOWN = {
     "output_id": ("output_id", "pending_output_id"),
     "name": ("name",),
     "key": ("key",),
+    "webhook_id": ("webhook_id",),
+    "event_id": ("event_id",),
 }
 """Parameter → objects of the world that are tried in it, besides whatever comes to mind."""
 

@@ -42,7 +42,11 @@ async def make_world(tx: Transaction) -> World:
     model, custom_node = await factories.make_model(tx), await factories.make_custom_node(tx)
     link = await factories.make_social_link(tx, f"harbour-{owner}")
     held = await factories.make_deck(tx, collection, custodied_for=link)
+    webhook = await factories.make_webhook(tx, owner)
+    event = await factories.make_webhook_event(tx, webhook, job=done)
     private = {
+        "webhook_id": webhook,
+        "event_id": event,
         "link_id": link,
         "held_deck_id": held,
         "social_identifier": f"harbour-{owner}",

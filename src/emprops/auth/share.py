@@ -9,19 +9,17 @@ import base64
 import hashlib
 import hmac
 import math
-import os
 import re
-import secrets
 import time
 from collections.abc import Callable
 from functools import cached_property
-from pathlib import Path
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from emprops.auth.derived import derived_key
 from emprops.settings import Settings, SettingsError
 
 DAY = 86_400
@@ -37,8 +35,7 @@ class ShareLinks:
     """
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.time) -> None:
-        self._given = settings.share_secret.get_secret_value() or settings.jwt_secret.get_secret_value()
-        self._folder = settings.data_dir
+        self._settings = settings
         self._life = settings.share_days * DAY
         self._clock = clock
         if 0 < len(settings.share_secret.get_secret_value().encode()) < MIN_SECRET_BYTES:
@@ -49,8 +46,7 @@ class ShareLinks:
 
     @cached_property
     def _key(self) -> bytes:
-        base = self._given.encode() or _kept_secret(self._folder)
-        return hmac.new(base, _PURPOSE, hashlib.sha256).digest()
+        return derived_key(self._settings, _PURPOSE)
 
     def token(self, output_id: UUID) -> str:
         """Make a token. It ends at a full day, so that an output's link stays the same throughout one."""
@@ -84,22 +80,3 @@ async def share_links_of(connection: HTTPConnection) -> ShareLinks:
 
 Links = Annotated[ShareLinks, Depends(share_links_of)]
 """Parameter type of an endpoint that makes or checks watch links."""
-
-
-def _kept_secret(folder: Path) -> bytes:
-    """Read the installation's own secret, made once, readable by its user only. Replicas need the same folder, or
-    ``EMPROPS_SHARE_SECRET``: one replica's links would not open at another."""
-    path = folder / "share-secret"
-    folder.mkdir(parents=True, exist_ok=True)
-    if not path.exists():
-        fresh = folder / f".share-secret-{secrets.token_hex(8)}"
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(secrets.token_urlsafe(48).encode())
-        try:
-            os.link(fresh, path)  # fails if another process was first, whose secret then counts
-        except FileExistsError:
-            pass
-        finally:
-            fresh.unlink()
-    return path.read_bytes()

@@ -14,7 +14,7 @@ import httpx2
 import puremagic
 
 from emprops.connectors.base import BadInputError, ConnectorError, FinalError, Produced, RetryableError, RunContext
-from emprops.connectors.fetch_api.calls import retry_after
+from emprops.kit.retry_after import retry_after
 from emprops.settings import SettingsError
 
 BUSY = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529})

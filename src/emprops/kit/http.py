@@ -19,6 +19,7 @@ import httpx2
 import puremagic
 
 from emprops.kit.outbound import (
+    PORTS,
     Allowed,
     GuardedNetwork,
     OutboundError,
@@ -37,6 +38,8 @@ REQUEST_TIMEOUT = 30.0
 DOWNLOAD_TIMEOUT = 300.0
 IDLE_TIMEOUT = 20.0
 """Longest wait for a connection, or for the next bytes."""
+BODY_PATIENCE = 2.0
+"""How long :meth:`GuardedClient.post` waits for a body once the status is there."""
 BUFFER = 1024 * 1024
 INFLATE_STEP = 64 * 1024
 UNKNOWN_TYPE = "application/octet-stream"
@@ -100,13 +103,38 @@ class GuardedClient:
             max_connections=50,
             max_keepalive_connections=10,
             keepalive_expiry=5.0,
-            network_backend=GuardedNetwork(self._allowed, self._resolver),
+            network_backend=self._network,
         )
+
+    @cached_property
+    def _network(self) -> GuardedNetwork:
+        return GuardedNetwork(self._allowed, self._resolver)
 
     async def close(self) -> None:
         """Close the connections."""
         if "_pool" in self.__dict__:
             await self._pool.aclose()
+
+    def opened(self, url: str) -> bool:
+        """Tell whether the operator opened the host of a URL that may be requested, although it may be private."""
+        read = checked_url(url, self._allowed)
+        return self._allowed.has(read.raw_host.decode("ascii"), read.port or PORTS[read.scheme])
+
+    async def check(self, url: str) -> None:
+        """Raise what a request to this URL would be refused with, without sending one."""
+        read = checked_url(url, self._allowed)
+        await self._network.addresses(read.raw_host.decode("ascii"), read.port or PORTS[read.scheme])
+
+    async def post(
+        self, url: str, *, headers: Mapping[str, str], content: bytes, keep: int, timeout: float
+    ) -> Response:
+        """Tell somebody something: the status is what counts, and no redirect is followed.
+
+        ``keep``: how many bytes of the answer's body are read at most; one that is longer, slow, broken off or
+        unreadable is left where it stands.
+        """
+        async with self._answer("POST", url, headers, content, timeout, 0) as answer:
+            return Response(answer.status, answer.headers, await _beginning(answer.chunks, keep))
 
     async def request(
         self,
@@ -256,6 +284,19 @@ async def _bounded(chunks: AsyncIterator[bytes], max_bytes: int) -> AsyncIterato
         if received > max_bytes:
             raise OutboundError(f"The answer is larger than {max_bytes} bytes.")
         yield chunk
+
+
+async def _beginning(chunks: AsyncIterator[bytes], keep: int) -> bytes:
+    received = bytearray()
+    with contextlib.suppress(
+        TimeoutError, OutboundError, OutboundUnavailableError, httpcore2.NetworkError, httpcore2.ProtocolError
+    ):
+        async with asyncio.timeout(BODY_PATIENCE):
+            async for chunk in chunks:
+                received += chunk
+                if len(received) >= keep:
+                    break
+    return bytes(received[:keep])
 
 
 async def _save(chunks: AsyncIterator[bytes], to: Path) -> int:

@@ -108,7 +108,7 @@ class GuardedNetwork(httpcore2.AsyncNetworkBackend):
     ) -> httpcore2.AsyncNetworkStream:
         """Connect to the first address of the host that answers; all of them must be allowed."""
         failure: Exception | None = None
-        for address in await self._addresses(host, port):
+        for address in await self.addresses(host, port):
             try:
                 stream = await self._network.connect_tcp(address, port, timeout, local_address, socket_options)
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
@@ -125,7 +125,9 @@ class GuardedNetwork(httpcore2.AsyncNetworkBackend):
         """Wait."""
         await asyncio.sleep(seconds)
 
-    async def _addresses(self, host: str, port: int) -> list[str]:
+    async def addresses(self, host: str, port: int) -> list[str]:
+        """Resolve a host whose addresses are all allowed. Raises :class:`OutboundError`, or
+        :class:`OutboundUnavailableError` if the name is not known."""
         try:
             async with asyncio.timeout(RESOLVE_TIMEOUT):
                 addresses = list(dict.fromkeys(await self._resolver(host, port)))

@@ -16,7 +16,8 @@ import httpx2
 import orjson
 
 from emprops.connectors.base import BadInputError, FinalError, RetryableError
-from emprops.connectors.fetch_api.calls import BUSY, retry_after
+from emprops.connectors.fetch_api.calls import BUSY
+from emprops.kit.retry_after import retry_after
 from emprops.settings import SettingsError
 
 CONNECT_TIMEOUT = 5.0

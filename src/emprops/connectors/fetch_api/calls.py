@@ -1,9 +1,7 @@
 """One request to an HTTP API: secrets put in, sent by the guarded client, its answer read or made an error."""
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -14,10 +12,10 @@ from emprops.connectors.fetch_api.definition import Request
 from emprops.connectors.fetch_api.secrets import Secrets
 from emprops.errors import AppError
 from emprops.kit.http import GuardedClient, OutboundUnavailableError, Response
+from emprops.kit.retry_after import retry_after
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
-LONGEST_WAIT = 3600.0
 EXCERPT = 500
 MEDIA = ("image/", "video/", "audio/", "application/octet-stream")
 
@@ -106,17 +104,3 @@ def _answer(response: Response, host: str) -> Answer:
 
 def _plain(value: Any) -> str:
     return value if isinstance(value, str) else orjson.dumps(value).decode()
-
-
-def retry_after(text: str | None) -> float | None:
-    """Read the header: seconds, or a date. None if it says nothing useful."""
-    if text is None:
-        return None
-    text = text.strip()
-    if text.isdecimal():
-        return min(float(text[:9]), LONGEST_WAIT)
-    try:
-        wait = parsedate_to_datetime(text).timestamp() - time.time()
-    except (ValueError, TypeError, OverflowError):
-        return None
-    return min(wait, LONGEST_WAIT) if wait > 0 else None

@@ -1,0 +1,172 @@
+"""SQL of deliveries on their way: take what is due, note how it went, forget what is old."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from emprops.kit.database import Transaction
+from emprops.webhooks.events import Event
+from emprops.webhooks.outcome import Answer
+
+WAITING = """
+    waiting AS (
+        (SELECT endpoint_id FROM webhook_delivery WHERE status = 'pending' ORDER BY endpoint_id LIMIT 1)
+        UNION ALL
+        SELECT (SELECT d.endpoint_id FROM webhook_delivery d
+                WHERE d.status = 'pending' AND d.endpoint_id > w.endpoint_id ORDER BY d.endpoint_id LIMIT 1)
+        FROM waiting w WHERE w.endpoint_id IS NOT NULL
+    )
+"""
+"""Endpoints with something to be sent: one step in the index for each, however much waits for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A delivery that this process has taken. ``attempts`` and ``tries`` count this one; the secrets are sealed."""
+
+    endpoint_id: UUID
+    event_id: UUID
+    attempts: int
+    tries: int
+    url: str
+    secret: bytes
+    old_secret: bytes | None
+    sequence: int
+    type: str
+    occurred_at: datetime
+    data: str
+
+    @property
+    def event(self) -> Event:
+        """What is to be told."""
+        return Event(self.event_id, self.sequence, self.type, self.occurred_at, self.data)
+
+
+async def take_due(tx: Transaction, *, limit: int, width: int, lease: float) -> list[Delivery]:
+    """Take deliveries that are due, by turns: the first of each endpoint, then the second of each …
+
+    An endpoint has at most ``width`` on their way at a time over all processes, one if its last attempt failed, none
+    while it is disabled or paused. What is not told of within ``lease`` seconds may be taken again. One process takes
+    at a time, so that they do not take the same rooms; another one that comes meanwhile gets nothing.
+    """
+    # two statements: the second must not see what is taken as it was before the lock was there
+    if not await tx.fetch_value("SELECT pg_try_advisory_xact_lock(hashtextextended('take_webhooks', 0))"):
+        return []
+    return await tx.fetch_all(
+        Delivery,
+        f"""
+        WITH RECURSIVE {WAITING}, ready AS (
+            SELECT e.id, CASE WHEN e.failures = 0 THEN %(width)s ELSE 1 END - (
+                SELECT count(*) FROM webhook_delivery d WHERE d.endpoint_id = e.id AND d.taken_until > now()
+            ) AS room
+            FROM waiting w JOIN webhook_endpoint e ON e.id = w.endpoint_id
+            WHERE e.disabled_at IS NULL AND (e.open_until IS NULL OR e.open_until <= now())
+        ), due AS (
+            SELECT own.* FROM ready, LATERAL (
+                SELECT first.*, row_number() OVER (ORDER BY first.next_at) AS turn FROM (
+                    SELECT d.endpoint_id, d.event_id, d.next_at FROM webhook_delivery d
+                    WHERE d.endpoint_id = ready.id AND d.status = 'pending' AND d.next_at <= now()
+                          AND (d.taken_until IS NULL OR d.taken_until <= now())
+                    ORDER BY d.next_at LIMIT greatest(ready.room, 0)
+                ) first
+            ) own
+            ORDER BY own.turn, own.next_at LIMIT %(limit)s
+        )
+        UPDATE webhook_delivery d
+        SET attempts = d.attempts + 1, tries = d.tries + 1, taken_until = now() + make_interval(secs => %(lease)s)
+        FROM due JOIN webhook_endpoint e ON e.id = due.endpoint_id JOIN webhook_event v ON v.id = due.event_id
+        WHERE d.endpoint_id = due.endpoint_id AND d.event_id = due.event_id AND d.status = 'pending'
+        RETURNING d.endpoint_id, d.event_id, d.attempts, d.tries, e.url, e.secret,
+                  CASE WHEN e.old_secret_until > now() THEN e.old_secret END AS old_secret,
+                  v.sequence, v.type, v.occurred_at, v.data::text AS data
+        """,
+        {"limit": limit, "width": width, "lease": lease},
+    )
+
+
+async def mark_delivered(tx: Transaction, delivery: Delivery) -> bool:
+    """End a delivery that was taken, also if somebody else tries it again by now. False if it had ended."""
+    return (
+        await tx.execute(
+            """
+            UPDATE webhook_delivery SET status = 'delivered', ended_at = now(), taken_until = NULL
+            WHERE endpoint_id = %s AND event_id = %s AND status = 'pending'
+            """,
+            (delivery.endpoint_id, delivery.event_id),
+        )
+        == 1
+    )
+
+
+async def mark_failed(tx: Transaction, delivery: Delivery, again_in: float | None) -> bool:
+    """Have a delivery tried again after these seconds; None gives it up. False if somebody else has it by now."""
+    return (
+        await tx.execute(
+            """
+            UPDATE webhook_delivery
+            SET taken_until = NULL,
+                status = CASE WHEN %(again)s::float8 IS NULL THEN 'failed' ELSE 'pending' END,
+                ended_at = CASE WHEN %(again)s::float8 IS NULL THEN now() END,
+                next_at = coalesce(now() + make_interval(secs => %(again)s::float8), next_at)
+            WHERE endpoint_id = %(endpoint_id)s AND event_id = %(event_id)s AND status = 'pending'
+                  AND attempts = %(attempts)s
+            """,
+            {
+                "endpoint_id": delivery.endpoint_id,
+                "event_id": delivery.event_id,
+                "attempts": delivery.attempts,
+                "again": again_in,
+            },
+        )
+        == 1
+    )
+
+
+async def add_attempt(tx: Transaction, delivery: Delivery, answer: Answer) -> None:
+    """Note how an attempt went; nothing if its delivery was removed meanwhile."""
+    await tx.execute(
+        """
+        INSERT INTO webhook_attempt (endpoint_id, event_id, number, at, duration_ms, status_code, error, response)
+        SELECT endpoint_id, event_id, %(number)s, now() - make_interval(secs => %(duration)s),
+               round(%(duration)s::float8 * 1000), %(status)s, %(error)s, %(response)s
+        FROM webhook_delivery WHERE endpoint_id = %(endpoint_id)s AND event_id = %(event_id)s FOR KEY SHARE
+        """,
+        {
+            "endpoint_id": delivery.endpoint_id,
+            "event_id": delivery.event_id,
+            "number": delivery.attempts,
+            "duration": answer.duration,
+            "status": answer.status,
+            "error": answer.failure,
+            "response": answer.body,
+        },
+    )
+
+
+async def purge_events(writer: Transaction, *, days: float, limit: int) -> int:
+    """Remove the oldest events of before these days, with their deliveries and attempts. Returns how many."""
+    return await writer.execute(
+        """
+        DELETE FROM webhook_event WHERE id = ANY (ARRAY(
+            SELECT id FROM webhook_event WHERE occurred_at < now() - make_interval(days => %s)
+            ORDER BY occurred_at LIMIT %s
+        ))
+        """,
+        (days, limit),
+    )
+
+
+async def purge_orphans(writer: Transaction, *, limit: int) -> int:
+    """Remove what waits for endpoints that were deleted. Returns how many deliveries."""
+    return await writer.execute(
+        f"""
+        WITH RECURSIVE {WAITING}
+        DELETE FROM webhook_delivery d USING (
+            SELECT o.endpoint_id, o.event_id FROM waiting w
+            JOIN webhook_delivery o ON o.endpoint_id = w.endpoint_id AND o.status = 'pending'
+            WHERE NOT EXISTS (SELECT FROM webhook_endpoint e WHERE e.id = w.endpoint_id) LIMIT %s
+        ) orphan
+        WHERE d.endpoint_id = orphan.endpoint_id AND d.event_id = orphan.event_id
+        """,
+        (limit,),
+    )

@@ -1,0 +1,69 @@
+"""What endpoints can hear of, and the message that is sent: the same bytes at every attempt. Pure."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Literal, get_args
+from uuid import UUID
+
+import orjson
+from standardwebhooks.webhooks import Webhook
+
+EventName = Literal[
+    "job.submitted",
+    "job.started",
+    "job.progress",
+    "job.completed",
+    "job.failed",
+    "job.cancelled",
+    "job.retried",
+    "endpoint.disabled",
+]
+"""The database writes those of jobs (``tell_webhooks`` in the migrations), ``service.py`` the last one."""
+DEFAULT: Final[tuple[EventName, ...]] = tuple(name for name in get_args(EventName) if name != "job.progress")
+"""What an endpoint hears of unless it says."""
+DISABLED: Final = "endpoint.disabled"
+TEST: Final = "webhook.test"
+"""Sent to one endpoint when its owner asks for it; nobody subscribes to it."""
+
+USER_AGENT = "EMP-Job-Queue-Webhook/1.0"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened, as it is stored. ``data`` stays the JSON text that was written then."""
+
+    id: UUID
+    sequence: int
+    type: str
+    occurred_at: datetime
+    data: str
+
+
+def body_of(event: Event, endpoint_id: UUID) -> bytes:
+    """Write the body. Receivers may keep its digest: a change here must not reach events that were sent before."""
+    return orjson.dumps(
+        {
+            "event_type": event.type,
+            "event_id": event.id,
+            "sequence": event.sequence,
+            "timestamp": int(event.occurred_at.timestamp() * 1000),
+            "webhook_id": endpoint_id,
+            "data": orjson.Fragment(event.data),
+        }
+    )
+
+
+def headers_of(event: Event, endpoint_id: UUID, body: bytes, secrets: list[bytes], now: datetime) -> dict[str, str]:
+    """Give the headers of an attempt that leaves now, signed with each of the secrets (Standard Webhooks)."""
+    message_id = str(event.id)
+    signatures = [Webhook(secret).sign(message_id, now, body.decode()) for secret in secrets]
+    return {
+        "content-type": "application/json",
+        "user-agent": USER_AGENT,
+        "webhook-id": message_id,
+        "webhook-timestamp": str(int(now.timestamp())),
+        "webhook-signature": " ".join(signatures),
+        "x-webhook-event": event.type,
+        "x-webhook-id": str(endpoint_id),
+        "x-event-id": message_id,
+    }
