@@ -937,9 +937,7 @@ CREATE INDEX webhook_delivery_of_event ON public.webhook_delivery USING btree (e
 
 CREATE INDEX webhook_delivery_taken ON public.webhook_delivery USING btree (endpoint_id) WHERE (taken_until IS NOT NULL);
 
-CREATE INDEX webhook_endpoint_listens ON public.webhook_endpoint USING btree (owner_user_id) WHERE (disabled_at IS NULL);
-
-CREATE INDEX webhook_endpoint_of_owner ON public.webhook_endpoint USING btree (owner_user_id, created_at DESC, id DESC);
+CREATE INDEX webhook_endpoint_of_owner ON public.webhook_endpoint USING btree (owner_user_id);
 
 CREATE UNIQUE INDEX webhook_endpoint_url ON public.webhook_endpoint USING btree (COALESCE((owner_user_id)::text, ''::text), md5(url));
 

@@ -30,8 +30,7 @@ CREATE TABLE webhook_endpoint (
     CHECK ((old_secret IS NULL) = (old_secret_until IS NULL))
 );
 CREATE UNIQUE INDEX webhook_endpoint_url ON webhook_endpoint (coalesce(owner_user_id::text, ''), md5(url));
-CREATE INDEX webhook_endpoint_of_owner ON webhook_endpoint (owner_user_id, created_at DESC, id DESC);
-CREATE INDEX webhook_endpoint_listens ON webhook_endpoint (owner_user_id) WHERE disabled_at IS NULL;
+CREATE INDEX webhook_endpoint_of_owner ON webhook_endpoint (owner_user_id);  -- an owner has few
 
 -- Ids ordered by time, as kit/ids.py makes them.
 CREATE FUNCTION new_event_id() RETURNS uuid LANGUAGE sql VOLATILE AS $$

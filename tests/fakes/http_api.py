@@ -40,6 +40,7 @@ class Asked:
     query: str
     headers: dict[str, str]
     body: Any
+    raw: bytes
 
 
 @dataclass
@@ -75,7 +76,7 @@ class FakeApi:
         # The path as it was sent: what was escaped in it must still be.
         path = request.scope["raw_path"].decode()
         body = orjson.loads(raw) if raw else None
-        self.asked.append(Asked(request.method, path, request.url.query, dict(request.headers), body))
+        self.asked.append(Asked(request.method, path, request.url.query, dict(request.headers), body, raw))
         queue = self.replies.get(path)
         if not queue:
             return Response("not here", 404)
