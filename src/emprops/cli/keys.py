@@ -101,13 +101,13 @@ def in_database(work: Callable[[Transaction], Awaitable[Result]]) -> Result:
         return asyncio.run(run(database_url()))
 
 
-def life_of(text: str | None) -> timedelta | None:
+def life_of(text: str | None, option: str = "--expires") -> timedelta | None:
     """Read ``90d``, ``12h`` or ``30m``; ends the command with a sentence for anything else."""
     if text is None:
         return None
     match = re.fullmatch(r"([1-9][0-9]{0,5})([dhm])", text)
     if match is None:
-        fail(f"--expires {text!r} is not a time like 90d, 12h or 30m.")
+        fail(f"{option} {text!r} is not a time like 90d, 12h or 30m.")
     return int(match[1]) * UNITS[match[2]]
 
 

@@ -16,6 +16,7 @@ COMMANDS = {
     "db": "emprops.cli.db:app",
     "credits": "emprops.cli.credits:app",
     "keys": "emprops.cli.keys:app",
+    "webhooks": "emprops.cli.webhooks:app",
     "token": "emprops.cli.token:token",
 }
 """Name → where its function, or its Typer app, is. Loaded when called for: a worker needs no web framework, and what

@@ -141,7 +141,7 @@ class ReplayedView(BaseModel):
 
     replayed: int
     more: bool
-    """There may be more than one request takes; send it again."""
+    """There may be more than one request takes; send it again, with a later `since` if it includes what was taken."""
 
 
 def delivery_view_of(logged: Logged) -> DeliveryView:
