@@ -173,7 +173,7 @@ class Deliverer:
 
 
 async def purge(database: Database, *, days: float = KEEP_DAYS) -> int:
-    """Forget old events, and what waits for endpoints that were deleted; an upkeep duty. Returns how much."""
+    """Forget old events, and the deliveries of endpoints that were deleted; an upkeep duty. Returns how much."""
     purged = 0
     while True:
         async with database.reader() as writer:

@@ -8,16 +8,19 @@ from emprops.kit.database import Transaction
 from emprops.webhooks.events import Event
 from emprops.webhooks.outcome import Answer
 
-WAITING = """
-    waiting AS (
-        (SELECT endpoint_id FROM webhook_delivery WHERE status = 'pending' ORDER BY endpoint_id LIMIT 1)
+
+def _endpoints(name: str, condition: str) -> str:
+    """Write a recursive query of the endpoints that have such deliveries: one step in an index for each, however many
+    deliveries it has."""
+    return f"""
+    {name} AS (
+        (SELECT endpoint_id FROM webhook_delivery WHERE {condition} ORDER BY endpoint_id LIMIT 1)
         UNION ALL
         SELECT (SELECT d.endpoint_id FROM webhook_delivery d
-                WHERE d.status = 'pending' AND d.endpoint_id > w.endpoint_id ORDER BY d.endpoint_id LIMIT 1)
-        FROM waiting w WHERE w.endpoint_id IS NOT NULL
+                WHERE {condition} AND d.endpoint_id > before.endpoint_id ORDER BY d.endpoint_id LIMIT 1)
+        FROM {name} before WHERE before.endpoint_id IS NOT NULL
     )
-"""
-"""Endpoints with something to be sent: one step in the index for each, however much waits for it."""
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,7 @@ async def take_due(tx: Transaction, *, limit: int, width: int, lease: float) -> 
     return await tx.fetch_all(
         Delivery,
         f"""
-        WITH RECURSIVE {WAITING}, ready AS (
+        WITH RECURSIVE {_endpoints("waiting", "status = 'pending'")}, ready AS (
             SELECT e.id, CASE WHEN e.failures = 0 THEN %(width)s ELSE 1 END - (
                 SELECT count(*) FROM webhook_delivery d WHERE d.endpoint_id = e.id AND d.taken_until > now()
             ) AS room
@@ -157,14 +160,14 @@ async def purge_events(writer: Transaction, *, days: float, limit: int) -> int:
 
 
 async def purge_orphans(writer: Transaction, *, limit: int) -> int:
-    """Remove what waits for endpoints that were deleted. Returns how many deliveries."""
+    """Remove deliveries to endpoints that were deleted. Returns how many."""
     return await writer.execute(
         f"""
-        WITH RECURSIVE {WAITING}
+        WITH RECURSIVE {_endpoints("known", "true")}
         DELETE FROM webhook_delivery d USING (
-            SELECT o.endpoint_id, o.event_id FROM waiting w
-            JOIN webhook_delivery o ON o.endpoint_id = w.endpoint_id AND o.status = 'pending'
-            WHERE NOT EXISTS (SELECT FROM webhook_endpoint e WHERE e.id = w.endpoint_id) LIMIT %s
+            SELECT o.endpoint_id, o.event_id FROM known k
+            JOIN webhook_delivery o ON o.endpoint_id = k.endpoint_id
+            WHERE NOT EXISTS (SELECT FROM webhook_endpoint e WHERE e.id = k.endpoint_id) LIMIT %s
         ) orphan
         WHERE d.endpoint_id = orphan.endpoint_id AND d.event_id = orphan.event_id
         """,

@@ -101,7 +101,7 @@ async def change_webhook(
 
 @routes.delete("/{webhook_id}")
 async def delete_webhook(webhook_id: UUID, caller: CurrentCaller, tx: Tx) -> Envelope[Deleted]:
-    """Delete an endpoint, its secret and its log. What waits for it is not sent."""
+    """Delete an endpoint and its secret; its log follows within the hour. What waits for it is not sent."""
     return ok(Deleted(id=(await service.delete(tx, caller, webhook_id)).id))
 
 
