@@ -380,3 +380,44 @@ async def test_headers_cannot_smuggle(headers: dict[str, str]) -> None:
         with pytest.raises(OutboundError):
             await guarded.request("GET", server.url, headers=headers)
         assert server.heads == []
+
+
+async def test_a_check_refuses_what_a_request_would_be_refused_for() -> None:
+    names = {"inside.test": ["10.0.0.7"], "outside.test": ["93.184.215.14"]}
+    async with client(allow="opened.test:8080", names=names | {"opened.test": ["10.0.0.7"]}) as guarded:
+        for url in ("https://inside.test/", "https://outside.test:8443/", "ftp://outside.test/"):
+            with pytest.raises(OutboundError):
+                await guarded.check(url)
+        with pytest.raises(OutboundUnavailableError, match="resolved"):
+            await guarded.check("https://unknown.test/")
+        await guarded.check("https://outside.test/")
+        await guarded.check("http://opened.test:8080/")
+        assert guarded.opened("http://opened.test:8080/")
+        assert not guarded.opened("http://outside.test/")
+
+
+async def test_telling_somebody_reads_the_beginning_of_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def trickle(_head: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 202 Accepted\r\n\r\n")
+        while True:
+            writer.write(b"x")
+            await writer.drain()
+            await asyncio.sleep(0.01)
+
+    monkeypatch.setattr("emprops.kit.http.BODY_PATIENCE", 0.1)
+    async with (
+        listener(answer(b"y" * 100_000)) as talkative,
+        listener(answer(b"not gzip", Content_Encoding="gzip")) as odd,
+        listener(trickle) as slow,
+        client(allow="127.0.0.1") as guarded,
+    ):
+
+        async def tell(server: Server) -> tuple[int, bytes]:
+            response = await guarded.post(server.url, headers={"x-a": "b"}, content=b"news", keep=10, timeout=5)
+            return response.status, response.body
+
+        assert await tell(talkative) == (200, b"y" * 10)
+        assert await tell(odd) == (200, b"")
+        status, body = await tell(slow)
+        assert (status, set(body)) == (202, {ord("x")})
+        assert talkative.heads[0].startswith(b"POST / HTTP/1.1\r\n")
