@@ -86,15 +86,18 @@ async def test_it_is_given_up_after_ten_tries_and_can_be_replayed(hooks: Hooks) 
     assert done["ended_at"] is not None
     stats = await hooks.ok("GET", f"/{made['id']}/stats")
     assert (stats["given_up"], stats["failed_attempts"], stats["delivered"], stats["pending"]) == (1, 1, 0, 0)
-    hooks.receiver.on("/hook", TAKEN)
+    hooks.receiver.on("/hook", DOWN, TAKEN)
     sent = await hooks.ok("POST", f"/{made['id']}/deliveries/{event_id}/replay", status=202)
     assert sent["status"] == "pending"
     assert await hooks.deliver() == 1
-    first, second = hooks.receiver.asked
+    assert (await hooks.delivery(made, event_id))["status"] == "pending", "it has all its tries again"
+    await hooks.due_now()
+    assert await hooks.deliver() == 1
+    first, _, second = hooks.receiver.asked
     assert (first.raw, first.headers["webhook-id"]) == (second.raw, second.headers["webhook-id"])
     assert (await hooks.delivery(made, event_id))["status"] == "delivered"
     stats = await hooks.ok("GET", f"/{made['id']}/stats")
-    assert (stats["delivered"], stats["recent"]["attempts"], stats["recent"]["failed"]) == (1, 2, 1)
+    assert (stats["delivered"], stats["recent"]["attempts"], stats["recent"]["failed"]) == (1, 3, 2)
     assert "Delivery" in await hooks.refused(404, "POST", f"/{made['id']}/deliveries/{new_id()}/replay")
 
 
@@ -349,8 +352,48 @@ async def test_a_late_failure_does_not_undo_what_somebody_else_did(hooks: Hooks)
     await late.finish()
     done = await hooks.delivery(made, event_id)
     assert (done["status"], [one["status_code"] for one in done["log"]]) == ("delivered", [500, 204])
+    assert (await hooks.shown(made))["failures"] == 0
+
+
+async def test_a_late_success_counts_once(hooks: Hooks) -> None:
+    made = await hooks.make("/hook", Reply(204, b"", fault="hang"))
+    await hooks.event(made)
+    late = hooks.another_deliverer()
+    await late.start_due()
+    await hooks.receiver.waiting.wait()
+    await hooks.execute("UPDATE webhook_delivery SET taken_until = now()")
+    hooks.receiver.on("/hook", TAKEN)
+    assert await hooks.deliver() == 1
+    hooks.receiver.released.set()
+    await late.finish()
+    assert (await hooks.ok("GET", f"/{made['id']}/stats"))["delivered"] == 1
+
+
+async def test_a_late_failure_leaves_the_try_of_another_process_alone(hooks: Hooks) -> None:
+    made = await hooks.make("/hook", Reply(500, fault="hang"))
+    await hooks.event(made)
+    late = hooks.another_deliverer()
+    await late.start_due()
+    await hooks.receiver.waiting.wait()
+    # as the other process takes it
+    await hooks.execute("UPDATE webhook_delivery SET attempts = 2, taken_until = now() + interval '1 hour'")
+    hooks.receiver.released.set()
+    await late.finish()
+    [row] = await hooks.rows("SELECT status, taken_until > now() AS taken FROM webhook_delivery")
+    assert row == {"status": "pending", "taken": True}
+    assert (await hooks.shown(made))["failures"] == 0
+
+
+async def test_a_failure_does_not_end_a_pause(hooks: Hooks) -> None:
+    made = await hooks.make("/hook", Reply(500, fault="hang"))
+    await hooks.event(made)
+    await hooks.deliverer.start_due()
+    await hooks.receiver.waiting.wait()
+    await hooks.execute("UPDATE webhook_endpoint SET open_until = now() + interval '1 hour'")  # asked for meanwhile
+    hooks.receiver.released.set()
+    await hooks.deliverer.finish()
     shown = await hooks.shown(made)
-    assert shown["failures"] == 0
+    assert (shown["failures"], shown["paused_until"] is not None) == (1, True)
 
 
 async def test_a_lost_key_is_said_and_nothing_leaves_unsigned(hooks: Hooks) -> None:

@@ -7,11 +7,13 @@ from tests.apps import as_user
 from tests.plans import Explaining
 from tests.webhooks.conftest import Hooks
 
+from emprops.auth.caller import Caller
+from emprops.errors import NotFoundError
 from emprops.kit.database import Database
 from emprops.kit.ids import new_id
 from emprops.kit.paging import Page
 from emprops.settings import Settings, SettingsError
-from emprops.webhooks import log_store
+from emprops.webhooks import log_store, service
 from emprops.webhooks.deliver import purge
 from emprops.webhooks.events import DEFAULT
 from emprops.webhooks.secrets import SealedError, SecretBox, make_secret, shown
@@ -93,6 +95,9 @@ async def test_endpoints_of_others_look_unknown(hooks: Hooks) -> None:
             ("POST", f"/deliveries/{event_id}/replay", None),
         ):
             await hooks.refused(404, method, f"/{endpoint['id']}{path}", body, who=who)
+    async with hooks.database.reader() as reader:
+        with pytest.raises(NotFoundError):
+            await service.get(reader, Caller(user_id=None), UUID(of_services["id"]))
 
 
 async def test_changing_one(hooks: Hooks) -> None:
