@@ -110,7 +110,6 @@ TABLE = [
     row("GET", "/ready", PUBLIC),
     # --- files
     row("GET", "/files/{key:path}", PUBLIC),
-    row("HEAD", "/files/{key:path}", PUBLIC),
     # --- workers on other machines
     row("POST", "/worker/hello", WORKER, body={**NAME, "protocol": 1}),
     row("POST", "/worker/turn", WORKER, body={**NAME, "request": "ab" * 16, "want": 0, "offers": {}}),

@@ -1,8 +1,9 @@
-"""The outermost layer of the api: request id, security headers, access log, and the 500 that tells nothing."""
+"""The outermost layer of the api: request id, security headers, HEAD, access log, and the 500 that tells nothing."""
 
 import re
 import time
 from collections.abc import Callable, Mapping
+from typing import cast
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
@@ -13,6 +14,7 @@ from emprops.errors import AppError, NotFoundError
 from emprops.kit.envelope import failure_of, internal_failure
 from emprops.kit.ids import new_id
 from emprops.kit.logging import bound
+from emprops.kit.methods import as_get, without_body
 
 log = structlog.get_logger("emprops.access")
 
@@ -73,19 +75,22 @@ class RequestShell:
                 self._add_headers(message, request_id)
             await send(message)
 
+        reply = cast("Send", send_with_headers)
+        if method == "HEAD":
+            scope, reply = as_get(scope), without_body(reply)
         try:
             refusal = self.guard(scope)
             if refusal is not None:
-                await failure_of(refusal, scope)(scope, receive, send_with_headers)
+                await failure_of(refusal, scope)(scope, receive, reply)
             else:
-                await self.app(scope, receive, send_with_headers)
+                await self.app(scope, receive, reply)
         except ClientDisconnect:
             pass  # nobody is left to answer
         except Exception:
             log.exception("request_failed", method=method, path=_path(scope))
             if status:
                 raise  # half a reply is out: the server must break the connection so that it is not taken for a whole
-            await internal_failure(scope)(scope, receive, send_with_headers)
+            await internal_failure(scope)(scope, receive, reply)
         finally:
             milliseconds = round((time.perf_counter() - began) * 1000, 1)
             write = log.debug if scope["path"] in QUIET_PATHS and status < 400 else log.info

@@ -20,6 +20,7 @@ from starlette.types import Scope
 
 from emprops.errors import AppError, BadRequestError, NotFoundError, TooLargeError, UnavailableError
 from emprops.kit.database import UNAVAILABLE
+from emprops.kit.methods import allowed_methods
 
 Data = TypeVar("Data")
 log = structlog.get_logger(__name__)
@@ -131,19 +132,24 @@ async def _app_error(request: Request, error: Exception) -> Response:
 
 
 async def _http_exception(request: Request, error: Exception) -> Response:
-    """404, 405 and the like, raised by the framework itself."""
+    """404, 405 and the like, raised by the framework itself; OPTIONS of a path that there is is no failure."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this type
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = allowed_methods(request.app.routes, request.scope["path"])
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers=headers)
     what = f"{request.method} {request.scope['path'][:200]}"
     code, sentence = {
         400: (BadRequestError.code, "The request could not be read."),
         404: (NotFoundError.code, f"There is no {what}."),
         405: (
             "method_not_allowed",
-            f"{what} is not possible; allowed: {(error.headers or {}).get('Allow', 'nothing')}.",
+            f"{what} is not possible; allowed: {headers.get('Allow')}.",
         ),
         413: (TooLargeError.code, str(error.detail)),
     }.get(error.status_code, ("http_error", str(error.detail)))
-    return failure(error.status_code, code, sentence, scope=request.scope, headers=error.headers)
+    return failure(error.status_code, code, sentence, scope=request.scope, headers=headers)
 
 
 async def _validation_error(request: Request, error: Exception) -> Response:

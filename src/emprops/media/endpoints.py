@@ -8,6 +8,7 @@ from starlette.responses import Response, StreamingResponse
 from emprops.auth.dependencies import PublicRoute
 from emprops.errors import NotFoundError
 from emprops.kit.envelope import failure, failures
+from emprops.kit.methods import wants_headers_only
 from emprops.kit.requests import Shared, router
 from emprops.kit.storage import Storage, is_key
 from emprops.media.ranges import UnsatisfiableRangeError, wanted_range
@@ -24,7 +25,6 @@ HEADERS = {
 FILE = {"description": "The file.", "content": {"application/octet-stream": {"schema": {"type": "string"}}}}
 
 
-@routes.head("/files/{key:path}", include_in_schema=False)
 @routes.get(
     "/files/{key:path}",
     response_class=Response,
@@ -62,7 +62,7 @@ async def get_file(key: str, request: Request, resources: Shared) -> Response:
     if part:
         headers["Content-Range"] = f"bytes {start}-{stop - 1}/{stat.size}"
     status = 206 if part else 200
-    if request.method == "HEAD":
+    if wants_headers_only(request):
         return Response(status_code=status, headers=headers)
     return StreamingResponse(_content(resources.storage, key, start, stop), status_code=status, headers=headers)
 
