@@ -22,7 +22,7 @@ from emprops.kit.asgi import RequestShell
 from emprops.kit.database import Database
 from emprops.kit.envelope import add_exception_handlers
 from emprops.kit.openapi import document
-from emprops.kit.origin import RequestGuard
+from emprops.kit.origin import RequestGuard, let_pages_read, named_origins
 from emprops.kit.pubsub import Pokes
 from emprops.kit.redis import connect
 from emprops.kit.requests import Resources
@@ -67,7 +67,9 @@ def create_app(settings: Settings) -> FastAPI:
     client_from(settings)  # half of Mux' credentials is refused here, not when the first video is done
     app.add_middleware(RequestShell, headers=_headers(settings), guard=RequestGuard(settings))
     if settings.mode == "production":
-        app.add_middleware(IdentityFilter)  # the last one added is the outermost
+        app.add_middleware(IdentityFilter)
+    if origins := named_origins(settings):
+        let_pages_read(app, origins)  # the outermost, as the last one added: also what the shell refuses can be read
     add_exception_handlers(app)
     mount(app)
     app.openapi = lambda: document(app, security_of, SCHEMES)  # type: ignore[method-assign]

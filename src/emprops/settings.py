@@ -46,6 +46,9 @@ class Settings(BaseSettings):
     """What a token's ``iss`` must be."""
     jwt_audience: str = "emprops"
     """What a token's ``aud`` must be, or contain."""
+    cors_origins: str = ""
+    """Comma-separated origins (``https://app.example.com``) whose pages may call from a browser; ``*``: every page, in
+    production only. Empty: none."""
 
     # --- PostgreSQL
     database_pool_size: int = Field(default=10, ge=2)
