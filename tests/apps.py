@@ -16,6 +16,7 @@ from starlette.datastructures import State
 from tests import conformance
 
 from emprops.auth.authenticators import authenticator_for
+from emprops.generations.tickets import Dispatcher, limits_from
 from emprops.kit.database import Database
 from emprops.kit.pubsub import Pokes
 from emprops.kit.requests import Resources
@@ -24,6 +25,7 @@ from emprops.kit.websocket import SERVER_OPTIONS
 from emprops.live.hub import Live
 from emprops.main import create_app
 from emprops.media.storage import FolderStorage
+from emprops.queue.claims import Queue
 from emprops.queue.keys import JOBS_CHANGED
 from emprops.settings import Settings
 
@@ -44,6 +46,8 @@ async def api(
     """
     app = _built(settings, extra)
     app.state.authenticator = authenticator_for(settings)
+    queue = Queue(client, prefix=settings.queue_prefix)
+    app.state.dispatcher = Dispatcher(database, queue, limits_from(settings))
     async with Pokes(settings.redis_url, settings.queue_prefix + JOBS_CHANGED) as pokes:
         app.state.resources = Resources(
             settings=settings,

@@ -12,7 +12,7 @@ class AppError(Exception):
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal_error"
-    retry_after: ClassVar[int | None] = None
+    retry_after: int | None = None
     """Seconds after which the same request may succeed (``Retry-After``)."""
 
     def __init__(self, message: str, *, extra: Mapping[str, Any] | None = None) -> None:
@@ -135,7 +135,10 @@ class TooManyRequestsError(AppError):
 
     status = 429
     code = "too_many_requests"
-    retry_after = 1
+
+    def __init__(self, message: str, *, wait: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after = wait
 
 
 class UnavailableError(AppError):

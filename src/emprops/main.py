@@ -13,6 +13,7 @@ from emprops import __version__
 from emprops.auth.authenticators import authenticator_for
 from emprops.auth.dependencies import SCHEMES, security_of
 from emprops.auth.identity_header import IdentityFilter
+from emprops.auth.limits import RateLimiter
 from emprops.auth.share import ShareLinks
 from emprops.auth.startup import is_loopback
 from emprops.gateway.service import Gateway
@@ -60,6 +61,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.settings = settings
     app.state.authenticator = authenticator_for(settings)
+    app.state.limiter = RateLimiter(settings)
     app.state.share_links = ShareLinks(settings)
     app.state.webhook_secrets = SecretBox(settings)
     app.state.mux_signer = signer_from(settings)

@@ -49,6 +49,10 @@ class Settings(BaseSettings):
     cors_origins: str = ""
     """Comma-separated origins (``https://app.example.com``) whose pages may call from a browser; ``*``: every page, in
     production only. Empty: none."""
+    rate_limit: int | None = Field(default=None, ge=0)
+    """Requests a minute of one user; 0: no limit. Unset: 600 in production, else no limit."""
+    generation_rate_limit: int | None = Field(default=None, ge=0)
+    """Of those, requests that put work into the queue; 0: no limit. Unset: 60 in production, else no limit."""
 
     # --- PostgreSQL
     database_pool_size: int = Field(default=10, ge=2)
@@ -189,6 +193,18 @@ class Settings(BaseSettings):
     def base_url(self) -> str:
         """The public base URL without a trailing slash."""
         return (self.public_url or f"http://localhost:{self.port}").rstrip("/")
+
+    @property
+    def requests_a_minute(self) -> int:
+        """Requests a minute of one user; 0: no limit."""
+        unset = 600 if self.mode == "production" else 0
+        return unset if self.rate_limit is None else self.rate_limit
+
+    @property
+    def generations_a_minute(self) -> int:
+        """Requests of one user that put work into the queue, a minute; 0: no limit."""
+        unset = 60 if self.mode == "production" else 0
+        return unset if self.generation_rate_limit is None else self.generation_rate_limit
 
     @property
     def initial_credits(self) -> Decimal:

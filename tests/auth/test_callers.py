@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from emprops import routes as table
 from emprops.auth.authenticators import authenticator_for
 from emprops.auth.dependencies import MARKERS, CurrentCaller, CurrentUser, OptionalCaller, PublicRoute, unmarked_routes
+from emprops.auth.limits import RateLimiter
 from emprops.auth.store import ensure_user
 from emprops.kit.asgi import RequestShell
 from emprops.kit.database import Database
@@ -28,6 +29,7 @@ BERT = "0192f0c8-0000-7000-8000-00000000000b"
 def make_app() -> FastAPI:
     app = FastAPI()
     app.state.authenticator = authenticator_for(Settings(mode="test"))
+    app.state.limiter = RateLimiter(Settings(mode="test"))
     app.add_middleware(RequestShell, headers={}, guard=RequestGuard(Settings(mode="test")))
     add_exception_handlers(app)
     routes = router()

@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute
 
 from emprops.auth.authenticators import Authenticator
 from emprops.auth.caller import READ, SERVICE, WORKER, Caller
+from emprops.auth.limits import Kind, RateLimiter
 from emprops.auth.tickets import SOCKET, redeem_ticket, stream_of
 from emprops.errors import ForbiddenError, UnauthorizedError
 from emprops.kit.openapi import Security
@@ -19,11 +20,17 @@ from emprops.kit.requests import resources_of
 
 
 async def identify(connection: HTTPConnection) -> Caller:
-    """Ask the process's authenticator who is calling, once a request: finding out may take a database connection."""
+    """Ask the process's authenticator who is calling, once a request: finding out may take a database connection.
+
+    Counts the request too; raises :class:`~emprops.errors.TooManyRequestsError` if that is one too many.
+    """
     state = connection.scope.setdefault("state", {})
     if "caller" not in state:
         authenticator: Authenticator = connection.app.state.authenticator
-        state["caller"] = await authenticator.identify(connection)
+        found = await authenticator.identify(connection)
+        limiter: RateLimiter = connection.app.state.limiter
+        await limiter.check(connection, found, Kind.REQUEST)
+        state["caller"] = found
     caller: Caller = state["caller"]
     return caller
 
@@ -94,6 +101,12 @@ async def _caller_with(connection: HTTPConnection, scope: str) -> Caller:
     return caller
 
 
+async def count_generation(connection: HTTPConnection, caller: Annotated[Caller, Depends(current_caller)]) -> None:
+    """Count a request that puts work into the queue."""
+    limiter: RateLimiter = connection.app.state.limiter
+    await limiter.check(connection, caller, Kind.GENERATION)
+
+
 async def anybody() -> None:
     """Mark a route as public."""
 
@@ -114,6 +127,8 @@ OptionalCaller = Annotated[Caller | None, Depends(optional_caller)]
 """Parameter type of a public route that shows more to known callers."""
 PublicRoute = Depends(anybody)
 """For ``dependencies=[PublicRoute]`` of a route that anybody may call."""
+StartsWork = Depends(count_generation)
+"""For ``dependencies=[StartsWork]`` of a route that puts work into the queue."""
 
 SCHEMES: dict[str, dict[str, str]] = {
     "user_id": {

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from emprops.auth.dependencies import CurrentCaller
+from emprops.auth.dependencies import CurrentCaller, StartsWork
 from emprops.auth.once import Once
 from emprops.collections.global_list import list_global
 from emprops.credits.service import terms_from
@@ -147,6 +147,7 @@ async def list_global_collections(
 
 @routes.post(
     "/{output_id}/develop",
+    dependencies=[StartsWork],
     status_code=202,
     response_model=Envelope[DevelopView],
     responses=failures(

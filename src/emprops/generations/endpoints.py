@@ -7,7 +7,7 @@ from fastapi import Depends, Path
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import HTTPConnection
 
-from emprops.auth.dependencies import CurrentUser
+from emprops.auth.dependencies import CurrentUser, StartsWork
 from emprops.auth.once import Once
 from emprops.collections import service as collections
 from emprops.credits.amounts import to_number
@@ -92,6 +92,7 @@ class PriceView(BaseModel):
 
 
 GENERATE: dict[str, Any] = {
+    "dependencies": [StartsWork],
     "response_model": Envelope[Generated],
     "responses": failures(
         _400=CollectionCorruptedError(["step 1 has no nodeName"]),
@@ -102,7 +103,7 @@ GENERATE: dict[str, Any] = {
 
 
 @routes.post("/collections/{collection_id}/generate", **GENERATE)
-@routes.post("/collections/{collection_id}/generations", include_in_schema=False)
+@routes.post("/collections/{collection_id}/generations", dependencies=[StartsWork], include_in_schema=False)
 @legacy.post("/generator/v2/{collection_id}", deprecated=True, **GENERATE)
 async def generate(
     collection_id: CollectionRef,

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from starlette.responses import Response
 
 from emprops.auth.caller import Caller, may_touch
-from emprops.auth.dependencies import CurrentCaller, ServiceCaller
+from emprops.auth.dependencies import CurrentCaller, ServiceCaller, StartsWork
 from emprops.auth.once import Once
 from emprops.errors import NotFoundError
 from emprops.generations.cancel import cancel_job
@@ -105,7 +105,11 @@ AnyJob = Annotated[Standing, Depends(_any_job, scope="function")]
 """A job that a service names, locked."""
 
 
-@routes.post("/{job_id}/retry", responses=failures(_402="The price was given back and is not there any more."))
+@routes.post(
+    "/{job_id}/retry",
+    dependencies=[StartsWork],
+    responses=failures(_402="The price was given back and is not there any more."),
+)
 async def retry(job: OwnJob, tx: Tx, resources: Shared, dispatcher: Sending, _once: Once = None) -> Envelope[RetryView]:
     """Try a failed or stuck job again, under the same id. What had finished is not run, and nothing paid, twice."""
     retried = await retry_job(tx, job, resources.settings)

@@ -36,6 +36,12 @@ SECURITY_HEADERS = {
 }
 
 Guard = Callable[[Scope], AppError | None]
+_REPLY_HEADERS = "reply_headers"
+
+
+def add_reply_headers(scope: Scope, headers: Mapping[str, str]) -> None:
+    """Have headers sent with whatever the reply to this request will be, a failure included."""
+    scope["state"].setdefault(_REPLY_HEADERS, {}).update(headers)
 
 
 class RequestShell:
@@ -72,7 +78,7 @@ class RequestShell:
                 status = 101
             elif message["type"] in {"http.response.start", "websocket.http.response.start"}:
                 status = message["status"]
-                self._add_headers(message, request_id)
+                self._add_headers(scope, message, request_id)
             await send(message)
 
         reply = cast("Send", send_with_headers)
@@ -96,11 +102,12 @@ class RequestShell:
             write = log.debug if scope["path"] in QUIET_PATHS and status < 400 else log.info
             write("request", method=method, path=_path(scope), status=status, ms=milliseconds)
 
-    def _add_headers(self, message: Message, request_id: str) -> None:
+    def _add_headers(self, scope: Scope, message: Message, request_id: str) -> None:
         headers = MutableHeaders(scope=message)
         headers["X-Request-ID"] = request_id
         for name, value in self.headers.items():
             headers.setdefault(name, value)
+        headers.update(scope["state"].get(_REPLY_HEADERS, {}))
 
 
 def _path(scope: Scope) -> str:

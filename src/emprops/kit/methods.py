@@ -14,7 +14,8 @@ _HEADERS_ONLY = "headers_only"
 
 def as_get(scope: Scope) -> Scope:
     """Give a HEAD request as the GET request whose headers it asks for."""
-    return {**scope, "method": "GET", "state": {**scope.get("state", {}), _HEADERS_ONLY: True}}
+    scope["state"][_HEADERS_ONLY] = True
+    return {**scope, "method": "GET"}
 
 
 def wants_headers_only(connection: HTTPConnection) -> bool:

@@ -27,12 +27,13 @@ SHARED = {
     "413": "The request body is too large.",
     "415": "The request body is not plain JSON.",
     "422": "This Idempotency-Key was used before with another request.",
-    "429": "Too many requests at once; try again.",
+    "429": "The caller asks more often, or for more at once, than is allowed; try again.",
     "500": "Something went wrong on our side.",
     "503": "An engine behind the api is away; try again.",
 }
 OF_KEYS = ("409", "422")
 """Statuses of operations that take an idempotency key."""
+WITH_RETRY_AFTER = (TooManyRequestsError.status, UnavailableError.status)
 RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
 REPLAY = {REPLAYED: {"description": "`true` on an answer that was given before.", "schema": {"type": "string"}}}
 
@@ -108,7 +109,7 @@ def _share_failures(operation: dict[str, Any]) -> None:
 def _shared_statuses(operation: dict[str, Any]) -> list[str]:
     statuses = ["400", "500", "503"]
     if operation.get("security"):
-        statuses += ["401", "403"]
+        statuses += ["401", "403", "429"]
     if any(parameter["in"] == "path" for parameter in operation.get("parameters", ())):
         statuses.append("404")
     if "requestBody" in operation:
@@ -130,9 +131,7 @@ def _describe_failure(status: int, response: dict[str, Any]) -> None:
         content["example"] = {"data": None, **content["example"]}  # FastAPI takes nulls out of examples
     elif "examples" not in content:
         content["example"] = example_of(response["description"].partition(" Or: ")[0], _code_of(status))
-    if status in (UnavailableError.status, TooManyRequestsError.status) or response["description"].endswith(
-        SHARED["409"]
-    ):
+    if status in WITH_RETRY_AFTER or response["description"].endswith(SHARED["409"]):
         response["headers"] = RETRY_AFTER
 
 

@@ -17,7 +17,17 @@ LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1", "testserver"})
 ANY = "*"
 _ORIGIN = re.compile(r"https?://([a-z0-9-]+(\.[a-z0-9-]+)*|\[[0-9a-f:]+\])(:\d{1,5})?")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
-SHOWN_HEADERS = ("Accept-Ranges", "Content-Range", "ETag", "Idempotent-Replayed", "Retry-After", "X-Request-ID")
+SHOWN_HEADERS = (
+    "Accept-Ranges",
+    "Content-Range",
+    "ETag",
+    "Idempotent-Replayed",
+    "Retry-After",
+    "X-RateLimit-Limit",
+    "X-RateLimit-Remaining",
+    "X-RateLimit-Reset",
+    "X-Request-ID",
+)
 """Headers of replies that a page may read, beyond those that browsers show anyway."""
 REMEMBER_PREFLIGHT = 3600
 """Seconds for which a browser need not ask again."""

@@ -1,7 +1,8 @@
 """What lies in Redis: every key, its type and its purpose. Lua scripts get these names from here.
 
 Everything under these keys can be rebuilt from PostgreSQL; ``docs/03-redis.md`` explains how they work together.
-A trailing ``:`` means that an id follows. Beside them lies ``stream_ticket:``, for apis only (``auth/tickets.py``).
+A trailing ``:`` means that an id follows. Beside them lie ``stream_ticket:`` and ``rate:``, for apis only
+(``auth/tickets.py``, ``auth/limits.py``).
 """
 
 from dataclasses import dataclass, fields
