@@ -57,10 +57,11 @@ async def test_failures_count_and_say_so(open_api: OpenApi) -> None:
 
 
 async def test_who_is_not_counted(open_api: OpenApi, add_key: MakeKey) -> None:
-    service, reader = await add_key("service"), await add_key("read")
+    service, reader, worker = await add_key("service"), await add_key("read"), await add_key("worker")
     async with open_api(jwt_secret=SECRET, rate_limit=1) as client:
         for _ in range(3):
             assert (await client.post("/service", headers={"X-API-Key": service})).status_code == 200
+            assert (await client.get("/open", headers={"X-API-Key": worker})).status_code == 200
             assert "x-ratelimit-limit" not in (await client.get("/health")).headers
         for_anna = {"X-API-Key": service, "user_id": str(ANNA)}
         assert [(await client.post("/service", headers=for_anna)).status_code for _ in range(2)] == [200, 429]

@@ -17,7 +17,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from starlette.requests import HTTPConnection
 
-from emprops.auth.caller import SERVICE, Caller
+from emprops.auth.caller import SERVICE, WORKER, Caller
 from emprops.errors import TooManyRequestsError
 from emprops.kit.asgi import add_reply_headers
 from emprops.kit.requests import resources_of
@@ -32,6 +32,8 @@ PATIENCE = 0.25
 LEAVE_ALONE = 5.0
 """Seconds for which Redis is not asked again after it failed."""
 MAX_REMEMBERED = 10_000
+UNLIMITED = {SERVICE, WORKER}
+"""Scopes of keys that are not limited unless they speak for a user."""
 RATE = "rate:"
 """Redis key (prefixed), a string per kind and principal: when its bucket is empty again (seconds of Redis' clock)."""
 
@@ -93,10 +95,10 @@ class RateLimiter:
     async def check(self, connection: HTTPConnection, caller: Caller, kind: Kind) -> None:
         """Count a request, and tell the caller where they stand. Raises :class:`TooManyRequestsError`.
 
-        A service that speaks for nobody is not limited: it acts for a whole installation.
+        A service that speaks for nobody is not limited, as it acts for a whole installation, and no worker is.
         """
         limit = self._limits[kind]
-        if not limit or (SERVICE in caller.scopes and caller.user_id is None):
+        if not limit or (caller.user_id is None and caller.scopes & UNLIMITED):
             return
         allowance = await self.count(resources_of(connection).redis, f"{kind}:{caller.principal}", limit)
         add_reply_headers(connection.scope, allowance.headers)
