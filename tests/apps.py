@@ -15,7 +15,10 @@ from fastapi import APIRouter, FastAPI
 from starlette.datastructures import State
 from tests import conformance
 
+from emprops.auth import store as auth
 from emprops.auth.authenticators import authenticator_for
+from emprops.auth.caller import SERVICE
+from emprops.auth.keys import make_key
 from emprops.generations.tickets import Dispatcher, limits_from
 from emprops.kit.database import Database
 from emprops.kit.pubsub import Pokes
@@ -90,6 +93,21 @@ def client_of(app: FastAPI) -> httpx2.AsyncClient:
 def as_user(user_id: UUID) -> dict[str, str]:
     """Headers of a caller."""
     return {"user_id": str(user_id)}
+
+
+async def key_with(scope: str, database: Database) -> dict[str, str]:
+    """Store a key with a scope and without an owner; gives the headers of who has it."""
+    key = make_key()
+    async with database.transaction() as tx:
+        await auth.add_key(
+            tx, prefix=key.prefix, digest=key.digest, name="test", scopes=[scope], owner=None, life=None
+        )
+    return {"X-API-Key": key.text}
+
+
+async def service_key(database: Database) -> dict[str, str]:
+    """Headers of a service that speaks for nobody."""
+    return await key_with(SERVICE, database)
 
 
 class _Server(uvicorn.Server):

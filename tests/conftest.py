@@ -1,9 +1,13 @@
 """Fixtures of the whole suite: real engines, once per test process, clean before each test that uses them."""
 
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
+import httpx2
 import pytest
 import redis.asyncio
+from fastapi import FastAPI
+from tests.apps import api, client_of, service_key
 from tests.engines import Engines
 
 from emprops.kit.database import Database
@@ -56,3 +60,25 @@ async def clean(request: pytest.FixtureRequest) -> None:
     if engines.restarted and "database" in request.fixturenames:
         await request.getfixturevalue("database").pool.check()
         engines.restarted = False
+
+
+@pytest.fixture
+async def app(
+    settings: Settings, database: Database, redis: redis.asyncio.Redis, tmp_path: Path
+) -> AsyncIterator[FastAPI]:
+    """The api in this process; nothing runs beside the requests."""
+    async with api(settings, database, redis, tmp_path) as app:
+        yield app
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
+    """A client of it that says with each request who calls."""
+    async with client_of(app) as client:
+        yield client
+
+
+@pytest.fixture
+async def service(database: Database) -> dict[str, str]:
+    """Headers of a service that speaks for nobody."""
+    return await service_key(database)

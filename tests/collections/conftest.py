@@ -1,4 +1,4 @@
-"""The api in this process, with what sends tickets to Redis."""
+"""The api in this process with the samples, and people who call it."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -10,16 +10,11 @@ import httpx2
 import pytest
 import redis.asyncio
 from fastapi import FastAPI
-from tests.apps import api, as_user, client_of
+from tests.apps import api, as_user, service_key
 
-from emprops.auth import store as auth
-from emprops.auth.caller import SERVICE
-from emprops.auth.keys import make_key
-from emprops.generations.tickets import Dispatcher, limits_from
 from emprops.kit.database import Database
 from emprops.kit.ids import new_id
 from emprops.local import samples
-from emprops.queue.claims import Queue
 from emprops.settings import Settings
 
 
@@ -29,14 +24,7 @@ async def app(
 ) -> AsyncIterator[FastAPI]:
     await samples.seed(database)
     async with api(settings, database, redis, tmp_path) as app:
-        app.state.dispatcher = Dispatcher(database, Queue(redis, prefix=settings.queue_prefix), limits_from(settings))
         yield app
-
-
-@pytest.fixture
-async def client(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
-    async with client_of(app) as client:
-        yield client
 
 
 @dataclass(frozen=True)
@@ -83,12 +71,7 @@ def nobody(client: httpx2.AsyncClient) -> User:
 
 @pytest.fixture
 async def service(client: httpx2.AsyncClient, database: Database) -> User:
-    key = make_key()
-    async with database.transaction() as tx:
-        await auth.add_key(
-            tx, prefix=key.prefix, digest=key.digest, name="test", scopes=[SERVICE], owner=None, life=None
-        )
-    return User(client, {"X-API-Key": key.text}, None)
+    return User(client, await service_key(database), None)
 
 
 Planned = Callable[[User, str, dict[str, Any]], Awaitable[list[dict[str, Any]]]]

@@ -5,21 +5,15 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
 import redis.asyncio
 from fastapi import FastAPI
 from psycopg.types.json import Jsonb
-from tests.apps import api, client_of
+from tests.apps import api
 from tests.factories import Collection, make_collection
 
-from emprops.auth import store as auth
-from emprops.auth.caller import SERVICE
-from emprops.auth.keys import make_key
-from emprops.generations.tickets import Dispatcher, limits_from
 from emprops.kit.database import Database, Transaction
 from emprops.kit.ids import new_id
-from emprops.queue.claims import Queue
 from emprops.settings import Settings
 
 FORM = {
@@ -39,25 +33,7 @@ def poor(settings: Settings) -> Settings:
 @pytest.fixture
 async def app(poor: Settings, database: Database, redis: redis.asyncio.Redis, tmp_path: Path) -> AsyncIterator[FastAPI]:
     async with api(poor, database, redis, tmp_path) as app:
-        app.state.dispatcher = Dispatcher(database, Queue(redis, prefix=poor.queue_prefix), limits_from(poor))
         yield app
-
-
-@pytest.fixture
-async def client(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
-    async with client_of(app) as client:
-        yield client
-
-
-@pytest.fixture
-async def service(database: Database) -> dict[str, str]:
-    """Headers of a service."""
-    key = make_key()
-    async with database.transaction() as tx:
-        await auth.add_key(
-            tx, prefix=key.prefix, digest=key.digest, name="test", scopes=[SERVICE], owner=None, life=None
-        )
-    return {"X-API-Key": key.text}
 
 
 async def make_priced_collection(

@@ -1,22 +1,14 @@
-"""The api in this process, with a service's key."""
+"""A desk over the api in this process."""
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import httpx2
 import pytest
-import redis.asyncio
-from fastapi import FastAPI
-from tests.apps import api, as_user, client_of
+from tests.apps import as_user
 
-from emprops.auth import store as auth
-from emprops.auth.caller import SERVICE
-from emprops.auth.keys import make_key
 from emprops.kit.database import Database
-from emprops.settings import Settings
 
 
 @dataclass
@@ -53,19 +45,5 @@ class Desk:
 
 
 @pytest.fixture
-async def app(
-    settings: Settings, database: Database, redis: redis.asyncio.Redis, tmp_path: Path
-) -> AsyncIterator[FastAPI]:
-    async with api(settings, database, redis, tmp_path) as app:
-        yield app
-
-
-@pytest.fixture
-async def desk(app: FastAPI, database: Database) -> AsyncIterator[Desk]:
-    key = make_key()
-    async with database.transaction() as tx:
-        await auth.add_key(
-            tx, prefix=key.prefix, digest=key.digest, name="test", scopes=[SERVICE], owner=None, life=None
-        )
-    async with client_of(app) as client:
-        yield Desk(client, database, {"X-API-Key": key.text})
+def desk(client: httpx2.AsyncClient, database: Database, service: dict[str, str]) -> Desk:
+    return Desk(client, database, service)

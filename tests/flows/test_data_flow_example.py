@@ -9,13 +9,10 @@ import pytest
 import redis.asyncio
 from PIL import Image
 from pydantic import SecretStr
-from tests.apps import served
+from tests.apps import served, service_key
 from tests.fakes.mux import TOKEN_ID, TOKEN_SECRET, WEBHOOK_SECRET, FakeMux, signed
 from tests.flows.conftest import System, running_system
 
-from emprops.auth import store as auth
-from emprops.auth.caller import SERVICE
-from emprops.auth.keys import make_key
 from emprops.kit.database import Database
 from emprops.local.samples import SAMPLES
 from emprops.settings import Settings
@@ -29,15 +26,6 @@ GLOBAL = "image-to-video-global-collection"
 async def name_as_the_document_does(system: System) -> None:
     async with system.database.transaction() as tx:
         await tx.execute("UPDATE collection SET slug = %s WHERE slug = 'image-to-video'", (GLOBAL,))
-
-
-async def service_key(system: System) -> dict[str, str]:
-    key = make_key()
-    async with system.database.transaction() as tx:
-        await auth.add_key(
-            tx, prefix=key.prefix, digest=key.digest, name="flow", scopes=[SERVICE], owner=None, life=None
-        )
-    return {"X-API-Key": key.text}
 
 
 async def sent(system: System, method: str, path: str, body: Any, status: int) -> dict[str, Any]:
@@ -106,7 +94,9 @@ async def test_the_data_flow_example(system: System) -> None:
     # and then they sign up: all of it is theirs
     custodian, person = system.user_id, type(system.user_id)(int=system.user_id.int ^ 1)
     transfer = {"social_org": "farcaster", "social_identifier": "vitalik", "user_id": str(person)}
-    response = await system.http.post("/api/social-links/transfer", json=transfer, headers=await service_key(system))
+    response = await system.http.post(
+        "/api/social-links/transfer", json=transfer, headers=await service_key(system.database)
+    )
     assert response.status_code == 200, response.text
     assert (response.json()["data"]["decks"], response.json()["data"]["outputs"]) == (1, 2)
     refused = await system.http.get(f"/decks/{deck_id}", headers={"user_id": str(custodian)})

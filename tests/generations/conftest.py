@@ -3,13 +3,10 @@ from pathlib import Path
 
 import pytest
 import redis.asyncio
-from tests.apps import api, client_of
+from tests.apps import api, client_of, service_key
 from tests.generations.rig import Rig
 from tests.queue.helpers import Worker
 
-from emprops.auth import store as auth
-from emprops.auth.caller import SERVICE
-from emprops.auth.keys import make_key
 from emprops.generations.reports import Orchestrator
 from emprops.generations.tickets import Dispatcher, limits_from
 from emprops.kit.database import Database
@@ -20,11 +17,6 @@ from emprops.settings import Settings
 @pytest.fixture
 async def rig(settings: Settings, database: Database, redis: redis.asyncio.Redis, tmp_path: Path) -> AsyncIterator[Rig]:
     """Nothing moves on its own here."""
-    key = make_key()
-    async with database.transaction() as tx:
-        await auth.add_key(
-            tx, prefix=key.prefix, digest=key.digest, name="test", scopes=[SERVICE], owner=None, life=None
-        )
     dispatcher = Dispatcher(database, Queue(redis, prefix=settings.queue_prefix), limits_from(settings))
     orchestrator = Orchestrator(
         database=database, redis=redis, dispatcher=dispatcher, settings=settings, consumer="test"
@@ -40,5 +32,5 @@ async def rig(settings: Settings, database: Database, redis: redis.asyncio.Redis
             dispatcher=dispatcher,
             orchestrator=orchestrator,
             worker=Worker(redis),
-            service={"X-API-Key": key.text},
+            service=await service_key(database),
         )

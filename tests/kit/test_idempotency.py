@@ -21,14 +21,12 @@ from emprops.auth.dependencies import CurrentCaller
 from emprops.auth.keys import make_key
 from emprops.auth.once import Once
 from emprops.errors import ConflictError
-from emprops.generations.tickets import Dispatcher, limits_from
 from emprops.kit import idempotency
 from emprops.kit.database import Database
 from emprops.kit.envelope import Envelope, ok
 from emprops.kit.ids import new_id
 from emprops.kit.requests import Shared, Tx, router
 from emprops.local import samples
-from emprops.queue.claims import Queue
 from emprops.settings import Settings
 
 USER, OTHER = new_id(), new_id()
@@ -79,7 +77,6 @@ async def add_note(
 @pytest.fixture
 async def app(settings: Settings, database: Database, redis: redis.asyncio.Redis, tmp_path: Path) -> AsyncIterator[Any]:
     async with api(settings, database, redis, tmp_path, extra=routes) as app:
-        app.state.dispatcher = Dispatcher(database, Queue(redis, prefix=settings.queue_prefix), limits_from(settings))
         committed.clear()
         gates[:] = [Gate()]
         yield app

@@ -13,13 +13,11 @@ import schemathesis
 from schemathesis.config import SchemathesisConfig
 from schemathesis.engine import Status, events, from_schema
 from structlog.testing import capture_logs
-from tests.apps import as_user, served
+from tests.apps import as_user, key_with, served
 from tests.conformance import document
 from tests.rules.route_table import TABLE, WORKER
 from tests.rules.world import FILE_KEY, World, make_world
 
-from emprops.auth import store
-from emprops.auth.keys import make_key
 from emprops.kit.database import Database
 from emprops.kit.idempotency import HEADER
 from emprops.kit.openapi import operations_of
@@ -55,16 +53,7 @@ async def client(
         yield client
 
 
-async def make_key_for(database: Database, scope: str) -> str:
-    key = make_key()
-    async with database.transaction() as tx:
-        await store.add_key(
-            tx, prefix=key.prefix, digest=key.digest, name="fuzz", scopes=[scope], owner=None, life=None
-        )
-    return key.text
-
-
-def config_for(url: str, world: World, service_key: str, worker_key: str) -> SchemathesisConfig:
+def config_for(url: str, world: World, service: dict[str, str], worker: dict[str, str]) -> SchemathesisConfig:
     known = {name: {"values": sorted({world.objects[one] for one in found})} for name, found in KNOWN.items()}
     names = {f"{where}.{name}" for name in known for where in ("path", "query", "body")}
     services = [
@@ -86,8 +75,8 @@ def config_for(url: str, world: World, service_key: str, worker_key: str) -> Sch
             "dictionaries": known,
             "parameters": {name: {"dictionary": name.partition(".")[2], "probability": 0.6} for name in sorted(names)},
             "operations": [
-                {"include-name": services, "headers": {"X-API-Key": service_key}},
-                {"include-name": workers, "headers": {"X-API-Key": worker_key}},
+                {"include-name": services, "headers": service},
+                {"include-name": workers, "headers": worker},
             ],
             "generation": {
                 "deterministic": True,
@@ -166,12 +155,8 @@ def note(event: events.ScenarioFinished, found: Found) -> None:
 async def test_every_answer_is_a_documented_one(client: httpx2.AsyncClient, database: Database) -> None:
     async with database.transaction() as tx:
         world = await make_world(tx)
-    config = config_for(
-        str(client.base_url),
-        world,
-        await make_key_for(database, "service"),
-        await make_key_for(database, "worker"),
-    )
+    service, worker = await key_with("service", database), await key_with("worker", database)
+    config = config_for(str(client.base_url), world, service, worker)
     with capture_logs():
         found = await asyncio.to_thread(attack, config)
     assert not found.wrong, "\n".join([f"{len(found.wrong)} wrong answers", *sorted(found.wrong)[:40]])
