@@ -11,12 +11,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from emprops.jobs import views
-from emprops.kit.database import Database
+from emprops.kit.database import database_from
 from emprops.settings import Settings
 
 
 def bare_app(settings: Settings) -> Starlette:
-    database = Database(settings.database_url, size=settings.database_pool_size)
+    database = database_from(settings)
 
     async def get_job(request: Request) -> Response:
         async with database.reader() as reader:

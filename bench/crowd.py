@@ -1,6 +1,7 @@
 """Rows for the benchmark of reads: one user who has everything, so that nothing is small because it is shared out."""
 
 from dataclasses import dataclass
+from typing import LiteralString
 from uuid import UUID
 
 import psycopg
@@ -85,11 +86,13 @@ def fill(database_url: str, rows: int) -> Crowd:
             connection.execute(statements, values)
         connection.execute("VACUUM ANALYZE")
         middle = rows // 2
-        [job] = connection.execute("SELECT id FROM job ORDER BY id OFFSET %s LIMIT 1", (middle,)).fetchone() or ()
-        [deck] = (
-            connection.execute(
-                "SELECT id FROM deck ORDER BY id OFFSET %s LIMIT 1", (middle // OUTPUTS_PER_DECK,)
-            ).fetchone()
-            or ()
-        )
+        job = _nth(connection, "SELECT id FROM job ORDER BY id OFFSET %s LIMIT 1", middle)
+        deck = _nth(connection, "SELECT id FROM deck ORDER BY id OFFSET %s LIMIT 1", middle // OUTPUTS_PER_DECK)
     return Crowd(user, collection, deck, job)
+
+
+def _nth(connection: psycopg.Connection, statement: LiteralString, n: int) -> UUID:
+    row = connection.execute(statement, (n,)).fetchone()
+    assert row is not None
+    found: UUID = row[0]
+    return found

@@ -20,7 +20,7 @@ from emprops.gateway.service import Gateway
 from emprops.generations.reports import Orchestrator
 from emprops.generations.tickets import Dispatcher, limits_from
 from emprops.kit.asgi import RequestShell
-from emprops.kit.database import Database
+from emprops.kit.database import database_from
 from emprops.kit.envelope import add_exception_handlers
 from emprops.kit.openapi import document
 from emprops.kit.origin import RequestGuard, let_pages_read, named_origins
@@ -143,12 +143,7 @@ def _stop_if_broken(task: asyncio.Task[None]) -> None:
 
 async def open_resources(settings: Settings, stack: AsyncExitStack) -> Resources:
     """Open what the api works with; the stack closes it."""
-    database = Database(
-        settings.database_url,
-        size=settings.database_pool_size,
-        statement_timeout=settings.statement_timeout,
-        lock_timeout=settings.lock_timeout,
-    )
+    database = database_from(settings)
     stack.push_async_callback(database.close)
     await database.open()
     redis = connect(settings.redis_url)

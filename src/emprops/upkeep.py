@@ -18,7 +18,7 @@ from emprops.generations.reports import Orchestrator
 from emprops.generations.rescue import rebuild_redis, reclaim_lapsed, send_unsent
 from emprops.generations.tickets import Dispatcher, limits_from
 from emprops.kit import idempotency, outbox
-from emprops.kit.database import Database
+from emprops.kit.database import Database, database_from
 from emprops.kit.http import GuardedClient
 from emprops.kit.logging import configure_logging
 from emprops.kit.redis import connect
@@ -81,21 +81,15 @@ def media_duties(database: Database, settings: Settings) -> list[Duty]:
 
 
 async def keep(duty: Duty) -> None:
-    """Run one duty until cancelled; its failures are logged and tried again.
-
-    The cancellation is looked for too: Python 3.11's ``asyncio.wait_for``, with which the pool hands out connections,
-    loses one that comes in the moment its wait ends.
-    """
-    task = asyncio.current_task()
-    while task is None or not task.cancelling():
+    """Run one duty until cancelled; its failures are logged and tried again."""
+    while True:
         try:
             done = await duty.run_once()
             if done:
                 log.debug("upkeep", duty=duty.name, done=done)
         except Exception as error:  # an outage must not end the timetable
             log.warning("upkeep failed; trying again", duty=duty.name, error=f"{type(error).__name__}: {error}")
-        if task is None or not task.cancelling():
-            await asyncio.sleep(duty.every)
+        await asyncio.sleep(duty.every)
 
 
 async def run_orchestration(dispatcher: Dispatcher, orchestrator: Orchestrator) -> None:
@@ -111,12 +105,7 @@ async def run_orchestration(dispatcher: Dispatcher, orchestrator: Orchestrator) 
 async def main(settings: Settings) -> None:
     """``emprops upkeep``: orchestration as a process of its own, until SIGTERM or SIGINT."""
     configure_logging(settings)
-    database = Database(
-        settings.database_url,
-        size=settings.database_pool_size,
-        statement_timeout=settings.statement_timeout,
-        lock_timeout=settings.lock_timeout,
-    )
+    database = database_from(settings)
     await database.open()
     redis = connect(settings.redis_url)
     queue = Queue(redis, prefix=settings.queue_prefix, attestation_days=settings.attestation_days)

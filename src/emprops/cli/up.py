@@ -8,6 +8,7 @@ import typer
 
 from emprops.cli.exits import one_sentence, read_settings
 from emprops.local.supervisor import Installation, Stopped, running
+from emprops.settings import Settings
 
 
 def up() -> None:
@@ -21,32 +22,36 @@ def up() -> None:
         if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
             signal.signal(number, lambda *_: stopping.set())
     with one_sentence(), suppress(Stopped), running(settings, stopping) as installation:
-        typer.echo(banner(installation))
+        typer.echo(banner(installation, settings))
         installation.tend(stopping, lambda line: typer.echo(line, err=True))
         typer.echo("\nStopping …")
 
 
-def banner(installation: Installation) -> str:
-    """Say where everything is and what to try."""
+def banner(installation: Installation, settings: Settings) -> str:
+    """Say where everything is and what to try, as the mode's callers would."""
     run = installation.run
+    if settings.mode == "production":
+        caller = '-H "Authorization: Bearer $TOKEN"'
+        facts = {"Mode": "production: who calls is known by a token or an API key"}
+    else:
+        caller = f"-H 'user_id: {run.user_id}'"
+        facts = {"API reference": f"{run.url}/docs", "Your user id": run.user_id}
+    facts |= {"Logs": str(installation.logs), "Stop": "Ctrl-C"}
+    lines = "\n".join(f"  {name:<13}  {fact}" for name, fact in facts.items())
     return f"""
   EmProps is ready at {run.url}
 
-  API reference  {run.url}/docs
-  Your user id   {run.user_id}
-  Logs           {installation.logs}
-  Stop           Ctrl-C
+{lines}
 
   Generate something:
 
-  {example(installation)}
+  {example(installation, caller)}
 """
 
 
-def example(installation: Installation) -> str:
+def example(installation: Installation, caller: str) -> str:
     """Return one command that generates from a sample collection."""
-    run = installation.run
     return (
-        f"curl -X POST {run.url}/collections/{installation.collections['art']}/generate -H 'user_id: {run.user_id}' "
+        f"curl -X POST {installation.run.url}/collections/{installation.collections['art']}/generate {caller} "
         """-H 'content-type: application/json' -d '{"variables": {"prompt": "a lighthouse at dusk"}}'"""
     )

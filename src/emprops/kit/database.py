@@ -16,6 +16,8 @@ from psycopg.rows import class_row, dict_row, scalar_row
 from psycopg.types.json import set_json_dumps, set_json_loads
 from psycopg_pool import AsyncConnectionPool
 
+from emprops.settings import Settings
+
 Row = TypeVar("Row")
 Parameters = Mapping[str, Any] | Sequence[Any] | None
 
@@ -128,8 +130,8 @@ class Database:
     async def _connection(self) -> AsyncIterator[AsyncConnection[Any]]:
         """Lend a connection; a cancellation of the task that waits for one is not lost.
 
-        Until Python 3.12 the ``wait_for`` in the pool drops it if the connection comes at the same moment, and what
-        runs until it is cancelled would then run for ever.
+        Until Python 3.12 the ``wait_for`` in the pool drops it if the connection comes at the same moment. A time-out
+        around the wait would then be lost, and a task be stopped only by being cancelled again (``kit/tasks.py``).
         """
         task = asyncio.current_task()
         before = task.cancelling() if task else 0
@@ -137,6 +139,16 @@ class Database:
             if task and task.cancelling() > before:
                 raise asyncio.CancelledError
             yield connection
+
+
+def database_from(settings: Settings) -> Database:
+    """Make the pool that the settings ask for; nothing is opened yet."""
+    return Database(
+        settings.database_url,
+        size=settings.database_pool_size,
+        statement_timeout=settings.statement_timeout,
+        lock_timeout=settings.lock_timeout,
+    )
 
 
 UNAVAILABLE = (psycopg.OperationalError, psycopg.InterfaceError)
