@@ -15,7 +15,7 @@ import structlog
 from emprops.decks.counts import fold_changes
 from emprops.generations.reconcile import reconcile_duty
 from emprops.generations.reports import Orchestrator
-from emprops.generations.rescue import rebuild_redis, reclaim_lapsed, send_unsent
+from emprops.generations.rescue import rebuild_redis, reclaim_lapsed, send_unsent, withdraw_closed
 from emprops.generations.tickets import Dispatcher, limits_from
 from emprops.kit import idempotency, outbox
 from emprops.kit.database import Database, database_from
@@ -54,6 +54,7 @@ def timetable(dispatcher: Dispatcher, orchestrator: Orchestrator) -> list[Duty]:
         Duty("rebuild_redis", 1.0, lambda: rebuild_redis(dispatcher)),
         Duty("reclaim_lapsed", 1.0, lambda: reclaim_lapsed(dispatcher)),
         Duty("send_unsent", 2.0, lambda: send_unsent(dispatcher)),
+        Duty("withdraw_closed", 2.0, lambda: withdraw_closed(dispatcher)),
         Duty("take_over_reports", 10.0, orchestrator.take_over),
         Duty("purge_idempotency_keys", 3600.0, lambda: idempotency.purge(dispatcher.database)),
         Duty("reconcile_stale_steps", 60.0, lambda: reconcile_duty(orchestrator)),

@@ -2,10 +2,12 @@
 
 import pytest
 from tests.apps import as_user
+from tests.engines import Engines
 from tests.factories import make_job
 from tests.generations.rig import FAILED, Rig, picture
 
 from emprops.generations import cancel as cancelling
+from emprops.generations.rescue import withdraw_closed
 from emprops.kit.ids import new_id
 
 
@@ -53,6 +55,41 @@ async def test_a_ticket_that_is_sent_after_the_cancellation_stays_out(rig: Rig) 
     await rig.dispatcher.flush()
     await rig.dispatcher.send(waiting)
     assert await rig.worker.claim() == []
+
+
+@pytest.mark.parametrize("how", ["cancel", "retry", "complete"])
+async def test_tickets_are_withdrawn_when_redis_was_away(rig: Rig, how: str) -> None:
+    """Whatever closes a step from outside, no worker spends its time on it once Redis is back."""
+    job_id = await rig.start()
+    [before] = await rig.steps(job_id)
+    if how == "retry":
+        await rig.age(job_id, 11)
+    body = {"outputs": [], "workflow_output": "https://x.test/a.png"} if how == "complete" else None
+    await rig.ok(job_id, how, body, **(rig.service if how == "complete" else {}))
+    rig.dispatcher._closed.clear()  # as if the process had died, or Redis had been away
+    assert await rig.ticket_states([before]) == ["waiting"]
+    assert await withdraw_closed(rig.dispatcher) == 1
+    assert await rig.ticket_states([before]) == [None]
+    assert await withdraw_closed(rig.dispatcher) == 0
+
+
+async def test_a_running_step_is_stopped_when_redis_is_back(rig: Rig) -> None:
+    job_id = await rig.start()
+    await rig.worker.claim_one()
+    await rig.ok(job_id, "cancel")
+    rig.dispatcher._closed.clear()
+    await withdraw_closed(rig.dispatcher)
+    assert await rig.redis.lrange(f"emprops:wake:{rig.worker.name}", 0, -1) == [b"cancel"]
+
+
+async def test_withdrawing_waits_for_redis(rig: Rig, engines: Engines) -> None:
+    job_id = await rig.start()
+    await rig.ok(job_id, "cancel")
+    engines.kill_redis()
+    assert await withdraw_closed(rig.dispatcher) == 1
+    [row] = await rig.rows("SELECT done_at, given_up_at, next_at > now() AS later FROM outbox")
+    assert row == {"done_at": None, "given_up_at": None, "later": True}
+    engines.restart_redis()
 
 
 async def test_ended_jobs_cannot_be_cancelled(rig: Rig) -> None:

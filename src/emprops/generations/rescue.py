@@ -4,13 +4,16 @@ from uuid import uuid4
 
 import structlog
 
-from emprops.generations.tickets import BATCH, Dispatcher
+from emprops.generations.tickets import BATCH, CLOSED, Dispatcher
 from emprops.jobs import store as jobs
+from emprops.kit import outbox
 
 log = structlog.get_logger(__name__)
 
 GRACE = 2.0
 """Seconds a fresh step gets before upkeep takes its ticket for unsent."""
+WITHDRAW_DELAYS = (1.0, 2.0, *(10.0,) * 10_000)
+"""Seconds after each attempt to withdraw tickets: as long as Redis may be away, but without haste."""
 
 
 async def send_unsent(dispatcher: Dispatcher, *, older_than: float = GRACE) -> int:
@@ -38,6 +41,17 @@ async def rebuild_redis(dispatcher: Dispatcher) -> int:
         log.warning("Redis had lost its tickets; sending them again", steps=lost)
         await send_unsent(dispatcher, older_than=0.0)
     return lost
+
+
+async def withdraw_closed(dispatcher: Dispatcher) -> int:
+    """Take tickets of steps that were closed from outside out of the queue. Mostly they are out already: this is for
+    when Redis was away, and a worker would spend its time on something nobody wants. Returns how many jobs' it took."""
+
+    async def withdraw(entry: outbox.Entry) -> None:
+        await dispatcher.queue.cancel([(step_id, run) for step_id, run in entry.payload["steps"]], CLOSED)
+
+    handler = outbox.Handler(withdraw, delays=WITHDRAW_DELAYS)
+    return await outbox.deliver_due(dispatcher.database, {jobs.WITHDRAW: handler})
 
 
 async def reclaim_lapsed(dispatcher: Dispatcher) -> int:

@@ -54,8 +54,8 @@ def ticket_of(step: jobs.ReadyStep, limits: Limits) -> Ticket:
 class Dispatcher:
     """Tells Redis what was committed. What several requests have to send at one moment leaves in one call.
 
-    Nothing depends on it: a ticket it could not send is found by ``rescue.send_unsent``, what comes of one that it
-    could not withdraw is refused, and streams look again by themselves.
+    Nothing depends on it: ``rescue`` finds tickets that it could not send or withdraw, and streams look again by
+    themselves.
     """
 
     def __init__(self, database: Database, queue: Queue, limits: Limits) -> None:

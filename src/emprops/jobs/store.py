@@ -8,6 +8,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
+from emprops.kit import outbox
 from emprops.kit.database import Transaction
 
 
@@ -316,9 +317,13 @@ class ClosedStep:
     run: int
 
 
+WITHDRAW = "withdraw_tickets"
+"""Outbox kind: steps that were closed from outside, for when Redis is away while that happens."""
+
+
 async def close_open_steps(tx: Transaction, job_id: UUID, *, status: str, message: str | None) -> list[ClosedStep]:
-    """Close every open step of a job, because the job itself has ended."""
-    return await tx.fetch_all(
+    """Close every open step of a job, because the job itself has ended, and have their tickets withdrawn."""
+    closed = await tx.fetch_all(
         ClosedStep,
         """
         UPDATE step SET status = %s, error_message = %s, updated_at = now(), completed_at = now()
@@ -327,6 +332,10 @@ async def close_open_steps(tx: Transaction, job_id: UUID, *, status: str, messag
         """,
         (status, message, job_id),
     )
+    if closed:
+        steps = [[str(step.id), step.run] for step in closed]
+        await outbox.put(tx, WITHDRAW, f"{WITHDRAW}:{closed[0].id}", {"steps": steps})
+    return closed
 
 
 @dataclass(frozen=True, slots=True)
@@ -379,9 +388,12 @@ async def unsent_steps(tx: Transaction, *, older_than: float, limit: int) -> lis
 
 
 async def mark_queued(tx: Transaction, step_ids: Sequence[UUID]) -> None:
-    """Note that Redis has taken the tickets of these steps."""
+    """Note that Redis has taken the tickets of these steps; a worker may have begun with some of them already."""
     await tx.execute(
-        "UPDATE step SET queued_at = now() WHERE id = ANY(%s) AND queued_at IS NULL AND status = 'pending'",
+        """
+        UPDATE step SET queued_at = now()
+        WHERE id = ANY(%s) AND queued_at IS NULL AND status IN ('pending', 'processing')
+        """,
         (list(step_ids),),
     )
 
