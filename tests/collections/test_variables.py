@@ -92,6 +92,8 @@ class TestNumber:
             assert refused(definition, wrong) == "must be a whole number from 1 to 4"
         assert refused({"type": "number", "min": 1}, 0) == "must be a number of at least 1"
         assert refused({"type": "number", "max": 1}, 2) == "must be a number of at most 1"
+        seed = {"type": "number", "value_type": "integers", "min": 0, "max": 2**32 - 1}
+        assert refused(seed, -1) == "must be a whole number from 0 to 4294967295"
 
     def test_zero_is_a_value(self) -> None:
         assert settled({"type": "number", "value": 0, "test_value": 5}) == 0

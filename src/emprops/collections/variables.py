@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from emprops.collections.chance import fraction
 from emprops.errors import InvalidVariablesError
+from emprops.kit.numbers import within
 
 NAME = re.compile(r"\w{1,100}")
 TYPES = ("text", "number", "any", "pick", "weighted_pick")
@@ -101,15 +102,8 @@ class Definition:
         high = NUMBER_RANGE[1] if self.maximum is None else self.maximum
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
         if not is_number or not low <= value <= high or (self.whole and value != int(value)):
-            raise ValueProblem(f"must be a {'whole ' if self.whole else ''}number{self._range()}")
+            raise ValueProblem(f"must be a {'whole ' if self.whole else ''}number{within(self.minimum, self.maximum)}")
         return int(value) if self.whole else value
-
-    def _range(self) -> str:
-        if self.minimum is not None and self.maximum is not None:
-            return f" from {self.minimum:g} to {self.maximum:g}"
-        if self.minimum is not None:
-            return f" of at least {self.minimum:g}"
-        return "" if self.maximum is None else f" of at most {self.maximum:g}"
 
     def _option(self, value: Any) -> Any:
         for option in self.options:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from emprops.kit.numbers import plain, within
 from emprops.workflows.paths import copied
 from emprops.workflows.references import MixedText, Reference
 
@@ -72,19 +73,12 @@ class Field:
         if isinstance(value, str):
             value = _numeral(value)
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not LOWEST <= value <= HIGHEST:
-            raise FieldError(f"must be a number{self._range()}")
+            raise FieldError(f"must be a number{within(self.minimum, self.maximum)}")
         if self.whole and value != int(value):
-            raise FieldError(f"must be a whole number{self._range()}")
+            raise FieldError(f"must be a whole number{within(self.minimum, self.maximum)}")
         if (self.minimum is not None and value < self.minimum) or (self.maximum is not None and value > self.maximum):
-            raise FieldError(f"must be a number{self._range()}, not {value}")
+            raise FieldError(f"must be a number{within(self.minimum, self.maximum)}, not {value}")
         return int(value) if self.whole else value
-
-    def _range(self) -> str:
-        if self.minimum is not None and self.maximum is not None:
-            return f" from {self.minimum:g} to {self.maximum:g}"
-        if self.minimum is not None:
-            return f" of at least {self.minimum:g}"
-        return "" if self.maximum is None else f" of at most {self.maximum:g}"
 
     def _choice(self, value: Any) -> Any:
         if isinstance(value, (dict, list)):
@@ -165,7 +159,7 @@ def read_field(name: str, item: Mapping[str, Any]) -> Field:
     if kind in ("input", "optional_input") and not (minimum is None and maximum is None):
         taking = "number"
     if minimum is not None and maximum is not None and minimum > maximum:
-        raise FieldError(f"has a min of {minimum:g} above its max of {maximum:g}")
+        raise FieldError(f"has a min of {plain(minimum)} above its max of {plain(maximum)}")
     options, labels = _options(item.get("options", limits.get("options")))
     result = Field(
         id=name,

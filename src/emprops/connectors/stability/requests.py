@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from emprops.connectors.base import BadInputError
 from emprops.connectors.local_engine import payload as fields
+from emprops.kit.numbers import plain
 
 Payload = Mapping[str, Any]
 
@@ -140,8 +141,8 @@ def _number(name: str, low: float, high: float, *, required: bool = False) -> Ca
         except (TypeError, ValueError, OverflowError):
             number = math.nan
         if not low <= number <= high:
-            raise BadInputError(f"{name} must be a number from {low:g} to {high:g}.")
-        return f"{number:g}"
+            raise BadInputError(f"{name} must be a number from {plain(low)} to {plain(high)}.")
+        return plain(number)
 
     return read
 
