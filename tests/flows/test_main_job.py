@@ -143,8 +143,10 @@ async def test_a_connector_error_fails_step_job_and_output_with_the_reason(syste
     "path", ["/generator/v2/art", "/api/generator/v2/art", "/collections/art/generate", "/collections/art/generations"]
 )
 async def test_every_spelling_generates(system: System, path: str) -> None:
-    response = await system.post(path, {"variables": {"prompt": "x"}})
+    response = await system.post(path, {"variables": {"prompt": "x"}, "workflow_id": None, "workflow_priority": None})
     assert response.status_code == 200
+    job = await system.http.get(f"/api/jobs/{response.json()['data']['jobId']}", headers=as_user(system.user_id))
+    assert job.json()["data"]["priority"] == 50
     assert set(response.json()["data"]) == {"jobId"}
     assert response.json()["error"] is None
 

@@ -47,6 +47,7 @@ BODIES: dict[tuple[str, str], list[Any]] = {
     ("POST", "/api/collections/{collection_id}/generate"): [
         {"variables": {"prompt": "a quiet harbour"}},
         {"variables": {}, "workflow_id": ID, "workflow_priority": 100},
+        {"variables": {}, "workflow_id": None, "workflow_priority": None},
     ],
     ("POST", "/api/workflows"): [
         {

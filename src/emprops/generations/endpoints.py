@@ -34,6 +34,9 @@ Sending = Annotated[Dispatcher, Depends(dispatcher_of)]
 CollectionRef = Annotated[str, Path(max_length=200, description="The collection's id, or its short name.")]
 
 
+DEFAULT_PRIORITY = 50
+
+
 class GenerateBody(BaseModel):
     """Request of a generation (spec: Generate Collection). Unknown fields are ignored."""
 
@@ -43,7 +46,8 @@ class GenerateBody(BaseModel):
 
     variables: dict[str, Any]
     workflow_id: str | None = Field(default=None, max_length=200)
-    workflow_priority: int = Field(default=50, ge=1, le=100, strict=True)
+    workflow_priority: Annotated[int | None, Field(ge=1, le=100, strict=True)] = DEFAULT_PRIORITY
+    """The higher, the sooner; null means what leaving it out means."""
     create_output: bool = True
     """False: the job runs without showing in a deck."""
     output_id: UUID | None = None
@@ -121,7 +125,7 @@ async def generate(
         collection_ref=collection_id,
         request=GenerationRequest(
             variables=body.variables,
-            priority=body.workflow_priority,
+            priority=DEFAULT_PRIORITY if body.workflow_priority is None else body.workflow_priority,
             workflow_id=body.workflow_id,
             create_output=body.create_output,
             output_id=body.output_id,
