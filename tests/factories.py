@@ -404,3 +404,22 @@ async def make_webhook_event(
     for webhook_id in webhook_ids:
         await tx.execute("INSERT INTO webhook_delivery (endpoint_id, event_id) VALUES (%s, %s)", (webhook_id, event_id))
     return event_id
+
+
+async def make_noop_workflow(tx: Transaction, form: dict[str, Any], *, price: Any = 0) -> str:
+    """A workflow whose step nobody but a test runs, with each field of this form in its payload; its name."""
+    name = f"noop_{new_id().hex}"
+    data = {
+        "form": form,
+        "inputs": [{"id": field["id"], "pathJq": f".payload.{field['id']}"} for field in form["fields"]],
+        "job": {"service_required": "noop", "payload": {}},
+        "credits": price,
+    }
+    await tx.execute(
+        """
+        INSERT INTO workflow (id, name, label, type, data, output_mime_type)
+        VALUES (%s, %s, '', 'direct_job', %s, 'image/png')
+        """,
+        (new_id(), name, Jsonb(data)),
+    )
+    return name

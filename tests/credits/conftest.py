@@ -8,12 +8,10 @@ from typing import Any
 import pytest
 import redis.asyncio
 from fastapi import FastAPI
-from psycopg.types.json import Jsonb
 from tests.apps import api
-from tests.factories import Collection, make_collection
+from tests.factories import Collection, make_collection, make_noop_workflow
 
 from emprops.kit.database import Database, Transaction
-from emprops.kit.ids import new_id
 from emprops.settings import Settings
 
 FORM = {
@@ -40,20 +38,7 @@ async def make_priced_collection(
     tx: Transaction, price: Any, *, generations: int = 1, quality: str = "{{quality}}"
 ) -> Collection:
     """A public collection of one step whose workflow has this price; ``quality`` is a variable of it."""
-    name = f"priced_{new_id()}"
-    data = {
-        "form": FORM,
-        "inputs": [{"id": field["id"], "pathJq": f".payload.{field['id']}"} for field in FORM["fields"]],
-        "job": {"service_required": "noop", "payload": {}},
-        "credits": price,
-    }
-    await tx.execute(
-        """
-        INSERT INTO workflow (id, name, label, type, data, output_mime_type)
-        VALUES (%s, %s, '', 'direct_job', %s, 'image/png')
-        """,
-        (new_id(), name, Jsonb(data)),
-    )
+    name = await make_noop_workflow(tx, FORM, price=price)
     recipe = {
         "version": "v2",
         "steps": [{"id": 1, "nodeName": name, "nodePayload": {"prompt": "{{prompt}}", "quality": quality}}],

@@ -10,9 +10,8 @@ from uuid import UUID
 import httpx2
 import pytest
 import redis.asyncio
-from psycopg.types.json import Jsonb
 from tests.apps import as_user
-from tests.factories import Collection, make_collection
+from tests.factories import Collection, make_collection, make_noop_workflow
 from tests.queue.helpers import Worker
 
 from emprops.generations.reports import Orchestrator
@@ -39,20 +38,7 @@ async def make_recipe(
     tx: Transaction, *, steps: int = 1, generations: int = 1, price: float = 0, user_id: UUID | None = None
 ) -> Collection:
     """A public collection whose steps each take the picture of the one before."""
-    name = f"noop_{new_id().hex}"
-    data = {
-        "form": FORM,
-        "inputs": [{"id": one["id"], "pathJq": f".payload.{one['id']}"} for one in FORM["fields"]],
-        "job": {"service_required": "noop", "payload": {}},
-        "credits": price,
-    }
-    await tx.execute(
-        """
-        INSERT INTO workflow (id, name, label, type, data, output_mime_type)
-        VALUES (%s, %s, '', 'direct_job', %s, 'image/png')
-        """,
-        (new_id(), name, Jsonb(data)),
-    )
+    name = await make_noop_workflow(tx, FORM, price=price)
     recipe = {
         "version": "v2",
         "steps": [

@@ -4,9 +4,17 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from psycopg.types.json import Jsonb
 from tests.apps import as_user
-from tests.factories import Collection, make_collection, make_deck, make_file, make_job, make_output, make_social_link
+from tests.factories import (
+    Collection,
+    make_collection,
+    make_deck,
+    make_file,
+    make_job,
+    make_noop_workflow,
+    make_output,
+    make_social_link,
+)
 from tests.factories import make_step as make_step_row
 from tests.generations.rig import FAILED, FORM, Rig, picture
 
@@ -37,20 +45,7 @@ async def make_global(
     **options: Any,
 ) -> Collection:
     """A global collection of one step, which takes a prompt and an image."""
-    name = f"noop_{new_id().hex}"
-    workflow = {
-        "form": FORM,
-        "inputs": [{"id": one["id"], "pathJq": f".payload.{one['id']}"} for one in FORM["fields"]],
-        "job": {"service_required": "noop", "payload": {}},
-        "credits": price,
-    }
-    await tx.execute(
-        """
-        INSERT INTO workflow (id, name, label, type, data, output_mime_type)
-        VALUES (%s, %s, '', 'direct_job', %s, 'video/mp4')
-        """,
-        (new_id(), name, Jsonb(workflow)),
-    )
+    name = await make_noop_workflow(tx, FORM, price=price)
     payload = {"image": "{{image}}", "prompt": "{{aspect_ratio}} {{duration}}"} if payload is None else payload
     data = {
         "version": "v2",

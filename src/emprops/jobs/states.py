@@ -22,7 +22,7 @@ from typing import Final
 
 
 class JobStatus(StrEnum):
-    """Status of a job (spec: Get Job Status)."""
+    """Status of a job (spec: Get Job Status); a step has the same four."""
 
     PENDING = "pending"
     PROCESSING = "processing"
@@ -30,31 +30,23 @@ class JobStatus(StrEnum):
     FAILED = "failed"
 
 
-class StepStatus(StrEnum):
-    """Status of a step; the same words."""
-
-    PENDING = "pending"
-    PROCESSING = "processing"
-    COMPLETED = "completed"
-    FAILED = "failed"
-
-
-OPEN: Final = frozenset({"pending", "processing"})
+OPEN: Final = frozenset({JobStatus.PENDING, JobStatus.PROCESSING})
 """States, of jobs and steps alike, that work can still change."""
-TERMINAL: Final = frozenset({"completed", "failed"})
+TERMINAL: Final = frozenset({JobStatus.COMPLETED, JobStatus.FAILED})
 
 JOB_TRANSITIONS: Final = {
-    "pending": frozenset({"processing", "completed", "failed"}),
-    "processing": frozenset({"completed", "failed", "pending"}),
-    "failed": frozenset({"pending", "completed"}),
-    "completed": frozenset(),
+    JobStatus.PENDING: frozenset({JobStatus.PROCESSING, JobStatus.COMPLETED, JobStatus.FAILED}),
+    JobStatus.PROCESSING: frozenset({JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.PENDING}),
+    JobStatus.FAILED: frozenset({JobStatus.PENDING, JobStatus.COMPLETED}),
+    JobStatus.COMPLETED: frozenset(),
 }
-"""processing → pending and failed → pending by retry; failed → completed by failsafe only."""
+"""processing → pending and failed → pending by retry; failed → completed by failsafe only. What the statements
+allow is tested against it."""
 
 CANCELLED_MESSAGE: Final = "Cancelled"
 
 
-def may_become(before: str, after: str) -> bool:
+def may_become(before: JobStatus, after: JobStatus) -> bool:
     """Whether a job may go from one state to another."""
     return after in JOB_TRANSITIONS[before]
 

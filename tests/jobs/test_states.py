@@ -1,0 +1,40 @@
+"""The diagram in ``jobs/states.py`` is what the statements allow."""
+
+from collections.abc import Awaitable, Callable
+from uuid import UUID
+
+import pytest
+from tests.factories import make_job
+
+from emprops.generations.failsafe import NOT_COMPLETED
+from emprops.jobs import changes, store
+from emprops.jobs.states import OPEN, TERMINAL, JobStatus, may_become
+from emprops.kit.database import Database, Transaction
+
+Write = Callable[[Transaction, UUID], Awaitable[object]]
+
+WRITES: dict[JobStatus, Write] = {
+    JobStatus.PENDING: lambda tx, job: changes.begin_retry(tx, job, retry_count=0),
+    JobStatus.PROCESSING: lambda tx, job: store.move_jobs(tx, [(job, "processing", 10.0, 1)]),
+    JobStatus.COMPLETED: lambda tx, job: store.complete(
+        tx, job, workflow_output=None, data={}, from_states=NOT_COMPLETED
+    ),
+    JobStatus.FAILED: lambda tx, job: store.fail(tx, job, message="it broke"),
+}
+
+
+@pytest.mark.parametrize("before", JobStatus)
+@pytest.mark.parametrize("after", JobStatus)
+async def test_each_statement_does_what_the_diagram_says(
+    before: JobStatus, after: JobStatus, database: Database
+) -> None:
+    async with database.transaction() as tx:
+        job = await make_job(tx, status=before)
+        await WRITES[after](tx, job.id)
+        now = await tx.fetch_value("SELECT status FROM job WHERE id = %s", (job.id,))
+    assert now == (after if may_become(before, after) else before)
+
+
+def test_open_and_ended_are_all() -> None:
+    assert set(JobStatus) == OPEN | TERMINAL
+    assert frozenset() == OPEN & TERMINAL
