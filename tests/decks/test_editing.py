@@ -144,9 +144,13 @@ async def test_reorder(client: httpx2.AsyncClient, database: Database, collectio
     assert (await call(client, user, "PATCH", f"/decks/{deck_id}/order", {"output_ids": wanted})).status_code == 200
     shown = (await call(client, user, "GET", f"/decks/{deck_id}")).json()["data"]["outputs"]
     assert [(o["id"], o["position"]) for o in shown] == [(ids[2], 1), (ids[0], 2), (ids[1], 3), (ids[3], 4)]
-    for wrong in ([str(uuid4())], [ids[0], ids[0]]):
+    assert (await call(client, user, "DELETE", f"/outputs/{ids[2]}")).status_code == 200
+    for wrong in ([str(uuid4())], [ids[0], ids[0]], [ids[2]]):
         response = await call(client, user, "PATCH", f"/decks/{deck_id}/order", {"output_ids": wrong})
         assert response.status_code == 400
+    await call(client, user, "PATCH", f"/decks/{deck_id}/order", {"output_ids": [ids[3]]})
+    shown = (await call(client, user, "GET", f"/decks/{deck_id}")).json()["data"]["outputs"]
+    assert [(o["id"], o["position"]) for o in shown] == [(ids[3], 1), (ids[0], 2), (ids[1], 3)]
 
 
 async def test_lists(client: httpx2.AsyncClient, database: Database, collection: factories.Collection) -> None:

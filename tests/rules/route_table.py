@@ -143,7 +143,12 @@ TABLE = [
     row("POST", "/collections/{collection_id}/publish", OWN),
     row("POST", "/collections/{collection_id}/archive", OWN),
     row("POST", "/collections/{collection_id}/unarchive", OWN),
-    row("POST", "/collections/{collection_id}/global", OWN, body={"input_type": "image", "output_type": "video"}),
+    row(
+        "POST",
+        "/collections/{collection_id}/global",
+        Who(nobody=401, owner=403, other=403, service=200),
+        body={"input_type": "image", "output_type": "video"},
+    ),
     row("GET", "/collections/{collection_id}/versions", OWN),
     row("GET", "/collections/{collection_id}/versions/{version}", OWN, collection_id="published_collection_id"),
     # --- pages: to what is no browser, a page that is not there looks like any other unknown object

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from fastapi import Path
 
+from emprops.auth.caller import SERVICE
 from emprops.auth.dependencies import CurrentCaller, CurrentUser, OptionalCaller, PublicRoute
 from emprops.auth.once import Once
 from emprops.collections import service, store, versions
@@ -30,7 +31,7 @@ from emprops.collections.store import Details, Wanted
 from emprops.errors import NotFoundError
 from emprops.kit.envelope import Envelope, failures, ok
 from emprops.kit.paging import Paging
-from emprops.kit.requests import Reader, Tx, router
+from emprops.kit.requests import Reader, Shared, Tx, router
 
 routes = router(tags=["collections"])
 
@@ -158,8 +159,11 @@ async def unarchive_collection(collection_id: CollectionRef, caller: CurrentCall
 
 
 @routes.post("/collections/{collection_id}/global", response_model=Envelope[CollectionView])
-async def set_global(collection_id: CollectionRef, body: GlobalBody, caller: CurrentCaller, tx: Tx) -> Any:
-    """Let outputs be developed with an own collection, or no longer (`is_global: false`)."""
+async def set_global(
+    collection_id: CollectionRef, body: GlobalBody, caller: CurrentCaller, tx: Tx, resources: Shared
+) -> Any:
+    """Let everybody develop outputs with an own collection, which in production takes a service key; or no longer
+    (`is_global: false`)."""
     changed = await service.set_global(
         tx,
         caller,
@@ -167,6 +171,7 @@ async def set_global(collection_id: CollectionRef, body: GlobalBody, caller: Cur
         is_global=body.is_global,
         input_type=body.input_type,
         output_type=body.output_type,
+        trusted=resources.settings.mode != "production" or SERVICE in caller.scopes,
     )
     return ok(view_of(changed))
 

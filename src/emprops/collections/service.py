@@ -16,7 +16,7 @@ from emprops.collections.simple import SimpleVariable
 from emprops.collections.store import Collection, Details, Listed, Working
 from emprops.custody import service as custody
 from emprops.custody.service import SocialLink
-from emprops.errors import BadRequestError, CollectionCorruptedError, ConflictError, NotFoundError
+from emprops.errors import BadRequestError, CollectionCorruptedError, ConflictError, ForbiddenError, NotFoundError
 from emprops.kit.database import Transaction
 from emprops.kit.ids import new_id
 from emprops.workflows import store as workflows
@@ -156,11 +156,15 @@ async def set_global(
     is_global: bool,
     input_type: str | None,
     output_type: str | None,
+    trusted: bool,
 ) -> Working:
     """Say whether outputs can be developed with an own collection, and from what into what (spec: Develop Output).
 
-    Raises :class:`~emprops.errors.BadRequestError` for a global collection without both types.
+    Raises :class:`~emprops.errors.BadRequestError` for a global collection without both types, and
+    :class:`~emprops.errors.ForbiddenError` if the caller is not ``trusted`` to put something into everybody's list.
     """
+    if is_global and not trusted:
+        raise ForbiddenError("A global collection is in every user's list; making one takes a service key.")
     collection = await get_own(tx, caller, id_or_slug, lock=True)
     input_type, output_type = input_type or collection.input_type, output_type or collection.output_type
     if is_global and (input_type is None or output_type is None):

@@ -78,7 +78,8 @@ async def change_deck(tx: Transaction, deck_id: UUID, owner: UUID | None, change
 
 
 async def reorder(tx: Transaction, deck_id: UUID, owner: UUID | None, output_ids: Sequence[UUID]) -> DeckRow:
-    """Put outputs of a deck first, in the order given; the others follow as they were. Positions then have no gaps.
+    """Put visible outputs of a deck first, in the order given; the others follow as they were, hidden ones last.
+    Positions then have no gaps.
 
     Raises :class:`NotFoundError`, and :class:`BadRequestError` if an output is named twice or is not in the deck.
     """
@@ -87,13 +88,15 @@ async def reorder(tx: Transaction, deck_id: UUID, owner: UUID | None, output_ids
         raise NotFoundError("Deck not found")
     await store.lock_outputs(tx, deck_id)
     await store.lock(tx, deck_id)
-    present = await store.outputs_in_order(tx, deck_id)
+    present = await store.outputs_in_order(tx, deck_id, hidden=False)
     unknown = set(output_ids) - set(present)
     if unknown or len(set(output_ids)) != len(output_ids):
         named = ", ".join(sorted(str(output_id) for output_id in unknown)) or "one of them twice"
-        raise BadRequestError(f"output_ids must name outputs of this deck, each once; it names {named}.")
+        raise BadRequestError(f"output_ids must name visible outputs of this deck, each once; it names {named}.")
     chosen = set(output_ids)
-    await store.renumber(tx, deck_id, [*output_ids, *(output_id for output_id in present if output_id not in chosen)])
+    others = [output_id for output_id in present if output_id not in chosen]
+    hidden = await store.outputs_in_order(tx, deck_id, hidden=True)
+    await store.renumber(tx, deck_id, [*output_ids, *others, *hidden])
     return await _read(tx, deck_id)
 
 

@@ -149,10 +149,10 @@ async def move(tx: Transaction, deck_id: UUID, status: str, *, publishing: bool,
     )
 
 
-async def outputs_in_order(tx: Transaction, deck_id: UUID) -> list[UUID]:
-    """Ids of all outputs that have a place in a deck, hidden ones last."""
+async def outputs_in_order(tx: Transaction, deck_id: UUID, *, hidden: bool) -> list[UUID]:
+    """Ids of the outputs that have a place in a deck: those that are visible, or those that are hidden."""
     return await tx.fetch_values(
-        "SELECT id FROM output WHERE deck_id = %s ORDER BY status = 'hidden', position", (deck_id,)
+        "SELECT id FROM output WHERE deck_id = %s AND (status = 'hidden') = %s ORDER BY position", (deck_id, hidden)
     )
 
 
