@@ -6,9 +6,9 @@ Names are ``EMPROPS_<FIELD>``; the three that hosting platforms set by habit (``
 
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import AliasChoices, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -25,12 +25,12 @@ class Settings(BaseSettings):
     mode: Literal["local", "production", "test"] = "local"
     """``local`` trusts the ``user_id`` header; ``production`` derives the user from a token."""
     host: str = "127.0.0.1"
-    port: int = Field(default=3001, validation_alias=AliasChoices("PORT", "EMPROPS_PORT"))
+    port: int = Field(default=3001, ge=0, le=65535, validation_alias=AliasChoices("PORT", "EMPROPS_PORT"))
     data_dir: Path = Path(".emprops")
     """Embedded engines, stored files and logs of a one-machine installation."""
     database_url: str = Field(default="", validation_alias=AliasChoices("DATABASE_URL", "EMPROPS_DATABASE_URL"))
     redis_url: str = Field(default="", validation_alias=AliasChoices("REDIS_URL", "EMPROPS_REDIS_URL"))
-    public_url: str = ""
+    public_url: str = Field(default="", pattern=r"^$|^https?://[^/]")
     """Base of every URL the API hands out; by default ``http://localhost:<port>``."""
 
     # --- who is calling
@@ -56,32 +56,32 @@ class Settings(BaseSettings):
 
     # --- PostgreSQL
     database_pool_size: int = Field(default=10, ge=2)
-    statement_timeout: float = 10.0
-    lock_timeout: float = 3.0
+    statement_timeout: float = Field(default=10.0, ge=0.001)
+    lock_timeout: float = Field(default=3.0, ge=0.001)
 
     # --- requests
-    max_body_bytes: int = 1024 * 1024
-    max_json_depth: int = 64
-    max_json_nodes: int = 20_000
+    max_body_bytes: int = Field(default=1024 * 1024, ge=1)
+    max_json_depth: int = Field(default=64, ge=1)
+    max_json_nodes: int = Field(default=20_000, ge=1)
     body_timeout: float = Field(default=30.0, gt=0)
     """How long a request body may take to arrive."""
 
     # --- queue
-    queue_prefix: str = "emprops:"
+    queue_prefix: str = Field(default="emprops:", pattern=r"^[A-Za-z0-9:._-]+$")
     lease: float = Field(default=60.0, gt=0)
     """How long a claim lasts without a sign of life from its worker."""
     max_failures: int = Field(default=3, ge=0)
     """Retryable failures of one step after which it fails for good."""
     max_lost_claims: int = Field(default=3, ge=1)
     """Times a worker may vanish with a step before the step fails with ``worker_lost``."""
-    attestation_days: int = 30
+    attestation_days: int = Field(default=30, ge=1)
 
     # --- streams
-    stream_heartbeat: float = 15.0
-    stream_poll: float = 5.0
+    stream_heartbeat: float = Field(default=15.0, gt=0)
+    stream_poll: float = Field(default=5.0, gt=0)
     """A stream looks at PostgreSQL this often even when nothing pokes it."""
-    stream_send_timeout: float = 10.0
-    stream_life: float = 15 * 60.0
+    stream_send_timeout: float = Field(default=10.0, gt=0)
+    stream_life: float = Field(default=15 * 60.0, gt=0)
     stream_limit: int = Field(default=2_000, ge=1)
     """Open streams per process; one more is answered 503."""
     stream_limit_per_user: int = Field(default=20, ge=1)
@@ -150,7 +150,7 @@ class Settings(BaseSettings):
 
     # --- upkeep
     upkeep_in_api: bool = True
-    stale_after: float = 600.0
+    stale_after: float = Field(default=600.0, gt=0)
     """A step without news for this long is reconciled against Redis (spec: 10 minutes)."""
 
     # --- workers that come over HTTP, as the api treats them (docs/11-worker-gateway.md)
@@ -180,13 +180,16 @@ class Settings(BaseSettings):
     """Comma-separated job types this worker serves; empty: all that its connectors serve."""
     worker_connectors: str = ""
     """Comma-separated connector names to load; empty: all that are configured."""
-    worker_grace: float = 30.0
+    worker_grace: float = Field(default=30.0, ge=0)
     """Seconds that running steps get to finish when the worker is told to stop; then they are handed back."""
-    max_run_time: float = 30 * 60.0
-    progress_interval: float = 0.5
+    max_run_time: float = Field(default=30 * 60.0, gt=0)
+    progress_interval: float = Field(default=0.5, ge=0)
     """A step reports progress at most this often."""
 
-    log_level: str = "INFO"
+    log_level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],
+        BeforeValidator(lambda level: level.upper() if isinstance(level, str) else level),
+    ] = "INFO"
     log_json: bool = False
 
     @property

@@ -39,5 +39,11 @@ def read_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        wrong = (f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors())
+        wrong = (f"{_variable(problem['loc'])}: {problem['msg']}" for problem in error.errors())
         fail(f"The environment holds settings that cannot be used: {'; '.join(wrong)}.")
+
+
+def _variable(location: tuple[int | str, ...]) -> str:
+    """Name the variable of a setting; those that are read under another name are told by that."""
+    name = ".".join(map(str, location))
+    return name if name.isupper() else f"EMPROPS_{name.upper()}"
