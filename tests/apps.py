@@ -99,9 +99,7 @@ async def key_with(scope: str, database: Database) -> dict[str, str]:
     """Store a key with a scope and without an owner; gives the headers of who has it."""
     key = make_key()
     async with database.transaction() as tx:
-        await auth.add_key(
-            tx, prefix=key.prefix, digest=key.digest, name="test", scopes=[scope], owner=None, life=None
-        )
+        await auth.add_key(tx, prefix=key.prefix, digest=key.digest, name="test", scopes=[scope], owner=None, life=None)
     return {"X-API-Key": key.text}
 
 
