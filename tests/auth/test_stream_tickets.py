@@ -11,7 +11,10 @@ from tests.factories import make_job
 from emprops.auth.tickets import TICKET_LIFE
 from emprops.kit.database import Database
 
-MINE = {"Authorization": f"Bearer {good()}"}
+
+def as_anna() -> dict[str, str]:
+    """Made when it is sent: a token that was made while the tests were collected may have ended by then."""
+    return {"Authorization": f"Bearer {good()}"}
 
 
 async def ended_job(database: Database) -> UUID:
@@ -31,7 +34,7 @@ async def test_a_ticket_opens_its_stream_once(
     production: httpx2.AsyncClient, database: Database, add_key: MakeKey
 ) -> None:
     job_id = await ended_job(database)
-    for headers in (MINE, {"X-API-Key": await add_key("service")}):
+    for headers in (as_anna(), {"X-API-Key": await add_key("service")}):
         ticket = await ticket_for(production, job_id, headers)
         first = await production.get(f"/api/jobs/{job_id}/stream", params={"ticket": ticket})
         assert first.status_code == 200
@@ -43,7 +46,7 @@ async def test_a_ticket_opens_its_stream_once(
 
 async def test_a_ticket_opens_nothing_else(production: httpx2.AsyncClient, database: Database) -> None:
     mine, another = await ended_job(database), await ended_job(database)
-    ticket = await ticket_for(production, mine, MINE)
+    ticket = await ticket_for(production, mine, as_anna())
     for path in (f"/jobs/{mine}", f"/jobs/{mine}/history", "/jobs", "/whoami"):
         assert (await production.get(path, params={"ticket": ticket})).status_code == 401
     assert (await production.get(f"/jobs/{another}/stream", params={"ticket": ticket})).status_code == 401
@@ -64,7 +67,7 @@ async def test_only_those_who_may_read_get_one(production: httpx2.AsyncClient, d
 async def test_redis_forgets_it_and_never_knows_it(
     production: httpx2.AsyncClient, database: Database, redis: redis.asyncio.Redis
 ) -> None:
-    ticket = await ticket_for(production, await ended_job(database), MINE)
+    ticket = await ticket_for(production, await ended_job(database), as_anna())
     (key,) = await redis.keys("*stream_ticket:*")
     assert 0 < await redis.ttl(key) <= TICKET_LIFE
     assert ticket.encode() not in key + await redis.get(key)
