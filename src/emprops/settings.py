@@ -185,6 +185,8 @@ class Settings(BaseSettings):
     max_run_time: float = Field(default=30 * 60.0, gt=0)
     progress_interval: float = Field(default=0.5, ge=0)
     """A step reports progress at most this often."""
+    previews: bool = True
+    """Whether workers show what is being made: small pictures and texts so far, at most one a second and step."""
 
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],

@@ -46,6 +46,11 @@ class RecordingContext:
     fetched: list[tuple[str, int | None]] = field(default_factory=list)
     started: asyncio.Event = field(default_factory=asyncio.Event)
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
+    shows_previews: bool = True
+    previews: list[tuple[bytes | str, str, str]] = field(default_factory=list)
+
+    def preview(self, content: bytes | str, mime_type: str = "text/plain", node: str = "") -> None:
+        self.previews.append((content, mime_type, node))
 
     def progress(self, percent: float, message: str = "") -> None:
         self.seen.append((percent, message))

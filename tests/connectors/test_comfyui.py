@@ -4,7 +4,6 @@ import asyncio
 import io
 import wave
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -515,16 +514,6 @@ class TestStopping:
         assert caught.value.details["node_id"] == "2"
 
 
-@dataclass
-class PreviewContext(RecordingContext):
-    """A context that shows previews."""
-
-    previews: list[tuple[bytes, str, str | None]] = field(default_factory=list)
-
-    def preview(self, content: bytes, mime_type: str, node: str | None = None) -> None:
-        self.previews.append((content, mime_type, node))
-
-
 class TestProgress:
     async def test_nodes_make_up_the_whole(self, connector: ComfyUI, tmp_path: Path) -> None:
         context = RecordingContext(tmp_path)
@@ -535,22 +524,40 @@ class TestProgress:
         assert halfway == pytest.approx(95 * 1.5 / 3)
         assert context.seen[-1] == (100.0, "")
 
-    @pytest.mark.parametrize(("old", "expected"), [(False, "2"), (True, None)])
-    async def test_previews_are_shown_but_not_all(
-        self, connector: ComfyUI, comfy: FakeComfyUI, tmp_path: Path, *, old: bool, expected: str | None
+    @pytest.mark.parametrize(("old", "expected"), [(False, "2"), (True, "")])
+    async def test_previews_are_shown(
+        self, connector: ComfyUI, comfy: FakeComfyUI, tmp_path: Path, *, old: bool, expected: str
     ) -> None:
         comfy.old = old
-        context = PreviewContext(tmp_path)
+        context = RecordingContext(tmp_path)
         content = graph(n2=node("KSampler", steps=50))
         await connector.run(make_ticket("comfyui", {"workflow": content}), context)
-        assert context.previews[0] == (PNG, "image/png", expected)
-        assert len(context.previews) < 25
+        assert set(context.previews) == {(PNG, "image/png", expected)}
 
-    async def test_previews_are_not_asked_for_when_nobody_shows_them(
+    async def test_previews_of_other_prompts_are_not_shown(
         self, connector: ComfyUI, comfy: FakeComfyUI, tmp_path: Path
     ) -> None:
-        await run(connector, graph(), tmp_path)
+        context = RecordingContext(tmp_path)
+        running = asyncio.create_task(connector.run(make_ticket("comfyui", {"workflow": GATED}), context))
+        await comfy.at_gate.wait()
+        foreign = Prompt(1, "another-prompt", {}, {"client_id": next(iter(comfy.sockets))})
+        await comfy.send_preview(foreign, "2")
+        comfy.gate.set()
+        await running
+        assert context.previews == []
+
+    async def test_previews_are_not_asked_for_when_nobody_sees_them(
+        self, connector: ComfyUI, comfy: FakeComfyUI, tmp_path: Path
+    ) -> None:
+        await run(connector, graph(), tmp_path, shows_previews=False)
         assert "preview_method" not in comfy.bodies("/prompt")[0]["extra_data"]
+
+    def test_what_a_node_says_while_it_runs_is_the_message(self) -> None:
+        said = parse(b"\0\0\0\x03\0\0\0\x012Status: queued")
+        assert said == Event("progress_text", {"node": "2", "text": "Status: queued"})
+        meter = Meter(graph(n2=node("KSampler", "Paint")))
+        assert meter.tell(said)
+        assert meter.message == "Paint: Status: queued"
 
     def test_cached_nodes_count_and_nothing_exceeds_the_end(self) -> None:
         meter = Meter(graph(n2=node("KSampler"), n3=node("Gate")))

@@ -344,15 +344,17 @@ class FakeComfyUI:
                 state = {"value": step, "max": steps, "state": "running", "node_id": node, "prompt_id": prompt.id}
                 await self.send(prompt, "progress_state", {"nodes": {node: state}})
             if prompt.extra.get("preview_method"):
-                await self._send(prompt, self._preview(node))
+                await self.send_preview(prompt, node)
             await asyncio.sleep(0)
 
-    def _preview(self, node: str) -> bytes:
+    async def send_preview(self, prompt: Prompt, node: str) -> None:
         picture = self.pictures[".png"]
         if self.old:
-            return struct.pack(">II", 1, 2) + picture
-        metadata = json.dumps({"node_id": node, "real_node_id": node, "image_type": "image/png"}).encode()
-        return struct.pack(">II", 4, len(metadata)) + metadata + picture
+            await self._send(prompt, struct.pack(">II", 1, 2) + picture)
+            return
+        said = {"node_id": node, "real_node_id": node, "image_type": "image/png", "prompt_id": prompt.id}
+        metadata = json.dumps(said).encode()
+        await self._send(prompt, struct.pack(">II", 4, len(metadata)) + metadata + picture)
 
     def _output(self, node: str, content: Json) -> Json:
         inputs = content["inputs"]

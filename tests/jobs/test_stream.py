@@ -24,7 +24,7 @@ from emprops.settings import Settings
 
 pytestmark = pytest.mark.timeout(30)
 Event = tuple[str, Any, int]
-"""Name, data, id."""
+"""Name, data, id; -1 for an event that nobody resumes from."""
 
 
 @pytest.fixture(scope="session")
@@ -59,7 +59,7 @@ class Stream:
         fields: dict[str, str] = {}
         async for line in self.lines:
             if not line and "event" in fields:
-                event = (fields["event"], orjson.loads(fields["data"]), int(fields["id"]))
+                event = (fields["event"], orjson.loads(fields["data"]), int(fields.get("id", -1)))
                 self.log.append(event)
                 return event
             name, _, value = line.partition(": ")

@@ -161,6 +161,7 @@ TABLE = [
     row("GET", "/jobs", USER),
     row("GET", "/jobs/{job_id}", OWN),
     row("GET", "/jobs/{job_id}/history", OWN),
+    row("GET", "/jobs/{job_id}/preview", OWN.but(owner=404, service=404)),  # nothing to see
     row("GET", "/jobs/{job_id}/forensics", OWN),
     row("GET", "/jobs/{job_id}/stream", OWN, job_id="done_job_id"),  # a stream of a job that has ended, ends
     row("POST", "/jobs/{job_id}/stream-ticket", OWN.but(owner=201, service=201)),

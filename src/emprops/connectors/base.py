@@ -88,6 +88,16 @@ class RunContext(Protocol):
     def progress(self, percent: float, message: str = "") -> None:
         """Tell how far the run is, 0–100. Cheap, callable from any thread, throttled and made monotonic here."""
 
+    @property
+    def shows_previews(self) -> bool:
+        """Whether previews can be seen; a service need not be asked for them otherwise."""
+
+    def preview(self, content: bytes | str, mime_type: str = "text/plain", node: str = "") -> None:
+        """Show what is being made: a picture in any size, or the text so far, in place of the one before.
+
+        Cheap, callable from any thread; throttled, and made small, here. What cannot be shown is passed over.
+        """
+
     async def fetch(self, url: str, *, max_bytes: int | None = None) -> tuple[Path, str]:
         """Bring an input file to this machine: ``(path, mime type)``.
 

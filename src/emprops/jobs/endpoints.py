@@ -15,7 +15,9 @@ from emprops.jobs import views
 from emprops.jobs.forensics import evidence
 from emprops.jobs.forensics_schemas import ForensicsReply
 from emprops.jobs.place import place_of
+from emprops.jobs.preview import Way, latest_preview
 from emprops.jobs.schemas import EXAMPLE, HistoryRow, JobDetailView, JobView, Status, StreamTicket
+from emprops.jobs.states import OPEN
 from emprops.jobs.stream import follow, row_id_of
 from emprops.kit.envelope import Envelope, ok
 from emprops.kit.paging import Paging
@@ -28,14 +30,15 @@ EVENT = {
     "description": "One event; the stream is a row of them.",
     "type": "object",
     "properties": {
-        "event": {"enum": ["history_init", "job_update", "job_history"]},
+        "event": {"enum": ["history_init", "job_update", "job_history", "job_preview"]},
         "data": {"type": "string", "contentMediaType": "application/json"},
         "id": {"type": "string", "description": "What `Last-Event-ID` takes."},
     },
 }
 STREAM: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "`history_init`, then `job_update` and `job_history` until the job has ended.",
+        "description": "`history_init`, then `job_update` and `job_history` until the job has ended; `job_preview` when"
+        " a running step shows what it is making.",
         "content": {
             "text/event-stream": {
                 "schema": EVENT,
@@ -44,9 +47,22 @@ STREAM: dict[int | str, dict[str, Any]] = {
         },
     }
 }
+PREVIEW: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "A small picture, or the text so far.",
+        "content": {
+            **{kind: {"schema": {"type": "string", "format": "binary"}} for kind in ("image/jpeg", "image/png")},
+            "text/plain": {"schema": {"type": "string"}, "example": "A red fox stands in the"},
+        },
+    },
+    304: {"description": "The preview the client has is still the latest one."},
+}
 LastEventHeader = Annotated[str | None, Header(alias="Last-Event-ID", max_length=100)]
 LastEventQuery = Annotated[
     str | None, Query(max_length=100, description="`Last-Event-ID`, for clients that cannot send headers.")
+]
+PreviewQuery = Annotated[
+    Way, Query(description="Whether `job_preview` names the `url` of a picture, or has it as a `data_url` (`inline`).")
 ]
 
 
@@ -101,6 +117,24 @@ async def get_history(job_id: UUID, caller: CurrentCaller, reader: Reader, page:
     return reply(await views.history_of(reader, job_id, page))
 
 
+@routes.get("/{job_id}/preview", response_class=Response, responses=PREVIEW)
+async def get_preview(job_id: UUID, request: Request, caller: CurrentCaller, resources: Shared) -> Response:
+    """Look at what a running job is making. 404 while there is nothing to see, and once the job has ended."""
+    async with resources.database.reader() as reader:
+        job = await views.job_of(reader, job_id)
+    if job is None or not may_touch(caller, job.user_id):
+        raise NotFoundError("Job not found")
+    shown = None
+    if job.status in OPEN:
+        shown = await latest_preview(resources.redis, resources.settings.queue_prefix, job_id)
+    if shown is None:
+        raise NotFoundError("This job shows no preview now.")
+    headers = {"ETag": f'"{shown.seq}"', "Content-Type": shown.preview.mime_type}
+    if request.headers.get("if-none-match") == headers["ETag"]:
+        return Response(status_code=304, headers=headers)
+    return Response(shown.preview.content, headers=headers)
+
+
 @routes.post("/{job_id}/stream-ticket", status_code=201)
 async def create_stream_ticket(
     job_id: UUID, caller: CurrentCaller, reader: Reader, resources: Shared
@@ -121,6 +155,7 @@ async def stream_job(
     resources: Shared,
     last_event_header: LastEventHeader = None,
     last_event_id: LastEventQuery = None,
+    previews: PreviewQuery = "url",
 ) -> Response:
     """Follow a job until it has ended. Reconnecting with the last id seen continues where the stream broke off."""
     async with resources.database.reader() as reader:
@@ -130,7 +165,15 @@ async def stream_job(
     settings = resources.settings
     # a browser that reconnects keeps its first URL, so the header is the newer of the two
     last_row = row_id_of(last_event_header if last_event_header else last_event_id)
-    events = follow(resources.database, resources.pokes, job_id, last_row=last_row, poll=settings.stream_poll)
+    events = follow(
+        resources.database,
+        resources.pokes,
+        job_id,
+        last_row=last_row,
+        poll=settings.stream_poll,
+        preview=lambda seq: latest_preview(resources.redis, settings.queue_prefix, job_id, after=seq),
+        way=previews,
+    )
     return event_stream(request, events, settings, user=str(caller.user_id or ""))
 
 

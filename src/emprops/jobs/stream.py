@@ -2,8 +2,9 @@
 
 First ``history_init``, then one ``job_update``, then ``job_history`` for each new line of the history and
 ``job_update`` whenever the job looks different, in the order of the commits; the last event is the ``job_update`` that
-shows how the job ended. Nothing is kept for a stream but the number of the last row it saw: each look is one statement
-on a borrowed connection, when a poke says so and, since pokes may get lost, from time to time.
+shows how the job ended. While a step runs, ``job_preview`` shows what it is making; old ones are not sent again.
+Nothing is kept for a stream but the number of the last row it saw: each look is one statement on a borrowed connection,
+when a poke says so and, since pokes may get lost, from time to time.
 
 The id of an event is that of the newest history row known by then. Rows of one job become visible in the order of
 their ids, because whoever writes one holds the job's row lock (``jobs/store.py``); so a client that comes back with the
@@ -11,18 +12,20 @@ last id it saw, to this replica or another one, misses no row and gets none twic
 """
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from hashlib import blake2b
 from typing import Any
 from uuid import UUID
 
 import orjson
 
+from emprops.jobs.preview import Way, as_event
 from emprops.jobs.states import TERMINAL
 from emprops.jobs.views import Look, as_json, look, to_bytes
 from emprops.kit.database import Database
 from emprops.kit.pubsub import Pokes
 from emprops.kit.sse import Event
+from emprops.queue.previews import Shown
 
 CHUNK = 500
 """History rows per look; more of them take more looks."""
@@ -38,8 +41,19 @@ def row_id_of(last_event_id: str | None) -> int | None:
     return int(text) if _ROW_ID.fullmatch(text) else None
 
 
+LatestPreview = Callable[[int], Awaitable[Shown | None]]
+"""Gives the job's preview if there is one newer than a number."""
+
+
 async def follow(
-    database: Database, pokes: Pokes, job_id: UUID, *, last_row: int | None, poll: float
+    database: Database,
+    pokes: Pokes,
+    job_id: UUID,
+    *,
+    last_row: int | None,
+    poll: float,
+    preview: LatestPreview,
+    way: Way = "url",
 ) -> AsyncIterator[Event]:
     """Give the job's events from after ``last_row`` (None, or no row of this job: from the beginning) to its end.
 
@@ -49,7 +63,11 @@ async def follow(
         following = _Follower(job_id)
         async for event in following.begin(database, last_row):
             yield event
+        seq = 0
         while not following.ended:
+            if following.running and (shown := await preview(seq)) is not None:
+                seq = shown.seq
+                yield Event("job_preview", as_event(job_id, shown, way))
             await poke.wait(poll)
             async for event in following.go_on(database):
                 yield event
@@ -60,6 +78,7 @@ class _Follower:
 
     def __init__(self, job_id: UUID) -> None:
         self.ended = False
+        self.running = False
         self._job_id = job_id
         self._row = 0
         self._shown: bytes | None = None
@@ -116,7 +135,7 @@ class _Follower:
         self._attempt, self._progress = seen.retry_count, job["progress"]
         visible = to_bytes({key: value for key, value in job.items() if key != "updated_at"})
         digest = blake2b(visible, digest_size=16).digest()
-        self.ended = seen.status in TERMINAL
+        self.ended, self.running = seen.status in TERMINAL, seen.status == "processing"
         if digest == self._shown:
             return None
         self._shown = digest

@@ -48,6 +48,9 @@ class Keys:
     """string per request token: step ids that this claim call got; makes a repeated call harmless."""
     reports: str = "reports"
     """stream: what was accepted about attempts, for the orchestrator."""
+    preview: str = "preview:"
+    """hash per job: the latest look at what one of its steps is making (seq, step, type, node, content); goes with the
+    end of the step, or after some minutes without a new one."""
     verdict: str = "verdict:"
     """string per step and run: how it ended (the attestation), kept ``attestation_days``."""
     dead: str = "dead"
@@ -67,7 +70,8 @@ class Keys:
 KEYS = Keys()
 
 JOBS_CHANGED = "jobs:changed"
-"""Pub/sub channel (prefixed): ids of jobs whose committed state changed, for open streams."""
+"""Pub/sub channel (prefixed): ids of jobs whose committed state changed, or that have a new preview, for open
+streams."""
 
 
 def progress_channel(step_id: str) -> str:

@@ -193,6 +193,21 @@ class Finished:
         return cls(**known)
 
 
+MAX_PREVIEW_BYTES = 40 * 1024
+PREVIEW_TYPES = frozenset({"image/jpeg", "image/webp", "image/png", "text/plain"})
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A look at what a step is making: a small picture, or the text so far. At most :data:`MAX_PREVIEW_BYTES`."""
+
+    content: bytes
+    mime_type: str
+    """One of :data:`PREVIEW_TYPES`."""
+    node: str = ""
+    """Which node of a graph is making it, where that means something."""
+
+
 ReportKind = Literal["started", "progress", "completed", "failed", "retrying", "lost", "released"]
 
 

@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 from redis.exceptions import RedisError
 
 from emprops.queue.matching import WorkerOffers
-from emprops.queue.messages import Claim, Finished
+from emprops.queue.messages import Claim, Finished, Preview
 from emprops.queue.registry import WorkerInfo
 
 AWAY = (RedisError, OSError)
@@ -45,11 +45,12 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """A sign of life for one claim, with progress if there is news."""
+    """A sign of life for one claim, with progress and a preview if there is news."""
 
     claim: Claim
     progress: float | None = None
     message: str = ""
+    preview: Preview | None = None
 
 
 class Transport(Protocol):

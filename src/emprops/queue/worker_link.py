@@ -11,9 +11,9 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from emprops.queue.keys import KEYS
+from emprops.queue.keys import JOBS_CHANGED, KEYS
 from emprops.queue.matching import WorkerOffers, class_of, missing
-from emprops.queue.messages import Claim, Ticket
+from emprops.queue.messages import MAX_PREVIEW_BYTES, Claim, Ticket
 from emprops.queue.scripts import Argument, Scripts, SyncScripts
 from emprops.queue.transport import Beat, Settled, Turn, Wake
 
@@ -140,14 +140,18 @@ class Heartbeat:
 
     def __init__(self, redis: SyncRedis, *, prefix: str, worker_id: str, machine_id: str, lease: float) -> None:
         self.scripts = SyncScripts(redis, prefix)
+        self.channel = prefix + JOBS_CHANGED
         self.worker_id = worker_id
         self.machine_id = machine_id
         self.lease_ms = int(lease * 1000)
 
     def beat(self, beats: Sequence[Beat]) -> set[str]:
         """Renew leases and pass progress on. Returns the step ids that are not ours any more: stop their work."""
-        arguments: list[Argument] = [self.worker_id, self.machine_id, self.lease_ms, MAX_STREAM]
+        limits: list[Argument] = [self.lease_ms, MAX_STREAM, MAX_PREVIEW_BYTES]
+        arguments: list[Argument] = [self.worker_id, self.machine_id, self.channel, *limits]
         for item in beats:
             progress = "" if item.progress is None else f"{item.progress:.2f}"
             arguments += [item.claim.ticket.id, item.claim.token, progress, orjson.dumps(item.message)]
+            shown = item.preview
+            arguments += ["", "", b""] if shown is None else [shown.mime_type, shown.node, shown.content]
         return {step.decode() for step in self.scripts("beat", *arguments)}

@@ -3,14 +3,16 @@
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from emprops.queue.messages import Claim
+from emprops.queue.messages import Claim, Preview
 from emprops.queue.transport import Beat
 
 OVERTIME = 60.0
 """Seconds that work gets to stop once its time is up. Then its lease is left to lapse, whatever the work does."""
 MAX_MESSAGE_CHARACTERS = 500
+PREVIEW_INTERVAL = 1.0
+"""Seconds between two previews of one step."""
 
 
 @dataclass(slots=True)
@@ -29,6 +31,23 @@ class Held:
     dirty: bool = False
     doubtful: bool = False
     """Whether to ask for it with the next beat."""
+    preview: Preview | None = None
+    """The latest one that was not sent yet."""
+    shown_at: float = 0.0
+    """When a preview was last sent."""
+
+    def news(self, now: float) -> Beat:
+        """Take what there is to say out of it."""
+        beat = Beat(self.claim, self.progress, self.message) if self.dirty else Beat(self.claim)
+        self.dirty = self.doubtful = False
+        if self.shows(now):
+            beat = replace(beat, preview=self.preview)
+            self.preview, self.shown_at = None, now
+        return beat
+
+    def shows(self, now: float) -> bool:
+        """Whether a preview is due."""
+        return self.preview is not None and now - self.shown_at >= PREVIEW_INTERVAL
 
 
 class Board:
@@ -68,15 +87,22 @@ class Board:
             if percent > held.progress or (percent == held.progress and message != held.message):
                 held.progress, held.message, held.dirty = percent, message, True
 
+    def preview(self, claim: Claim, preview: Preview) -> None:
+        """Note a look at the work, in place of one that was not sent yet."""
+        with self._lock:
+            held = self._find(claim)
+            if held is not None:
+                held.preview = preview
+
     def beats(self, *, everything: bool) -> list[Beat]:
         """What to send now: news only, or a sign of life for every claim."""
         now = time.monotonic()
         with self._lock:
-            due = [h for h in self._held.values() if (everything or h.dirty or h.doubtful) and now < h.ends_at]
-            beats = [Beat(h.claim, h.progress, h.message) if h.dirty else Beat(h.claim) for h in due]
-            for held in due:
-                held.dirty = held.doubtful = False
-        return beats
+            return [
+                held.news(now)
+                for held in self._held.values()
+                if (everything or held.dirty or held.doubtful or held.shows(now)) and now < held.ends_at
+            ]
 
     def doubt(self) -> None:
         """A claim may have been cancelled: ask for all of them with the next beat."""
@@ -89,8 +115,10 @@ class Board:
         with self._lock:
             for beat in beats:
                 held = self._find(beat.claim)
-                if held is not None and beat.progress is not None:
-                    held.dirty = True
+                if held is None:
+                    continue
+                held.dirty = held.dirty or beat.progress is not None
+                held.preview = held.preview or beat.preview
 
     def renewed(self, beats: list[Beat], at: float) -> None:
         """Note that these claims were renewed by a call begun at monotonic time ``at``."""

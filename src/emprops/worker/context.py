@@ -1,5 +1,6 @@
 """What a run may use: progress, input files, a temporary folder."""
 
+import asyncio
 import contextlib
 import itertools
 import shutil
@@ -7,6 +8,8 @@ import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
+
+import structlog
 
 from emprops.connectors.base import BadInputError, RetryableError
 from emprops.errors import AppError
@@ -17,12 +20,15 @@ from emprops.media.types import mime_type_of
 from emprops.queue.messages import Claim
 from emprops.settings import Settings
 from emprops.worker.board import Board
+from emprops.worker.previews import made_small
+
+log = structlog.get_logger(__name__)
 
 MAX_INPUT_BYTES = 2 * 1024**3
 
 
 class Context:
-    """The :class:`~emprops.connectors.base.RunContext` of one claim."""
+    """The :class:`~emprops.connectors.base.RunContext` of one claim. Made where the event loop runs."""
 
     def __init__(
         self,
@@ -39,6 +45,9 @@ class Context:
         self._folder: Path | None = None
         self._ended = False
         self._numbers = itertools.count()
+        self._loop = asyncio.get_running_loop()
+        self._unseen: tuple[bytes | str, str, str] | None = None
+        self._shrinking = False
         self._board = board
         self._storage = storage
         self._http = http
@@ -47,6 +56,38 @@ class Context:
     def progress(self, percent: float, message: str = "") -> None:
         """Tell how far the run is, 0-100."""
         self._board.progress(self.claim, percent, message)
+
+    @property
+    def shows_previews(self) -> bool:
+        """Whether previews can be seen."""
+        return self._settings.previews
+
+    def preview(self, content: bytes | str, mime_type: str = "text/plain", node: str = "") -> None:
+        """Show what is being made: the latest is made small in a thread, one at a time, and the heartbeat sends it."""
+        if not self.shows_previews:
+            return
+        with self._lock:
+            self._unseen = (content, mime_type, node)
+            if self._shrinking or self._ended:
+                return
+            self._shrinking = True
+        with contextlib.suppress(RuntimeError):  # the event loop may be closed by now
+            self._loop.call_soon_threadsafe(self._loop.run_in_executor, None, self._shrink)
+
+    def _shrink(self) -> None:
+        while True:
+            with self._lock:
+                unseen, self._unseen = self._unseen, None
+                if unseen is None or self._ended:
+                    self._shrinking = False
+                    return
+            try:
+                made = made_small(*unseen)
+            except Exception:  # whatever a library finds wrong with a picture must not keep later ones from being shown
+                log.exception("a preview could not be made", step_id=self.claim.ticket.id)
+                continue
+            if made is not None:
+                self._board.preview(self.claim, made)
 
     @property
     def cancelled(self) -> Callable[[], bool]:

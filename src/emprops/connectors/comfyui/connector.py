@@ -20,7 +20,7 @@ from emprops.connectors.comfyui.inputs import Uploads, read_graph
 from emprops.connectors.comfyui.offers import read_offers, uploads_of
 from emprops.connectors.comfyui.outputs import Collector
 from emprops.connectors.comfyui.problems import Graph, refusal
-from emprops.connectors.comfyui.watch import PATIENCE, QUIET, TakesPreviews, Watch
+from emprops.connectors.comfyui.watch import PATIENCE, QUIET, Watch
 from emprops.queue.messages import Ticket
 from emprops.settings import Settings
 
@@ -101,7 +101,7 @@ class ComfyUI:
         graph = read_graph(ticket.payload)
         context.progress(0.0, "Preparing")
         await Uploads(self._api, context, self._uploads).fill(graph)
-        prompt = _Prompt(self._api, graph, previews=isinstance(context, TakesPreviews))
+        prompt = _Prompt(self._api, graph, previews=context.shows_previews)
         # Connected first, so that no event is missed.
         async with Events(self._api.socket_url(prompt.client_id), pause=self._pause) as events:
             try:

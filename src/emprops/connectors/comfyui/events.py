@@ -18,7 +18,7 @@ PING_TIMEOUT = 60.0
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 PAUSES = (0.0, 0.5, 1.0, 2.0, 5.0)
 """Seconds before each attempt to connect again; the last one from then on."""
-PREVIEW, PREVIEW_WITH_METADATA = 1, 4
+PREVIEW, TEXT, PREVIEW_WITH_METADATA = 1, 3, 4
 """Kinds of binary frames (ComfyUI: ``BinaryEventTypes``)."""
 FORMATS = {1: "image/jpeg", 2: "image/png"}
 FEATURES = orjson.dumps({"type": "feature_flags", "data": {"supports_preview_metadata": True}}).decode()
@@ -40,7 +40,9 @@ class Preview:
 
     content: bytes
     mime_type: str
-    node: str | None = None
+    node: str = ""
+    prompt_id: str | None = None
+    """None where the frame does not say whose it is."""
 
 
 class Events:
@@ -103,7 +105,7 @@ class Events:
 def parse(raw: str | bytes) -> Event | Preview | None:
     """Read a frame; None if it says nothing that is understood here."""
     if isinstance(raw, bytes):
-        return _preview(raw)
+        return _from_frame(raw)
     try:
         match orjson.loads(raw):
             case {"type": str(kind), "data": dict(data)}:
@@ -113,24 +115,32 @@ def parse(raw: str | bytes) -> Event | Preview | None:
     return None
 
 
-def _preview(raw: bytes) -> Preview | None:
+def _from_frame(raw: bytes) -> Event | Preview | None:
     if len(raw) <= 8:
         return None
     kind, second = struct.unpack(">II", raw[:8])
     if kind == PREVIEW and second in FORMATS:
         return Preview(raw[8:], FORMATS[second])
-    if kind != PREVIEW_WITH_METADATA or len(raw) <= 8 + second:
+    if len(raw) <= 8 + second:
         return None
+    if kind == TEXT:
+        node, text = (part.decode("utf-8", "replace") for part in (raw[8 : 8 + second], raw[8 + second :]))
+        return Event("progress_text", {"node": node, "text": text})
+    return _with_metadata(raw, second) if kind == PREVIEW_WITH_METADATA else None
+
+
+def _with_metadata(raw: bytes, length: int) -> Preview | None:
     try:
-        metadata = orjson.loads(raw[8 : 8 + second])
+        metadata = orjson.loads(raw[8 : 8 + length])
     except orjson.JSONDecodeError:
         return None
     if not isinstance(metadata, dict):
         return None
     node = metadata.get("real_node_id") or metadata.get("node_id")
-    said = metadata.get("image_type")
+    said, prompt_id = metadata.get("image_type"), metadata.get("prompt_id")
     return Preview(
-        raw[8 + second :],
+        raw[8 + length :],
         said if isinstance(said, str) and said in FORMATS.values() else "image/jpeg",
-        node if isinstance(node, str) else None,
+        node if isinstance(node, str) else "",
+        prompt_id if isinstance(prompt_id, str) else None,
     )

@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from emprops.connectors.base import RetryableError, RunContext
 from emprops.connectors.comfyui.api import Api
@@ -13,17 +13,8 @@ QUIET = 5.0
 """Seconds of silence after which the server is asked how the prompt stands."""
 PATIENCE = 60.0
 """Seconds that a server may be away in the middle of a run."""
-PREVIEW_INTERVAL = 1.0
 RAN = 95.0
 """Progress once the graph has run; the rest is bringing the results here."""
-
-
-@runtime_checkable
-class TakesPreviews(Protocol):
-    """A run context that shows what is being made."""
-
-    def preview(self, content: bytes, mime_type: str, node: str | None = None) -> None:
-        """Show a small picture, in place of the one before. Cheap; called at most once a second."""
 
 
 @dataclass(slots=True)
@@ -56,6 +47,8 @@ class Meter:
                 self._finish(self._own(data["node"]))
             case "progress":
                 self._advance(self._own(data.get("node")), data.get("value"), data.get("max"))
+            case "progress_text" if data.get("node") in self.graph:
+                self.message = f"{self._title(data['node'])}: {str(data.get('text', ''))[:200]}"
             case "progress_state" if isinstance(data.get("nodes"), dict):
                 for node, state in data["nodes"].items():
                     if node in self.graph and isinstance(state, dict):
@@ -114,7 +107,6 @@ class Watch:
     quiet: float = QUIET
     patience: float = PATIENCE
     _heard: float = field(default_factory=time.monotonic)
-    _shown: float = 0.0
     _percent: float = 0.0
 
     async def outputs(self) -> dict[str, Any]:
@@ -133,7 +125,9 @@ class Watch:
                 if not self._told(message, meter):
                     continue
             elif isinstance(message, Preview):
-                self._show(message)
+                self._heard = time.monotonic()
+                if message.prompt_id in (None, self.prompt_id):
+                    self.context.preview(message.content, message.mime_type, message.node)
                 continue
             entry = await self._look()
             if entry is not None:
@@ -153,13 +147,6 @@ class Watch:
             self.context.progress(self._percent, meter.message)
             return False
         return event.type == "execution_success" or (event.type == "executing" and event.data.get("node") is None)
-
-    def _show(self, preview: Preview) -> None:
-        now = time.monotonic()
-        self._heard = now
-        if isinstance(self.context, TakesPreviews) and now - self._shown >= PREVIEW_INTERVAL:
-            self._shown = now
-            self.context.preview(preview.content, preview.mime_type, preview.node)
 
     async def _look(self) -> dict[str, Any] | None:
         """Read how the prompt stands: its entry in the history, or None while it waits or runs."""

@@ -28,6 +28,8 @@ LONGEST_PROMPT = 200_000
 MAX_PICTURE_BYTES = 20 * 1024 * 1024
 SHOWN = 400
 """Characters of the text so far in a progress message."""
+PREVIEWED = 10_000
+"""Characters of the text so far in a preview."""
 USUAL = 1500.0
 """Characters after which a text is taken to be two thirds done: its length is not known before it ends."""
 
@@ -107,8 +109,9 @@ async def _listen(stream: AsyncStream[ChatCompletionChunk], context: RunContext)
             raise RetryableError("The run was told to stop.")
         text = said.take(chunk)
         if text:
-            tail = (tail + text)[-SHOWN:]
-            context.progress(95.0 * (1 - math.exp(-said.length / USUAL)), tail)
+            tail = (tail + text)[-PREVIEWED:]
+            context.progress(95.0 * (1 - math.exp(-said.length / USUAL)), tail[-SHOWN:])
+            context.preview(tail)
     return said
 
 

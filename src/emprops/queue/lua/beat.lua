@@ -1,10 +1,26 @@
--- beat(worker, machine, lease_ms, max_stream, then for each claim: step, token, progress or '', message as JSON)
--- Renews leases and takes progress along. -> step ids that are no longer this worker's (lapsed, cancelled, gone)
+-- beat(worker, machine, channel, lease_ms, max_stream, max_preview,
+--      then for each claim: step, token, progress or '', message as JSON, preview's type or '', its node, its content)
+-- Renews leases and takes progress and previews along. -> step ids that are no longer this worker's (lapsed, cancelled,
+-- gone)
 
-local worker, machine, lease_ms, max_stream = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+local worker, machine, channel = ARGV[1], ARGV[2], ARGV[3]
+local lease_ms, max_stream, max_preview = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local now = now_ms()
+local PREVIEW_S = 300
 local lost = {}
-for i = 5, #ARGV, 4 do
+
+-- The latest look at a job's work takes the place of the one before. Its number is the time, so that it rises also
+-- after the key was gone.
+local function show(step, t, kind, node, content)
+  if #content == 0 or #content > max_preview then return end
+  local key = K.preview .. t.job
+  redis.call('HSET', key, 'seq', string.format('%.0f', now), 'step', step, 'type', kind, 'node', node,
+    'content', content)
+  redis.call('EXPIRE', key, PREVIEW_S)
+  redis.call('PUBLISH', channel, t.job)
+end
+
+for i = 7, #ARGV, 7 do
   local step, token, progress, message = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
   local t = load(step)
   if not t or t.state ~= 'claimed' or t.token ~= token then
@@ -19,6 +35,7 @@ for i = 5, #ARGV, 4 do
         .. ',"message":' .. message .. ',"timestamp":' .. string.format('%.0f', now) .. ',"worker_id":"' .. worker
         .. '","machine_id":"' .. machine .. '"}')
     end
+    if ARGV[i + 4] ~= '' then show(step, t, ARGV[i + 4], ARGV[i + 5], ARGV[i + 6]) end
   end
 end
 flush_reports()

@@ -25,7 +25,7 @@ for i = 3, #ARGV, 2 do
     redis.call('ZREM', K.delayed, step)
     redis.call('ZREM', K.leases, step)
     redis.call('ZREM', K.dead, step)
-    redis.call('DEL', K.ticket .. step)
+    redis.call('DEL', K.ticket .. step, K.preview .. t.job)
     sentence(step, run, t, ARGV[1])
     if t.state == 'claimed' then
       redis.call('LPUSH', K.wake .. t.worker, 'cancel')

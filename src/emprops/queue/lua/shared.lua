@@ -84,8 +84,8 @@ local function flush_reports()
   if #reported > 0 then redis.call('XADD', K.reports, '*', 'r', table.concat(reported, '\n')) end
 end
 
--- The end of a step: verdict and report in one go. Dead letters keep their ticket for inspection. The caller drops
--- the lease (many at once where it can).
+-- The end of a step: verdict and report in one go; what was shown of it goes. Dead letters keep their ticket for
+-- inspection. The caller drops the lease (many at once where it can).
 local function conclude(step, t, now, kind, tail, keep_s, dead)
   local text = report(kind, step, t, now, tail)
   redis.call('SET', K.verdict .. step .. ':' .. t.run, text, 'EX', keep_s)
@@ -95,8 +95,9 @@ local function conclude(step, t, now, kind, tail, keep_s, dead)
     redis.call('EXPIRE', K.ticket .. step, keep_s)
     redis.call('ZADD', K.dead, now, step)
     redis.call('ZREMRANGEBYSCORE', K.dead, '-inf', now - keep_s * 1000)
+    redis.call('DEL', K.preview .. t.job)
   else
-    redis.call('DEL', K.ticket .. step)
+    redis.call('DEL', K.ticket .. step, K.preview .. t.job)
   end
 end
 

@@ -1,0 +1,64 @@
+"""A ComfyUI machine from end to end: the real api, a real worker, a server that speaks ComfyUI's protocol."""
+
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from tests.apps import as_user, served
+from tests.fakes.comfyui import FakeComfyUI
+from tests.fakes.pictures import PNG
+from tests.flows.conftest import System, worker_process
+from tests.flows.test_workflow_types import make
+
+from emprops.settings import Settings
+
+
+@pytest.fixture(scope="module")
+async def machine() -> AsyncIterator[FakeComfyUI]:
+    fake = FakeComfyUI(pictures={".png": PNG})
+    async with served(fake.app()) as client:  # type: ignore[arg-type]
+        fake.base = str(client.base_url).rstrip("/")
+        yield fake
+        await fake.restart()
+
+
+@pytest.fixture(scope="module")
+async def worker(flow_settings: Settings, machine: FakeComfyUI) -> AsyncIterator[Process]:
+    async with worker_process(
+        flow_settings, EMPROPS_WORKER_CONNECTORS="comfyui", EMPROPS_COMFYUI_URL=machine.base
+    ) as process:
+        yield process
+
+
+def node(class_type: str, **inputs: Any) -> dict[str, Any]:
+    return {"class_type": class_type, "inputs": inputs}
+
+
+@pytest.mark.usefixtures("worker")
+async def test_a_client_sees_what_is_being_made_and_then_the_result(system: System, machine: FakeComfyUI) -> None:
+    await machine.reset()
+    graph = {
+        "1": node("CheckpointLoaderSimple", ckpt_name="sd15.safetensors"),
+        "2": node("KSampler", steps=3),
+        "3": node("Gate"),
+        "9": node("SaveImage"),
+    }
+    collection = await make(system, "comfy_workflow", {"workflow": graph}, {})
+    job_id = await system.generate(collection, {"prompt": "a fox"})
+    preview: dict[str, Any] = {}
+    last: dict[str, Any] = {}
+    async for name, data in system.events(job_id):
+        if name == "job_preview":
+            preview = data
+            seen = await system.http.get(data["url"], headers=as_user(system.user_id))
+            machine.gate.set()
+        elif name == "job_update":
+            last = data
+    assert (preview["node"], preview["mime_type"]) == ("2", "image/png")
+    assert (seen.content, seen.headers["content-type"]) == (PNG, "image/png")
+    assert last["status"] == "completed", last["error_message"]
+    assert (await system.file(last["workflow_output"])).content == PNG
+    gone = await system.http.get(f"/api/jobs/{job_id}/preview", headers=as_user(system.user_id))
+    assert gone.status_code == 404
+    assert not [key async for key in system.redis.scan_iter("*preview:*")]
