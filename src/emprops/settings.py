@@ -183,6 +183,8 @@ class Settings(BaseSettings):
     worker_grace: float = Field(default=30.0, ge=0)
     """Seconds that running steps get to finish when the worker is told to stop; then they are handed back."""
     max_run_time: float = Field(default=30 * 60.0, gt=0)
+    max_result_bytes: int = Field(default=4 * 1024**3, ge=1)
+    """Largest result file that a worker takes from a service; results travel by disk, so this is not about memory."""
     progress_interval: float = Field(default=0.5, ge=0)
     """A step reports progress at most this often."""
     previews: bool = True

@@ -176,11 +176,11 @@ class TestResults:
 
     async def test_a_file_of_any_size_is_streamed_up_to_the_limit(self, comfy: FakeComfyUI, tmp_path: Path) -> None:
         comfy.files["", "img_9_00001_.png"] = 64 * 1024 * 1024
-        connector = make(comfy, max_file_bytes=1024 * 1024)
+        connector = ComfyUI(Settings(comfyui_url=comfy.base, max_result_bytes=1024 * 1024), pause=at_once)
         error = await failure(connector, graph(), tmp_path)
         await connector.close()
         assert isinstance(error, FinalError)
-        assert "larger than 1048576 bytes" in error.message
+        assert "larger than the 1048576 bytes" in error.message
         assert (tmp_path / "output-1").stat().st_size <= 1024 * 1024
 
     async def test_a_wrong_content_type_is_not_believed(

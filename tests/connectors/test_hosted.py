@@ -12,7 +12,7 @@ from starlette.routing import Route
 from tests.apps import served
 
 from emprops.connectors.base import BadInputError, FinalError, RetryableError
-from emprops.connectors.hosted import client_for, hiding, same_origin, status_error
+from emprops.connectors.hosted import Bounds, client_for, hiding, same_origin, status_error
 
 
 async def odd(request: Request) -> Response:
@@ -21,6 +21,8 @@ async def odd(request: Request) -> Response:
             return Response(status_code=302, headers={"location": "/plain"})
         case "packed":
             return Response(gzip.compress(b"{}"), headers={"content-encoding": "gzip"}, media_type="application/json")
+        case "film":
+            return Response(b" " * 600, media_type="video/mp4")
         case "large":
             return Response(b" " * 2000, media_type="application/json")
         case _:
@@ -30,7 +32,9 @@ async def odd(request: Request) -> Response:
 @pytest.fixture
 async def client() -> AsyncIterator[httpx2.AsyncClient]:
     async with served(Starlette(routes=[Route("/{way}", odd)])) as plain:  # type: ignore[arg-type]
-        made = client_for(str(plain.base_url), ("application/json",), setting="X", idle=5, max_bytes=1000)
+        made = client_for(
+            str(plain.base_url), ("application/json", "video/"), setting="X", idle=5, bounds=Bounds(1000, 500)
+        )
         async with made:
             yield made
 
@@ -47,7 +51,14 @@ async def test_it_stays_where_it_is_when_sent_elsewhere(client: httpx2.AsyncClie
     assert (await client.get("/redirect")).status_code == 302
 
 
-@pytest.mark.parametrize(("way", "says"), [("packed", "compressed"), ("large", "larger than 1000 bytes")])
+@pytest.mark.parametrize(
+    ("way", "says"),
+    [
+        ("packed", "compressed"),
+        ("large", "larger than 1000 bytes"),
+        ("film", r"larger than the 500 bytes .* \(EMPROPS_MAX_RESULT_BYTES\)"),
+    ],
+)
 async def test_what_it_cannot_hold_is_refused(client: httpx2.AsyncClient, way: str, says: str) -> None:
     with pytest.raises(FinalError, match=says):
         await client.get(f"/{way}")

@@ -24,7 +24,7 @@ SOURCE = "https://files.example/source.jpg"
 
 
 def settings_of(fake: FakeOpenAI, key: str = KEY) -> Settings:
-    return Settings(openai_api_key=key, openai_base_url=f"{fake.base}/v1")  # type: ignore[arg-type]
+    return Settings(openai_api_key=key, openai_base_url=f"{fake.base}/v1", max_result_bytes=1024 * 1024)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +109,7 @@ class TestContract(ConnectorContract):
             Bad("openai_image", {}, "prompt"),
             Bad("openai_image", IMAGE | {"n": 11}, "n must be"),
             Bad("openai_image", IMAGE | {"mask": SOURCE}, "mask needs image"),
+            Bad("openai_image", IMAGE | {"partial_images": 4}, "partial_images must be"),
             Bad("openai_image", IMAGE | {"input_fidelity": "high"}, "input_fidelity needs image"),
             Bad("openai_image", IMAGE | {"image": "https://files.example/page"}, "image must be a PNG"),
             Bad("openai_image", IMAGE | {"api_key": "x"}, "api_key"),
@@ -145,6 +146,7 @@ class TestFaults(FaultContract):
             (Sample("openai_image", IMAGE), "/generations"),
             (Sample("openai_image", IMAGE | {"image": SOURCE}), "/edits"),
             (Sample("openai_image", IMAGE), "/a.png"),
+            (Sample("openai_image", IMAGE | {"partial_images": 1}), "/generations"),
         ]
 
 
@@ -203,6 +205,7 @@ class TestChat:
             "stream_options": {"include_usage": True},
         }
         assert [message for _, message in context.seen[1:-1]] == ["A ", "A red ", "A red fox."]
+        assert context.previews[-1] == ("A red fox.", "text/plain", "")
 
     async def test_progress_messages_stay_short(self, connector: OpenAI, fake: FakeOpenAI, tmp_path: Path) -> None:
         fake.words = [f"{number} " for number in range(500)]
@@ -311,7 +314,7 @@ class TestImages:
             ("result-2.png", "image/png", PNG),
         ]
         assert outcome.data["usage"]["total_tokens"] == 12
-        assert fake.asked == [IMAGE | {"n": 2, "quality": "low", "model": "gpt-image-1"}]
+        assert fake.asked == [IMAGE | {"n": 2, "quality": "low", "model": "gpt-image-2.5-flare"}]
 
     async def test_editing_sends_the_pictures(
         self, connector: OpenAI, fake: FakeOpenAI, inputs: Mapping[str, Path], tmp_path: Path
@@ -324,6 +327,42 @@ class TestImages:
         assert one["mask"] == [("mask.png", "image/png", PNG)]
         assert (one["prompt"], one["input_fidelity"], one["size"]) == (["a fox"], ["high"], ["1024x1024"])
         assert two["image[]"] == [("image.jpg", "image/jpeg", JPEG)] * 2
+
+    async def test_unfinished_pictures_are_shown_where_they_can_be_seen(
+        self, connector: OpenAI, fake: FakeOpenAI, inputs: Mapping[str, Path], tmp_path: Path
+    ) -> None:
+        for payload in (IMAGE | {"partial_images": 2}, IMAGE | {"partial_images": 2, "image": SOURCE}):
+            context = RecordingContext(tmp_path, inputs)
+            outcome = await connector.run(make_ticket("openai_image", payload), context)
+            assert [content_of(file) for file in outcome.files] == [PNG]
+            assert outcome.data["usage"]["total_tokens"] == 12
+            assert [shown for shown, _, _ in context.previews] == [PNG, JPEG]
+        blind = RecordingContext(tmp_path, shows_previews=False)
+        await connector.run(make_ticket("openai_image", IMAGE | {"partial_images": 2}), blind)
+        assert "stream" not in fake.asked[-1]
+        assert "partial_images" not in fake.asked[-1], "they cost, and nobody would see them"
+
+    @pytest.mark.parametrize(
+        ("change", "kind", "says"),
+        [
+            ({"finish_reason": None}, RetryableError, "broke off"),
+            ({"stream_error": {"message": "Unsafe.", "code": "moderation_blocked"}}, FinalError, "refused the content"),
+        ],
+    )
+    async def test_an_unfinished_picture_is_no_result(
+        self,
+        connector: OpenAI,
+        fake: FakeOpenAI,
+        tmp_path: Path,
+        change: dict[str, Any],
+        kind: type[ConnectorError],
+        says: str,
+    ) -> None:
+        for name, value in change.items():
+            setattr(fake, name, value)
+        error = await failure(connector, "openai_image", IMAGE | {"partial_images": 1}, tmp_path)
+        assert type(error) is kind
+        assert says in error.message
 
     async def test_a_foreign_url_goes_through_the_guarded_client(
         self, connector: OpenAI, fake: FakeOpenAI, tmp_path: Path

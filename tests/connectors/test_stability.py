@@ -77,7 +77,7 @@ def inputs(tmp_path: Path) -> Mapping[str, Path]:
 
 
 def settings_of(fake: FakeStability, key: str = KEY) -> Settings:
-    return Settings(stability_api_key=key, stability_base_url=fake.base)  # type: ignore[arg-type]
+    return Settings(stability_api_key=key, stability_base_url=fake.base, max_result_bytes=1024 * 1024)  # type: ignore[arg-type]
 
 
 async def run(

@@ -12,9 +12,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from tests.fakes.faults import Faulty, read_form
-from tests.fakes.pictures import PNG
+from tests.fakes.pictures import JPEG, PNG
 
 KEY = "sk-test-openai-0123456789"
+USAGE = {
+    "input_tokens": 5,
+    "output_tokens": 7,
+    "total_tokens": 12,
+    "input_tokens_details": {"image_tokens": 0, "text_tokens": 5},
+}
 
 
 @dataclass
@@ -32,6 +38,8 @@ class FakeOpenAI(Faulty):
     picture_url: str = ""
     """Pictures are given as this URL, not as base64."""
     picture: bytes = PNG
+    partial: list[bytes] = field(default_factory=lambda: [PNG, JPEG])
+    """What a streamed picture is before it is done."""
     asked: list[dict[str, Any]] = field(default_factory=list)
 
     def app(self) -> Starlette:
@@ -86,24 +94,43 @@ class FakeOpenAI(Faulty):
     async def generate(self, request: Request) -> Response:
         body = orjson.loads(await request.body())
         self.asked.append(body)
+        if body.get("stream"):
+            return self._refused(request) or self._streamed("image_generation", body["partial_images"])
         return self._refused(request) or self._pictures(int(body.get("n", 1)))
 
     async def edit(self, request: Request) -> Response:
         body = await read_form(request)
         self.asked.append(body)
+        if body.get("stream"):
+            return self._refused(request) or self._streamed("image_edit", int(body["partial_images"][0]))
         return self._refused(request) or self._pictures(int(body.get("n", ["1"])[0]))
+
+    def _streamed(self, kind: str, partial: int) -> Response:
+        return StreamingResponse(self._painting(kind, partial), media_type="text/event-stream; charset=utf-8")
+
+    async def _painting(self, kind: str, partial: int) -> AsyncIterator[bytes]:
+        head = {"created_at": 1, "size": "1024x1024", "quality": "low", "background": "opaque", "output_format": "png"}
+        for index, picture in enumerate(self.partial[:partial]):
+            more = {"b64_json": base64.b64encode(picture).decode(), "partial_image_index": index}
+            yield _event(head | more | {"type": f"{kind}.partial_image"}, f"{kind}.partial_image")
+            await asyncio.sleep(0)
+        if self.stream_error is not None:
+            yield _event({"error": self.stream_error, "type": "error"}, "error")
+            return
+        if self.finish_reason is None:
+            return
+        done = {"b64_json": base64.b64encode(self.picture).decode(), "usage": USAGE, "type": f"{kind}.completed"}
+        yield _event(head | done, f"{kind}.completed")
 
     def _pictures(self, count: int) -> Response:
         one = {"b64_json": base64.b64encode(self.picture).decode()}
         if self.picture_url:
             one = {"url": self.picture_url, "revised_prompt": "a better fox"}
-        usage = {"input_tokens": 5, "output_tokens": 7, "total_tokens": 12}
-        usage["input_tokens_details"] = {"image_tokens": 0, "text_tokens": 5}  # type: ignore[assignment]
-        return JSONResponse({"created": 1, "data": [one] * count, "usage": usage})
+        return JSONResponse({"created": 1, "data": [one] * count, "usage": USAGE})
 
     async def file(self, _: Request) -> Response:
         return Response(self.picture, media_type="image/png")
 
 
-def _event(data: dict[str, Any]) -> bytes:
-    return b"data: " + orjson.dumps(data) + b"\n\n"
+def _event(data: dict[str, Any], name: str = "") -> bytes:
+    return (f"event: {name}\n" if name else "").encode() + b"data: " + orjson.dumps(data) + b"\n\n"

@@ -64,6 +64,14 @@ class BadInputError(ConnectorError):
     kind = "bad_input"
 
 
+def too_large(what: str, limit: int) -> FinalError:
+    """Make the error of a result that has more bytes than this worker takes (``Settings.max_result_bytes``)."""
+    return FinalError(
+        f"{what} is larger than the {limit} bytes that this worker takes (EMPROPS_MAX_RESULT_BYTES).",
+        details={"code": "result_too_large", "limit": limit},
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Health:
     """Answer of :meth:`Connector.check`."""

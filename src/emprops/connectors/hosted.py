@@ -7,19 +7,31 @@ the client anywhere else.
 import asyncio
 import mimetypes
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import puremagic
 
-from emprops.connectors.base import BadInputError, ConnectorError, FinalError, Produced, RetryableError, RunContext
+from emprops.connectors.base import (
+    BadInputError,
+    ConnectorError,
+    FinalError,
+    Produced,
+    RetryableError,
+    RunContext,
+    too_large,
+)
 from emprops.kit.retry_after import retry_after
 from emprops.settings import SettingsError
 
 BUSY = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529})
 CONNECT_TIMEOUT = 20.0
 MAX_ANSWER_BYTES = 128 * 1024 * 1024
+"""For answers that are read into memory: JSON, with pictures in base64 where a service has it so."""
+FILES = ("image/", "video/", "audio/", "application/octet-stream", "binary/octet-stream")
+"""Kinds of answers that are files, written to disk as they come."""
 MAX_REASON = 500
 PICTURES = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp"}
 
@@ -43,16 +55,24 @@ def hiding(key: str) -> Hide:
     return hide
 
 
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How many bytes are taken of an answer that is read into memory, and of a file."""
+
+    answer: int = MAX_ANSWER_BYTES
+    file: int = MAX_ANSWER_BYTES
+
+
 class OneOrigin(httpx2.AsyncBaseTransport):
     """Sends to one origin, and reads answers of a bounded size and of the kinds that the service has.
 
     Raises :class:`FinalError` for all others. Answers other than 2xx may be of any kind: they are errors anyway.
     """
 
-    def __init__(self, base_url: str, kinds: Collection[str], max_bytes: int = MAX_ANSWER_BYTES) -> None:
+    def __init__(self, base_url: str, kinds: Collection[str], bounds: Bounds) -> None:
         self._origin = _origin(httpx2.URL(base_url))
         self._kinds = tuple(kinds)
-        self._max_bytes = max_bytes
+        self._bounds = bounds
         self._transport = httpx2.AsyncHTTPTransport(trust_env=False)
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -68,7 +88,11 @@ class OneOrigin(httpx2.AsyncBaseTransport):
             raise
         stream = response.stream
         assert isinstance(stream, httpx2.AsyncByteStream)  # noqa: S101 - what asynchronous transports give
-        response.stream = _Bounded(stream, self._max_bytes, host)
+        if response.is_success and media_type(response.headers).startswith(FILES):
+            response.stream = _Bounded(stream, self._bounds.file, too_large(f"The file of {host}", self._bounds.file))
+        else:
+            limit = self._bounds.answer
+            response.stream = _Bounded(stream, limit, FinalError(f"The answer of {host} is larger than {limit} bytes."))
         return response
 
     async def aclose(self) -> None:
@@ -84,15 +108,15 @@ class OneOrigin(httpx2.AsyncBaseTransport):
 
 
 class _Bounded(httpx2.AsyncByteStream):
-    def __init__(self, stream: httpx2.AsyncByteStream, max_bytes: int, host: str) -> None:
-        self._stream, self._max_bytes, self._host = stream, max_bytes, host
+    def __init__(self, stream: httpx2.AsyncByteStream, max_bytes: int, refusal: FinalError) -> None:
+        self._stream, self._max_bytes, self._refusal = stream, max_bytes, refusal
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         received = 0
         async for chunk in self._stream:
             received += len(chunk)
             if received > self._max_bytes:
-                raise FinalError(f"The answer of {self._host} is larger than {self._max_bytes} bytes.")
+                raise self._refusal
             yield chunk
 
     async def aclose(self) -> None:
@@ -100,7 +124,7 @@ class _Bounded(httpx2.AsyncByteStream):
 
 
 def client_for(
-    base_url: str, kinds: Collection[str], *, setting: str, idle: float, max_bytes: int
+    base_url: str, kinds: Collection[str], *, setting: str, idle: float, bounds: Bounds
 ) -> httpx2.AsyncClient:
     """Make a client for one service; ``idle`` is the longest silence in seconds.
 
@@ -114,7 +138,7 @@ def client_for(
         raise SettingsError(f"{setting} must be an http:// or https:// URL.")
     return httpx2.AsyncClient(
         base_url=base_url,
-        transport=OneOrigin(base_url, kinds, max_bytes),
+        transport=OneOrigin(base_url, kinds, bounds),
         timeout=httpx2.Timeout(idle, connect=min(idle, CONNECT_TIMEOUT)),
         headers={"accept-encoding": "identity"},
         follow_redirects=False,
@@ -129,7 +153,7 @@ def status_error(
     facts = {"status": status, **{key: value for key, value in details.items() if value}}
     reason = " ".join(reason.split())[:MAX_REASON]
     if status in BUSY:
-        wait = retry_after(headers.get("retry-after"))
+        wait = retry_after(headers.get("retry-after"), headers.get("retry-after-ms"))
         return RetryableError(f"{name} is busy or down: it answered {status}.", details=facts, retry_after=wait)
     if status == 401:  # without the service's sentence: it tends to quote a part of the key
         return FinalError(f"{name} did not accept the key that this worker has.", details={"status": status})
@@ -201,6 +225,8 @@ def _head(path: Path) -> bytes:
 def _kinds_of(head: bytes) -> list[str]:
     if not head:
         return []
+    if b"<svg" in head[:1024].lower():
+        return ["image/svg+xml"]
     try:
         return [match.mime_type for match in puremagic.magic_string(head)]
     except (puremagic.PureError, ValueError):

@@ -25,12 +25,21 @@ from emprops.kit.outbound import (
     OutboundError,
     OutboundUnavailableError,
     Resolver,
+    TooLargeAnswerError,
     checked_url,
     resolve,
 )
 from emprops.settings import Settings
 
-__all__ = ["Downloaded", "GuardedClient", "OutboundError", "OutboundUnavailableError", "Response"]
+__all__ = [
+    "Downloaded",
+    "GuardedClient",
+    "OutboundError",
+    "OutboundUnavailableError",
+    "Response",
+    "Saving",
+    "TooLargeAnswerError",
+]
 
 MAX_REDIRECTS = 3
 MAX_ANSWER_BYTES = 10 * 1024 * 1024
@@ -57,6 +66,17 @@ class Response:
     status: int
     headers: Mapping[str, str]
     body: bytes
+    file: Path | None = None
+    """Where the body is instead, if :class:`Saving` said so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Saving:
+    """Where the body of a 2xx answer goes whose type begins with one of ``kinds``: to disk, as it comes."""
+
+    to: Path
+    kinds: tuple[str, ...]
+    max_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +104,11 @@ class _Answer:
     status: int
     headers: dict[str, str]
     chunks: AsyncIterator[bytes] = field(repr=False)
+
+    @property
+    def mime_type(self) -> str:
+        """The type as it is said, without parameters; may be empty."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 class GuardedClient:
@@ -147,14 +172,18 @@ class GuardedClient:
         timeout: float = REQUEST_TIMEOUT,
         idle: float = IDLE_TIMEOUT,
         redirects: int = 0,
+        saving: Saving | None = None,
     ) -> Response:
-        """Send a request and read the whole answer, whatever its status.
+        """Send a request and read the whole answer, whatever its status; into memory, unless ``saving`` is for it.
 
         ``timeout`` (seconds) covers everything from the name's resolution to the last byte; ``idle`` is the longest
         silence, which services that answer only when their work is done need longer; ``max_bytes`` counts the body
         after decompression; ``redirects`` is how many are followed.
         """
         async with self._answer(method, url, headers or {}, content, timeout, redirects, idle) as answer:
+            if saving is not None and 200 <= answer.status < 300 and answer.mime_type.startswith(saving.kinds):
+                size = await _saved(_bounded(answer.chunks, saving.max_bytes), saving.to)
+                return Response(answer.status, answer.headers, b"", saving.to if size else None)
             body = bytearray()
             async for chunk in _bounded(answer.chunks, max_bytes):
                 body += chunk
@@ -168,13 +197,8 @@ class GuardedClient:
             if not 200 <= answer.status < 300:
                 kind = OutboundUnavailableError if answer.status in BUSY else OutboundError
                 raise kind(f"{httpx2.URL(url).host} answered {answer.status}.")
-            try:
-                size = await _save(_bounded(answer.chunks, max_bytes), to)
-            except BaseException:
-                _forget(to)
-                raise
-            said = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
-            mime_type = said or UNKNOWN_TYPE
+            size = await _saved(_bounded(answer.chunks, max_bytes), to)
+            mime_type = answer.mime_type or UNKNOWN_TYPE
             if mime_type == UNKNOWN_TYPE:
                 mime_type = await asyncio.to_thread(_look, to)
             return Downloaded(to, mime_type, size)
@@ -282,7 +306,7 @@ async def _bounded(chunks: AsyncIterator[bytes], max_bytes: int) -> AsyncIterato
     async for chunk in chunks:
         received += len(chunk)
         if received > max_bytes:
-            raise OutboundError(f"The answer is larger than {max_bytes} bytes.")
+            raise TooLargeAnswerError(max_bytes)
         yield chunk
 
 
@@ -299,6 +323,15 @@ async def _beginning(chunks: AsyncIterator[bytes], keep: int) -> bytes:
     return bytes(received[:keep])
 
 
+async def _saved(chunks: AsyncIterator[bytes], to: Path) -> int:
+    """Write a body to a file, of which nothing is left if that fails; gives its size."""
+    try:
+        return await _save(chunks, to)
+    except BaseException:
+        await asyncio.to_thread(to.unlink, missing_ok=True)
+        raise
+
+
 async def _save(chunks: AsyncIterator[bytes], to: Path) -> int:
     size = 0
     buffer = bytearray()
@@ -311,10 +344,6 @@ async def _save(chunks: AsyncIterator[bytes], to: Path) -> int:
                 buffer.clear()
         await asyncio.to_thread(file.write, bytes(buffer))
     return size
-
-
-def _forget(path: Path) -> None:
-    path.unlink(missing_ok=True)
 
 
 def _look(path: Path) -> str:

@@ -33,6 +33,14 @@ class OutboundError(AppError):
     code = "outbound_refused"
 
 
+class TooLargeAnswerError(OutboundError):
+    """The answer has more bytes than are taken."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"The answer is larger than {limit} bytes.")
+        self.limit = limit
+
+
 class OutboundUnavailableError(AppError):
     """The other side did not answer, or said that it cannot just now; the same request may work later."""
 

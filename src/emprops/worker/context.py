@@ -40,6 +40,7 @@ class Context:
         settings: Settings,
     ) -> None:
         self.claim = claim
+        self.max_result_bytes = settings.max_result_bytes
         self._stopped = False
         self._lock = threading.Lock()
         self._folder: Path | None = None

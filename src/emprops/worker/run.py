@@ -8,7 +8,7 @@ from pathlib import Path
 import orjson
 import structlog
 
-from emprops.connectors.base import BadInputError, Connector, ConnectorError, FinalError, Outcome, Produced
+from emprops.connectors.base import BadInputError, Connector, ConnectorError, FinalError, Outcome, Produced, too_large
 from emprops.kit.storage import Storage, measure
 from emprops.media.types import extension_of
 from emprops.queue.messages import Claim, FailureKind, Finished, StoredFile
@@ -31,6 +31,7 @@ async def run_claim(claim: Claim, connector: Connector, context: Context, storag
             outcome = with_result_file(await connector.run(claim.ticket, context))
             if outcome.data and len(orjson.dumps(outcome.data)) > MAX_DATA_BYTES:
                 raise FinalError(f"The result's data exceeds {MAX_DATA_BYTES} bytes; large results go into files.")
+            await asyncio.to_thread(_refuse_large, outcome, context.max_result_bytes)
             files = [await _store(claim, number, file, storage) for number, file in enumerate(outcome.files)]
         finished = Finished(files=tuple(files), data=dict(outcome.data))
         finished.to_bytes()  # what cannot be sent must fail here, as this step's fault
@@ -64,6 +65,14 @@ def with_result_file(outcome: Outcome) -> Outcome:
     else:
         file = Produced("result.json", "application/json", orjson.dumps(outcome.data))
     return Outcome(files=(file,), data=outcome.data)
+
+
+def _refuse_large(outcome: Outcome, limit: int) -> None:
+    # all of them before the first is stored, so that a refused result leaves nothing behind
+    for file in outcome.files:
+        size = file.content.stat().st_size if isinstance(file.content, Path) else len(file.content)
+        if size > limit:
+            raise too_large(f"The result {file.name}", limit)
 
 
 async def _store(claim: Claim, number: int, file: Produced, storage: Storage) -> StoredFile:

@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 import httpx2
 import orjson
 
-from emprops.connectors.base import BadInputError, FinalError, RetryableError
+from emprops.connectors.base import BadInputError, FinalError, RetryableError, too_large
 from emprops.connectors.fetch_api.calls import BUSY
 from emprops.kit.retry_after import retry_after
 from emprops.settings import SettingsError
@@ -170,17 +170,17 @@ def _entries(value: Any) -> list[list[Any]]:
 
 
 async def _save(response: httpx2.Response, to: Path, max_bytes: int, what: str) -> None:
-    too_large = f"ComfyUI's output {what} is larger than {max_bytes} bytes."
+    refusal = too_large(f"ComfyUI's output {what}", max_bytes)
     length = response.headers.get("content-length", "")
     if length.isdecimal() and int(length) > max_bytes:
-        raise FinalError(too_large)
+        raise refusal
     size = 0
     buffer = bytearray()
     with to.open("wb") as file:
         async for chunk in response.aiter_bytes():
             size += len(chunk)
             if size > max_bytes:
-                raise FinalError(too_large)
+                raise refusal
             buffer += chunk
             if len(buffer) >= BUFFER:
                 await asyncio.to_thread(file.write, bytes(buffer))

@@ -26,7 +26,6 @@ from emprops.settings import Settings
 
 log = structlog.get_logger(__name__)
 
-MAX_FILE_BYTES = 8 * 1024**3
 STOP_TIME = 8.0
 """Seconds that a run which was told to stop takes at most to say so to ComfyUI."""
 
@@ -52,13 +51,12 @@ class ComfyUI:
         self,
         settings: Settings,
         *,
-        max_file_bytes: int = MAX_FILE_BYTES,
         patience: Patience | None = None,
         pause: Pause = asyncio.sleep,
     ) -> None:
         self.job_types = frozenset({"comfyui"})
         self._api = Api(settings.comfyui_url)
-        self._max_file_bytes = max_file_bytes
+        self._max_file_bytes = settings.max_result_bytes
         self._patience = patience or Patience()
         self._pause = pause
         self._uploads: frozenset[tuple[str, str]] = frozenset()

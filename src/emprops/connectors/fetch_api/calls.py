@@ -2,16 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import orjson
 
-from emprops.connectors.base import FinalError, RetryableError
+from emprops.connectors.base import FinalError, RetryableError, too_large
 from emprops.connectors.fetch_api.definition import Request
 from emprops.connectors.fetch_api.secrets import Secrets
 from emprops.errors import AppError
-from emprops.kit.http import GuardedClient, OutboundUnavailableError, Response
+from emprops.kit.http import GuardedClient, OutboundUnavailableError, Response, Saving, TooLargeAnswerError
 from emprops.kit.retry_after import retry_after
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
@@ -22,25 +23,34 @@ MEDIA = ("image/", "video/", "audio/", "application/octet-stream")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A successful answer: a JSON document, or a file that is the result itself."""
+    """A successful answer with a JSON document; one that is plain text is here as a JSON text."""
 
     document: bytes
-    """JSON; an answer that is plain text is here as a JSON text."""
-    file: bytes | None = None
-    mime_type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FileAnswer:
+    """A successful answer that is a file, which lies on disk now."""
+
+    path: Path
+    mime_type: str
 
 
 class Caller:
     """Sends requests with secrets in them. Nothing it raises or returns has a secret in it."""
 
-    def __init__(self, client: GuardedClient, secrets: Secrets) -> None:
+    def __init__(self, client: GuardedClient, secrets: Secrets, max_file_bytes: int) -> None:
         self.client = client
         self.secrets = secrets
+        self.max_file_bytes = max_file_bytes
 
-    async def call(self, request: Request, body: Any, params: Mapping[str, str] | None = None) -> Answer:
+    async def call(
+        self, request: Request, body: Any, params: Mapping[str, str] | None = None, *, file: Path
+    ) -> Answer | FileAnswer:
         """Send a request; ``params`` fill the URL, and those that it does not name become its query.
 
-        Raises :class:`RetryableError` if the API is away or busy and :class:`FinalError` for any other failure.
+        An answer that is a picture, video, sound or nameless bytes is written to ``file``. Raises
+        :class:`RetryableError` if the API is away or busy and :class:`FinalError` for any other failure.
         """
         host = urlsplit(request.url).hostname or ""
         url = self._url(request, body, params or {})
@@ -58,7 +68,12 @@ class Caller:
                 max_bytes=MAX_ANSWER_BYTES,
                 timeout=request.timeout,
                 idle=request.timeout,
+                saving=Saving(file, MEDIA, self.max_file_bytes),
             )
+        except TooLargeAnswerError as error:
+            if error.limit == self.max_file_bytes:
+                raise too_large(f"The file of {host}", self.max_file_bytes) from None
+            raise FinalError(f"The answer of {host} is larger than {error.limit} bytes.") from None
         except OutboundUnavailableError as error:
             raise RetryableError(self.secrets.hide(error.message)) from None
         except AppError as error:
@@ -89,10 +104,10 @@ class Caller:
         raise FinalError(f"{host} refused the request: it answered {status}. {text}".strip(), details=details)
 
 
-def _answer(response: Response, host: str) -> Answer:
+def _answer(response: Response, host: str) -> Answer | FileAnswer:
     mime_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if response.body and mime_type.startswith(MEDIA):
-        return Answer(b"null", response.body, mime_type)
+    if response.file is not None:
+        return FileAnswer(response.file, mime_type)
     try:
         orjson.loads(response.body)
     except orjson.JSONDecodeError:

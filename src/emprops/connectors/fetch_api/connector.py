@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 from emprops.connectors.base import (
@@ -20,7 +21,7 @@ from emprops.connectors.base import (
     RetryableError,
     RunContext,
 )
-from emprops.connectors.fetch_api.calls import Answer, Caller
+from emprops.connectors.fetch_api.calls import Answer, Caller, FileAnswer
 from emprops.connectors.fetch_api.definition import Definition, DefinitionError, Polling, read
 from emprops.connectors.fetch_api.expressions import ExpressionError, Jq
 from emprops.connectors.fetch_api.results import Collector
@@ -54,7 +55,8 @@ class FetchApi:
         self.job_types = frozenset({"fetch_api"})
         self._client = client or GuardedClient(settings)
         self._secrets = secrets or Secrets.from_environment(os.environ, Allowed.parse(settings.outbound_allow))
-        self._caller = Caller(self._client, self._secrets)
+        self._max_file_bytes = settings.max_result_bytes
+        self._caller = Caller(self._client, self._secrets, self._max_file_bytes)
         self._jq = Jq()
         self._pause = pause
 
@@ -78,20 +80,24 @@ class FetchApi:
         """
         definition = _definition(ticket.payload)
         run = _Run(self._caller, self._jq, self._pause, context)
-        collector = Collector(self._client, context, str(ticket.payload.get("output_mime_type") or ""))
+        wanted = str(ticket.payload.get("output_mime_type") or "")
+        collector = Collector(self._client, context, wanted, self._max_file_bytes)
         context.progress(0.0, "Calling the API")
-        answer = await self._caller.call(definition.request, ticket.payload.get("body"))
+        answer = await self._caller.call(definition.request, ticket.payload.get("body"), file=run.file)
         if definition.polling is not None:
             context.progress(ASKED, "Waiting for the result")
-            values = await run.poll(definition.polling, definition.output, answer)
-        elif answer.file is not None:
-            return self._hidden(await collector.produced(answer.file, answer.mime_type))
+            found: list[Any] | FileAnswer = await run.poll(definition.polling, definition.output, answer)
+        elif isinstance(answer, FileAnswer):
+            found = answer
         else:
-            values = (await run.evaluate(answer.document, {"outputExprJq": definition.output}))["outputExprJq"]
+            found = (await run.evaluate(answer.document, {"outputExprJq": definition.output}))["outputExprJq"]
         context.progress(DONE, "Fetching the result")
-        outcome = self._hidden(await collector.collect(values))
+        if isinstance(found, FileAnswer):
+            outcome = await collector.produced(found.path, found.mime_type)
+        else:
+            outcome = await collector.collect(found)
         context.progress(100.0)
-        return outcome
+        return self._hidden(outcome)
 
     def _hidden(self, outcome: Outcome) -> Outcome:
         return Outcome(files=outcome.files, data=self._secrets.hide(dict(outcome.data)))
@@ -118,6 +124,11 @@ class _Run:
     pause: Pause
     context: RunContext
 
+    @property
+    def file(self) -> Path:
+        """Where an answer goes that is a file."""
+        return self.context.folder / "answer"
+
     async def evaluate(self, document: bytes, expressions: Mapping[str, str]) -> dict[str, list[Any]]:
         """Evaluate expressions over an answer."""
         try:
@@ -125,9 +136,10 @@ class _Run:
         except ExpressionError as error:
             raise FinalError(f"{self.caller.secrets.hide(str(error))}.") from None
 
-    async def poll(self, polling: Polling, output: str, first: Answer) -> list[Any]:
-        """Ask until there is a result; give what the output expression says it is."""
-        found = await self.evaluate(first.document, polling.params) if polling.params else {}
+    async def poll(self, polling: Polling, output: str, first: Answer | FileAnswer) -> list[Any] | FileAnswer:
+        """Ask until there is a result: a file, or what the output expression says it is."""
+        document = first.document if isinstance(first, Answer) else b"null"
+        found = await self.evaluate(document, polling.params) if polling.params else {}
         params = {name: _param(name, values) for name, values in found.items()}
         began = time.monotonic()
         misses = 0
@@ -143,13 +155,15 @@ class _Run:
             self.context.progress(ASKED + (DONE - ASKED) * share, "Waiting for the result")
             wait = polling.interval
             try:
-                answer = await self.caller.call(polling.request, None, params)
+                answer = await self.caller.call(polling.request, None, params, file=self.file)
             except RetryableError as error:
                 misses += 1
                 if misses == MAX_MISSES:
                     raise
                 wait = min(max(wait, error.retry_after or 0.0), polling.timeout)
                 continue
+            if isinstance(answer, FileAnswer):
+                return answer
             misses = 0
             values = await self._result(polling, output, answer)
             if values is not None:

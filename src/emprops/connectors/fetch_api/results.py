@@ -7,17 +7,17 @@ import mimetypes
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
 import puremagic
 
-from emprops.connectors.base import FinalError, Outcome, Produced, RetryableError, RunContext
+from emprops.connectors.base import FinalError, Outcome, Produced, RetryableError, RunContext, too_large
 from emprops.errors import AppError
-from emprops.kit.http import GuardedClient, OutboundUnavailableError
+from emprops.kit.http import GuardedClient, OutboundUnavailableError, TooLargeAnswerError
 
 MAX_FILES = 50
-MAX_FILE_BYTES = 2 * 1024**3
 MAX_URL = 8192
 SHORTEST_BASE64 = 64
 URL = re.compile(r"https?://[^\s<>\"]+", re.IGNORECASE)
@@ -34,6 +34,7 @@ class Collector:
     client: GuardedClient
     context: RunContext
     wanted: str
+    max_bytes: int
 
     async def collect(self, values: Sequence[Any]) -> Outcome:
         """Turn what the output expression gave into files and data.
@@ -59,9 +60,12 @@ class Collector:
             raise FinalError(f"The API gave no {self._media} but {_shown(rest[0])}")
         return Outcome(files=files, data=_data(rest, values))
 
-    async def produced(self, content: bytes, mime_type: str) -> Outcome:
+    async def produced(self, file: Path, mime_type: str) -> Outcome:
         """Make an answer that is a file itself the result."""
-        return Outcome(files=[await self._decoded(content, mime_type, 1)])
+        if mime_type in UNSAID:
+            mime_type = await asyncio.to_thread(lambda: _looks_like(_head(file))) or self.wanted
+        self._check(mime_type, "of the API")
+        return Outcome(files=[Produced(_name(1, mime_type), mime_type, file)])
 
     @property
     def _media(self) -> str:
@@ -88,7 +92,9 @@ class Collector:
         host = urlsplit(url).hostname
         target = self.context.folder / f"result-{number}"
         try:
-            found = await self.client.download(url, target, MAX_FILE_BYTES)
+            found = await self.client.download(url, target, self.max_bytes)
+        except TooLargeAnswerError:
+            raise too_large(f"The result from {host}", self.max_bytes) from None
         except OutboundUnavailableError as error:
             raise RetryableError(f"The result cannot be had from {host} now: {error.message}") from None
         except AppError as error:
@@ -122,10 +128,9 @@ def _from_base64(text: str) -> bytes | None:
         return None
 
 
-def _head(path: Any) -> bytes:
+def _head(path: Path) -> bytes:
     with path.open("rb") as file:
-        head: bytes = file.read(8192)
-        return head
+        return file.read(8192)
 
 
 def _looks_like(head: bytes) -> str:

@@ -15,10 +15,10 @@ from emprops.connectors.local_engine import payload as fields
 from emprops.connectors.openai.errors import NAME, refused
 
 PASSED = frozenset(
-    {"frequency_penalty", "logit_bias", "logprobs", "max_completion_tokens", "max_tokens", "metadata", "prediction"}
-    | {"presence_penalty", "prompt_cache_key", "reasoning_effort", "response_format", "safety_identifier", "seed"}
-    | {"service_tier", "stop", "store", "temperature", "top_logprobs", "top_p", "user", "verbosity"}
-    | {"web_search_options"}
+    {"frequency_penalty", "logit_bias", "logprobs", "max_completion_tokens", "max_tokens", "metadata", "moderation"}
+    | {"prediction", "presence_penalty", "prompt_cache_key", "prompt_cache_options", "prompt_cache_retention"}
+    | {"reasoning_effort", "response_format", "safety_identifier", "seed", "service_tier", "stop", "store"}
+    | {"temperature", "top_logprobs", "top_p", "user", "verbosity", "web_search_options"}
     | {"keep_alive", "min_p", "options", "repetition_penalty", "think", "top_k"}  # what vLLM and Ollama add
 )
 OURS = frozenset({"model", "messages", "prompt", "system", "stream", "stream_options", "n"})

@@ -5,7 +5,7 @@ from typing import ClassVar
 from openai import AsyncOpenAI
 
 from emprops.connectors.base import BadInputError, Capabilities, ConnectorError, Health, Outcome, RunContext
-from emprops.connectors.hosted import MAX_ANSWER_BYTES, client_for, hiding
+from emprops.connectors.hosted import FILES, MAX_ANSWER_BYTES, Bounds, client_for, hiding
 from emprops.connectors.openai.chat import chat
 from emprops.connectors.openai.errors import translated
 from emprops.connectors.openai.images import image
@@ -13,7 +13,7 @@ from emprops.queue.messages import Ticket
 from emprops.settings import Settings
 
 BASE_URL = "https://api.openai.com/v1"
-KINDS = ("application/json", "text/event-stream", "image/", "application/octet-stream", "binary/octet-stream")
+KINDS = ("application/json", "text/event-stream", *FILES)
 IDLE_TIMEOUT = 300.0
 """Longest silence: models that think say nothing for minutes."""
 CHECK_TIMEOUT = 10.0
@@ -36,9 +36,9 @@ class OpenAI:
         key = settings.openai_api_key.get_secret_value()
         base_url = settings.openai_base_url or BASE_URL
         self._hide = hiding(key)
-        self._http = client_for(
-            base_url, KINDS, setting="EMPROPS_OPENAI_BASE_URL", idle=idle, max_bytes=max_answer_bytes
-        )
+        self._max_file_bytes = settings.max_result_bytes
+        bounds = Bounds(max_answer_bytes, settings.max_result_bytes)
+        self._http = client_for(base_url, KINDS, setting="EMPROPS_OPENAI_BASE_URL", idle=idle, bounds=bounds)
         # Services without keys ignore this one; the SDK wants something.
         self._client = AsyncOpenAI(
             api_key=key or "none", base_url=base_url, http_client=self._http, max_retries=0, timeout=self._http.timeout
@@ -67,7 +67,7 @@ class OpenAI:
             if ticket.job_type == "openai_chat":
                 outcome = await chat(self._client, ticket.payload, context)
             elif ticket.job_type == "openai_image":
-                outcome = await image(self._client, self._http, ticket.payload, context)
+                outcome = await image(self._client, self._http, ticket.payload, context, self._max_file_bytes)
             else:
                 raise BadInputError(f"openai runs openai_chat and openai_image, not {ticket.job_type}.")
         return Outcome(files=outcome.files, data=self._hide(dict(outcome.data)))

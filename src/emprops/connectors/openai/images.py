@@ -6,71 +6,114 @@ import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
 from openai import AsyncOpenAI
 from openai.types import Image, ImagesResponse
+from openai.types.images_response import Usage
 
 from emprops.connectors.base import BadInputError, FinalError, Outcome, Produced, RetryableError, RunContext
-from emprops.connectors.hosted import input_picture, picked_up, same_origin, saved, status_error
+from emprops.connectors.hosted import input_picture, media_type, picked_up, same_origin, saved, status_error
 from emprops.connectors.local_engine import payload as fields
 from emprops.connectors.openai.errors import NAME
 
-DEFAULT_MODEL = "gpt-image-1"
+DEFAULT_MODEL = "gpt-image-2.5-flare"
 PASSED = frozenset(
-    {"background", "input_fidelity", "moderation", "negative_prompt", "output_compression", "output_format"}
-    | {"quality", "response_format", "seed", "size", "steps", "style", "user"}
+    {"background", "complexity", "frame_count", "frame_duration_ms", "input_fidelity", "moderation", "negative_prompt"}
+    | {"output_compression", "output_format", "quality", "response_format", "safety_identifier", "seed", "size"}
+    | {"steps", "style", "svg", "user"}
 )
-OURS = frozenset({"prompt", "model", "n", "image", "mask"})
-ONLY_EDITS = frozenset({"input_fidelity"})
+OVERLAYS = {
+    "mask": "a PNG that is transparent where the picture is to change",
+    "markup": "a transparent PNG with marks that guide the change",
+}
+OURS = frozenset({"prompt", "model", "n", "image", "partial_images", *OVERLAYS})
 LONGEST_PROMPT = 32_000
 MAX_PICTURES = 10
+MAX_PARTIAL = 3
 MAX_INPUTS = 16
 MAX_INPUT_BYTES = 50 * 1024 * 1024
-MAX_RESULT_BYTES = 100 * 1024 * 1024
 
 
 async def image(
-    client: AsyncOpenAI, http: httpx2.AsyncClient, payload: Mapping[str, Any], context: RunContext
+    client: AsyncOpenAI, http: httpx2.AsyncClient, payload: Mapping[str, Any], context: RunContext, max_bytes: int
 ) -> Outcome:
-    """Make or edit pictures. Data: ``model``, ``usage`` where told, ``revised_prompt`` where the service changed it."""
+    """Make or edit pictures. Data: ``model``, ``usage`` where told, ``revised_prompt`` where the service changed it.
+
+    ``partial_images`` (1 to 3; each costs its tokens) asks for unfinished pictures, which are shown as previews.
+    ``max_bytes``: how large a picture at a URL may be.
+    """
+    request = await _request(payload, context)
+    context.progress(5.0, "Waiting for the picture")
+    make: Any = client.images.edit if "image" in request else client.images.generate
+    if "stream" in request:
+        answer = await _streamed(await make(**request), context)
+    else:
+        answer = await make(**request)
+    context.progress(90.0, "Fetching the picture")
+    outcome = await _Results(str(client.base_url), http, context, max_bytes).collect(answer, request["model"])
+    context.progress(100.0)
+    return outcome
+
+
+async def _request(payload: Mapping[str, Any], context: RunContext) -> dict[str, Any]:
+    """Read the payload, and bring the pictures it names: arguments of the SDK."""
     unknown = sorted(set(payload) - PASSED - OURS)
     if unknown:
         raise BadInputError(f"{', '.join(unknown[:5])} cannot be set in openai_image.")
-    prompt = fields.text(payload, "prompt", longest=LONGEST_PROMPT)
-    model = fields.text(payload, "model", DEFAULT_MODEL, longest=200)
-    count = fields.integer(payload, "n", 1, 1, MAX_PICTURES)
     body = {name: value for name, value in payload.items() if name in PASSED and value not in (None, "")}
+    request: dict[str, Any] = {
+        "prompt": fields.text(payload, "prompt", longest=LONGEST_PROMPT),
+        "model": fields.text(payload, "model", DEFAULT_MODEL, longest=200),
+        "n": fields.integer(payload, "n", 1, 1, MAX_PICTURES),
+        "extra_body": body,
+    }
+    partial = fields.integer(payload, "partial_images", 0, 0, MAX_PARTIAL)
+    if partial and context.shows_previews:
+        request |= {"stream": True, "partial_images": partial}
     addresses = _addresses(payload)
     if not addresses:
-        if payload.get("mask"):
-            raise BadInputError("mask needs image: the URL of the picture to edit.")
-        if odd := sorted(ONLY_EDITS & body.keys()):
+        odd = [name for name in ("mask", "markup", "input_fidelity") if payload.get(name)]
+        if odd:
             raise BadInputError(f"{odd[0]} needs image: the URL of the picture to edit.")
-        context.progress(5.0, "Waiting for the picture")
-        answer = await client.images.generate(prompt=prompt, model=model, n=count, extra_body=body)
-    else:
-        inputs = [await input_picture(context, "image", address, MAX_INPUT_BYTES) for address in addresses]
-        mask = (
-            {"mask": await input_picture(context, "mask", _mask(payload), MAX_INPUT_BYTES)}
-            if payload.get("mask")
-            else {}
-        )
-        context.progress(5.0, "Waiting for the picture")
-        answer = await client.images.edit(
-            image=inputs if len(inputs) > 1 else inputs[0],
-            prompt=prompt,
-            model=model,
-            n=count,
-            extra_body=body,
-            **cast("Any", mask),
-        )
-    context.progress(90.0, "Fetching the picture")
-    outcome = await _Results(str(client.base_url), http, context).collect(answer, model)
-    context.progress(100.0)
-    return outcome
+        return request
+    inputs = [await input_picture(context, "image", address, MAX_INPUT_BYTES) for address in addresses]
+    request["image"] = inputs if len(inputs) > 1 else inputs[0]
+    for name, purpose in OVERLAYS.items():
+        if payload.get(name):
+            address = fields.url(payload, name, purpose=purpose)
+            request[name] = await input_picture(context, name, address, MAX_INPUT_BYTES)
+    return request
+
+
+async def _streamed(stream: Any, context: RunContext) -> ImagesResponse:
+    """Show unfinished pictures as they come; give the finished ones as if they had come at once."""
+    done: list[Image] = []
+    usage: dict[str, Any] | None = None
+    async with stream:
+        if media_type(stream.response.headers) != "text/event-stream":
+            raise FinalError(f"{NAME} did not stream its answer, although it was asked to (partial_images).")
+        async for event in stream:
+            if context.cancelled():
+                raise RetryableError("The run was told to stop.")
+            if event.type.endswith(".partial_image"):
+                context.preview(await _decoded(event.b64_json), f"image/{event.output_format}")
+                context.progress(5.0 + 80.0 * (event.partial_image_index + 1) / (MAX_PARTIAL + 1), "Painting")
+            elif event.type.endswith(".completed"):
+                done.append(Image(b64_json=event.b64_json))
+                usage = event.usage.model_dump(exclude_none=True) if event.usage else usage
+    if not done:
+        raise RetryableError(f"{NAME} broke off in the middle of its answer.")
+    return ImagesResponse.construct(created=0, data=done, usage=usage and Usage.construct(**usage))
+
+
+async def _decoded(text: str) -> bytes:
+    try:
+        return await asyncio.to_thread(base64.b64decode, text, validate=True)
+    except (binascii.Error, ValueError):
+        raise FinalError(f"{NAME} gave a picture that is not valid base64.") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +121,7 @@ class _Results:
     base_url: str
     http: httpx2.AsyncClient
     context: RunContext
+    max_bytes: int
 
     async def collect(self, answer: ImagesResponse, model: str) -> Outcome:
         items = answer.data or []
@@ -95,11 +139,7 @@ class _Results:
 
     async def _file(self, item: Image, number: int) -> Produced:
         if item.b64_json:
-            try:
-                content = await asyncio.to_thread(base64.b64decode, item.b64_json, validate=True)
-            except (binascii.Error, ValueError):
-                raise FinalError(f"{NAME} gave a picture that is not valid base64.") from None
-            return await picked_up(content, number, wanted="image", name=NAME)
+            return await picked_up(await _decoded(item.b64_json), number, wanted="image", name=NAME)
         if not item.url:
             raise FinalError(f"{NAME} gave a picture without content and without URL.")
         return await picked_up(await self._download(item.url, number), number, wanted="image", name=NAME)
@@ -109,7 +149,7 @@ class _Results:
         if same_origin(url, self.base_url):
             return await self._own(url, self.context.folder / f"result-{number}")
         try:
-            return (await self.context.fetch(url, max_bytes=MAX_RESULT_BYTES))[0]
+            return (await self.context.fetch(url, max_bytes=self.max_bytes))[0]
         except BadInputError:  # its sentence has the URL, whose query is often a signature
             raise FinalError(f"The picture cannot be had from {_host(url)}.") from None
         except RetryableError:
@@ -137,7 +177,3 @@ def _addresses(payload: Mapping[str, Any]) -> list[str]:
     if len(several) > MAX_INPUTS:
         raise BadInputError(f"image must be at most {MAX_INPUTS} URLs.")
     return [fields.url({"image": one}, "image", purpose="the picture to edit") for one in several]
-
-
-def _mask(payload: Mapping[str, Any]) -> str:
-    return fields.url(payload, "mask", purpose="a PNG that is transparent where the picture is to change")

@@ -26,6 +26,7 @@ from emprops.connectors.base import (
 )
 from emprops.connectors.hosted import (
     MAX_ANSWER_BYTES,
+    Bounds,
     Hide,
     client_for,
     hiding,
@@ -81,7 +82,7 @@ class StabilityApi:
             KINDS,
             setting="EMPROPS_STABILITY_BASE_URL",
             idle=idle,
-            max_bytes=max_answer_bytes,
+            bounds=Bounds(max_answer_bytes, settings.max_result_bytes),
         )
         self._http.headers["authorization"] = f"Bearer {key}"
         self._pause = pause
