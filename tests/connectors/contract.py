@@ -63,6 +63,14 @@ class RecordingContext:
             raise BadInputError(f"{url} cannot be fetched.")
         return path, MIME_TYPES.get(path.suffix, "application/octet-stream")
 
+    max_result_bytes: int = 1024**3
+
+    def stop(self) -> None:
+        return None
+
+    def end(self) -> None:
+        return None
+
     @property
     def cancelled(self) -> Callable[[], bool]:
         return lambda: self.stop_at is not None and bool(self.seen) and self.seen[-1][0] >= self.stop_at

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 from tests.apps import served
 from tests.connectors.contract import Bad, ConnectorContract, RecordingContext, Sample, content_of, make_ticket
+from tests.connectors.faults import End, FaultContract, Step
 from tests.fakes.comfyui import FakeComfyUI, Prompt
 from tests.fakes.http_api import Reply
 
@@ -54,7 +55,7 @@ async def server() -> AsyncIterator[FakeComfyUI]:
 
 @pytest.fixture
 async def comfy(server: FakeComfyUI) -> FakeComfyUI:
-    await server.reset()
+    await server.renew()
     return server
 
 
@@ -125,6 +126,57 @@ class TestContract(ConnectorContract):
     @pytest.fixture
     def slow(self) -> Sample:
         return Sample("comfyui", {"workflow": graph(n2=node("KSampler", steps=60))})
+
+
+class TestFaults(FaultContract):
+    @pytest.fixture
+    async def connector(  # type: ignore[override]
+        self, comfy: FakeComfyUI, request: pytest.FixtureRequest
+    ) -> AsyncIterator[ComfyUI]:
+        fault = request.node.name
+        limit = 1024 * 1024 if "[gigantic]" in fault else 1024**3
+        made = ComfyUI(
+            Settings(comfyui_url=comfy.base, max_result_bytes=limit),
+            patience=Patience(away=0.0, answer=0.3 if "[slow]" in fault else 30.0),
+            max_answer_bytes=1024 * 1024,
+            pause=at_once,
+        )
+        yield made
+        await made.close()
+
+    @pytest.fixture
+    def service(self, comfy: FakeComfyUI) -> FakeComfyUI:
+        return comfy
+
+    @pytest.fixture
+    def inputs(self, tmp_path: Path) -> Mapping[str, Path]:
+        source = tmp_path / "source.png"
+        source.write_bytes(SOURCE)
+        return {"/files/a.png": source}
+
+    @pytest.fixture
+    def key(self) -> str:
+        return "ComfyUI has none"
+
+    @pytest.fixture
+    def steps(self) -> list[Step]:
+        sample = Sample("comfyui", {"workflow": graph(n2=node("LoadImage", image="/files/a.png"))})
+        # What answers in its place is a machine that starts, or a gateway before it: ComfyUI itself will be back.
+        passing: dict[str, End] = {"wrong_type": "retryable", "html_200": "retryable"}
+        forgets_nothing: dict[str, End] = passing | {"restart": "survived"}
+        # Whether the graph was queued although the answer broke off can be asked.
+        asked: dict[str, End] = forgets_nothing | {"half": "survived", "drop": "survived"}
+        return [
+            Step(sample, "/upload/image", forgets_nothing),
+            Step(sample, "/prompt", asked),
+            Step(sample, "/queue", passing),
+            Step(sample, "/history/", passing),
+            Step(sample, "/view", forgets_nothing),
+        ]
+
+    @pytest.fixture
+    def large(self, steps: list[Step]) -> Step:
+        return steps[-1]
 
 
 class TestResults:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.apps import served
 from tests.connectors.contract import Bad, ConnectorContract, RecordingContext, Sample, content_of, make_ticket
-from tests.connectors.faults import FaultContract
+from tests.connectors.faults import FaultContract, Step
 from tests.fakes.openai import KEY, FakeOpenAI
 from tests.fakes.pictures import JPEG, PNG
 
@@ -23,8 +23,8 @@ IMAGE = {"prompt": "a fox", "size": "1024x1024"}
 SOURCE = "https://files.example/source.jpg"
 
 
-def settings_of(fake: FakeOpenAI, key: str = KEY) -> Settings:
-    return Settings(openai_api_key=key, openai_base_url=f"{fake.base}/v1", max_result_bytes=1024 * 1024)  # type: ignore[arg-type]
+def settings_of(fake: FakeOpenAI, key: str = KEY, max_result_bytes: int = 1024**3) -> Settings:
+    return Settings(openai_api_key=key, openai_base_url=f"{fake.base}/v1", max_result_bytes=max_result_bytes)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,8 @@ def fake(server: FakeOpenAI) -> FakeOpenAI:
 @pytest.fixture
 async def connector(fake: FakeOpenAI, request: pytest.FixtureRequest) -> AsyncIterator[OpenAI]:
     patience = 0.3 if "[slow]" in request.node.name else 30
-    made = OpenAI(settings_of(fake), idle=patience, max_answer_bytes=1024 * 1024)
+    limit = 1024 * 1024 if "[gigantic]" in request.node.name else 1024**3
+    made = OpenAI(settings_of(fake, max_result_bytes=limit), idle=patience, max_answer_bytes=1024 * 1024)
     yield made
     await made.close()
 
@@ -139,15 +140,19 @@ class TestFaults(FaultContract):
         return KEY
 
     @pytest.fixture
-    def steps(self, fake: FakeOpenAI) -> list[tuple[Sample, str]]:
+    def steps(self, fake: FakeOpenAI) -> list[Step]:
         fake.picture_url = f"{fake.base}/files/a.png?signature=s3cr3t"
         return [
-            (Sample("openai_chat", CHAT), "/chat/completions"),
-            (Sample("openai_image", IMAGE), "/generations"),
-            (Sample("openai_image", IMAGE | {"image": SOURCE}), "/edits"),
-            (Sample("openai_image", IMAGE), "/a.png"),
-            (Sample("openai_image", IMAGE | {"partial_images": 1}), "/generations"),
+            Step(Sample("openai_chat", CHAT), "/chat/completions"),
+            Step(Sample("openai_image", IMAGE), "/generations"),
+            Step(Sample("openai_image", IMAGE | {"image": SOURCE}), "/edits"),
+            Step(Sample("openai_image", IMAGE), "/a.png"),
+            Step(Sample("openai_image", IMAGE | {"partial_images": 1}), "/generations"),
         ]
+
+    @pytest.fixture
+    def large(self, steps: list[Step]) -> Step:
+        return next(step for step in steps if step.at == "/a.png")
 
 
 class TestSettings:

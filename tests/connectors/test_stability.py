@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.apps import served
 from tests.connectors.contract import Bad, ConnectorContract, RecordingContext, Sample, content_of, make_ticket
-from tests.connectors.faults import FaultContract
+from tests.connectors.faults import FaultContract, Step
 from tests.fakes.faults import Faulty
 from tests.fakes.pictures import JPEG, MP4, PNG
 from tests.fakes.stability import GENERATE, KEY, UPSCALE, FakeStability
@@ -63,7 +63,9 @@ def pauses() -> Pauses:
 @pytest.fixture
 async def connector(fake: FakeStability, pauses: Pauses, request: pytest.FixtureRequest) -> AsyncIterator[StabilityApi]:
     patience = 0.3 if "[slow]" in request.node.name else 30
-    made = StabilityApi(settings_of(fake), idle=patience, max_answer_bytes=1024 * 1024, pause=pauses)
+    limit = 1024 * 1024 if "[gigantic]" in request.node.name else 1024**3
+    settings = settings_of(fake, max_result_bytes=limit)
+    made = StabilityApi(settings, idle=patience, max_answer_bytes=1024 * 1024, pause=pauses)
     yield made
     await made.close()
 
@@ -76,8 +78,8 @@ def inputs(tmp_path: Path) -> Mapping[str, Path]:
     return {SOURCE: source, "https://files.example/page": page}
 
 
-def settings_of(fake: FakeStability, key: str = KEY) -> Settings:
-    return Settings(stability_api_key=key, stability_base_url=fake.base, max_result_bytes=1024 * 1024)  # type: ignore[arg-type]
+def settings_of(fake: FakeStability, key: str = KEY, max_result_bytes: int = 1024**3) -> Settings:
+    return Settings(stability_api_key=key, stability_base_url=fake.base, max_result_bytes=max_result_bytes)  # type: ignore[arg-type]
 
 
 async def run(
@@ -157,15 +159,19 @@ class TestFaults(FaultContract):
         return KEY
 
     @pytest.fixture
-    def steps(self) -> list[tuple[Sample, str]]:
+    def steps(self) -> list[Step]:
         return [
-            (Sample("stability_api", TEXT), "/core"),
-            (Sample("stability_api", PICTURE), "/sd3"),
-            (Sample("stability_api", FAST), "/fast"),
-            (Sample("stability_api", CREATIVE), "/creative"),
-            (Sample("stability_api", CREATIVE), "/results/"),
-            (Sample("stability_api", VIDEO), "/image-to-video/result/"),
+            Step(Sample("stability_api", TEXT), "/core"),
+            Step(Sample("stability_api", PICTURE), "/sd3"),
+            Step(Sample("stability_api", FAST), "/fast"),
+            Step(Sample("stability_api", CREATIVE), "/creative"),
+            Step(Sample("stability_api", CREATIVE), "/results/"),
+            Step(Sample("stability_api", VIDEO), "/image-to-video/result/"),
         ]
+
+    @pytest.fixture
+    def large(self, steps: list[Step]) -> Step:
+        return next(step for step in steps if step.at == "/fast")
 
 
 class TestRequests:
@@ -261,7 +267,7 @@ class TestPolling:
         self, connector: StabilityApi, fake: FakeStability, pauses: Pauses, inputs: Mapping[str, Path], tmp_path: Path
     ) -> None:
         fake.pending = 5
-        pauses.then = lambda number: fake.restart() if number == 3 else None
+        pauses.then = lambda number: fake.started.clear() if number == 3 else None
         error = await failure(connector, VIDEO, tmp_path, inputs)
         assert type(error) is RetryableError
         assert "does not know the work any more" in error.message

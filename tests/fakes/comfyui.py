@@ -21,6 +21,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from tests.fakes.comfyui_rules import CLASSES, refusal
+from tests.fakes.faults import Faulty
 from tests.fakes.http_api import Reply
 
 Json = dict[str, Any]
@@ -49,7 +50,7 @@ class Prompt:
 
 
 @dataclass
-class FakeComfyUI:
+class FakeComfyUI(Faulty):
     """``base`` is set once it is served. ``replies`` are given once each, before the path works as usual."""
 
     base: str = ""
@@ -88,8 +89,9 @@ class FakeComfyUI:
     _drop: asyncio.Event = field(default_factory=asyncio.Event)
     _worker: asyncio.Task[None] | None = None
 
-    async def reset(self) -> None:
+    async def renew(self) -> None:
         """Become new; for the next test."""
+        self.heal()
         await self.restart()
         fresh = FakeComfyUI(base=self.base, pictures=self.pictures)
         for name in (
@@ -109,7 +111,7 @@ class FakeComfyUI:
         for name in ("gate", "at_gate", "queued", "idle", "connected", "looked_for", "held", "release"):
             setattr(self, name, getattr(fresh, name))
 
-    async def restart(self) -> None:
+    async def restart(self) -> bool:
         """Forget everything that is only in memory, as a real one does."""
         if self._worker is not None:
             self._worker.cancel()
@@ -118,6 +120,7 @@ class FakeComfyUI:
         self.pending.clear()
         self.history.clear()
         self.drop_sockets()
+        return True
 
     def drop_sockets(self) -> None:
         """Close every WebSocket that is open now."""
@@ -136,7 +139,7 @@ class FakeComfyUI:
         return Starlette(
             routes=[
                 WebSocketRoute("/ws", self.socket),
-                Route("/{path:path}", self.answer, methods=["GET", "POST"]),
+                Route("/{path:path}", self.wrap(self.answer), methods=["GET", "POST"]),
             ]
         )
 

@@ -9,8 +9,11 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-FAULTS = ("slow", "429", "500", "half", "drop", "gigantic", "wrong_type", "html", "html_200")
-"""``half`` breaks a body off, ``drop`` sends headers only; ``html`` is a gateway's page with 502, or with 200."""
+FAULTS = ("slow", "429", "500", "half", "drop", "gigantic", "wrong_type", "html", "html_200", "restart")
+"""``half`` breaks a body off, ``drop`` sends headers only; ``html`` is a gateway's page with 502, or with 200.
+``restart`` forgets all that was begun; where nothing is remembered anyway, the connection drops."""
+LARGE = 64 * 1024 * 1024
+"""Bytes that the mode ``large``, which is no fault, adds to an answer."""
 RETRY_AFTER = 7
 PAGE = b"<!doctype html><html><body><h1>Something went wrong</h1></body></html>"
 INSTEAD = {
@@ -52,6 +55,10 @@ class Faulty:
                 made = own.default if own.default_factory is MISSING else own.default_factory()
                 setattr(self, own.name, made)
 
+    async def restart(self) -> bool:
+        """Forget what is only in memory; False if that is nothing."""
+        return False
+
     def wrap(self, handler: Handler) -> Handler:
         async def handle(request: Request) -> Response:
             if not self.fault or self.at not in request.url.path:
@@ -68,11 +75,16 @@ class Faulty:
             status, mime_type, body = INSTEAD[fault]
             headers = {"retry-after": str(self.retry_after)} if status == 429 else {}
             return Response(body, status, headers, mime_type)
+        if fault == "restart" and await self.restart():
+            self.fault = ""  # once is enough
+            return await handler(request)
         answer = await handler(request)
         headers = {"content-type": answer.headers["content-type"]}
         if fault == "gigantic":
             return StreamingResponse(_endless(await _body(answer)), 200, headers)
         body = await _body(answer)
+        if fault == "large":
+            return StreamingResponse(_long(body), 200, headers)
         headers["content-length"] = str(len(body))
         return StreamingResponse(_cut(body[: len(body) // 2] if fault == "half" else b""), 200, headers)
 
@@ -99,6 +111,13 @@ async def _body(answer: Response) -> bytes:
 async def _cut(body: bytes) -> AsyncIterator[bytes]:
     yield body
     raise ConnectionResetError
+
+
+async def _long(body: bytes) -> AsyncIterator[bytes]:
+    yield body
+    chunk = bytes(256 * 1024)
+    for _ in range(LARGE // len(chunk)):
+        yield chunk
 
 
 async def _endless(body: bytes) -> AsyncIterator[bytes]:

@@ -1,6 +1,5 @@
 """An HTTP API as media services offer them: answers as told, remembers what it was asked, and can misbehave."""
 
-import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
+from tests.fakes.faults import Faulty
 
 METHODS = ["GET", "POST", "PUT", "PATCH"]
 
@@ -44,21 +44,12 @@ class Asked:
 
 
 @dataclass
-class FakeApi:
+class FakeApi(Faulty):
     """``replies`` by path: each given once, the last one from then on. ``base`` is set once it is served."""
 
     base: str = ""
     replies: dict[str, list[Reply]] = field(default_factory=lambda: defaultdict(list))
     asked: list[Asked] = field(default_factory=list)
-    waiting: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when a request hangs."""
-    released: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def reset(self) -> None:
-        """Forget everything; for the next test."""
-        self.replies.clear()
-        self.asked.clear()
-        self.waiting, self.released = asyncio.Event(), asyncio.Event()
 
     def on(self, path: str, *replies: Reply) -> str:
         """Answer a path so; gives its URL."""
@@ -69,7 +60,7 @@ class FakeApi:
         return [asked for asked in self.asked if asked.path == path]
 
     def app(self) -> Starlette:
-        return Starlette(routes=[Route("/{path:path}", self.answer, methods=METHODS)])
+        return Starlette(routes=[Route("/{path:path}", self.wrap(self.answer), methods=METHODS)])
 
     async def answer(self, request: Request) -> Response:
         raw = await request.body()

@@ -39,9 +39,11 @@ class FakeStability(Faulty):
     started: dict[str, int] = field(default_factory=dict)
     """Id of work to how often it was asked for."""
 
-    def restart(self) -> None:
+    async def restart(self) -> bool:
         """Forget what was started."""
+        forgotten = bool(self.started)
         self.started.clear()
+        return forgotten
 
     def app(self) -> Starlette:
         now = [f"{GENERATE}/{engine}" for engine in ("core", "ultra", "sd3")]

@@ -37,7 +37,7 @@ def node(class_type: str, **inputs: Any) -> dict[str, Any]:
 
 @pytest.mark.usefixtures("worker")
 async def test_a_client_sees_what_is_being_made_and_then_the_result(system: System, machine: FakeComfyUI) -> None:
-    await machine.reset()
+    await machine.renew()
     graph = {
         "1": node("CheckpointLoaderSimple", ckpt_name="sd15.safetensors"),
         "2": node("KSampler", steps=3),

@@ -29,9 +29,11 @@ from emprops.kit.outbound import (
     checked_url,
     resolve,
 )
+from emprops.kit.retry_after import retry_after
 from emprops.settings import Settings
 
 __all__ = [
+    "BUSY",
     "Downloaded",
     "GuardedClient",
     "OutboundError",
@@ -52,7 +54,7 @@ BODY_PATIENCE = 2.0
 BUFFER = 1024 * 1024
 INFLATE_STEP = 64 * 1024
 UNKNOWN_TYPE = "application/octet-stream"
-BUSY = (408, 425, 429, 500, 502, 503, 504)
+BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
 SENT_ANYWHERE = frozenset({"accept", "accept-language", "user-agent", "content-type"})
 """Headers that survive a redirect to another origin; the others may be credentials."""
 OURS = frozenset({"host", "content-length", "transfer-encoding", "connection", "upgrade", "accept-encoding", "te"})
@@ -115,11 +117,17 @@ class GuardedClient:
     """The client; one per process. Errors are :class:`OutboundError` and :class:`OutboundUnavailableError`."""
 
     def __init__(
-        self, settings: Settings, *, resolver: Resolver = resolve, ssl_context: ssl.SSLContext | None = None
+        self,
+        settings: Settings,
+        *,
+        resolver: Resolver = resolve,
+        ssl_context: ssl.SSLContext | None = None,
+        idle: float = IDLE_TIMEOUT,
     ) -> None:
         self._allowed = Allowed.parse(settings.outbound_allow)
         self._resolver = resolver
         self._ssl_context = ssl_context
+        self._idle = idle
 
     @cached_property
     def _pool(self) -> httpcore2.AsyncConnectionPool:
@@ -170,7 +178,7 @@ class GuardedClient:
         content: bytes | None = None,
         max_bytes: int = MAX_ANSWER_BYTES,
         timeout: float = REQUEST_TIMEOUT,
-        idle: float = IDLE_TIMEOUT,
+        idle: float | None = None,
         redirects: int = 0,
         saving: Saving | None = None,
     ) -> Response:
@@ -195,8 +203,10 @@ class GuardedClient:
         """Bring a file to ``to``. A status other than 2xx is an error; on any error nothing is left at ``to``."""
         async with self._answer("GET", url, {"accept": "*/*"}, None, timeout, redirects) as answer:
             if not 200 <= answer.status < 300:
-                kind = OutboundUnavailableError if answer.status in BUSY else OutboundError
-                raise kind(f"{httpx2.URL(url).host} answered {answer.status}.")
+                said = f"{httpx2.URL(url).host} answered {answer.status}."
+                if answer.status in BUSY:
+                    raise OutboundUnavailableError(said, wait=retry_after(answer.headers.get("retry-after")))
+                raise OutboundError(said)
             size = await _saved(_bounded(answer.chunks, max_bytes), to)
             mime_type = answer.mime_type or UNKNOWN_TYPE
             if mime_type == UNKNOWN_TYPE:
@@ -212,12 +222,16 @@ class GuardedClient:
         content: bytes | None,
         timeout: float,
         redirects: int,
-        idle: float = IDLE_TIMEOUT,
+        idle: float | None = None,
     ) -> AsyncIterator[_Answer]:
         """Send, follow redirects, and translate what goes wrong until the answer is read."""
         own = {name.lower(): value for name, value in headers.items() if name.lower() not in OURS}
         wanted = _Wanted(
-            method.upper(), checked_url(url, self._allowed), {"user-agent": "emprops", **own}, content, idle
+            method.upper(),
+            checked_url(url, self._allowed),
+            {"user-agent": "emprops", **own},
+            content,
+            self._idle if idle is None else idle,
         )
         try:
             async with asyncio.timeout(timeout), contextlib.AsyncExitStack() as stack:
@@ -236,9 +250,9 @@ class GuardedClient:
         except httpcore2.TimeoutException:
             raise OutboundUnavailableError(f"{wanted.url.host} did not answer in time.") from None
         except (httpcore2.LocalProtocolError, UnicodeError) as error:
-            raise OutboundError(f"The request to {wanted.url.host} is not valid: {str(error)[:200]}") from None
+            raise OutboundError(f"The request to {wanted.url.host} is not valid ({str(error)[:200]}).") from None
         except (httpcore2.NetworkError, httpcore2.ProtocolError) as error:
-            raise OutboundUnavailableError(f"{wanted.url.host} could not be reached: {str(error)[:200]}") from error
+            raise OutboundUnavailableError(f"{wanted.url.host} could not be reached ({str(error)[:200]}).") from error
 
     @contextlib.asynccontextmanager
     async def _send(self, wanted: _Wanted) -> AsyncIterator[_Answer]:

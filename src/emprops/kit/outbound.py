@@ -47,6 +47,11 @@ class OutboundUnavailableError(AppError):
     status = 502
     code = "outbound_failed"
 
+    def __init__(self, message: str, *, wait: float | None = None) -> None:
+        super().__init__(message)
+        self.wait = wait
+        """Seconds after which the other side said to come back."""
+
 
 @dataclass(frozen=True, slots=True)
 class Allowed:

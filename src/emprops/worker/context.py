@@ -132,7 +132,9 @@ class Context:
                     file.write(chunk)
             return target, mime_type_of(key)
         except OutboundUnavailableError as error:
-            raise RetryableError(f"The input file {url} cannot be had now: {error.message}") from error
+            raise RetryableError(
+                f"The input file {url} cannot be had now: {error.message}", retry_after=error.wait
+            ) from error
         except AppError as error:
             raise BadInputError(f"The input file {url} cannot be had: {error.message}") from error
         except FileNotFoundError as error:

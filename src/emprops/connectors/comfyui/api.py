@@ -16,7 +16,7 @@ import httpx2
 import orjson
 
 from emprops.connectors.base import BadInputError, FinalError, RetryableError, too_large
-from emprops.connectors.fetch_api.calls import BUSY
+from emprops.kit.http import BUSY
 from emprops.kit.retry_after import retry_after
 from emprops.settings import SettingsError
 
@@ -51,7 +51,7 @@ class OutputGoneError(RetryableError):
 class Api:
     """One server. ``url`` may have a path and credentials; they go to that server only."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, idle: float = IDLE_TIMEOUT, max_json_bytes: int = MAX_JSON_BYTES) -> None:
         try:
             base = httpx2.URL(url.rstrip("/"))
         except (httpx2.InvalidURL, TypeError):
@@ -60,10 +60,11 @@ class Api:
             raise SettingsError("EMPROPS_COMFYUI_URL must be the address of a ComfyUI, such as http://127.0.0.1:8188.")
         self.place = base.netloc.decode("ascii")
         self._base = base
+        self._max_json_bytes = max_json_bytes
         self._client = httpx2.AsyncClient(
             base_url=base,
             trust_env=False,
-            timeout=httpx2.Timeout(IDLE_TIMEOUT, connect=CONNECT_TIMEOUT),
+            timeout=httpx2.Timeout(idle, connect=CONNECT_TIMEOUT),
             headers={"accept": "*/*", "user-agent": "emprops"},
         )
 
@@ -94,8 +95,8 @@ class Api:
             body = bytearray()
             async for chunk in response.aiter_bytes():
                 body += chunk
-                if len(body) > MAX_JSON_BYTES:
-                    raise FinalError(f"ComfyUI's answer to {path} is larger than {MAX_JSON_BYTES} bytes.")
+                if len(body) > self._max_json_bytes:
+                    raise FinalError(f"ComfyUI's answer to {path} is larger than {self._max_json_bytes} bytes.")
         try:
             return Answer(response.status_code, orjson.loads(body))
         except orjson.JSONDecodeError:
@@ -156,7 +157,7 @@ class Api:
                 yield response
         except httpx2.RequestError as error:
             reason = str(error) or type(error).__name__
-            raise RetryableError(f"ComfyUI at {self.place} is away or broke off: {reason}") from error
+            raise RetryableError(f"ComfyUI at {self.place} is away or broke off ({reason}).") from error
 
     def _nonsense(self, path: str, answer: Answer) -> FinalError | RetryableError:
         if answer.status == 200:

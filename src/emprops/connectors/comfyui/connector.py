@@ -14,7 +14,7 @@ from uuid import uuid4
 import structlog
 
 from emprops.connectors.base import Capabilities, ConnectorError, Health, Outcome, RetryableError, RunContext
-from emprops.connectors.comfyui.api import Api
+from emprops.connectors.comfyui.api import IDLE_TIMEOUT, MAX_JSON_BYTES, Api
 from emprops.connectors.comfyui.events import Events, Pause
 from emprops.connectors.comfyui.inputs import Uploads, read_graph
 from emprops.connectors.comfyui.offers import read_offers, uploads_of
@@ -38,6 +38,8 @@ class Patience:
     """How long a run waits for an event until it asks."""
     away: float = PATIENCE
     """How long a run waits for a server that went away."""
+    answer: float = IDLE_TIMEOUT
+    """Longest silence within an answer."""
     offers: float = 60.0
     """How old what is known of the machine may be: on large installations, ``/object_info`` takes ComfyUI a second."""
 
@@ -51,13 +53,14 @@ class ComfyUI:
         self,
         settings: Settings,
         *,
+        max_answer_bytes: int = MAX_JSON_BYTES,
         patience: Patience | None = None,
         pause: Pause = asyncio.sleep,
     ) -> None:
         self.job_types = frozenset({"comfyui"})
-        self._api = Api(settings.comfyui_url)
-        self._max_file_bytes = settings.max_result_bytes
         self._patience = patience or Patience()
+        self._api = Api(settings.comfyui_url, idle=self._patience.answer, max_json_bytes=max_answer_bytes)
+        self._max_file_bytes = settings.max_result_bytes
         self._pause = pause
         self._uploads: frozenset[tuple[str, str]] = frozenset()
         self._offers: Capabilities | None = None
@@ -137,6 +140,7 @@ class _Prompt:
         self._extra = {"preview_method": "auto"} if previews else {}
         self._submission: asyncio.Task[str] | None = None
         self._withdrawal: asyncio.Task[None] | None = None
+        self._refused = False
 
     async def submit(self) -> str:
         """Put the graph into the queue; gives the prompt's id."""
@@ -160,6 +164,7 @@ class _Prompt:
                 self._id = prompt_id
                 return prompt_id
             case dict() if answer.status == 400:
+                self._refused = True
                 raise refusal(answer.status, answer.document, self._graph)
             case _:
                 raise RetryableError(
@@ -202,13 +207,9 @@ class _Prompt:
         """Wait for the submission's end; False if the server refused the graph."""
         if self._submission is None:
             return False
-        try:
+        with contextlib.suppress(ConnectorError):  # it may have come through all the same
             await self._submission
-        except RetryableError:
-            return True  # it may have come through
-        except ConnectorError:
-            return False
-        return True
+        return not self._refused
 
     async def _cancelled_by_id(self) -> bool:
         """Ask the newest servers, which look and cancel in one step."""

@@ -24,7 +24,6 @@ TRIES = 3
 TEXTS = frozenset({"text", "texts", "string", "strings", "value", "values", "tags", "caption", "captions", "result"})
 """Under which names nodes put out texts; strings under others are remarks for the editor."""
 MEDIA = ("image/", "video/", "audio/")
-PAGE = (b"<!doctype html", b"<html")
 HEAD = 64 * 1024
 
 
@@ -132,17 +131,21 @@ def _described(path: Path, item: Item, said: str) -> Produced:
 def type_of(filename: str, head: bytes, said: str) -> str:
     """Tell a file's media type: by its name if its first bytes allow that, else by those, else as the server says.
 
-    Raises :class:`RetryableError` for a web page in the place of a picture, video or sound.
+    Raises :class:`RetryableError` for a text, such as an error page, in the place of a picture, video or sound.
     """
     named = mimetypes.guess_type(filename)[0] or ""
-    if named.startswith(MEDIA) and head[:512].lstrip().lower().startswith(PAGE):
-        raise RetryableError(f"Instead of its output {filename}, ComfyUI's address gave a web page.")
+    if named.startswith(MEDIA) and named != "image/svg+xml" and _is_text(head[:512]):
+        raise RetryableError(f"Instead of its output {filename}, ComfyUI's address gave a text, such as a web page.")
     looks: list[str] = []
     with contextlib.suppress(puremagic.PureError, ValueError):
         looks = [match.mime_type for match in puremagic.magic_string(head) if match.mime_type]
     if named and (named in looks or not looks or not named.startswith(MEDIA)):
         return named
     return (looks[0] if looks else said) or "application/octet-stream"
+
+
+def _is_text(head: bytes) -> bool:
+    return all(byte >= 0x20 or byte in b"\t\n\r" for byte in head) and head.decode("utf-8", "ignore") != ""
 
 
 def _size(path: Path) -> tuple[int | None, int | None]:

@@ -12,12 +12,15 @@ from emprops.connectors.base import FinalError, RetryableError, too_large
 from emprops.connectors.fetch_api.definition import Request
 from emprops.connectors.fetch_api.secrets import Secrets
 from emprops.errors import AppError
-from emprops.kit.http import GuardedClient, OutboundUnavailableError, Response, Saving, TooLargeAnswerError
+from emprops.kit.http import BUSY, GuardedClient, OutboundUnavailableError, Response, Saving, TooLargeAnswerError
 from emprops.kit.retry_after import retry_after
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
-BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
+"""For answers that are read into memory: JSON and texts."""
 EXCERPT = 500
+GONE = (404, 410)
+"""What an API answers about work that it does not know, or not yet, or not any more."""
+PAGE = (b"<!doctype html", b"<html")
 MEDIA = ("image/", "video/", "audio/", "application/octet-stream")
 
 
@@ -39,18 +42,28 @@ class FileAnswer:
 class Caller:
     """Sends requests with secrets in them. Nothing it raises or returns has a secret in it."""
 
-    def __init__(self, client: GuardedClient, secrets: Secrets, max_file_bytes: int) -> None:
+    def __init__(self, client: GuardedClient, secrets: Secrets, max_answer_bytes: int, max_file_bytes: int) -> None:
         self.client = client
         self.secrets = secrets
+        self.max_answer_bytes = max_answer_bytes
         self.max_file_bytes = max_file_bytes
 
     async def call(
-        self, request: Request, body: Any, params: Mapping[str, str] | None = None, *, file: Path
+        self,
+        request: Request,
+        body: Any,
+        params: Mapping[str, str] | None = None,
+        *,
+        file: Path,
+        wanted: str = "",
+        polls: bool = False,
     ) -> Answer | FileAnswer:
         """Send a request; ``params`` fill the URL, and those that it does not name become its query.
 
-        An answer that is a picture, video, sound or nameless bytes is written to ``file``. Raises
-        :class:`RetryableError` if the API is away or busy and :class:`FinalError` for any other failure.
+        An answer that is a picture, video, sound or nameless bytes is written to ``file``. A web page is no answer
+        unless it is what is ``wanted`` (a media type). ``polls``: this asks for work that was begun, so it may be begun
+        again if the API forgot it. Raises :class:`RetryableError` if the API is away or busy and :class:`FinalError`
+        for any other failure.
         """
         host = urlsplit(request.url).hostname or ""
         url = self._url(request, body, params or {})
@@ -65,7 +78,7 @@ class Caller:
                 url,
                 headers={"Accept": "application/json"} | headers,
                 content=content,
-                max_bytes=MAX_ANSWER_BYTES,
+                max_bytes=self.max_answer_bytes,
                 timeout=request.timeout,
                 idle=request.timeout,
                 saving=Saving(file, MEDIA, self.max_file_bytes),
@@ -75,11 +88,11 @@ class Caller:
                 raise too_large(f"The file of {host}", self.max_file_bytes) from None
             raise FinalError(f"The answer of {host} is larger than {error.limit} bytes.") from None
         except OutboundUnavailableError as error:
-            raise RetryableError(self.secrets.hide(error.message)) from None
+            raise RetryableError(self.secrets.hide(error.message), retry_after=error.wait) from None
         except AppError as error:
             raise FinalError(self.secrets.hide(error.message)) from None
-        self._check_status(request, response, host)
-        return _answer(response, host)
+        self._check_status(request, response, host, polls=polls)
+        return _answer(response, host, wanted)
 
     def _url(self, request: Request, body: Any, params: Mapping[str, str]) -> str:
         url = self.secrets.fill(request.url, request.url, params=params, quoted=True)
@@ -90,24 +103,30 @@ class Caller:
             return url
         return f"{url}{'&' if '?' in url else '?'}{urlencode(query)}"
 
-    def _check_status(self, request: Request, response: Response, host: str) -> None:
+    def _check_status(self, request: Request, response: Response, host: str, *, polls: bool) -> None:
         status = response.status
         if status in request.success or (not request.success and 200 <= status < 300):
             return
-        text = self.secrets.hide(response.body[: 4 * EXCERPT].decode("utf-8", "replace"))[:EXCERPT]
+        # Nothing of a gateway's error page helps who reads the error.
+        said = b"" if _is_page(response) else response.body[: 4 * EXCERPT]
+        text = self.secrets.hide(said.decode("utf-8", "replace"))[:EXCERPT]
         details = {"status": status, "answer": text}
         if status in BUSY:
             wait = retry_after(response.headers.get("retry-after"))
             raise RetryableError(f"{host} is busy or down: it answered {status}.", details=details, retry_after=wait)
+        if polls and status in GONE:
+            raise RetryableError(f"{host} does not know the work that it had begun.", details=details)
         if status in (401, 403):
             raise FinalError(f"{host} refused the credentials of this workflow: it answered {status}.", details=details)
         raise FinalError(f"{host} refused the request: it answered {status}. {text}".strip(), details=details)
 
 
-def _answer(response: Response, host: str) -> Answer | FileAnswer:
+def _answer(response: Response, host: str, wanted: str) -> Answer | FileAnswer:
     mime_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     if response.file is not None:
         return FileAnswer(response.file, mime_type)
+    if not wanted.startswith("text/html") and _is_page(response):
+        raise FinalError(f"{host} answered {response.status} with a web page; is this its API's address?")
     try:
         orjson.loads(response.body)
     except orjson.JSONDecodeError:
@@ -115,6 +134,10 @@ def _answer(response: Response, host: str) -> Answer | FileAnswer:
             return Answer(orjson.dumps(response.body.decode("utf-8", "replace")))
         raise FinalError(f"{host} answered {response.status} with something that is not JSON.") from None
     return Answer(response.body)
+
+
+def _is_page(response: Response) -> bool:
+    return response.body[:200].lstrip().lower().startswith(PAGE)
 
 
 def _plain(value: Any) -> str:

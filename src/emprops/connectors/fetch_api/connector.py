@@ -21,7 +21,7 @@ from emprops.connectors.base import (
     RetryableError,
     RunContext,
 )
-from emprops.connectors.fetch_api.calls import Answer, Caller, FileAnswer
+from emprops.connectors.fetch_api.calls import MAX_ANSWER_BYTES, Answer, Caller, FileAnswer
 from emprops.connectors.fetch_api.definition import Definition, DefinitionError, Polling, read
 from emprops.connectors.fetch_api.expressions import ExpressionError, Jq
 from emprops.connectors.fetch_api.results import Collector
@@ -51,12 +51,13 @@ class FetchApi:
         client: GuardedClient | None = None,
         secrets: Secrets | None = None,
         pause: Pause = asyncio.sleep,
+        max_answer_bytes: int = MAX_ANSWER_BYTES,
     ) -> None:
         self.job_types = frozenset({"fetch_api"})
         self._client = client or GuardedClient(settings)
         self._secrets = secrets or Secrets.from_environment(os.environ, Allowed.parse(settings.outbound_allow))
         self._max_file_bytes = settings.max_result_bytes
-        self._caller = Caller(self._client, self._secrets, self._max_file_bytes)
+        self._caller = Caller(self._client, self._secrets, max_answer_bytes, self._max_file_bytes)
         self._jq = Jq()
         self._pause = pause
 
@@ -79,11 +80,11 @@ class FetchApi:
         is away or busy, :class:`FinalError` when it refuses or fails.
         """
         definition = _definition(ticket.payload)
-        run = _Run(self._caller, self._jq, self._pause, context)
         wanted = str(ticket.payload.get("output_mime_type") or "")
+        run = _Run(self._caller, self._jq, self._pause, context, wanted)
         collector = Collector(self._client, context, wanted, self._max_file_bytes)
         context.progress(0.0, "Calling the API")
-        answer = await self._caller.call(definition.request, ticket.payload.get("body"), file=run.file)
+        answer = await self._caller.call(definition.request, ticket.payload.get("body"), file=run.file, wanted=wanted)
         if definition.polling is not None:
             context.progress(ASKED, "Waiting for the result")
             found: list[Any] | FileAnswer = await run.poll(definition.polling, definition.output, answer)
@@ -123,6 +124,7 @@ class _Run:
     jq: Jq
     pause: Pause
     context: RunContext
+    wanted: str
 
     @property
     def file(self) -> Path:
@@ -155,7 +157,9 @@ class _Run:
             self.context.progress(ASKED + (DONE - ASKED) * share, "Waiting for the result")
             wait = polling.interval
             try:
-                answer = await self.caller.call(polling.request, None, params, file=self.file)
+                answer = await self.caller.call(
+                    polling.request, None, params, file=self.file, wanted=self.wanted, polls=True
+                )
             except RetryableError as error:
                 misses += 1
                 if misses == MAX_MISSES:

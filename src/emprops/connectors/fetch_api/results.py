@@ -23,8 +23,7 @@ SHORTEST_BASE64 = 64
 URL = re.compile(r"https?://[^\s<>\"]+", re.IGNORECASE)
 DATA_URL = re.compile(r"data:(?P<type>[\w.+-]+/[\w.+-]+)?(?:;[\w-]+=[^;,]*)*(?P<base64>;base64)?,", re.IGNORECASE)
 UNSAID = frozenset({"", "application/octet-stream", "binary/octet-stream", "application/x-download"})
-PAGES = frozenset({"text/html", "application/json", "application/xml", "text/xml"})
-"""What a service sends in a file's place when something is wrong."""
+MEDIA = ("image/", "video/", "audio/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +61,14 @@ class Collector:
 
     async def produced(self, file: Path, mime_type: str) -> Outcome:
         """Make an answer that is a file itself the result."""
-        if mime_type in UNSAID:
-            mime_type = await asyncio.to_thread(lambda: _looks_like(_head(file))) or self.wanted
-        self._check(mime_type, "of the API")
+        head = await asyncio.to_thread(_head, file)
+        mime_type = self._type(mime_type, head, self.wanted, "of the API")
         return Outcome(files=[Produced(_name(1, mime_type), mime_type, file)])
 
     @property
     def _media(self) -> str:
         main = self.wanted.partition("/")[0].lower()
-        return main if main in ("image", "video", "audio") else ""
+        return main if f"{main}/" in MEDIA else ""
 
     async def _file(self, text: str, number: int) -> Produced | None:
         if self.wanted.startswith("text/"):
@@ -96,29 +94,32 @@ class Collector:
         except TooLargeAnswerError:
             raise too_large(f"The result from {host}", self.max_bytes) from None
         except OutboundUnavailableError as error:
-            raise RetryableError(f"The result cannot be had from {host} now: {error.message}") from None
+            raise RetryableError(
+                f"The result cannot be had from {host} now: {error.message}", retry_after=error.wait
+            ) from None
         except AppError as error:
             raise FinalError(f"The result cannot be had from {host}: {error.message}") from None
         if found.size == 0:
             raise FinalError(f"The result from {host} is empty.")
-        mime_type = found.mime_type
-        if mime_type in UNSAID:
-            head = await asyncio.to_thread(_head, target)
-            mime_type = _looks_like(head) or mimetypes.guess_type(urlsplit(url).path)[0] or self.wanted
-        self._check(mime_type, f"from {host}")
+        head = await asyncio.to_thread(_head, target)
+        guess = mimetypes.guess_type(urlsplit(url).path)[0] or self.wanted
+        mime_type = self._type(found.mime_type, head, guess, f"from {host}")
         return Produced(_name(number, mime_type), mime_type, target)
 
     async def _decoded(self, content: bytes, mime_type: str, number: int) -> Produced:
         if not content:
             raise FinalError("The API gave an empty file.")
-        if mime_type in UNSAID:
-            mime_type = await asyncio.to_thread(_looks_like, content[:8192]) or self.wanted
-        self._check(mime_type, "of the API")
+        mime_type = self._type(mime_type, content[:8192], self.wanted, "of the API")
         return Produced(_name(number, mime_type), mime_type, content)
 
-    def _check(self, mime_type: str, where: str) -> None:
-        if self._media and mime_type in PAGES:
+    def _type(self, said: str, head: bytes, guess: str, where: str) -> str:
+        """Tell a file's type: as it is said, unless nothing is, or something else than the media that are wanted."""
+        if said not in UNSAID and (not self._media or said.startswith(MEDIA)):
+            return said
+        mime_type = _looks_like(head) or (guess if said in UNSAID else said)
+        if self._media and not mime_type.startswith(MEDIA) and mime_type not in UNSAID:
             raise FinalError(f"The result {where} is no {self._media} but {mime_type}.")
+        return mime_type
 
 
 def _from_base64(text: str) -> bytes | None:

@@ -49,6 +49,8 @@ POLL_INTERVAL = 10.0
 MAX_MISSES = 5
 """How many looks in a row may fail before the run does: the work goes on there all the same."""
 MAX_INPUT_BYTES = 10 * 1024 * 1024
+LOCKED_OUT = 60.0
+"""Seconds for which the API takes nothing more after too many requests; it does not always say so in a header."""
 STARTED, DONE = 10.0, 95.0
 USUAL = 60.0
 """Seconds after which such work is taken to be two thirds done."""
@@ -218,7 +220,10 @@ def _raise_for(status: int, headers: Mapping[str, str], content: bytes) -> None:
     if status == 403 or body.get("name") == "content_moderation":
         said = _reason(content) or "its moderation gave no reason"
         raise FinalError(f"{NAME} refused the content: {said}", details={"status": status, **facts})
-    raise status_error(NAME, status, headers, _reason(content), facts)
+    error = status_error(NAME, status, headers, _reason(content), facts)
+    if status == 429 and error.retry_after is None:
+        error.retry_after = LOCKED_OUT
+    raise error
 
 
 def _refuse_filtered(reason: str) -> None:
