@@ -30,7 +30,6 @@ from emprops.connectors.registry import load_connectors
 from emprops.kit.http import GuardedClient
 from emprops.kit.outbound import Allowed
 from emprops.kit.retry_after import retry_after
-from emprops.kit.retry_after import retry_after
 from emprops.settings import Settings, SettingsError
 
 KEY = "sk-live-0123456789"

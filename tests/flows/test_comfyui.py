@@ -1,5 +1,6 @@
 """A ComfyUI machine from end to end: the real api, a real worker, a server that speaks ComfyUI's protocol."""
 
+import asyncio
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 from typing import Any
@@ -11,6 +12,7 @@ from tests.fakes.pictures import PNG
 from tests.flows.conftest import System, worker_process
 from tests.flows.test_workflow_types import make
 
+from emprops.queue.catalogues import Catalogues
 from emprops.settings import Settings
 
 
@@ -62,3 +64,28 @@ async def test_a_client_sees_what_is_being_made_and_then_the_result(system: Syst
     gone = await system.http.get(f"/api/jobs/{job_id}/preview", headers=as_user(system.user_id))
     assert gone.status_code == 404
     assert not [key async for key in system.redis.scan_iter("*preview:*")]
+
+
+@pytest.mark.usefixtures("worker")
+async def test_a_saved_workflow_is_converted_by_the_machine_and_runs_there(
+    system: System, machine: FakeComfyUI
+) -> None:
+    await machine.renew()
+    shown = Catalogues(system.redis, system.settings.queue_prefix)
+    async with asyncio.timeout(60):  # the worker says every 5 s what its machine has
+        while not await shown.all():  # noqa: ASYNC110 - another process shows it
+            await asyncio.sleep(0.05)
+    saved = {
+        "nodes": [
+            {"id": 1, "type": "ShowText", "widgets_values": ["a fox"], "inputs": []},
+            {"id": 2, "type": "Note", "widgets_values": ["Says it."]},
+            {"id": 9, "type": "SaveImage"},
+        ],
+        "links": [],
+    }
+    collection = await make(system, "comfy_workflow", saved, {"prompt": "{{prompt}}"})
+    job = await system.finished(await system.generate(collection, {"prompt": "a red fox"}))
+    assert job["status"] == "completed", job["error_message"]
+    (asked,) = machine.bodies("/prompt")
+    assert asked["prompt"]["1"] == {"inputs": {"text": "a red fox"}, "class_type": "ShowText"}
+    assert list(asked["prompt"]) == ["1", "9"]

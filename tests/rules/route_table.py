@@ -22,6 +22,8 @@ and what another user gets must mention nothing that is the owner's.
 from dataclasses import dataclass, field
 from typing import Any
 
+from emprops.workflows.schemas import EDITOR_GRAPH
+
 
 @dataclass(frozen=True)
 class Who:
@@ -103,6 +105,10 @@ NEW_WORKFLOW = {
 
 NAME = {"worker": "gpu-1"}
 ENTRY = {**NAME, "machine": "gpu", "offers": {}, "info": {"status": "idle", "concurrency": 1}}
+OBJECT_INFO = {
+    "LoadImage": {"input": {"required": {"image": [["fox.png"], {"image_upload": True}]}}},
+    "SaveImage": {"input": {"required": {"images": ["IMAGE"], "filename_prefix": ["STRING"]}}, "output_node": True},
+}
 
 TABLE = [
     # --- the process
@@ -246,6 +252,7 @@ TABLE = [
     row("GET", "/workflows", PUBLIC),
     row("GET", "/workflows/{name}", PUBLIC),
     row("POST", "/workflows", KNOWN.but(owner=201, other=201, service=201), body=NEW_WORKFLOW),
+    row("POST", "/workflows/convert", KNOWN, body={"workflow": EDITOR_GRAPH, "object_info": OBJECT_INFO}),
     row("PATCH", "/workflows/{name}", OWN, body={"label": "New"}, name="own_workflow"),
     row("PUT", "/workflows/{name}", OWN, body={"label": "New"}, name="own_workflow"),
     row("DELETE", "/workflows/{name}", OWN, name="own_workflow"),

@@ -23,7 +23,7 @@ from emprops.queue.claims import Queue
 from emprops.queue.matching import Offer
 from emprops.queue.registry import Fleet, FleetMember, WorkerInfo
 from emprops.settings import Settings
-from emprops.worker.offers import Survey, keep_surveying, survey
+from emprops.worker.offers import Survey, keep_showing, keep_surveying, survey
 
 GRAPH = {"1": {"class_type": "KSampler", "inputs": {"steps": 2}}, "9": {"class_type": "SaveImage", "inputs": {}}}
 
@@ -161,3 +161,28 @@ async def test_a_step_waits_for_its_model_says_so_and_runs_once_a_machine_has_it
     assert [file.mime_type for file in completed.finished.files] == ["image/png"]
     await connectors["comfyui"].close()
     blocking.close()
+
+
+async def test_what_graphs_can_be_made_of_is_shown_again_and_again(capsys: pytest.CaptureFixture[str]) -> None:
+    service = Service()
+    service.answer = Capabilities(catalogue=b"packed")
+    found = await survey({"a": service, "b": service})
+    assert found.catalogues == {b"packed"}
+    shown: list[bytes] = []
+    rounds = 0
+
+    async def show(packed: bytes) -> None:
+        shown.append(packed)
+        if len(shown) == 1:
+            raise redis.ConnectionError("away")
+
+    async def pause(_: float) -> None:
+        nonlocal rounds
+        rounds += 1
+        if rounds == 3:
+            raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await keep_showing(lambda: found, show, pause)
+    assert shown == [b"packed"] * 3
+    assert "could not be shown" in capsys.readouterr().out

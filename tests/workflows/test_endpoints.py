@@ -145,7 +145,7 @@ async def test_named_models_and_nodes_are_linked_and_must_exist(workflows: Workf
     [
         ({"data": {}}, "job must be an object"),
         ({"data": None}, "data must be an object"),
-        ({"type": "comfy_workflow", "data": {"nodes": [], "links": []}}, "export it in API format"),
+        ({"type": "comfy_workflow", "data": {"workflow": {"1": {}}}}, "export the graph in API form"),
         ({"type": "fetch_api", "data": FETCH | {"api": {"url": "https://{{HOST}}/x"}}}, "needs a plain host"),
         ({"data": DIRECT | {"credits": "free"}}, "credits must be a number"),
         ({"data": DIRECT | {"job": {"service_required": "comfyui"}}}, "must not be comfyui"),

@@ -15,6 +15,7 @@ COMMANDS = {
     "worker": "emprops.cli.work:worker",
     "db": "emprops.cli.db:app",
     "credits": "emprops.cli.credits:app",
+    "comfy": "emprops.cli.comfy:app",
     "keys": "emprops.cli.keys:app",
     "webhooks": "emprops.cli.webhooks:app",
     "token": "emprops.cli.token:token",

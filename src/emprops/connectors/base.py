@@ -88,6 +88,8 @@ class Capabilities:
     """Model files present; None: every model requirement is met (hosted services)."""
     custom_nodes: tuple[str, ...] | None = None
     extra: dict[str, str] = field(default_factory=dict)
+    catalogue: bytes = b""
+    """What graphs can be made of here (``connectors/comfyui/catalogue.py``), for converting saved workflows."""
 
 
 class RunContext(Protocol):

@@ -4,7 +4,7 @@ import asyncio
 import os
 import re
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from uuid import uuid4
@@ -17,6 +17,7 @@ from redis.retry import Retry
 from emprops.kit.redis import connect
 from emprops.kit.storage import Storage
 from emprops.media.storage import storage_from
+from emprops.queue.catalogues import Catalogues
 from emprops.queue.registry import FleetMember
 from emprops.queue.transport import LeaseKeeper, Membership, Transport
 from emprops.queue.worker_link import Heartbeat, WorkerLink
@@ -46,6 +47,8 @@ class Line:
     storage: Storage
     settings: Settings
     """This worker's, with what the server lays down in their place."""
+    show: Callable[[bytes], Awaitable[None]] | None = None
+    """Shows which node classes the machine has; None where that is not to be had."""
 
 
 @asynccontextmanager
@@ -80,6 +83,7 @@ async def _over_redis(settings: Settings, _board: Board, worker_id: str, machine
             member=FleetMember(blocking, prefix),
             storage=storage_from(settings),
             settings=settings,
+            show=Catalogues(redis, prefix).show,
         )
     finally:
         await redis.aclose()

@@ -13,13 +13,14 @@ from emprops.connectors.base import Connector
 from emprops.connectors.registry import load_connectors, names_from_text
 from emprops.kit.http import GuardedClient
 from emprops.kit.logging import configure_logging
+from emprops.kit.tasks import stop_tasks
 from emprops.queue.registry import WorkerInfo
 from emprops.settings import Settings
 from emprops.worker.board import Board
 from emprops.worker.heart import Heart
 from emprops.worker.line import Line, open_line
 from emprops.worker.loop import Tools, WorkerLoop
-from emprops.worker.offers import Survey, keep_surveying, survey
+from emprops.worker.offers import Survey, keep_showing, keep_surveying, survey
 
 log = structlog.get_logger(__name__)
 
@@ -95,12 +96,13 @@ async def work(
     gc.set_threshold(20_000)
     heart.start()
     log.info("worker ready", worker_id=line.worker_id, job_types=sorted(by_job_type), concurrency=loop.concurrency)
-    surveys = asyncio.create_task(keep_surveying(by_job_type, now, surveyed), name="surveys")
+    beside = [asyncio.create_task(keep_surveying(by_job_type, now, surveyed), name="surveys")]
+    if line.show is not None:
+        beside.append(asyncio.create_task(keep_showing(lambda: now, line.show), name="catalogues"))
     try:
         await loop.run()
     finally:
-        surveys.cancel()
-        await asyncio.gather(surveys, return_exceptions=True)
+        await stop_tasks(beside)
         await asyncio.to_thread(heart.stop)
         log.info("worker stopped", worker_id=line.worker_id)
 

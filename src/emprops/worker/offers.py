@@ -8,14 +8,17 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 import structlog
+from redis.exceptions import RedisError
 
-from emprops.connectors.base import Connector, ConnectorError
+from emprops.connectors.base import Capabilities, Connector, ConnectorError
 from emprops.queue.matching import Offer, WorkerOffers
 
 log = structlog.get_logger(__name__)
 
 INTERVAL = 20.0
 """Seconds between two surveys."""
+SHOWING_INTERVAL = 5.0
+"""Seconds between two times that a worker says its node catalogue still counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,21 +28,26 @@ class Survey:
     offers: WorkerOffers
     health: Mapping[str, str]
     """Connector name -> ``ok`` or what is wrong with it."""
+    catalogues: frozenset[bytes] = frozenset()
+    """What graphs can be made of here."""
 
 
 async def survey(connectors: Mapping[str, Connector]) -> Survey:
     """Ask each connector (given by job type) how it is and what it has."""
     offers: dict[str, Offer] = {}
     health: dict[str, str] = {}
+    catalogues: set[bytes] = set()
     for connector in {connector.name: connector for connector in connectors.values()}.values():
         health[connector.name] = await _health_of(connector)
         try:
-            offer = await _offer_of(connector)
+            found = await connector.capabilities()
         except (ConnectorError, OSError) as error:
             health[connector.name] = str(error) or type(error).__name__
             continue
+        offer = _offer_of(found)
         offers |= {job_type: offer for job_type, served_by in connectors.items() if served_by is connector}
-    return Survey(offers, health)
+        catalogues |= {found.catalogue} - {b""}
+    return Survey(offers, health, frozenset(catalogues))
 
 
 async def keep_surveying(
@@ -63,8 +71,22 @@ async def keep_surveying(
             tell(found)
 
 
-async def _offer_of(connector: Connector) -> Offer:
-    found = await connector.capabilities()
+async def keep_showing(
+    known: Callable[[], Survey],
+    show: Callable[[bytes], Awaitable[None]],
+    pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> None:
+    """Show the catalogues that are known, again and again: what nobody shows any more is forgotten."""
+    while True:
+        for packed in known().catalogues:
+            try:
+                await show(packed)
+            except (RedisError, OSError) as error:
+                log.warning("the node catalogue could not be shown", error=str(error))
+        await pause(SHOWING_INTERVAL)
+
+
+def _offer_of(found: Capabilities) -> Offer:
     return Offer(
         models=None if found.models is None else frozenset(found.models),
         custom_nodes=None if found.custom_nodes is None else frozenset(found.custom_nodes),

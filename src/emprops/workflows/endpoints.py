@@ -1,20 +1,23 @@
 """List, read, make, change and delete workflows (spec: Workflow Management)."""
 
+import asyncio
 from typing import Annotated
 
-from fastapi import Path
+from fastapi import Depends, Path
 
 from emprops.auth.dependencies import CurrentCaller, PublicRoute
 from emprops.auth.once import Once
 from emprops.errors import NotFoundError
 from emprops.kit.envelope import Envelope, failures, ok
 from emprops.kit.paging import Paging
-from emprops.kit.requests import Reader, Tx, router
-from emprops.workflows import service, store
+from emprops.kit.requests import Reader, Shared, Tx, router
+from emprops.workflows import importing, service, store
 from emprops.workflows.schemas import (
+    ConvertedGraph,
     DeletedWorkflow,
     Include,
     RequireApiKeys,
+    SavedGraph,
     SavedWorkflow,
     Shown,
     WorkflowBody,
@@ -29,6 +32,29 @@ from emprops.workflows.schemas import (
 routes = router(prefix="/workflows", tags=["workflows"])
 
 Name = Annotated[str, Path(max_length=200, description="The workflow's name.")]
+NO_CATALOGUE = "The workflow is as ComfyUI's editor saves it, and nobody is there to convert it by."
+
+
+async def _new(body: WorkflowBody, resources: Shared) -> WorkflowBody:
+    """Convert a saved workflow before the transaction begins."""
+    if body.type != "comfy_workflow":
+        return body
+    data = await importing.in_api_form(body.data, resources.redis, resources.settings.queue_prefix)
+    return body.model_copy(update={"data": data})
+
+
+async def _changes(name: Name, body: WorkflowChanges, resources: Shared) -> WorkflowChanges:
+    if importing.editor_graph_in(body.data) is None:
+        return body
+    kind = body.type
+    if kind is None:
+        async with resources.database.reader() as reader:
+            row = await store.get(reader, name)
+        kind = row.type if row is not None else None  # type: ignore[assignment]
+    if kind != "comfy_workflow":
+        return body
+    body.data = await importing.in_api_form(body.data, resources.redis, resources.settings.queue_prefix)
+    return body
 
 
 @routes.get("", dependencies=[PublicRoute], response_model_exclude_unset=True)
@@ -50,17 +76,33 @@ async def list_workflows(
     return Envelope(data=[item_of(row, with_data=include) for row in rows], error=None)
 
 
-@routes.post("", status_code=201, responses=failures(_409="There is a workflow of this name already."))
+@routes.post("", status_code=201, responses=failures(_409=f"There is a workflow of this name already. {NO_CATALOGUE}"))
 async def create_workflow(
-    body: WorkflowBody, caller: CurrentCaller, tx: Tx, _once: Once = None
+    body: Annotated[WorkflowBody, Depends(_new)], caller: CurrentCaller, tx: Tx, _once: Once = None
 ) -> Envelope[SavedWorkflow]:
     """Make a workflow (spec: Create Workflow). What it needs must be in the catalog.
 
-    Of a `comfy_workflow`, the reply says which node classes and model files its graph uses and, unless they are given,
-    which inputs became a form.
+    A `comfy_workflow` takes a graph in API format, or as ComfyUI's editor saves it while a worker with a ComfyUI lives.
+    The reply says which node classes and model files the graph uses and, unless they are given, which inputs became
+    a form.
     """
     saved = await service.create(tx, caller, body.name, body.definition(), body.needs())
     return ok(saved_view(saved))
+
+
+@routes.post("/convert", responses=failures(_409=NO_CATALOGUE))
+async def convert_workflow(body: SavedGraph, caller: CurrentCaller, resources: Shared) -> Envelope[ConvertedGraph]:
+    """Convert a workflow as ComfyUI's editor saves it to API format; nothing is stored.
+
+    What cannot be converted is named in `details.nodes`: the node, its class, and why.
+    """
+    del caller
+    if body.object_info is not None:
+        catalogues = [importing.catalogue_of(body.object_info)]
+    else:
+        catalogues = await importing.live_catalogues(resources.redis, resources.settings.queue_prefix)
+    graph = await asyncio.to_thread(importing.converted, body.workflow, catalogues)
+    return ok(ConvertedGraph(workflow=graph))
 
 
 @routes.get("/{name}", dependencies=[PublicRoute])
@@ -74,7 +116,9 @@ async def get_workflow(name: Name, reader: Reader) -> Envelope[WorkflowView]:
 
 @routes.patch("/{name}")
 @routes.put("/{name}")
-async def change_workflow(name: Name, body: WorkflowChanges, caller: CurrentCaller, tx: Tx) -> Envelope[SavedWorkflow]:
+async def change_workflow(
+    name: Name, body: Annotated[WorkflowChanges, Depends(_changes)], caller: CurrentCaller, tx: Tx
+) -> Envelope[SavedWorkflow]:
     """Change an own workflow; what is not sent stays. Services may change every workflow."""
     return ok(saved_view(await service.change(tx, caller, name, body.changes(), body.needs())))
 

@@ -121,6 +121,38 @@ class WorkflowChanges(BaseModel):
         return Needs(self.models, self.custom_nodes)
 
 
+EDITOR_GRAPH: dict[str, Any] = {
+    "nodes": [
+        {"id": 1, "type": "LoadImage", "widgets_values": ["fox.png", "image"]},
+        {"id": 2, "type": "SaveImage", "widgets_values": ["fox"], "inputs": [{"name": "images", "link": 1}]},
+    ],
+    "links": [[1, 1, 0, 2, 0, "IMAGE"]],
+}
+API_GRAPH: dict[str, Any] = {
+    "1": {"class_type": "LoadImage", "inputs": {"image": "fox.png"}},
+    "2": {"class_type": "SaveImage", "inputs": {"images": ["1", 0], "filename_prefix": "fox"}},
+}
+
+
+class SavedGraph(BaseModel):
+    """A workflow as ComfyUI's editor saves it. Unknown fields are ignored."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"workflow": EDITOR_GRAPH}})
+
+    workflow: dict[str, Any]
+    object_info: dict[str, Any] | None = None
+    """What a ComfyUI answers at ``/object_info``, or ``/object_info/{class}`` for each class that is used; without it,
+    the classes of live workers' machines count."""
+
+
+class ConvertedGraph(BaseModel):
+    """The same in API form."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"workflow": API_GRAPH}})
+
+    workflow: dict[str, Any]
+
+
 class WorkflowItem(BaseModel):
     """A workflow in a list (spec: List Workflows)."""
 

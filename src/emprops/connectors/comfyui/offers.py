@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from emprops.connectors.base import Capabilities
+from emprops.connectors.comfyui.catalogue import pack, read_catalogue
 
 MODEL_FILE = re.compile(r".+\.(safetensors|sft|ckpt|pt|pt2|pth|bin|gguf|onnx)", re.IGNORECASE | re.DOTALL)
 CUSTOM = "custom_nodes."
@@ -30,7 +31,8 @@ def read_offers(object_info: Mapping[str, Any]) -> Capabilities:
                 if is_model(option):
                     whole = option.replace("\\", "/")
                     models |= {whole, whole.rpartition("/")[2]}
-    return Capabilities(models=tuple(sorted(models)), custom_nodes=tuple(sorted(custom)))
+    packed = pack(read_catalogue(object_info))
+    return Capabilities(models=tuple(sorted(models)), custom_nodes=tuple(sorted(custom)), catalogue=packed)
 
 
 def is_model(value: Any) -> bool:

@@ -1,0 +1,68 @@
+"""``emprops comfy``: work with the workflows of a ComfyUI."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+
+from emprops.cli.exits import fail, one_sentence, read_settings
+from emprops.connectors.base import ConnectorError
+from emprops.connectors.comfyui.api import Api
+from emprops.connectors.comfyui.catalogue import read_catalogue
+from emprops.workflows.editor.convert import convert as convert_graph
+
+app = typer.Typer(help="Work with the workflows of a ComfyUI.", no_args_is_help=True)
+
+
+@app.callback()
+def comfy() -> None:
+    """Work with the workflows of a ComfyUI."""
+
+
+@app.command()
+def convert(
+    workflow: Annotated[Path, typer.Argument(help="The workflow as the editor saves it.")],
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Where to write it; else stdout.")] = None,
+    comfyui: Annotated[str | None, typer.Option(help="Address of a ComfyUI; else EMPROPS_COMFYUI_URL.")] = None,
+    object_info: Annotated[Path | None, typer.Option(help="A file with what /object_info answered, instead.")] = None,
+) -> None:
+    """Convert a saved workflow to API format, by the node classes of a ComfyUI. Names what cannot be converted."""
+    saved = _read(workflow)
+    if object_info is not None:
+        known = _read(object_info)
+    else:
+        with one_sentence():
+            known = asyncio.run(_ask(comfyui or read_settings().comfyui_url))
+    if not isinstance(known, dict):
+        fail(f"{object_info} is not what /object_info answers: an object of node classes.")
+    converted = convert_graph(saved, read_catalogue(known))
+    if converted.problems:
+        fail("\n".join(["The workflow cannot be converted:", *(f"- {problem}" for problem in converted.problems)]))
+    text = orjson.dumps(converted.graph, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    if output is None:
+        typer.echo(text.decode(), nl=False)
+    else:
+        output.write_bytes(text)
+
+
+def _read(path: Path) -> Any:
+    try:
+        return orjson.loads(path.read_bytes())
+    except OSError as error:
+        fail(f"{path} cannot be read: {error.strerror}.")
+    except orjson.JSONDecodeError:
+        fail(f"{path} is not JSON.")
+
+
+async def _ask(url: str) -> dict[str, Any]:
+    if not url:
+        fail("Name a ComfyUI with --comfyui http://127.0.0.1:8188, or EMPROPS_COMFYUI_URL; or use --object-info.")
+    api = Api(url)
+    try:
+        return await api.get("/object_info")
+    except ConnectorError as error:
+        fail(error.message)
+    finally:
+        await api.close()

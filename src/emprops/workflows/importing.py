@@ -1,0 +1,104 @@
+"""Taking in workflows as ComfyUI's editor saves them: converted by the node classes of a machine that lives."""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from emprops.connectors.comfyui.catalogue import Catalogue, CatalogueError, read_catalogue, unpack
+from emprops.errors import BadRequestError, ConflictError
+from emprops.queue.catalogues import Catalogues
+from emprops.workflows.comfy_data import WRAPPERS
+from emprops.workflows.editor.convert import Converted, Problem, convert
+from emprops.workflows.editor.graph import is_editor_graph
+
+log = structlog.get_logger(__name__)
+
+SHOWN_PROBLEMS = 3
+
+
+class GraphNotConvertedError(BadRequestError):
+    """A saved workflow cannot be converted; ``details.nodes`` says for each node that is in the way why."""
+
+    code = "graph_not_converted"
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        shown = "; ".join(map(str, problems[:SHOWN_PROBLEMS]))
+        more = f" (and {len(problems) - SHOWN_PROBLEMS} more)" if len(problems) > SHOWN_PROBLEMS else ""
+        nodes = [{"node": one.node, "class_type": one.class_type, "reason": one.reason} for one in problems]
+        super().__init__(f"The workflow cannot be converted: {shown}{more}.", extra={"details": {"nodes": nodes}})
+
+
+class NoCatalogueError(ConflictError):
+    """Nobody says now which node classes there are."""
+
+    code = "no_node_catalogue"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This workflow is as ComfyUI's editor saves it, and no live worker has a ComfyUI to convert it by:"
+            " start one, convert it with object_info, or export it in API format."
+        )
+
+
+def editor_graph_in(data: Any) -> Mapping[str, Any] | None:
+    """Find the saved workflow in what was sent as a workflow's data, bare or wrapped; None if there is none."""
+    found = [data] if is_editor_graph(data) else []
+    if isinstance(data, dict):
+        found += [data[key] for key in WRAPPERS if is_editor_graph(data.get(key))]
+    return found[0] if found else None
+
+
+async def live_catalogues(redis: Redis, prefix: str) -> list[Catalogue]:
+    """Give the node classes of the machines that live; none while Redis does not answer."""
+    catalogues: list[Catalogue] = []
+    try:
+        shown = await Catalogues(redis, prefix).all()
+    except (RedisError, OSError) as error:
+        log.warning("node catalogues cannot be read now", error=str(error))
+        return []
+    for packed in shown:
+        try:
+            catalogues.append(unpack(packed))
+        except CatalogueError as error:
+            log.warning("a worker shows a catalogue that cannot be read", error=str(error))
+    return catalogues
+
+
+def converted(graph: Mapping[str, Any], catalogues: Iterable[Catalogue]) -> dict[str, Any]:
+    """Convert a saved workflow by the first catalogue that allows it.
+
+    Raises :class:`NoCatalogueError` if there is none, and :class:`GraphNotConvertedError` with what keeps the machine
+    from it that comes nearest.
+    """
+    nearest: Converted | None = None
+    for catalogue in catalogues:
+        result = convert(graph, catalogue)
+        if not result.problems:
+            return result.graph
+        if nearest is None or len(result.problems) < len(nearest.problems):
+            nearest = result
+    if nearest is None:
+        raise NoCatalogueError
+    raise GraphNotConvertedError(nearest.problems)
+
+
+async def in_api_form(data: Any, redis: Redis, prefix: str) -> Any:
+    """Give a workflow's data with a saved workflow in it converted; any other data as they are.
+
+    Raises what :func:`converted` does.
+    """
+    graph = editor_graph_in(data)
+    if graph is None:
+        return data
+    rest = {} if graph is data else {name: value for name, value in data.items() if name not in WRAPPERS}
+    catalogues = await live_catalogues(redis, prefix)
+    return rest | {"workflow": await asyncio.to_thread(converted, graph, catalogues)}
+
+
+def catalogue_of(object_info: Mapping[str, Any]) -> Catalogue:
+    """Read an ``/object_info`` document that somebody sends."""
+    return read_catalogue(object_info)
