@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from emprops.connectors.base import BadInputError, RunContext
 from emprops.connectors.comfyui.api import Api
+from emprops.connectors.comfyui.outputs import is_text
 from emprops.connectors.comfyui.problems import Graph
 
 MEDIA = frozenset({"image", "mask", "video", "audio", "file"})
@@ -48,7 +49,7 @@ class Uploads:
             if url not in names:
                 if len(names) == MAX_UPLOADS:
                     raise BadInputError(f"The graph names more than {MAX_UPLOADS} input files.")
-                names[url] = await self._upload(url)
+                names[url] = await self._upload(url, f"input {name} of node {node}", any_kind=name == "file")
             graph[node]["inputs"][name] = names[url]
 
     def _sources(self, graph: Graph) -> Iterator[tuple[str, str, str]]:
@@ -60,8 +61,10 @@ class Uploads:
                 if takes and isinstance(value, str) and _is_url(value):
                     yield node, name, value
 
-    async def _upload(self, url: str) -> str:
+    async def _upload(self, url: str, what: str, *, any_kind: bool) -> str:
         path, mime_type = await self.context.fetch(url)
+        if not any_kind and mime_type != "image/svg+xml" and await asyncio.to_thread(_holds_text, path):
+            raise BadInputError(f"The {what} leads to a text ({mime_type}), not to a picture, video or sound.")
         # Named after its content: unlike files never meet under one name, and a second try finds the first's upload.
         digest = await asyncio.to_thread(_digest, path)
         name = f"emprops-{digest[:40]}{_extension(url, mime_type)}"
@@ -70,6 +73,11 @@ class Uploads:
 
 def _is_url(value: str) -> bool:
     return value.startswith(("http://", "https://", "/files/", "/api/files/"))
+
+
+def _holds_text(path: Path) -> bool:
+    with path.open("rb") as file:
+        return is_text(file.read(512))
 
 
 def _digest(path: Path) -> str:

@@ -134,7 +134,7 @@ def type_of(filename: str, head: bytes, said: str) -> str:
     Raises :class:`RetryableError` for a text, such as an error page, in the place of a picture, video or sound.
     """
     named = mimetypes.guess_type(filename)[0] or ""
-    if named.startswith(MEDIA) and named != "image/svg+xml" and _is_text(head[:512]):
+    if named.startswith(MEDIA) and named != "image/svg+xml" and is_text(head[:512]):
         raise RetryableError(f"Instead of its output {filename}, ComfyUI's address gave a text, such as a web page.")
     looks: list[str] = []
     with contextlib.suppress(puremagic.PureError, ValueError):
@@ -144,8 +144,9 @@ def type_of(filename: str, head: bytes, said: str) -> str:
     return (looks[0] if looks else said) or "application/octet-stream"
 
 
-def _is_text(head: bytes) -> bool:
-    return all(byte >= 0x20 or byte in b"\t\n\r" for byte in head) and head.decode("utf-8", "ignore") != ""
+def is_text(head: bytes) -> bool:
+    """Tell whether a file's first bytes are those of a text: no picture, video or sound begins like one."""
+    return bool(head) and all(byte >= 0x20 or byte in b"\t\n\r" for byte in head)
 
 
 def _size(path: Path) -> tuple[int | None, int | None]:
