@@ -432,6 +432,38 @@ class TestFaults:
         assert isinstance(await failure(connector, payload, tmp_path), RetryableError)
         assert len(api.asked_for("/start")) == 2
 
+    async def test_a_poll_that_is_answered_with_the_file_is_the_result(
+        self, connector: FetchApi, api: FakeApi, tmp_path: Path
+    ) -> None:
+        api.on("/tasks/1", Reply(body={"status": "RUNNING"}), Reply(body=PNG, mime_type="image/png"))
+        payload = polling(api.on("/start", Reply(body={"id": 1})), f"{api.base}/tasks/{{{{id}}}}")
+        outcome = await run(connector, payload, tmp_path)
+        assert [content_of(file) for file in outcome.files] == [PNG]
+
+    @pytest.mark.parametrize("status", [404, 410])
+    async def test_work_that_the_api_forgot_may_be_begun_again(
+        self, connector: FetchApi, api: FakeApi, tmp_path: Path, status: int
+    ) -> None:
+        done = Reply(body={"status": "DONE", "output": [api.on("/f", Reply(body=PNG, mime_type="image/png"))]})
+        api.on("/tasks/1", Reply(status), done)
+        payload = polling(api.on("/start", Reply(body={"id": 1})), f"{api.base}/tasks/{{{{id}}}}")
+        assert (await run(connector, payload, tmp_path)).files, "it may not know it yet"
+        api.on("/tasks/1", Reply(status))
+        error = await failure(connector, payload, tmp_path)
+        assert isinstance(error, RetryableError)
+        assert "does not know the work" in error.message
+
+    async def test_a_web_page_is_a_result_where_one_is_wanted(
+        self, connector: FetchApi, api: FakeApi, tmp_path: Path
+    ) -> None:
+        page = api.on("/page", Reply(body=b"<!DOCTYPE html><p>A fox", mime_type="text/html"))
+        wanted = wait(page, ".") | {"output_mime_type": "text/html"}
+        assert (await run(connector, wanted, tmp_path)).data == {"text": "<!DOCTYPE html><p>A fox"}
+        for kind in ("text/plain", "", "image/png"):
+            error = await failure(connector, wait(page, ".") | {"output_mime_type": kind}, tmp_path)
+            assert isinstance(error, FinalError)
+            assert "with a web page" in error.message
+
     async def test_waiting_ends_at_its_limit(self, api: FakeApi, tmp_path: Path) -> None:
         place = urlsplit(api.base).netloc
         running = api.on("/tasks/1", Reply(body={"status": "RUNNING"}))
@@ -682,6 +714,12 @@ class TestExpressions:
 )
 def test_retry_after_in_seconds(text: str | None, seconds: float | None) -> None:
     assert retry_after(text) == seconds
+
+
+def test_retry_after_in_parts_of_a_second() -> None:
+    assert retry_after("1.5") == 1.5
+    assert retry_after("7", "250") == 0.25, "what says it more exactly counts"
+    assert retry_after("7", "soon") == 7
 
 
 def test_retry_after_as_a_date() -> None:

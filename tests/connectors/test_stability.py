@@ -320,6 +320,7 @@ class TestRefusals:
             assert type(error) is kind
             assert says in error.message
             assert error.details["status"] == status
+            assert error.retry_after == (60 if status == 429 else None), "as the API's documentation says"
 
     async def test_what_is_no_picture_is_refused(
         self, connector: StabilityApi, fake: FakeStability, inputs: Mapping[str, Path], tmp_path: Path

@@ -209,6 +209,19 @@ async def test_what_cannot_be_sent_fails_the_step_and_nothing_else(bench: Bench,
     assert finished.files == ()
 
 
+async def test_a_result_that_is_too_large_is_named_and_none_is_stored(bench: Bench, tmp_path: Path) -> None:
+    bench.settings = bench.settings.model_copy(update={"max_result_bytes": 10})
+    (tmp_path / "large").write_bytes(bytes(11))
+    for large in (bytes(11), tmp_path / "large"):
+        files = [Produced("small.png", "image/png", b"x"), Produced("large.mp4", "video/mp4", large)]
+        finished = await bench.run(giving(Outcome(files)))
+        assert (finished.failure, finished.details["code"]) == ("final", "result_too_large")
+        assert "large.mp4 is larger than the 10 bytes" in finished.error
+        assert "EMPROPS_MAX_RESULT_BYTES" in finished.error
+        assert not (tmp_path / "files" / "generations").exists()
+    assert (await bench.run(giving(Outcome([Produced("a.png", "image/png", bytes(10))])))).failure is None
+
+
 @pytest.mark.parametrize(
     "details", [{"x": {1}}, {"x": "\ud800"}, {"x": "y" * MAX_DETAILS_BYTES}, {1: "x"}, {"x": 2**70}]
 )
