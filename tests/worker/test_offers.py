@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import pytest
 import redis
 from PIL import Image
+from structlog.testing import capture_logs
 from tests.apps import served
 from tests.fakes.comfyui import FakeComfyUI
 from tests.fakes.comfyui_rules import CLASSES
@@ -163,7 +164,7 @@ async def test_a_step_waits_for_its_model_says_so_and_runs_once_a_machine_has_it
     blocking.close()
 
 
-async def test_what_graphs_can_be_made_of_is_shown_again_and_again(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_what_graphs_can_be_made_of_is_shown_again_and_again() -> None:
     service = Service()
     service.answer = Capabilities(catalogue=b"packed")
     found = await survey({"a": service, "b": service})
@@ -182,7 +183,7 @@ async def test_what_graphs_can_be_made_of_is_shown_again_and_again(capsys: pytes
         if rounds == 3:
             raise asyncio.CancelledError
 
-    with pytest.raises(asyncio.CancelledError):
+    with capture_logs() as logs, pytest.raises(asyncio.CancelledError):
         await keep_showing(lambda: found, show, pause)
     assert shown == [b"packed"] * 3
-    assert "could not be shown" in capsys.readouterr().out
+    assert "could not be shown" in str(logs)

@@ -125,6 +125,6 @@ async def test_previews_can_be_switched_off(queue: Queue, make_rig: MakeRig, cli
     rig.board.add(claim, lambda: None, time.monotonic())
     assert not context.shows_previews
     context.preview("a text")
-    await asyncio.get_running_loop().shutdown_default_executor()
+    await asyncio.to_thread(lambda: None)
     assert rig.board.beats(everything=False) == []
     await rig.http.close()
