@@ -21,7 +21,8 @@ from tests.queue.helpers import (
 
 from emprops.queue.claims import Queue, Reclaimed
 from emprops.queue.keys import KEYS
-from emprops.queue.messages import Claim, Finished, Limits
+from emprops.queue.messages import Claim, Finished, Limits, Preview
+from emprops.queue.previews import Previews
 from emprops.queue.registry import Fleet, WorkerInfo
 from emprops.queue.transport import AWAY, Beat, Settled
 
@@ -178,6 +179,20 @@ async def test_beats_renew_carry_progress_and_name_what_is_lost(queue: Queue, cl
     lease = await client.zscore(PREFIX + KEYS.leases, "kept")
     seconds, _ = await client.time()
     assert 55_000 < lease - seconds * 1000 <= 61_000
+
+
+async def test_previews_travel_with_beats_as_many_as_a_call_holds(queue: Queue, client: Any, make: MakeSide) -> None:
+    side = await make()
+    await queue.enqueue([make_ticket(f"s{n:02}", at=n) for n in range(30)])
+    claims = await side.worker.claim(30)
+    picture = Preview(bytes(range(256)) * 160, "image/jpeg", "12")
+    assert await side.beat(*[Beat(claim, preview=picture) for claim in claims]) == set()
+    seen = [await Previews(client, PREFIX).latest(f"job-of-s{n:02}") for n in range(30)]
+    assert [one.preview for one in seen if one is not None][:8] == [picture] * 8
+    foreign = Claim(claims[29].ticket, "ab" * 32, 1)
+    await client.delete(f"{PREFIX}{KEYS.preview}job-of-s29")
+    assert await side.beat(Beat(foreign, preview=picture)) == {"s29"}
+    assert await Previews(client, PREFIX).latest("job-of-s29") is None
 
 
 async def test_a_released_step_keeps_its_place_and_counts_nothing(queue: Queue, client: Any, make: MakeSide) -> None:

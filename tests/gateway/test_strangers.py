@@ -24,6 +24,7 @@ from emprops.worker.remote.link import RemoteLink
 from emprops.worker.remote.server import Server
 
 PREFIX = "emprops:"
+HTML = {"mime_type": "text/html", "content": "PGI+"}
 
 
 @pytest.fixture
@@ -164,6 +165,7 @@ ENTRY = {"worker": "w", "machine": "m", "offers": {}, "info": {"status": "idle",
         ("turn", {**TURN, "finished": [{"step": "s", "token": "ab" * 32, "run": 1, "finished": {"failure": "worse"}}]}),
         ("beat", {"worker": "w", "machine": '"', "beats": []}),
         ("beat", {"worker": "w", "machine": "m", "beats": [{"step": "s", "token": "ab" * 32, "progress": 1e9}]}),
+        ("beat", {"worker": "w", "machine": "m", "beats": [{"step": "s", "token": "ab" * 32, "preview": HTML}]}),
         ("wait", {"worker": "w", "timeout": -1}),
         ("announce", {**ENTRY, "info": {"status": "on fire", "concurrency": 1}}),
         ("announce", {**ENTRY, "info": {}}),

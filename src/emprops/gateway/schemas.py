@@ -7,12 +7,21 @@ import re
 from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    Base64Bytes,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+)
 
 from emprops.errors import BadRequestError
 from emprops.gateway.identity import NAME, REQUEST, TOKEN
 from emprops.queue.matching import Offer, WorkerOffers
-from emprops.queue.messages import Finished
+from emprops.queue.messages import MAX_PREVIEW_BYTES, Finished
 from emprops.queue.registry import WorkerInfo
 from emprops.queue.transport import Turn
 
@@ -181,11 +190,20 @@ class MachineBody(WorkerBody):
     machine: Name
 
 
+class PreviewItem(BaseModel):
+    """A look at what a step is making."""
+
+    mime_type: Literal["image/jpeg", "image/png", "text/plain"]
+    node: Annotated[str, cut(200)] = ""
+    content: Annotated[Base64Bytes, Field(max_length=MAX_PREVIEW_BYTES)]
+
+
 class BeatItem(ClaimBody):
     """A sign of life for one claim."""
 
     progress: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] | None = None
     message: Annotated[str, cut(500)] = ""
+    preview: PreviewItem | None = None
 
 
 class BeatBody(MachineBody):

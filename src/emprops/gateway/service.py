@@ -19,6 +19,7 @@ from emprops.gateway.limits import KeyLimits
 from emprops.gateway.schemas import (
     AnnounceBody,
     BeatBody,
+    BeatItem,
     ClaimBody,
     SettledBody,
     TurnBody,
@@ -29,7 +30,7 @@ from emprops.gateway.schemas import (
 from emprops.kit.redis import connect
 from emprops.kit.sse import is_stopping
 from emprops.queue.matching import class_of
-from emprops.queue.messages import Claim, Finished, StoredFile, Ticket, WorkflowContext
+from emprops.queue.messages import Claim, Finished, Preview, StoredFile, Ticket, WorkflowContext
 from emprops.queue.registry import FleetMember
 from emprops.queue.remote_claims import RemoteClaims, Upload
 from emprops.queue.transport import Beat, Settled, Turn, Wake
@@ -162,7 +163,7 @@ class Gateway:
     async def beat(self, redis: Redis, worker: RemoteWorker, body: BeatBody) -> list[str]:
         """Renew leases; gives the steps that are not this worker's, or had their time: nobody may hold one for ever."""
         over = await self._claims(redis).over([item.token for item in body.beats])
-        beats = [Beat(_claim(item), item.progress, item.message) for item in body.beats]
+        beats = [Beat(_claim(item), item.progress, item.message, _preview(item)) for item in body.beats]
         own = [beat for beat in beats if is_own(worker.id, beat.claim.token) and beat.claim.token not in over]
         lost = {beat.claim.ticket.id for beat in beats} - {beat.claim.ticket.id for beat in own}
         heart = Heartbeat(
@@ -212,6 +213,11 @@ class Gateway:
     async def _in_thread(self, call: Callable[[], Result]) -> Result:
         # threads of its own: while Redis is away they are stuck for seconds, and others read files in the common ones
         return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+
+
+def _preview(item: BeatItem) -> Preview | None:
+    shown = item.preview
+    return None if shown is None else Preview(shown.content, shown.mime_type, shown.node)
 
 
 def _claim(body: ClaimBody) -> Claim:
