@@ -26,6 +26,7 @@ from emprops.queue.worker_link import Heartbeat, WorkerLink
 from emprops.settings import Settings
 from emprops.worker.board import Board
 from emprops.worker.heart import Heart
+from emprops.worker.lanes import Lanes
 from emprops.worker.loop import Tools, WorkerLoop
 
 
@@ -70,9 +71,8 @@ async def main(redis_url: str, prefix: str, concurrency: int, folder: Path) -> N
         link=WorkerLink(redis, prefix=prefix, worker_id=worker_id),
         board=board,
         connectors={"noop": probe},
-        offers=offers,
+        lanes=Lanes(offers, shared=concurrency),
         tools=Tools(storage_from(settings), GuardedClient(settings), settings),
-        concurrency=concurrency,
         grace=0.0,
     )
     heart = Heart(
@@ -80,6 +80,7 @@ async def main(redis_url: str, prefix: str, concurrency: int, folder: Path) -> N
         Heartbeat(sync_redis, prefix=prefix, worker_id=worker_id, machine_id="bench", lease=settings.lease),
         FleetMember(sync_redis, prefix),
         lambda: WorkerInfo(worker_id, "bench", "busy", offers, concurrency, board.step_ids()),
+        lambda _: None,
         lease=settings.lease,
         progress_interval=settings.progress_interval,
     )

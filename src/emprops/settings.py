@@ -176,6 +176,9 @@ class Settings(BaseSettings):
     server_allow_http: bool = False
     """Let the key travel to a server that is not this machine over plain http."""
     worker_concurrency: int = Field(default=1, ge=1)
+    """Steps that a worker runs at once, of all job types that have no slots of their own."""
+    worker_concurrency_by_type: str = ""
+    """Slots of their own for job types, such as ``local_image=1,openai_chat=8``; the others share the above."""
     worker_job_types: str = ""
     """Comma-separated job types this worker serves; empty: all that its connectors serve."""
     worker_connectors: str = ""

@@ -17,13 +17,14 @@ from emprops.kit.http import GuardedClient
 from emprops.media.storage import FolderStorage
 from emprops.queue.keys import KEYS
 from emprops.queue.messages import Claim, Report, Ticket
-from emprops.queue.registry import FleetMember, WorkerInfo
+from emprops.queue.registry import FleetMember, WorkerInfo, WorkerStatus
 from emprops.queue.reports import parse_report
 from emprops.queue.worker_link import Heartbeat, WorkerLink
 from emprops.settings import Settings
 from emprops.worker.board import Board
 from emprops.worker.context import Context
 from emprops.worker.heart import Heart
+from emprops.worker.lanes import Lanes
 from emprops.worker.loop import Tools, WorkerLoop
 
 PATIENCE = 10.0
@@ -116,9 +117,8 @@ class Rig:
             link=WorkerLink(self.client, prefix=PREFIX, worker_id=self.name, lease=self.lease),
             board=self.board,
             connectors={"noop": Scripted(self._run)},
-            offers=ANYTHING,
+            lanes=Lanes(ANYTHING, shared=self.concurrency),
             tools=Tools(self.storage, self.http, self.settings),
-            concurrency=self.concurrency,
             grace=self.grace,
         )
 
@@ -139,7 +139,11 @@ class Rig:
 
     def describe(self) -> WorkerInfo:
         """The entry in the fleet."""
-        return WorkerInfo(self.name, "machine", "idle", ANYTHING, self.concurrency, self.board.step_ids())
+        status: WorkerStatus = "paused" if self.loop.paused else "idle"
+        return WorkerInfo(self.name, "machine", status, ANYTHING, self.concurrency, self.board.step_ids())
+
+    def _obey(self, paused: bool) -> None:
+        self._running.call_soon_threadsafe(self.loop.pause, paused)
 
     @contextlib.asynccontextmanager
     async def working(self) -> AsyncIterator[asyncio.Task[None]]:
@@ -160,11 +164,13 @@ class Rig:
         """Run the heart."""
         url = self.heart_url or self.settings.redis_url
         blocking = redis.Redis.from_url(url, socket_timeout=2.0, retry=Retry(NoBackoff(), 0))
+        self._running = asyncio.get_running_loop()
         heart = Heart(
             self.board,
             Heartbeat(blocking, prefix=PREFIX, worker_id=self.name, machine_id="machine", lease=self.lease),
             FleetMember(blocking, PREFIX),
             self.describe,
+            self._obey,
             lease=self.lease,
             progress_interval=progress_interval,
         )

@@ -123,9 +123,9 @@ async def test_the_same_step_claimed_again_while_its_old_work_still_stops(
         await lapse(client, "s")
         await queue.reclaim()
         await log.until("s", "completed")
-        assert rig.loop._free == 1
+        assert rig.loop.lanes.free == 1
         may_end.set()
-    assert rig.loop._free == 2
+    assert rig.loop.lanes.free == 2
     assert await log.kinds("s") == ["started", "lost", "started", "completed"]
 
 

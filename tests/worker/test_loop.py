@@ -163,9 +163,9 @@ async def test_a_claim_lost_before_its_work_began_frees_its_slot(make_rig: MakeR
     rig = make_rig(body=nothing)
     claim = Claim(make_ticket("s"), "token", 1)
     rig.loop._start(claim, time.monotonic())
-    assert rig.loop._free == 0
+    assert rig.loop.lanes.free == 0
     assert await rig.loop._stop_running() == [claim]
-    assert (rig.loop._free, rig.loop.counters.abandoned, len(rig.board)) == (1, 1, 0)
+    assert (rig.loop.lanes.free, rig.loop.counters.abandoned, len(rig.board)) == (1, 1, 0)
     await rig.http.close()
 
 

@@ -24,6 +24,7 @@ from emprops.queue.claims import Queue
 from emprops.queue.matching import Offer
 from emprops.queue.registry import Fleet, FleetMember, WorkerInfo
 from emprops.settings import Settings
+from emprops.worker.lanes import Lanes
 from emprops.worker.offers import Survey, keep_showing, keep_surveying, survey
 
 GRAPH = {"1": {"class_type": "KSampler", "inputs": {"steps": 2}}, "9": {"class_type": "SaveImage", "inputs": {}}}
@@ -130,7 +131,7 @@ async def test_a_step_waits_for_its_model_says_so_and_runs_once_a_machine_has_it
     comfy.replies["/object_info"] = [Reply(502)]
     known = await survey(connectors)
     rig = make_rig()
-    rig.loop.connectors, rig.loop.offers = connectors, known.offers
+    rig.loop.connectors, rig.loop.lanes = connectors, Lanes(known.offers)
     blocking = redis.Redis.from_url(settings.redis_url)
     member, fleet = FleetMember(blocking, PREFIX), Fleet(client, PREFIX)
 

@@ -43,7 +43,7 @@ def workers() -> None:
     for info in asyncio.run(_fleet(url, settings.queue_prefix)):
         slots = f"{len(info.current)}/{info.concurrency}"
         connectors = ", ".join(f"{name}: {state}" for name, state in sorted(info.connectors.items()))
-        done, failed = str(info.completed), str(info.failed)
+        done, failed = str(info.counters.completed), str(info.counters.failed)
         table.add_row(info.worker_id, info.status, slots, ", ".join(sorted(info.offers)), done, failed, connectors)
     _show(table, "No live workers.")
 

@@ -12,6 +12,7 @@ from emprops.errors import ConflictError, TooManyRequestsError
 from emprops.gateway.identity import NAME, TOKEN
 from emprops.gateway.schemas import (
     AnnounceBody,
+    AnnouncedView,
     BeatBody,
     BeatView,
     HelloBody,
@@ -100,12 +101,11 @@ async def release(body: ReleaseBody, caller: WorkerCaller, gateway: Workers, res
     return ok({"released": await gateway.release(resources.redis, worker, body.claims)})
 
 
-@routes.post("/announce", response_model=Envelope[MemberView], responses=LIMITED)
+@routes.post("/announce", response_model=Envelope[AnnouncedView], responses=LIMITED)
 async def announce(body: AnnounceBody, caller: WorkerCaller, gateway: Workers) -> Any:
     """Be part of the fleet; an entry ends after 120 seconds without another call."""
     worker = gateway.admit(caller.key_prefix, body.worker)
-    await gateway.announce(worker, body)
-    return ok({"worker_id": worker.id})
+    return ok({"worker_id": worker.id, "paused": await gateway.announce(worker, body)})
 
 
 @routes.post("/withdraw", response_model=Envelope[MemberView], responses=LIMITED)

@@ -254,6 +254,13 @@ class MemberView(BaseModel):
     worker_id: str
 
 
+class AnnouncedView(MemberView):
+    """What the worker is called, and what the fleet asks of it."""
+
+    paused: bool | None
+    """Whether it should claim nothing for now; null: as before."""
+
+
 class StoredView(BaseModel):
     """A file that is in storage now."""
 

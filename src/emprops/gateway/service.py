@@ -29,7 +29,7 @@ from emprops.gateway.schemas import (
 )
 from emprops.kit.redis import connect
 from emprops.kit.sse import is_stopping
-from emprops.queue.matching import class_of
+from emprops.queue.matching import class_of, lanes_of
 from emprops.queue.messages import Claim, Finished, Preview, StoredFile, Ticket, WorkflowContext
 from emprops.queue.registry import FleetMember
 from emprops.queue.remote_claims import RemoteClaims, Upload
@@ -181,15 +181,17 @@ class Gateway:
             [_claim(claim) for claim in claims if is_own(worker.id, claim.token)]
         )
 
-    async def announce(self, worker: RemoteWorker, body: AnnounceBody) -> None:
-        """Keep the worker's entry in the fleet."""
+    async def announce(self, worker: RemoteWorker, body: AnnounceBody) -> bool | None:
+        """Keep the worker's entry in the fleet. Tells whether the worker should pause; None while nobody knows."""
         info = info_of(body, worker.id, public_id(worker.key, body.machine))
-        self.limits.offers(worker.key, class_of(info.offers))
+        for offers in lanes_of(info.offers, info.slots):
+            self.limits.offers(worker.key, class_of(offers))
         member = FleetMember(self._blocking, self.settings.queue_prefix)
-        await self._in_thread(lambda: member.announce(info))
+        paused = await self._in_thread(lambda: member.announce(info))
         uptime = body.uptime_ms
         if uptime is not None:
             await self._in_thread(lambda: member.announce_machine(info, uptime))
+        return paused
 
     async def withdraw(self, worker: RemoteWorker, body: AnnounceBody) -> None:
         """Take the worker out of the fleet."""

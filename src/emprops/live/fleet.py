@@ -175,8 +175,8 @@ def machine_of(machine_id: str, workers: Iterable[WorkerInfo]) -> dict[str, Any]
             {"service_id": name, "service_type": name, "status": status} for name, status in sorted(services.items())
         ],
         "cumulative_stats": {
-            "total_jobs_completed": sum(info.completed for info in workers),
-            "total_jobs_failed": sum(info.failed for info in workers),
+            "total_jobs_completed": sum(info.counters.completed for info in workers),
+            "total_jobs_failed": sum(info.counters.failed for info in workers),
             "uptime_ms": max((info.last_seen - info.started_at for info in workers if info.started_at), default=0),
         },
     }

@@ -67,6 +67,8 @@ class Keys:
     """string per token of a claim over the gateway: expires when its run must be over; then it is not renewed."""
     upload: str = "upload:"
     """hash per storage key that a worker of the gateway stored: token of its claim, size, sha256; kept a day."""
+    paused: str = "paused"
+    """hash: ``all``, ``machine:{id}`` or ``worker:{id}`` -> since when it may claim nothing (Unix ms)."""
     epoch: str = "epoch"
     """string: present while this Redis holds what was put into it; missing means rebuild."""
 

@@ -5,7 +5,7 @@ what a worker offers. Workers with equal offers share a class, tickets with equa
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -50,6 +50,18 @@ def class_of(offers: WorkerOffers) -> str:
     """Name the class of a worker: a hash of its canonical offers."""
     canonical = {job_type: offers[job_type].to_json() for job_type in sorted(offers)}
     return hashlib.sha256(orjson.dumps(canonical, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
+
+
+def lanes_of(offers: WorkerOffers, own: Collection[str]) -> list[WorkerOffers]:
+    """Split a worker's offers into the ones it waits by: job types with slots of their own alone, all others together.
+
+    Without such job types, these are the offers as they are.
+    """
+    if not own:
+        return [offers]
+    alone: list[WorkerOffers] = [{job_type: offers[job_type]} for job_type in own if job_type in offers]
+    rest = {job_type: offer for job_type, offer in offers.items() if job_type not in own}
+    return [*alone, rest] if rest else alone
 
 
 @lru_cache(maxsize=4096)

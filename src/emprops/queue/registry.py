@@ -1,7 +1,7 @@
 """The fleet: which workers live, what they offer, what they are doing. Entries expire after 120 s of silence."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal
 
 import orjson
@@ -9,12 +9,37 @@ from redis import Redis as SyncRedis
 from redis.asyncio import Redis
 
 from emprops.queue.keys import KEYS, machine_channel, worker_channel
-from emprops.queue.matching import Offer, WorkerOffers, class_of, missing
+from emprops.queue.matching import Offer, WorkerOffers, class_of, lanes_of, missing
 
 TTL = 120
 """Seconds without a heartbeat after which a worker is no longer part of the fleet."""
 
-WorkerStatus = Literal["idle", "busy", "draining", "offline"]
+WorkerStatus = Literal["idle", "busy", "paused", "draining", "offline"]
+
+
+@dataclass(slots=True)
+class Counters:
+    """What a worker has done since it started."""
+
+    completed: int = 0
+    """Attempts that ended well."""
+    failed: int = 0
+    """Attempts that failed, whatever became of the step."""
+    retried: int = 0
+    """Of these, the ones that may be tried again."""
+    abandoned: int = 0
+    """Attempts that were stopped before their end."""
+    lost_leases: int = 0
+    """Claims that ended under it: cancelled, lapsed, or not renewed in time."""
+    late: int = 0
+    """Reports refused because the claim had ended."""
+    bytes_stored: int = 0
+    """Size of all results."""
+    busy_seconds: float = 0.0
+    """Time that steps have run, those running now included; each slot counts for itself."""
+
+
+COUNTED = tuple(field.name for field in fields(Counters))
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +52,16 @@ class WorkerInfo:
     status: WorkerStatus
     offers: WorkerOffers
     concurrency: int
+    """Steps it runs at once, at most."""
     current: tuple[str, ...] = ()
     """Step ids it holds."""
     started_at: int = 0
     """Unix milliseconds."""
     last_seen: int = 0
     """Unix milliseconds, Redis' clock."""
-    completed: int = 0
-    failed: int = 0
+    slots: dict[str, int] = field(default_factory=dict)
+    """Job type -> how many of ``concurrency`` are its own; the other job types share what is left."""
+    counters: Counters = field(default_factory=Counters)
     connectors: dict[str, str] = field(default_factory=dict)
     """Connector name -> ``ok`` or what is wrong with it."""
     version: str = ""
@@ -47,11 +74,11 @@ class WorkerInfo:
             "status": self.status,
             "offers": {job_type: offer.to_json() for job_type, offer in self.offers.items()},
             "concurrency": self.concurrency,
+            "slots": self.slots,
             "current": list(self.current),
             "started_at": self.started_at,
             "last_seen": self.last_seen,
-            "completed": self.completed,
-            "failed": self.failed,
+            "counters": asdict(self.counters),
             "connectors": self.connectors,
             "version": self.version,
         }
@@ -62,6 +89,8 @@ class WorkerInfo:
         known = {name: data[name] for name in cls.__dataclass_fields__ if name in data}
         known["offers"] = {job_type: Offer.from_json(offer) for job_type, offer in data.get("offers", {}).items()}
         known["current"] = tuple(data.get("current", ()))
+        counted = data.get("counters", {})
+        known["counters"] = Counters(**{name: counted[name] for name in COUNTED if name in counted})
         return cls(**known)
 
 
@@ -72,21 +101,26 @@ class FleetMember:
         self.redis: Any = redis  # redis-py types every reply as str or bytes or more
         self.prefix = prefix
 
-    def announce(self, info: WorkerInfo) -> None:
-        """Write the entry, keep its class known, tell ``worker:status:{id}``."""
-        now, worker_class = self._now(), class_of(info.offers)
-        members = f"{self.prefix}{KEYS.members}{worker_class}"
+    def announce(self, info: WorkerInfo) -> bool | None:
+        """Write the entry, keep its classes known, tell ``worker:status:{id}``. Tells whether the worker should pause;
+        None while Redis does not know, because it has lost what was put into it."""
+        now = self._now()
         body = orjson.dumps({**info.to_json(), "last_seen": now})
         pipe = self.redis.pipeline(transaction=False)
         pipe.set(f"{self.prefix}{KEYS.worker}{info.worker_id}", body, ex=TTL)
         pipe.zadd(self.prefix + KEYS.workers, {info.worker_id: now})
         pipe.zremrangebyscore(self.prefix + KEYS.workers, "-inf", now - TTL * 1000)
-        pipe.zadd(self.prefix + KEYS.classes, {worker_class: now})
-        pipe.zadd(members, {info.worker_id: now})
-        pipe.zremrangebyscore(members, "-inf", now - TTL * 1000)
-        pipe.expire(members, TTL)
+        for worker_class in _classes(info):
+            members = f"{self.prefix}{KEYS.members}{worker_class}"
+            pipe.zadd(self.prefix + KEYS.classes, {worker_class: now})
+            pipe.zadd(members, {info.worker_id: now})
+            pipe.zremrangebyscore(members, "-inf", now - TTL * 1000)
+            pipe.expire(members, TTL)
         pipe.publish(worker_channel(info.worker_id), orjson.dumps(_status_message(info, now)))
-        pipe.execute()
+        pipe.exists(self.prefix + KEYS.epoch)
+        pipe.hmget(self.prefix + KEYS.paused, pauses_of(info))
+        *_, complete, pauses = pipe.execute()
+        return any(pause is not None for pause in pauses) if complete else None
 
     def announce_machine(self, info: WorkerInfo, uptime_ms: int) -> None:
         """Tell ``machine:{id}:status`` (spec's internal API; every 15 s)."""
@@ -103,6 +137,7 @@ class FleetMember:
                     "status": info.status,
                     "current_job_id": info.current[0] if info.current else None,
                     "last_seen": now,
+                    "counters": asdict(info.counters),
                 }
             ],
             "services": [
@@ -110,8 +145,8 @@ class FleetMember:
                 for name, state in sorted(info.connectors.items())
             ],
             "cumulative_stats": {
-                "total_jobs_completed": info.completed,
-                "total_jobs_failed": info.failed,
+                "total_jobs_completed": info.counters.completed,
+                "total_jobs_failed": info.counters.failed,
                 "uptime_ms": uptime_ms,
             },
         }
@@ -119,12 +154,12 @@ class FleetMember:
 
     def withdraw(self, info: WorkerInfo) -> None:
         """Leave the fleet at once."""
-        worker_class = class_of(info.offers)
         pipe = self.redis.pipeline(transaction=False)
         pipe.delete(f"{self.prefix}{KEYS.worker}{info.worker_id}", f"{self.prefix}{KEYS.wake}{info.worker_id}")
         pipe.zrem(self.prefix + KEYS.workers, info.worker_id)
-        pipe.zrem(f"{self.prefix}{KEYS.idle}{worker_class}", info.worker_id)
-        pipe.zrem(f"{self.prefix}{KEYS.members}{worker_class}", info.worker_id)
+        for worker_class in _classes(info):
+            pipe.zrem(f"{self.prefix}{KEYS.idle}{worker_class}", info.worker_id)
+            pipe.zrem(f"{self.prefix}{KEYS.members}{worker_class}", info.worker_id)
         message = _status_message(replace(info, status="offline", current=()), self._now())
         pipe.publish(worker_channel(info.worker_id), orjson.dumps(message))
         pipe.execute()
@@ -132,6 +167,15 @@ class FleetMember:
     def _now(self) -> int:
         seconds, micros = self.redis.time()
         return int(seconds) * 1000 + int(micros) // 1000
+
+
+def _classes(info: WorkerInfo) -> list[str]:
+    return [class_of(offers) for offers in lanes_of(info.offers, info.slots)]
+
+
+def pauses_of(info: WorkerInfo) -> list[str]:
+    """Name the entries of ``paused`` that concern a worker."""
+    return ["all", f"machine:{info.machine_id}", f"worker:{info.worker_id}"]
 
 
 def _status_message(info: WorkerInfo, now: int) -> dict[str, Any]:
@@ -197,4 +241,8 @@ def lacking(requirement: dict[str, Any], workers: Sequence[WorkerInfo]) -> list[
         return ["no live worker"]
     job_type = requirement["job_type"]
     able = [worker for worker in workers if job_type in worker.offers]  # the others lack everything behind it, too
-    return min((missing(requirement, worker.offers) for worker in able or workers), key=len)
+    found = min((missing(requirement, worker.offers) for worker in able or workers), key=len)
+    if found:
+        return found
+    awake = any(worker.status != "paused" and not missing(requirement, worker.offers) for worker in able)
+    return [] if awake else ["no live worker that is not paused"]

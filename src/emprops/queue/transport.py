@@ -84,8 +84,8 @@ class LeaseKeeper(Protocol):
 class Membership(Protocol):
     """The worker's own entry in the fleet; blocking calls with the same errors."""
 
-    def announce(self, info: WorkerInfo) -> None:
-        """Say that the worker is there, and what it offers and does."""
+    def announce(self, info: WorkerInfo) -> bool | None:
+        """Say that the worker is there, and what it offers and does. Tells whether it should pause; None: as before."""
 
     def announce_machine(self, info: WorkerInfo, uptime_ms: int) -> None:
         """Tell the machine's status (spec's internal API; every 15 s)."""

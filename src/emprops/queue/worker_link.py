@@ -1,5 +1,6 @@
 """The worker's side of the queue: claim, report, renew, hand back. Needs Redis and nothing else."""
 
+from collections import deque
 from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
@@ -26,6 +27,9 @@ MAX_STREAM = 100_000
 MAX_ROUNDS = 100
 """Rounds of judging (500 signatures each) in one turn, after which the next poll goes on."""
 
+MAX_CLASSES = 32
+"""Names of classes kept for the offers that were asked with last."""
+
 
 class WorkerLink:
     """A worker's connection to the queue over Redis (:class:`~emprops.queue.transport.Transport`)."""
@@ -42,8 +46,7 @@ class WorkerLink:
         self.keep = attestation_days * 86_400
         self.scripts = Scripts(redis, prefix)
         self._unanswered: str | None = None
-        self._offers: WorkerOffers | None = None
-        self._class = ""
+        self._classes: deque[tuple[WorkerOffers, str]] = deque(maxlen=MAX_CLASSES)
 
     async def turn(self, finished: Sequence[Settled], want: int, offers: WorkerOffers) -> Turn:
         """Settle what ended and claim, under one request token until an answer comes."""
@@ -92,9 +95,11 @@ class WorkerLink:
         await self.redis.expire(name, 60)
 
     def _class_of(self, offers: WorkerOffers) -> str:
-        if offers is not self._offers:
-            self._offers, self._class = offers, class_of(offers)
-        return self._class
+        for known, worker_class in self._classes:
+            if known is offers:
+                return worker_class
+        self._classes.append((offers, class_of(offers)))
+        return self._classes[-1][1]
 
     async def _judge(
         self, worker_class: str, offers: WorkerOffers, unjudged: Sequence[bytes], numbers: tuple[bytes, bytes]

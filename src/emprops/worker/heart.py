@@ -22,7 +22,7 @@ MACHINE_INTERVAL = 15.0
 
 
 class Heart(threading.Thread):
-    """Beats until :meth:`stop`. ``describe`` gives the worker's present entry."""
+    """Beats until :meth:`stop`. ``describe`` gives the worker's present entry, ``obey`` hears whether to pause."""
 
     def __init__(
         self,
@@ -30,6 +30,7 @@ class Heart(threading.Thread):
         heartbeat: LeaseKeeper,
         member: Membership,
         describe: Callable[[], WorkerInfo],
+        obey: Callable[[bool], None],
         *,
         lease: float,
         progress_interval: float,
@@ -39,6 +40,7 @@ class Heart(threading.Thread):
         self.heartbeat = heartbeat
         self.member = member
         self.describe = describe
+        self.obey = obey
         self.lease = lease
         self.interval = min(lease / 4, 5.0)
         self.tick = min(progress_interval, self.interval)
@@ -104,7 +106,9 @@ class Heart(threading.Thread):
         if now < self._next_announcement and info.status == self._announced:
             return
         try:
-            self.member.announce(info)
+            paused = self.member.announce(info)
+            if paused is not None:
+                self.obey(paused)
             if now >= self._next_machine:
                 self.member.announce_machine(info, int((now - started) * 1000))
                 self._next_machine = now + MACHINE_INTERVAL

@@ -5,7 +5,7 @@ import contextlib
 import random
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -14,10 +14,12 @@ from emprops.kit.http import GuardedClient
 from emprops.kit.storage import Storage
 from emprops.queue.matching import WorkerOffers
 from emprops.queue.messages import Claim, Finished
+from emprops.queue.registry import Counters
 from emprops.queue.transport import AWAY, Settled, Transport
 from emprops.settings import Settings
 from emprops.worker.board import Board
 from emprops.worker.context import Context
+from emprops.worker.lanes import Lane, Lanes
 from emprops.worker.run import run_claim, unserved
 
 log = structlog.get_logger(__name__)
@@ -27,21 +29,14 @@ STOP_TIME = 10.0
 
 
 @dataclass(slots=True)
-class Counters:
-    """What this worker has done since it started."""
-
-    completed: int = 0
-    failed: int = 0
-    abandoned: int = 0
-    late: int = 0
-
-
-@dataclass(slots=True)
 class Run:
     """A claim being run. It takes a slot until its task has ended, also when it was told to stop before."""
 
     claim: Claim
     context: Context
+    lane: Lane
+    begun: float
+    """Monotonic seconds."""
     abandoned: bool = False
 
     def abandon(self) -> None:
@@ -67,16 +62,17 @@ class WorkerLoop:
     board: Board
     connectors: Mapping[str, Connector]
     """Job type -> who serves it."""
-    offers: WorkerOffers
+    lanes: Lanes
     tools: Tools
-    concurrency: int = 1
     grace: float = 30.0
     """Seconds that running steps get to finish once the worker should stop; then they are handed back."""
     counters: Counters = field(default_factory=Counters)
     _running: dict[asyncio.Task[None], Run] = field(default_factory=dict)
     _done: list[Settled] = field(default_factory=list)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
-    _hungry: bool = True
+    _left: list[WorkerOffers] = field(default_factory=list)
+    """Lines to leave before anything else is asked."""
+    _paused: bool = False
     _stopping: bool = False
     _draining: bool = False
 
@@ -87,9 +83,29 @@ class WorkerLoop:
 
     def offer(self, offers: WorkerOffers) -> None:
         """Claim by these offers from now on; what runs goes on."""
-        self.offers = offers
-        self._hungry = True
+        self._left += self.lanes.lines()
+        self.lanes.offer(offers)
         self._news.set()
+
+    def pause(self, paused: bool) -> None:
+        """Claim nothing until told otherwise; what runs goes on. Or claim again."""
+        if paused and not self._paused:
+            self._left += self.lanes.lines()
+        elif self._paused and not paused:
+            self.lanes.wake()
+        self._paused = paused
+        self._news.set()
+
+    def counted(self) -> Counters:
+        """Give the counters as of now, with the time that running steps have taken so far. From any thread."""
+        now = time.monotonic()
+        running = sum(now - run.begun for run in list(self._running.values()))
+        return replace(self.counters, busy_seconds=round(self.counters.busy_seconds + running, 3))
+
+    @property
+    def paused(self) -> bool:
+        """Whether the worker was told to claim nothing."""
+        return self._paused
 
     @property
     def draining(self) -> bool:
@@ -102,6 +118,7 @@ class WorkerLoop:
         listener.add_done_callback(lambda _: self._news.set())
         try:
             while not self._stopping:
+                await self._leave_lines()
                 await self._tick()
                 await self._news.wait()
                 self._news.clear()
@@ -116,55 +133,60 @@ class WorkerLoop:
     async def _tick(self) -> None:
         """Report what ended and fill free slots, until there is nothing to say. An outage is waited out."""
         failures = 0
-        while self._done or (self._hungry and self._free and not self._stopping):
+        while (lane := self._next_lane()) is not None:
             settled, self._done = self._done, []
-            want = 0 if self._stopping else min(self._free, self._share)
-            self._hungry = False
+            want = lane.want if self._claiming else 0
+            lane.hungry = False
             begun = time.monotonic()
             try:
-                turn = await self.link.turn(settled, want, self.offers)
+                turn = await self.link.turn(settled, want, lane.offers)
             except asyncio.CancelledError:
                 self._done = settled + self._done
                 raise
             except AWAY as error:
                 self._done = settled + self._done
-                self._hungry = True
+                lane.hungry = True
                 failures += 1
                 log.warning("the queue is away; trying again", error=str(error), unreported=len(self._done))
                 await asyncio.sleep(min(5.0, 0.2 * 2**failures) * random.uniform(0.5, 1.0))
                 if self._stopping and not self._draining:
                     return  # an outage must not keep the worker from stopping in its time
                 continue
+            self.lanes.served(lane)
             self._note_late(turn.late)
-            if self._stopping:
-                await self._hand_back(turn.claims)
-                continue
-            for claim in turn.claims:
-                self._start(claim, begun)
+            await self._take(turn.claims, begun)
             # never back to False here: a wake-up may have come while the answer was on its way
             if turn.more or (turn.claims and len(turn.claims) == want):
-                self._hungry = True
+                lane.hungry = True
 
     @property
-    def _free(self) -> int:
-        return self.concurrency - len(self._running)
+    def _claiming(self) -> bool:
+        return not self._stopping and not self._paused
 
-    @property
-    def _share(self) -> int:
-        # Half of the slots a call: one half runs while Redis settles and refills the other.
-        return (self.concurrency + 1) // 2
+    def _next_lane(self) -> Lane | None:
+        """Who asks next, and takes along what is to be reported; None if there is nothing to say."""
+        lane = self.lanes.next_hungry() if self._claiming else None
+        return self.lanes.roomiest() if lane is None and self._done else lane
+
+    async def _take(self, claims: Sequence[Claim], since: float) -> None:
+        if self._stopping:
+            await self._hand_back(claims)
+            return
+        for claim in claims:
+            self._start(claim, since)
 
     def _start(self, claim: Claim, since: float) -> None:
-        tools = self.tools
-        run = Run(
-            claim, Context(claim, board=self.board, storage=tools.storage, http=tools.http, settings=tools.settings)
-        )
+        tools, lane = self.tools, self.lanes.of(claim.ticket.job_type)
+        context = Context(claim, board=self.board, storage=tools.storage, http=tools.http, settings=tools.settings)
+        run = Run(claim, context, lane, time.monotonic())
+        lane.running += 1
         loop = asyncio.get_running_loop()
         task = loop.create_task(self._work(run), name=claim.ticket.id)
         self._running[task] = run
         task.add_done_callback(self._ended)
 
         def abandon() -> None:
+            self.counters.lost_leases += 1
             run.abandon()
             with contextlib.suppress(RuntimeError):  # the event loop may be closed by now
                 loop.call_soon_threadsafe(task.cancel)
@@ -187,19 +209,23 @@ class WorkerLoop:
     def _ended(self, task: asyncio.Task[None]) -> None:
         # a callback, because a task that is cancelled before its first step never gets to its own `finally`
         run = self._running.pop(task)
+        run.lane.running -= 1
+        run.lane.hungry = True
+        self.counters.busy_seconds += time.monotonic() - run.begun
         self.board.remove(run.claim)
         if task.cancelled():
             self.counters.abandoned += 1
         elif task.exception() is not None:
             log.error("a run broke off; its lease will lapse", step_id=run.claim.ticket.id, task=repr(task))
-        self._hungry = True
         self._news.set()
 
     def _settle(self, claim: Claim, finished: Finished) -> None:
         if finished.failure is None:
             self.counters.completed += 1
+            self.counters.bytes_stored += sum(file.size for file in finished.files)
         else:
             self.counters.failed += 1
+            self.counters.retried += finished.failure == "retryable"
             log.warning("step failed", step_id=claim.ticket.id, kind=finished.failure, error=finished.error)
         self._done.append(Settled(claim, finished))
 
@@ -217,8 +243,7 @@ class WorkerLoop:
                 await asyncio.sleep(random.uniform(0.5, 1.5))
             if wake == "cancel":
                 self.board.doubt()
-            if self._free > 0:
-                self._hungry = True
+            if self.lanes.wake():
                 self._news.set()
 
     async def _drain(self) -> None:
@@ -228,7 +253,8 @@ class WorkerLoop:
             log.info("draining", steps=len(self._running), grace=self.grace)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self.grace):
-                await self._leave_line()
+                self._left += self.lanes.lines()
+                await self._leave_lines()
                 await self._tick()
                 while self._running:
                     await self._news.wait()
@@ -242,14 +268,17 @@ class WorkerLoop:
         except TimeoutError:
             log.warning("the queue did not hear of it; the leases will lapse", unreported=len(self._done))
 
-    async def _leave_line(self) -> None:
-        """Take no more wake-ups from those who stay, and give back what a lost answer may have handed out."""
-        try:
-            turn = await self.link.turn([], 0, self.offers)
-        except AWAY as error:
-            log.warning("could not leave the line", error=str(error))
-        else:
-            await self._hand_back(turn.claims)
+    async def _leave_lines(self) -> None:
+        """Take no more wake-ups from those who stay there. What a lost answer may have handed out comes with it."""
+        while self._left:
+            begun = time.monotonic()
+            try:
+                turn = await self.link.turn([], 0, self._left[-1])
+            except AWAY as error:
+                log.warning("could not leave the line", error=str(error))
+                return
+            self._left.pop()
+            await self._take(turn.claims, begun)
 
     async def _stop_running(self) -> list[Claim]:
         """Cancel what is running and wait for it, though not for ever. Returns the claims it was stopped on."""

@@ -18,6 +18,7 @@ from emprops.queue.registry import WorkerInfo
 from emprops.settings import Settings
 from emprops.worker.board import Board
 from emprops.worker.heart import Heart
+from emprops.worker.lanes import Lanes, slots_from
 from emprops.worker.line import Line, open_line
 from emprops.worker.loop import Tools, WorkerLoop
 from emprops.worker.offers import Survey, keep_showing, keep_surveying, survey
@@ -30,12 +31,13 @@ async def main(settings: Settings) -> None:
     configure_logging(settings)
     connectors = load_connectors(settings, names_from_text(settings.worker_connectors))
     by_job_type = serve(connectors, names_from_text(settings.worker_job_types))
+    own = slots_from(settings.worker_concurrency_by_type, by_job_type)
     board = Board()
     http = GuardedClient(settings)
     try:
         now = await survey(by_job_type)
         async with open_line(settings, board) as line:
-            await work(line, board, http, by_job_type, now)
+            await work(line, board, http, by_job_type, now, own)
     finally:
         for connector in connectors:
             await connector.close()
@@ -43,20 +45,28 @@ async def main(settings: Settings) -> None:
 
 
 async def work(
-    line: Line, board: Board, http: GuardedClient, by_job_type: Mapping[str, Connector], now: Survey
+    line: Line,
+    board: Board,
+    http: GuardedClient,
+    by_job_type: Mapping[str, Connector],
+    now: Survey,
+    own: dict[str, int],
 ) -> None:
-    """Work over an open line, for the connectors by job type, until SIGTERM or SIGINT."""
+    """Work over an open line, for the connectors by job type, until SIGTERM or SIGINT.
+
+    ``own`` are the slots that job types have of their own.
+    """
     settings = line.settings
     loop = WorkerLoop(
         link=line.link,
         board=board,
         connectors=by_job_type,
-        offers=now.offers,
+        lanes=Lanes(now.offers, shared=settings.worker_concurrency if by_job_type.keys() - own else 0, own=own),
         tools=Tools(storage=line.storage, http=http, settings=settings),
-        concurrency=settings.worker_concurrency,
         grace=settings.worker_grace,
     )
     started_at = int(time.time() * 1000)
+    running = asyncio.get_running_loop()
 
     def surveyed(found: Survey) -> None:
         nonlocal now
@@ -68,26 +78,29 @@ async def work(
         return WorkerInfo(
             worker_id=line.worker_id,
             machine_id=line.machine_id,
-            status="draining" if loop.draining else "busy" if held else "idle",
+            status="draining" if loop.draining else "paused" if loop.paused else "busy" if held else "idle",
             offers=now.offers,
-            concurrency=settings.worker_concurrency,
+            concurrency=loop.lanes.total,
+            slots=own,
             current=held,
             started_at=started_at,
-            completed=loop.counters.completed,
-            failed=loop.counters.failed,
+            counters=loop.counted(),
             connectors=dict(now.health),
             version=__version__,
         )
+
+    def obey(paused: bool) -> None:
+        running.call_soon_threadsafe(loop.pause, paused)
 
     heart = Heart(
         board,
         line.keeper,
         line.member,
         describe,
+        obey,
         lease=settings.lease,
         progress_interval=settings.progress_interval,
     )
-    running = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         running.add_signal_handler(number, loop.stop)
     # what is loaded by now stays: the collector need not walk it again with every few hundred tickets
@@ -95,7 +108,7 @@ async def work(
     gc.freeze()
     gc.set_threshold(20_000)
     heart.start()
-    log.info("worker ready", worker_id=line.worker_id, job_types=sorted(by_job_type), concurrency=loop.concurrency)
+    log.info("worker ready", worker_id=line.worker_id, job_types=sorted(by_job_type), concurrency=loop.lanes.total)
     beside = [asyncio.create_task(keep_surveying(by_job_type, now, surveyed), name="surveys")]
     if line.show is not None:
         beside.append(asyncio.create_task(keep_showing(lambda: now, line.show), name="catalogues"))

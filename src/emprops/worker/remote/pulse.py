@@ -42,9 +42,10 @@ class RemotePulse:
             item["preview"] = {"mime_type": preview.mime_type, "node": preview.node, "content": content}
         return set(self._call("beat", {"beats": items})["lost"])
 
-    def announce(self, info: WorkerInfo) -> None:
-        """Say that the worker is there."""
-        self._call("announce", _entry(info))
+    def announce(self, info: WorkerInfo) -> bool | None:
+        """Say that the worker is there. Tells whether it should pause; None: as before."""
+        paused = self._call("announce", _entry(info)).get("paused")
+        return None if paused is None else bool(paused)
 
     def announce_machine(self, info: WorkerInfo, uptime_ms: int) -> None:
         """Have the server tell the machine's status."""
