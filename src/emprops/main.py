@@ -18,7 +18,7 @@ from emprops.auth.share import ShareLinks
 from emprops.auth.startup import is_loopback
 from emprops.gateway.service import Gateway
 from emprops.generations.reports import Orchestrator
-from emprops.generations.tickets import Dispatcher, limits_from
+from emprops.generations.tickets import Dispatcher, limits_from, queue_from
 from emprops.kit.asgi import RequestShell
 from emprops.kit.database import database_from
 from emprops.kit.envelope import add_exception_handlers
@@ -33,7 +33,6 @@ from emprops.live.hub import Live
 from emprops.media.mux.client import client_from
 from emprops.media.mux.playback import signer_from
 from emprops.media.storage import storage_from
-from emprops.queue.claims import Queue
 from emprops.queue.keys import JOBS_CHANGED
 from emprops.routes import ABOUT, TAGS, mount
 from emprops.settings import Settings
@@ -107,7 +106,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 async def _open_orchestration(app: FastAPI, resources: Resources, stack: AsyncExitStack) -> None:
     """The dispatcher sends what requests start; orchestrator and upkeep run here too unless they have a process."""
     settings = resources.settings
-    queue = Queue(resources.redis, prefix=settings.queue_prefix, attestation_days=settings.attestation_days)
+    queue = queue_from(resources.redis, settings)
     dispatcher = Dispatcher(resources.database, queue, limits_from(settings))
     app.state.dispatcher = dispatcher
     if not settings.upkeep_in_api:

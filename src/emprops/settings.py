@@ -75,6 +75,8 @@ class Settings(BaseSettings):
     max_lost_claims: int = Field(default=3, ge=1)
     """Times a worker may vanish with a step before the step fails with ``worker_lost``."""
     attestation_days: int = Field(default=30, ge=1)
+    affinity_wait: float = Field(default=3.0, ge=0)
+    """A step is left this long for waiting workers that have its models loaded, then for anybody. 0: not at all."""
 
     # --- streams
     stream_heartbeat: float = Field(default=15.0, gt=0)

@@ -16,7 +16,7 @@ from emprops.decks.counts import fold_changes
 from emprops.generations.reconcile import reconcile_duty
 from emprops.generations.reports import Orchestrator
 from emprops.generations.rescue import rebuild_redis, reclaim_lapsed, send_unsent, withdraw_closed
-from emprops.generations.tickets import Dispatcher, limits_from
+from emprops.generations.tickets import Dispatcher, limits_from, queue_from
 from emprops.kit import idempotency, outbox
 from emprops.kit.database import Database, database_from
 from emprops.kit.http import GuardedClient
@@ -28,7 +28,6 @@ from emprops.media.mux import assets
 from emprops.media.mux.client import client_from
 from emprops.media.storage import storage_from
 from emprops.outputs.importing import Workshop, import_due, inspect_due
-from emprops.queue.claims import Queue
 from emprops.settings import Settings
 from emprops.webhooks.deliver import Deliverer
 from emprops.webhooks.deliver import purge as purge_webhooks
@@ -109,7 +108,7 @@ async def main(settings: Settings) -> None:
     database = database_from(settings)
     await database.open()
     redis = connect(settings.redis_url)
-    queue = Queue(redis, prefix=settings.queue_prefix, attestation_days=settings.attestation_days)
+    queue = queue_from(redis, settings)
     dispatcher = Dispatcher(database, queue, limits_from(settings))
     orchestrator = Orchestrator(
         database=database, redis=redis, dispatcher=dispatcher, settings=settings, consumer=f"upkeep-{uuid4().hex[:8]}"

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 import structlog
+from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from emprops.jobs import store as jobs
@@ -28,6 +29,16 @@ def limits_from(settings: Settings) -> Limits:
         max_failures=settings.max_failures,
         max_lost_claims=settings.max_lost_claims,
         max_run_time=settings.max_run_time,
+    )
+
+
+def queue_from(redis: Redis, settings: Settings) -> Queue:
+    """The queue as the settings have it."""
+    return Queue(
+        redis,
+        prefix=settings.queue_prefix,
+        attestation_days=settings.attestation_days,
+        affinity_wait=settings.affinity_wait,
     )
 
 

@@ -28,20 +28,26 @@ class Reclaimed:
 
 
 class Queue:
-    """Dispatch: order, claims and leases. Everything in it can be rebuilt from PostgreSQL."""
+    """Dispatch: order, claims and leases. Everything in it can be rebuilt from PostgreSQL.
 
-    def __init__(self, redis: Redis, *, prefix: str = "emprops:", attestation_days: int = 30) -> None:
+    ``affinity_wait``: seconds for which a new ticket is left for waiting workers that have its models loaded.
+    """
+
+    def __init__(
+        self, redis: Redis, *, prefix: str = "emprops:", attestation_days: int = 30, affinity_wait: float = 0.0
+    ) -> None:
         self.redis: Any = redis  # redis-py types every reply as str or bytes or more
         self.prefix = prefix
         self.scripts = Scripts(redis, prefix)
         self.keep = attestation_days * 86_400
+        self.hold_ms = int(affinity_wait * 1000)
 
     async def enqueue(self, tickets: Sequence[Ticket]) -> list[EnqueueAnswer]:
         """Put tickets into their waiting order. Idempotent by (id, run); a ticket that has its verdict already is
         reported again instead of run again. Raises redis-py connection errors."""
         answers: list[EnqueueAnswer] = []
         for start in range(0, len(tickets), BATCH):
-            arguments: list[Argument] = [self.keep]
+            arguments: list[Argument] = [self.keep, self.hold_ms]
             for ticket in tickets[start : start + BATCH]:
                 arguments += _ticket_arguments(ticket)
             replies = await self.scripts("enqueue", *arguments)

@@ -66,9 +66,16 @@ def lanes_of(offers: WorkerOffers, own: Collection[str]) -> list[WorkerOffers]:
 
 @lru_cache(maxsize=4096)
 def signature(job_type: str, requirements: Requirements) -> tuple[str, str]:
-    """Name what a ticket requires: ``(signature, its canonical JSON)``."""
+    """Name what a ticket requires: ``(signature, its canonical JSON)``.
+
+    A signature that requires models begins with ``m`` and a name of these models, by which the scripts know which
+    workers have them loaded; others begin with a hexadecimal digit.
+    """
     canonical = orjson.dumps({"job_type": job_type, **requirements.to_json()}, option=orjson.OPT_SORT_KEYS)
-    return hashlib.sha256(canonical).hexdigest()[:16], canonical.decode()
+    name = hashlib.sha256(canonical).hexdigest()[:16]
+    if requirements.models:
+        name = f"m{hashlib.sha256(orjson.dumps(sorted(requirements.models))).hexdigest()[:8]}{name}"
+    return name, canonical.decode()
 
 
 def ticket_signature(ticket: Ticket) -> tuple[str, str]:

@@ -154,12 +154,17 @@ class FleetMember:
 
     def withdraw(self, info: WorkerInfo) -> None:
         """Leave the fleet at once."""
+        warm_by = f"{self.prefix}{KEYS.warm_by}{info.worker_id}"
+        loaded = [models.decode() for models in self.redis.hkeys(warm_by)]
         pipe = self.redis.pipeline(transaction=False)
         pipe.delete(f"{self.prefix}{KEYS.worker}{info.worker_id}", f"{self.prefix}{KEYS.wake}{info.worker_id}")
         pipe.zrem(self.prefix + KEYS.workers, info.worker_id)
         for worker_class in _classes(info):
             pipe.zrem(f"{self.prefix}{KEYS.idle}{worker_class}", info.worker_id)
             pipe.zrem(f"{self.prefix}{KEYS.members}{worker_class}", info.worker_id)
+        for models in loaded:
+            pipe.hdel(f"{self.prefix}{KEYS.warm}{models}", info.worker_id)
+        pipe.delete(warm_by)
         message = _status_message(replace(info, status="offline", current=()), self._now())
         pipe.publish(worker_channel(info.worker_id), orjson.dumps(message))
         pipe.execute()

@@ -1,9 +1,11 @@
--- enqueue(keep_s, then for each ticket: step, run, sig, requirement, score, body, job, attempts_before,
+-- enqueue(keep_s, hold_ms, then for each ticket: step, run, sig, requirement, score, body, job, attempts_before,
 --         max_failures, max_lost) -> for each: 'new' | 'known' | 'finished' | 'stale'
 -- Idempotent by (step, run). A ticket that already has its verdict is reported again instead of run again; one that
 -- was cancelled before it came stays out, silently.
+-- For `hold_ms`, a ticket that requires models is left for workers that have them loaded, if such workers wait.
 
 local now = now_ms()
+local hold_ms = tonumber(ARGV[2])
 local answers = {}
 local added = {}  -- signature -> { count, lowest score }
 
@@ -34,7 +36,7 @@ local function register(sig, requirement)
   for _, class in ipairs(redis.call('SMEMBERS', K.idle_classes)) do wake_class(class, now) end
 end
 
-for i = 2, #ARGV, 10 do
+for i = 3, #ARGV, 10 do
   local step, run, sig, score = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 4]
   local known = redis.call('HMGET', K.ticket .. step, 'run', 'state')
   local known_run = tonumber(known[1] or 0)
@@ -51,6 +53,7 @@ for i = 2, #ARGV, 10 do
     redis.call('HSET', K.ticket .. step, 'run', run, 'sig', sig, 'score', score, 'body', ARGV[i + 5],
       'job', ARGV[i + 6], 'state', 'waiting', 'attempt', ARGV[i + 7], 'failures', 0, 'lost', 0,
       'max_failures', ARGV[i + 8], 'max_lost', ARGV[i + 9])
+    if hold_ms > 0 and models_of(sig) then redis.call('HSET', K.ticket .. step, 'warm_until', now + hold_ms) end
     redis.call('ZADD', K.wait .. sig, score, step)
     if not added[sig] then
       register(sig, ARGV[i + 3])
@@ -64,7 +67,7 @@ end
 for sig, count in pairs(added) do
   lower_heads(sig, redis.call('ZRANGE', K.wait .. sig, 0, 0, 'WITHSCORES')[2])
   for _ = 1, count do
-    if not wake_for(sig, now) then break end
+    if not wake_for(sig, now, hold_ms) then break end
   end
 end
 flush_reports()

@@ -20,6 +20,7 @@ for _, sig in ipairs(redis.call('ZRANGEBYSCORE', K.sig_seen, '-inf', now - ARGV[
     redis.call('ZREM', K.sig_seen, sig)
     redis.call('HDEL', K.requirements, sig)
     redis.call('DEL', K.sig_classes .. sig)
+    redis.call('ZREM', K.held, sig)
     dropped_sigs = dropped_sigs + 1
   else
     redis.call('ZADD', K.sig_seen, now, sig)

@@ -1,6 +1,6 @@
 -- reclaim(keep_s, limit) -> { offered again, given up, promoted }
 -- Lapsed leases: the step goes back to its old place, another worker first; after max_lost losses it is given up.
--- Delayed steps that are due go back too. Bounded by `limit`; call again while it returns that many.
+-- Delayed steps that are due go back too, and workers without their models may look at what waited for others. Bounded by `limit`; call again while it returns that many.
 
 local keep_s, limit = ARGV[1], tonumber(ARGV[2])
 local now = now_ms()
@@ -27,5 +27,6 @@ for _, step in ipairs(redis.call('ZRANGEBYSCORE', K.leases, '-inf', now, 'LIMIT'
   end
 end
 local promoted = promote_due(now, limit)
+wake_held(now)
 flush_reports()
 return { offered, given_up, promoted }

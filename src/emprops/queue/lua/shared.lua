@@ -13,28 +13,89 @@ local AVOID_MS = 10000
 -- A worker not heard of for this long does not count as somebody to leave a step for.
 local SILENT_MS = 30000
 
+-- A worker that has models loaded counts as waiting for tickets that require them if it said so this recently.
+local FRESH_MS = 5000
+-- Of the workers that have models loaded, so many are looked at, by chance: enough to find one that waits.
+local SAMPLE = 16
+
+-- Until its next turn, which says how it is then, a worker that was told has a negative mark.
+local function tell(worker, class, now)
+  redis.call('ZADD', K.idle .. class, -now, worker)
+  redis.call('LPUSH', K.wake .. worker, '1')
+  redis.call('LTRIM', K.wake .. worker, 0, 0)
+  redis.call('EXPIRE', K.wake .. worker, 60)
+end
+
 local function wake_class(class, now)
   local idle = K.idle .. class
   local last = redis.call('ZRANGE', idle, -1, -1, 'WITHSCORES')
-  if last[1] and tonumber(last[2]) >= now - IDLE_MS then
-    redis.call('ZREM', idle, last[1])
-    redis.call('LPUSH', K.wake .. last[1], '1')
-    redis.call('LTRIM', K.wake .. last[1], 0, 0)
-    redis.call('EXPIRE', K.wake .. last[1], 60)
+  local mark = tonumber(last[2] or 0)
+  if mark > 0 and mark >= now - IDLE_MS then
+    tell(last[1], class, now)
     return true
   end
-  redis.call('DEL', idle)
+  if mark > 0 then
+    redis.call('ZREMRANGEBYSCORE', idle, 1, '+inf')
+  elseif -mark < now - FRESH_MS then
+    redis.call('DEL', idle)
+  end
   redis.call('SREM', K.idle_classes, class)
   return false
 end
 
--- One new ticket wakes one worker that can run it.
-local function wake_for(sig, now)
-  local classes = redis.call('SINTER', K.sig_classes .. sig, K.idle_classes)
-  for _, class in ipairs(classes) do
+-- The name of the models that a signature requires; nil if it requires none (queue/matching.py makes the names).
+local function models_of(sig)
+  return string.byte(sig) == 109 and string.sub(sig, 1, 9) or nil
+end
+
+-- Workers that wait, or were just told, could run a signature and have its models loaded: { worker, class, whether it
+-- waits } each. Dead ones are struck off.
+local function warm_idle(sig, models, now)
+  local found = {}
+  local sample = redis.call('HRANDFIELD', K.warm .. models, SAMPLE, 'WITHVALUES')
+  for i = 1, #sample, 2 do
+    local other, class = sample[i], sample[i + 1]
+    local mark = tonumber(redis.call('ZSCORE', K.idle .. class, other) or 0)
+    if math.abs(mark) >= now - FRESH_MS then
+      if redis.call('SISMEMBER', K.sig_classes .. sig, class) == 1 then
+        found[#found + 1] = { other, class, mark > 0 }
+      end
+    elseif tonumber(redis.call('ZSCORE', K.members .. class, other) or 0) < now - SILENT_MS then
+      redis.call('HDEL', K.warm .. models, other)
+    end
+  end
+  return found
+end
+
+local function wake_any(sig, now)
+  for _, class in ipairs(redis.call('SINTER', K.sig_classes .. sig, K.idle_classes)) do
     if wake_class(class, now) then return true end
   end
   return false
+end
+
+-- One new ticket wakes one worker that can run it, one with its models loaded before all others. These are to look
+-- after `hold_ms` (nil: when they do anyway), should the ticket still wait then.
+local function wake_for(sig, now, hold_ms)
+  local models = models_of(sig)
+  for _, warm in ipairs(models and warm_idle(sig, models, now) or {}) do
+    if warm[3] then
+      tell(warm[1], warm[2], now)
+      if hold_ms then redis.call('ZADD', K.held, 'LT', now + hold_ms, sig) end
+      return true
+    end
+  end
+  return wake_any(sig, now)
+end
+
+-- Tickets have waited long enough for the workers that have their models loaded: now for anybody.
+local function wake_held(now)
+  for _, sig in ipairs(redis.call('ZRANGEBYSCORE', K.held, '-inf', now, 'LIMIT', 0, 20)) do
+    redis.call('ZREM', K.held, sig)
+    for _ = 1, math.min(redis.call('ZCARD', K.wait .. sig), 16) do
+      if not wake_any(sig, now) then break end
+    end
+  end
 end
 
 -- The first waiting ticket of a signature changed for the better: tell the classes that can run it. Classes that

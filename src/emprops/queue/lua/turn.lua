@@ -13,6 +13,7 @@ local lease_ms, keep_s = tonumber(ARGV[5]), ARGV[6]
 local now = now_ms()
 local BACKOFF_MS = { 5000, 15000, 30000 }
 local MAX_WALK = 64
+local WARM_S = 86400
 
 -- The same call sent twice (its first reply was lost): the attempt is settled already, by this very token.
 local function settled_before(step, run, token, t)
@@ -120,16 +121,44 @@ local function has_rival(sig)
   return rivals[sig]
 end
 
+-- A ticket that has not waited long is left for a worker that waits with its models loaded; not more tickets than there
+-- are such workers.
+local left_for, kept = {}, {}
+
+local function kept_warm(step, sig)
+  local models = models_of(sig)
+  if not models then return false end
+  if kept[step] then return true end
+  if left_for[sig] == nil then
+    local warm = redis.call('HEXISTS', K.warm .. models, worker) == 1
+    left_for[sig] = warm and 0 or #warm_idle(sig, models, now)
+  end
+  if left_for[sig] == 0 then return false end
+  local warm_until = tonumber(redis.call('HGET', K.ticket .. step, 'warm_until') or 0)
+  if warm_until <= now then return false end
+  left_for[sig] = left_for[sig] - 1
+  kept[step] = true
+  redis.call('ZADD', K.held, 'LT', warm_until, sig)
+  return true
+end
+
 -- What to know of a waiting ticket before it is taken; nil if this entry is the ghost of one.
 local function brief(step, sig)
   local v = redis.call('HMGET', K.ticket .. step, 'state', 'sig', 'body', 'attempt', 'job', 'run', 'avoid',
     'avoid_until')
   if v[1] ~= 'waiting' or v[2] ~= sig then return nil end
-  return { body = v[3], attempt = v[4], job = v[5], run = v[6],
-    shunned = v[7] == worker and tonumber(v[8] or 0) > now and has_rival(sig) }
+  local t = { body = v[3], attempt = v[4], job = v[5], run = v[6] }
+  if tonumber(v[8] or 0) > now then
+    t.shunned = v[7] == worker and has_rival(sig)
+  else
+    t.shunned = kept_warm(step, sig)
+  end
+  return t
 end
 
-local function take(step, t)
+local warmed = {}  -- models -> the last step taken that requires them
+
+local function take(step, sig, t)
   local attempt = t.attempt + 1
   redis.call('HSET', K.ticket .. step, 'state', 'claimed', 'worker', worker, 'token', request, 'attempt', attempt)
   publish_report(report('started', step, { job = t.job, run = t.run, attempt = attempt, worker = worker }, now))
@@ -137,6 +166,8 @@ local function take(step, t)
   taken[#taken + 1] = step
   leases[#leases + 1] = lease_end
   leases[#leases + 1] = step
+  local models = models_of(sig)
+  if models then warmed[models] = step end
   want = want - 1
 end
 
@@ -159,7 +190,7 @@ local function take_from(sig, limit)
         if passed then break end
       else
         gone[#gone + 1] = step
-        if t then take(step, t) end
+        if t then take(step, sig, t) end
       end
     end
     at = at + #batch / 2
@@ -195,11 +226,34 @@ while want > 0 and vain < MAX_WALK do
 end
 local more = mended and vain == MAX_WALK
 
+-- A worker has loaded what it runs and what it took last; what it ran before counts as pushed out.
+local function note_warm()
+  local mine = K.warm_by .. worker
+  local known = redis.call('HGETALL', mine)
+  for i = 1, #known, 2 do
+    local models = known[i]
+    local v = redis.call('HMGET', K.ticket .. known[i + 1], 'worker', 'state')
+    if not warmed[models] and not (v[1] == worker and v[2] == 'claimed') then
+      redis.call('HDEL', mine, models)
+      redis.call('HDEL', K.warm .. models, worker)
+    end
+  end
+  for models, step in pairs(warmed) do
+    redis.call('HSET', mine, models, step)
+    redis.call('EXPIRE', mine, WARM_S)
+    redis.call('HSET', K.warm .. models, worker, class)
+    redis.call('EXPIRE', K.warm .. models, WARM_S)
+  end
+end
+
+if next(warmed) then note_warm() end
+
 for i = 1, #leases, 200 do
   redis.call('ZADD', K.leases, unpack(leases, i, math.min(i + 199, #leases)))
 end
 if #taken > 0 then redis.call('SET', K.claimed .. request, table.concat(taken, ' '), 'EX', 300) end
 if want > 0 and not more then
+  wake_held(now)
   redis.call('ZADD', K.idle .. class, now, worker)
   redis.call('EXPIRE', K.idle .. class, 60)
   redis.call('SADD', K.idle_classes, class)
