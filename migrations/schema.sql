@@ -568,7 +568,9 @@ CREATE TABLE public.step (
     queued_at timestamp with time zone,
     started_at timestamp with time zone,
     completed_at timestamp with time zone,
+    dead_letter jsonb,
     CONSTRAINT step_check CHECK (((status = ANY (ARRAY['completed'::text, 'failed'::text])) = (completed_at IS NOT NULL))),
+    CONSTRAINT step_dead_letter_check CHECK (((dead_letter IS NULL) OR (status = 'failed'::text))),
     CONSTRAINT step_progress_check CHECK (((progress >= (0)::double precision) AND (progress <= (100)::double precision))),
     CONSTRAINT step_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'processing'::text, 'completed'::text, 'failed'::text])))
 );
@@ -653,6 +655,14 @@ ALTER TABLE public.webhook_event ALTER COLUMN sequence ADD GENERATED ALWAYS AS I
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
+);
+
+CREATE TABLE public.worker_pause (
+    scope text NOT NULL,
+    name text NOT NULL,
+    since timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT worker_pause_check CHECK (((scope = 'all'::text) = (name = ''::text))),
+    CONSTRAINT worker_pause_scope_check CHECK ((scope = ANY (ARRAY['all'::text, 'machine'::text, 'worker'::text])))
 );
 
 CREATE TABLE public.workflow (
@@ -805,6 +815,9 @@ ALTER TABLE ONLY public.webhook_endpoint
 ALTER TABLE ONLY public.webhook_event
     ADD CONSTRAINT webhook_event_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.worker_pause
+    ADD CONSTRAINT worker_pause_pkey PRIMARY KEY (scope, name);
+
 ALTER TABLE ONLY public.workflow_custom_node
     ADD CONSTRAINT workflow_custom_node_pkey PRIMARY KEY (workflow_id, custom_node_id);
 
@@ -920,6 +933,8 @@ CREATE INDEX project_of_user ON public.project USING btree (user_id, created_at 
 CREATE UNIQUE INDEX project_one_default ON public.project USING btree (user_id) WHERE is_default;
 
 CREATE INDEX social_link_newest ON public.social_link USING btree (created_at DESC, id DESC);
+
+CREATE INDEX step_dead ON public.step USING btree (completed_at DESC, id DESC) WHERE (dead_letter IS NOT NULL);
 
 CREATE INDEX step_open ON public.step USING btree (updated_at) WHERE ((status = ANY (ARRAY['pending'::text, 'processing'::text])) AND (input_data IS NOT NULL));
 

@@ -186,6 +186,7 @@ async def make_step(
     input_data: dict[str, Any] | None = None,
     output_data: dict[str, Any] | None = None,
     retry_attempt: int = 0,
+    dead_letter: dict[str, Any] | None = None,
 ) -> UUID:
     """A step of a job (a new one unless told): ready to send unless it depends on others."""
     job = job or await make_job(tx)
@@ -194,9 +195,10 @@ async def make_step(
     await tx.execute(
         """
         INSERT INTO step (id, job_id, retry_attempt, step_order, step_name, step_type, generation, is_result,
-                          depends_on, template, input_data, output_data, status, started_at, completed_at)
+                          depends_on, template, input_data, output_data, status, dead_letter, started_at,
+                          completed_at)
         VALUES (%(id)s, %(job_id)s, %(retry_attempt)s, %(order)s, %(type)s, %(type)s, %(generation)s, %(is_result)s,
-                %(depends_on)s, %(template)s, %(input_data)s, %(output_data)s, %(status)s,
+                %(depends_on)s, %(template)s, %(input_data)s, %(output_data)s, %(status)s, %(dead_letter)s,
                 CASE WHEN %(status)s <> 'pending' THEN now() END,
                 CASE WHEN %(status)s IN ('completed', 'failed') THEN now() END)
         """,
@@ -213,9 +215,16 @@ async def make_step(
             "input_data": None if payload is None else Jsonb(payload),
             "output_data": None if output_data is None else Jsonb(output_data),
             "status": status,
+            "dead_letter": None if dead_letter is None else Jsonb(dead_letter),
         },
     )
     return step_id
+
+
+async def make_pause(tx: Transaction, scope: str, name: str) -> str:
+    """A pause of workers; gives the name."""
+    await tx.execute("INSERT INTO worker_pause (scope, name) VALUES (%s, %s)", (scope, name))
+    return name
 
 
 async def make_deck(

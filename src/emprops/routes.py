@@ -16,7 +16,9 @@ from emprops.collections import project_endpoints as projects
 from emprops.credits import endpoints as credit
 from emprops.custody import endpoints as custody
 from emprops.decks import endpoints as decks
+from emprops.fleet import endpoints as fleet
 from emprops.gateway import endpoints as gateway
+from emprops.generations import dead_letter_endpoints as dead_letters
 from emprops.generations import develop_endpoints as develop
 from emprops.generations import endpoints as generations
 from emprops.generations import job_endpoints as job_changes
@@ -53,6 +55,8 @@ TABLE: list[tuple[Prefix, APIRouter]] = [
     ("", decks.collection_routes),  # /collections/{id}/decks
     ("", live.routes),  # /ws/monitor/{id} /ws/client/{id} /ws/ticket
     ("/api", webhooks.routes),  # /webhooks /webhooks/{id} /webhooks/{id}/deliveries
+    ("/api", fleet.routes),  # /workers /workers/pause /workers/{id}/pause /machines/{id}/pause
+    ("/api", dead_letters.routes),  # /dead-letters /dead-letters/{id} /dead-letters/{id}/offer
     ("/api", custody.routes),  # /social-links /social-links/transfer /social-links/{id}
 ]
 
@@ -79,6 +83,8 @@ TAGS: dict[str, str] = {
     "custody": "What is held for people of social networks until they sign up.",
     "credits": "What generations are paid with.",
     "webhooks": "Where events are sent to, signed, and what became of them.",
+    "fleet": "Who does the work, and who should do none for now.",
+    "dead letters": "Steps that used up their failures or lost claims.",
     "files": "Stored results. Public, and never changed.",
     "workers": "How workers on other machines get and report their work. For keys with the scope `worker`.",
     "health": "For load balancers.",

@@ -13,6 +13,7 @@ from uuid import uuid4
 import structlog
 
 from emprops.decks.counts import fold_changes
+from emprops.fleet.service import Maintenance
 from emprops.generations.reconcile import reconcile_duty
 from emprops.generations.reports import Orchestrator
 from emprops.generations.rescue import rebuild_redis, reclaim_lapsed, send_unsent, withdraw_closed
@@ -48,6 +49,7 @@ class Duty:
 
 def timetable(dispatcher: Dispatcher, orchestrator: Orchestrator) -> list[Duty]:
     """Everything that runs by itself."""
+    maintenance = Maintenance(dispatcher.database, dispatcher.queue.redis, dispatcher.queue.prefix)
     shop = Workshop(dispatcher.database, storage_from(orchestrator.settings), orchestrator.settings)
     return [
         Duty("rebuild_redis", 1.0, lambda: rebuild_redis(dispatcher)),
@@ -55,6 +57,8 @@ def timetable(dispatcher: Dispatcher, orchestrator: Orchestrator) -> list[Duty]:
         Duty("send_unsent", 2.0, lambda: send_unsent(dispatcher)),
         Duty("withdraw_closed", 2.0, lambda: withdraw_closed(dispatcher)),
         Duty("take_over_reports", 10.0, orchestrator.take_over),
+        Duty("show_pauses", 5.0, maintenance.show),
+        Duty("forget_pauses", 3600.0, maintenance.forget),
         Duty("purge_idempotency_keys", 3600.0, lambda: idempotency.purge(dispatcher.database)),
         Duty("reconcile_stale_steps", 60.0, lambda: reconcile_duty(orchestrator)),
         Duty("fold_output_counts", 2.0, lambda: fold_changes(dispatcher.database)),

@@ -248,6 +248,17 @@ TABLE = [
     row("GET", "/credits", USER),
     row("GET", "/credits/ledger", USER),
     row("POST", "/credits/grant", SERVICE.but(service=201), body={"user_id": "{owner}", "amount": 5, "reason": "gift"}),
+    # --- workers and dead letters
+    row("GET", "/workers", SERVICE),
+    row("POST", "/workers/pause", SERVICE),
+    row("POST", "/workers/resume", SERVICE),
+    row("POST", "/workers/{worker_id}/pause", SERVICE, worker_id="live_worker"),
+    row("POST", "/workers/{worker_id}/resume", SERVICE, worker_id="paused_worker"),
+    row("POST", "/machines/{machine_id}/pause", SERVICE),
+    row("POST", "/machines/{machine_id}/resume", SERVICE, machine_id="paused_machine"),
+    row("GET", "/dead-letters", SERVICE),
+    row("GET", "/dead-letters/{step_id}", SERVICE, step_id="dead_step_id"),
+    row("POST", "/dead-letters/{step_id}/offer", SERVICE, step_id="dead_step_id"),
     # --- workflows
     row("GET", "/workflows", PUBLIC),
     row("GET", "/workflows/{name}", PUBLIC),

@@ -8,12 +8,13 @@ from uuid import UUID
 
 import httpx2
 import pytest
+import redis
 from fastapi import FastAPI
 from fastapi.routing import APIRoute, APIWebSocketRoute, iter_route_contexts
 from psycopg import sql
 from tests.apps import client_of
 from tests.rules.route_table import TABLE, WORKER, Row
-from tests.rules.world import FILE_KEY, World, make_world
+from tests.rules.world import FILE_KEY, LIVE_WORKER, World, make_world
 
 from emprops.auth import store
 from emprops.auth.keys import make_key
@@ -21,6 +22,7 @@ from emprops.auth.tokens import make_token
 from emprops.kit.database import Database, Transaction
 from emprops.local import samples
 from emprops.main import create_app
+from emprops.queue.registry import FleetMember, WorkerInfo
 from emprops.settings import Settings
 
 SECRET = "u7Wq2ZkT9vN4xB6mR8cJ1hL3pF5sD0gY"
@@ -63,6 +65,12 @@ async def client(app: FastAPI, database: Database) -> AsyncIterator[httpx2.Async
     await samples.seed(database)
     async with client_of(app) as client:
         yield client
+
+
+@pytest.fixture(autouse=True)
+def live_worker(settings: Settings, clean: None) -> None:
+    with redis.Redis.from_url(settings.redis_url) as client:
+        FleetMember(client, settings.queue_prefix).announce(WorkerInfo(LIVE_WORKER, "gpu-1", "idle", {}, 1))
 
 
 def plain(path: str) -> str:

@@ -105,6 +105,9 @@ KNOWN = {
     "key": ("key",),
     "webhook_id": ("webhook_id",),
     "event_id": ("event_id",),
+    "step_id": ("dead_step_id",),
+    "worker_id": ("live_worker", "paused_worker"),
+    "machine_id": ("machine_id", "paused_machine"),
 }
 """Parameter → objects of the world that are tried in it, besides whatever comes to mind."""
 

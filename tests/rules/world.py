@@ -11,6 +11,8 @@ from emprops.local.samples import SAMPLES
 
 FILE_KEY = "generations/00000000-0000-7000-8000-000000000001.png"
 """The stored file; the test writes it once."""
+LIVE_WORKER = "gpu-1-4711-3f2a1b"
+"""A worker that is alive; the test announces it."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,8 @@ async def make_world(tx: Transaction) -> World:
     published = await factories.make_collection(tx, owner, status="published")
     job = await factories.make_job(tx, collection=collection, status="processing", progress=40)
     failed = await factories.make_job(tx, collection=collection, status="failed", error_message="it broke")
-    await factories.make_step(tx, failed, status="failed")
+    dead = {"reason": "worker_lost", "failures": 0, "losses": 3}
+    dead_step = await factories.make_step(tx, failed, status="failed", dead_letter=dead)
     result = "https://cdn.example.com/a.png"
     done = await factories.make_job(tx, collection=collection, status="completed", progress=100, workflow_output=result)
     deck = await factories.make_deck(tx, collection)
@@ -55,6 +58,7 @@ async def make_world(tx: Transaction) -> World:
         "project_id": collection.project_id,
         "job_id": job.id,
         "failed_job_id": failed.id,
+        "dead_step_id": dead_step,
         "done_job_id": done.id,
         "deck_id": deck,
         "output_id": output,
@@ -67,6 +71,10 @@ async def make_world(tx: Transaction) -> World:
         "key": FILE_KEY,
         "static_file": "watch.css",
         "unknown": new_id(),
+        "live_worker": LIVE_WORKER,
+        "paused_worker": await factories.make_pause(tx, "worker", f"worker-{owner}"),
+        "machine_id": "gpu-1",
+        "paused_machine": await factories.make_pause(tx, "machine", f"machine-{owner}"),
         "version": "1",  # of the published collection
         "name": "local_image",  # of a sample workflow
         "client_id": "page",

@@ -129,7 +129,7 @@ def _failed(folded: Folded, step: StepState, report: Report) -> None:
     step.attempt, step.worker_id = report.attempt, report.worker_id
     reason = report.finished.error if report.finished and report.finished.error else "no reason was given"
     details = dict(report.finished.details) if report.finished else {}
-    step.status, step.changed, step.error_message = "failed", True, reason
+    step.status, step.changed, step.error_message, step.dead_letter = "failed", True, reason, report.dead
     folded.failed = step
     _note(folded, step, "processing", f"Node {step.step_name} failed: {reason}", details or None)
 

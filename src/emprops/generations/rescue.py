@@ -4,6 +4,7 @@ from uuid import uuid4
 
 import structlog
 
+from emprops.fleet.service import Maintenance
 from emprops.generations.tickets import BATCH, CLOSED, Dispatcher
 from emprops.jobs import store as jobs
 from emprops.kit import outbox
@@ -35,6 +36,7 @@ async def rebuild_redis(dispatcher: Dispatcher) -> int:
         return 0
     async with dispatcher.database.transaction() as tx:
         lost = await jobs.forget_queued(tx)
+    await Maintenance(dispatcher.database, queue.redis, queue.prefix).show()
     # only now: dying before this line means that the next round does it all again, which is harmless
     await queue.begin_epoch(uuid4().hex)
     if lost:

@@ -68,6 +68,11 @@ async def begin_retry(tx: Transaction, job_id: UUID, *, retry_count: int) -> boo
     )
 
 
+async def allow_one_more(tx: Transaction, job_id: UUID) -> None:
+    """Raise a job's limit by one retry. Call with the job locked."""
+    await tx.execute("UPDATE job SET max_retries = max_retries + 1 WHERE id = %s", (job_id,))
+
+
 async def insert_next_steps(tx: Transaction, steps: Sequence[NextStep]) -> None:
     """Insert the steps of a new attempt: reused ones completed, the others pending."""
     await tx.execute_many(

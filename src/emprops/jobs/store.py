@@ -85,6 +85,8 @@ class StepState:
     error_message: str | None
     output_data: dict[str, Any] | None
     ready: bool
+    dead_letter: dict[str, Any] | None = None
+    """Why it used up its limits, if it failed of that."""
     changed: bool = field(default=False)
 
 
@@ -224,7 +226,7 @@ async def save_steps(tx: Transaction, steps: Sequence[StepState]) -> None:
         """
         UPDATE step SET status = %(status)s, progress = %(progress)s, attempt = %(attempt)s,
                worker_id = %(worker_id)s, error_message = %(error_message)s, output_data = %(output_data)s,
-               updated_at = now(),
+               dead_letter = %(dead_letter)s, updated_at = now(),
                started_at = CASE WHEN %(attempt)s > 0 THEN coalesce(started_at, now()) ELSE started_at END,
                completed_at = CASE WHEN %(status)s IN ('completed', 'failed') THEN now() END
         WHERE id = %(id)s AND run = %(run)s AND status IN ('pending', 'processing')
@@ -239,6 +241,7 @@ async def save_steps(tx: Transaction, steps: Sequence[StepState]) -> None:
                 "worker_id": step.worker_id,
                 "error_message": step.error_message,
                 "output_data": None if step.output_data is None else Jsonb(step.output_data),
+                "dead_letter": None if step.dead_letter is None else Jsonb(step.dead_letter),
             }
             for step in steps
         ],

@@ -228,3 +228,5 @@ class Report:
     progress: float | None = None
     message: str = ""
     finished: Finished | None = None
+    dead: dict[str, Any] | None = None
+    """Why a failed step is a dead letter: ``reason`` (``failures`` or ``worker_lost``), ``failures``, ``losses``."""

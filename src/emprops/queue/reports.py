@@ -116,6 +116,7 @@ def parse_report(entry_id: str, raw: bytes) -> Report:
         progress=data.get("progress"),
         message=data.get("message", ""),
         finished=None if finished is None else Finished.from_json(finished),
+        dead=data.get("dead"),
     )
 
 

@@ -13,6 +13,7 @@ for _, step in ipairs(redis.call('ZRANGEBYSCORE', K.leases, '-inf', now, 'LIMIT'
     if lost >= tonumber(t.max_lost) then
       local text = ',"finished":{"failure":"final","error":"worker_lost: the step was lost by ' .. lost
         .. ' workers in a row","details":{"code":"worker_lost","lost_claims":' .. lost .. '}}'
+      t.lost = lost
       t.token = ''  -- or a late report of the last loser would take this verdict for its own
       conclude(step, t, now, 'failed', text, keep_s, 'worker_lost')
       given_up = given_up + 1

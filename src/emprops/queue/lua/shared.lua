@@ -148,11 +148,15 @@ end
 -- The end of a step: verdict and report in one go; what was shown of it goes. Dead letters keep their ticket for
 -- inspection. The caller drops the lease (many at once where it can).
 local function conclude(step, t, now, kind, tail, keep_s, dead)
+  if dead then
+    tail = tail .. ',"dead":{"reason":"' .. dead .. '","failures":' .. t.failures .. ',"losses":' .. t.lost .. '}'
+  end
   local text = report(kind, step, t, now, tail)
   redis.call('SET', K.verdict .. step .. ':' .. t.run, text, 'EX', keep_s)
   publish_report(text)
   if dead then
-    redis.call('HSET', K.ticket .. step, 'state', 'dead', 'token', '', 'reason', dead)
+    redis.call('HSET', K.ticket .. step, 'state', 'dead', 'token', '', 'reason', dead, 'failures', t.failures,
+      'lost', t.lost)
     redis.call('EXPIRE', K.ticket .. step, keep_s)
     redis.call('ZADD', K.dead, now, step)
     redis.call('ZREMRANGEBYSCORE', K.dead, '-inf', now - keep_s * 1000)

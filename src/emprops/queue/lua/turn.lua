@@ -39,6 +39,7 @@ local function settle(step, run, token, how, finished, retry_after)
   local t = load(step)
   local failures = tonumber(t.failures) + 1
   if failures > tonumber(t.max_failures) then
+    t.failures = failures
     conclude(step, t, now, 'failed', tail, keep_s, 'failures')
     ended[#ended + 1] = step
     return 'accepted'

@@ -1,0 +1,82 @@
+"""See the workers; pause and resume them. For services; people use ``emprops workers``."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import Depends, Path
+
+from emprops.auth.dependencies import ServiceCaller
+from emprops.fleet.schemas import PauseView, WorkerView
+from emprops.fleet.service import Concerned, Maintenance
+from emprops.kit.envelope import Envelope, ok
+from emprops.kit.requests import Shared, router
+from emprops.queue.registry import WorkerInfo
+
+routes = router(tags=["fleet"])
+
+Name = Annotated[str, Path(min_length=1, max_length=200, pattern=r"^[\w.:-]+$")]
+
+
+async def _maintenance(resources: Shared) -> Maintenance:
+    return Maintenance(resources.database, resources.redis, resources.settings.queue_prefix)
+
+
+Workers = Annotated[Maintenance, Depends(_maintenance)]
+
+
+@routes.get("/workers")
+async def list_workers(_service: ServiceCaller, workers: Workers) -> Envelope[list[WorkerView]]:
+    """List the live workers: those heard of within two minutes."""
+    return ok([_view(info, paused_by) for info, paused_by in await workers.workers()])
+
+
+@routes.post("/workers/pause")
+async def pause_all(_service: ServiceCaller, workers: Workers) -> Envelope[PauseView]:
+    """Let no worker claim anything, also none that starts later. What runs goes on."""
+    return _answer(await workers.pause("all"))
+
+
+@routes.post("/workers/resume")
+async def resume_all(_service: ServiceCaller, workers: Workers) -> Envelope[PauseView]:
+    """End every pause there is, of single workers and machines too."""
+    return _answer(await workers.resume("all"))
+
+
+@routes.post("/workers/{worker_id}/pause")
+async def pause_worker(worker_id: Name, _service: ServiceCaller, workers: Workers) -> Envelope[PauseView]:
+    """Let a live worker claim nothing more, until it is resumed or its process ends."""
+    return _answer(await workers.pause("worker", worker_id))
+
+
+@routes.post("/workers/{worker_id}/resume")
+async def resume_worker(worker_id: Name, _service: ServiceCaller, workers: Workers) -> Envelope[PauseView]:
+    """End the pause of a worker. That of its machine, or of all, still holds it."""
+    return _answer(await workers.resume("worker", worker_id))
+
+
+@routes.post("/machines/{machine_id}/pause")
+async def pause_machine(machine_id: Name, _service: ServiceCaller, workers: Workers) -> Envelope[PauseView]:
+    """Let the workers of a machine claim nothing, also those that start there later."""
+    return _answer(await workers.pause("machine", machine_id))
+
+
+@routes.post("/machines/{machine_id}/resume")
+async def resume_machine(machine_id: Name, _service: ServiceCaller, workers: Workers) -> Envelope[PauseView]:
+    """End the pause of a machine."""
+    return _answer(await workers.resume("machine", machine_id))
+
+
+def _answer(concerned: Concerned) -> Envelope[PauseView]:
+    return ok(PauseView.model_validate(concerned, from_attributes=True))
+
+
+def _view(info: WorkerInfo, paused_by: list[str]) -> WorkerView:
+    return WorkerView.model_validate(
+        {
+            **info.to_json(),
+            "paused_by": paused_by,
+            "job_types": sorted(info.offers),
+            "started_at": datetime.fromtimestamp(info.started_at / 1000, UTC),
+            "last_seen": datetime.fromtimestamp(info.last_seen / 1000, UTC),
+        }
+    )
