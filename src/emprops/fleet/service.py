@@ -70,7 +70,7 @@ class Maintenance:
     async def resume(self, scope: Scope, name: str = "") -> Concerned:
         """Let these workers claim again, unless another pause holds them too; ``all`` ends every pause there is.
 
-        Raises :class:`~emprops.errors.NotFoundError` if they are not paused in this way.
+        Raises :class:`~emprops.errors.NotFoundError` if a worker or machine is not paused itself.
         """
         workers = await self._concerned(scope, name)
         left = await self._change(lambda tx: _end(tx, scope, name))
@@ -122,9 +122,10 @@ class Maintenance:
 
 
 async def _end(tx: Transaction, scope: Scope, name: str) -> None:
-    ended = await store.remove_every(tx) if scope == "all" else await store.remove(tx, scope, name)
-    if not ended:
-        raise NotFoundError(f"{'No worker is' if scope == 'all' else f'The {scope} {name} is not'} paused.")
+    if scope == "all":
+        await store.remove_every(tx)
+    elif not await store.remove(tx, scope, name):
+        raise NotFoundError(f"The {scope} {name} is not paused.")
 
 
 def _entry(one: Pause) -> str:

@@ -35,9 +35,9 @@ async def remove(tx: Transaction, scope: str, name: str) -> bool:
     return await tx.execute("DELETE FROM worker_pause WHERE scope = %s AND name = %s", (scope, name)) == 1
 
 
-async def remove_every(tx: Transaction) -> int:
-    """Remove all pauses. Returns how many there were."""
-    return await tx.execute("DELETE FROM worker_pause")
+async def remove_every(tx: Transaction) -> None:
+    """Remove all pauses."""
+    await tx.execute("DELETE FROM worker_pause")
 
 
 async def forget(tx: Transaction, *, days: int, but: Sequence[str]) -> int:

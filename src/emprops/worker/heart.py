@@ -17,6 +17,8 @@ from emprops.worker.board import Board
 
 log = structlog.get_logger(__name__)
 
+ANNOUNCE_INTERVAL = 5.0
+"""Seconds between announcements while the status stays the same. With each, the worker hears whether to pause."""
 MACHINE_INTERVAL = 15.0
 """Seconds between machine status messages (spec's internal API)."""
 
@@ -116,7 +118,7 @@ class Heart(threading.Thread):
             log.warning("could not announce the worker", error=str(error))
             return
         self._announced = info.status
-        self._next_announcement = now + 5.0
+        self._next_announcement = now + ANNOUNCE_INTERVAL
 
 
 def _names(claims: list[Claim]) -> list[str]:
