@@ -123,8 +123,8 @@ async def slow_art(system: System) -> str:
 
 
 @asynccontextmanager
-async def worker_process(settings: Settings, **environment: str) -> AsyncIterator[Process]:
-    """A real ``emprops worker``."""
+async def worker_process(settings: Settings, before: str = "", **environment: str) -> AsyncIterator[Process]:
+    """A real ``emprops worker``, in a process that runs the program ``before`` first."""
     own = {
         "REDIS_URL": settings.redis_url,
         "EMPROPS_DATA_DIR": str(settings.data_dir),
@@ -133,17 +133,17 @@ async def worker_process(settings: Settings, **environment: str) -> AsyncIterato
         "EMPROPS_WORKER_GRACE": "3",
         "EMPROPS_PROGRESS_INTERVAL": "0.05",
     }
-    async with command_process("worker", **own | environment) as process:
+    async with command_process("worker", before, **own | environment) as process:
         yield process
 
 
 @asynccontextmanager
-async def command_process(command: str, **environment: str) -> AsyncIterator[Process]:
+async def command_process(command: str, before: str = "", **environment: str) -> AsyncIterator[Process]:
     """A process of ``emprops``, stopped at the end unless it has ended."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
-        f"from emprops.cli.main import app; app(['{command}'])",
+        f"{before}\nfrom emprops.cli.main import app; app(['{command}'])",
         env=os.environ | environment,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
