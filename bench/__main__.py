@@ -1,4 +1,4 @@
-"""``python -m bench [queue] [gateway] [cycles] [reads] [--quick]``; exit code 1 when a goal is missed."""
+"""``python -m bench [queue] [gateway] [cycles] [reads] [memory] [--quick]``; exit code 1 when a goal is missed."""
 
 import argparse
 import platform
@@ -12,12 +12,15 @@ PARTS = {
     "gateway": "bench.gateway",
     "cycles": "bench.cycles",
     "reads": "bench.reads",
+    "memory": "bench.memory",
 }
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Each figure beside a limit of the same run.")
-    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="queue, gateway, cycles, reads; all by default")
+    parser.add_argument(
+        "parts", nargs="*", choices=[*PARTS, []], help="queue, gateway, cycles, reads, memory; all by default"
+    )
     parser.add_argument("--quick", action="store_true", help="fewer rounds and tickets")
     chosen = parser.parse_args()
     print(f"Python {platform.python_version()}, {psutil.cpu_count()} cores, load {psutil.getloadavg()[0]:.1f}")

@@ -11,10 +11,11 @@ import pytest
 from tests.queue.helpers import make_ticket
 from tests.worker.rig import PATIENCE, ReportLog, Rig, forever, nothing
 
-from emprops.connectors.base import Outcome, Produced, RunContext
+from emprops.connectors.base import FinalError, Outcome, Produced, RetryableError, RunContext
 from emprops.queue.claims import Queue
 from emprops.queue.matching import WorkerOffers
 from emprops.queue.messages import Claim, Ticket
+from emprops.queue.registry import Counters
 from emprops.queue.transport import Settled, Turn, Wake
 
 MakeRig = Callable[..., Rig]
@@ -189,3 +190,32 @@ async def test_a_misjudged_ticket_goes_back_to_others(queue: Queue, make_rig: Ma
         retrying = await log.until("s", "retrying")
     assert retrying.finished is not None
     assert "noop" in retrying.finished.error
+
+
+async def test_the_worker_counts_what_it_does(queue: Queue, make_rig: MakeRig, log: ReportLog, client: Any) -> None:
+    async def work(ticket: Ticket, context: RunContext) -> Outcome:
+        match ticket.id:
+            case "good":
+                return Outcome([Produced("a.png", "image/png", b"picture"), Produced("b.png", "image/png", b"two")])
+            case "busy":
+                raise RetryableError("later")
+            case "bad":
+                raise FinalError("never")
+        return await forever(ticket, context)
+
+    rig = make_rig(body=work, grace=0.0)
+    await queue.enqueue([make_ticket(name, at=n) for n, name in enumerate(("good", "busy", "bad", "taken"))])
+    async with rig.working():
+        await rig.begun("taken")
+        counted = rig.loop.counted()
+        assert counted == Counters(completed=1, failed=2, retried=1, bytes_stored=10, busy_seconds=counted.busy_seconds)
+        begun = time.monotonic()
+        while rig.loop.counted().busy_seconds <= counted.busy_seconds:  # the running step counts too
+            assert time.monotonic() - begun < PATIENCE
+            await client.ping()
+        rig.board.lose(rig.board.claims())
+        await log.until("busy", "retrying")
+        async with asyncio.timeout(PATIENCE):
+            while rig.loop.lanes.free == 0:
+                await client.ping()
+    assert (rig.loop.counters.abandoned, rig.loop.counters.lost_leases, rig.loop.counters.late) == (1, 1, 0)

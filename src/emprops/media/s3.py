@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 WINDOW = 4 * 1024 * 1024
 """Bytes per read request: each is short, so that no overall time-out cuts a large file off."""
+PART = 8 * 1024 * 1024
+"""Bytes per part of a large upload."""
+PARTS_AT_ONCE = 4
+"""Parts on their way at one time; each is in memory until it has arrived."""
 SIGNED_FOR = timedelta(hours=1)
 
 
@@ -56,7 +60,14 @@ class S3Storage:
         if kind == DOWNLOAD:
             attributes["Content-Disposition"] = "attachment"
         try:
-            await obstore.put_async(self.store, check_key(key), content, attributes=attributes)
+            await obstore.put_async(
+                self.store,
+                check_key(key),
+                content,
+                attributes=attributes,
+                chunk_size=PART,
+                max_concurrency=PARTS_AT_ONCE,
+            )
         except BaseError as error:
             raise _os_error("write", key, error) from error
 
