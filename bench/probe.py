@@ -81,6 +81,7 @@ async def main(redis_url: str, prefix: str, concurrency: int, folder: Path) -> N
         FleetMember(sync_redis, prefix),
         lambda: WorkerInfo(worker_id, "bench", "busy", offers, concurrency, board.step_ids()),
         lambda _: None,
+        loop.stop,
         lease=settings.lease,
         progress_interval=settings.progress_interval,
     )

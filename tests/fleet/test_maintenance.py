@@ -12,7 +12,7 @@ import redis
 from tests.apps import api, client_of
 from tests.engines import Engines
 from tests.queue.helpers import ANYTHING, PREFIX, make_ticket
-from tests.worker.rig import PATIENCE, ReportLog, Rig
+from tests.worker.rig import PATIENCE, ReportLog, Rig, nothing
 from typer.testing import CliRunner, Result
 
 from emprops.auth import store
@@ -145,6 +145,23 @@ async def test_a_paused_worker_finishes_what_it_runs_and_claims_nothing(
         assert await queue.ticket_states(["t"]) == ["waiting"]
         await maintenance.resume("machine", "machine")
         await log.until("t", "completed")
+
+
+async def test_a_worker_that_starts_on_a_paused_machine_claims_nothing_first(
+    maintenance: Maintenance, client: Any, settings: Settings, tmp_path: Path
+) -> None:
+    log, queue, fleet = ReportLog(client), Queue(client), Fleet(client, PREFIX)
+    rig = Rig(client, settings, tmp_path, body=nothing)
+    rig.loop.heard = False
+    await maintenance.pause("machine", "machine")
+    await queue.enqueue([make_ticket("s")])
+    async with rig.working():
+        for _ in range(100):
+            await client.ping()
+        async with rig.beating(), asyncio.timeout(PATIENCE):
+            while [one.status for one in await fleet.workers()] != ["paused"]:
+                await client.ping()
+            assert await log.kinds("s") == []
 
 
 @pytest.fixture

@@ -171,6 +171,7 @@ class Rig:
             FleetMember(blocking, PREFIX),
             self.describe,
             self._obey,
+            lambda: self._running.call_soon_threadsafe(self.loop.stop),
             lease=self.lease,
             progress_interval=progress_interval,
         )

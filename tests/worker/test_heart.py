@@ -179,6 +179,27 @@ async def test_a_heart_survives_what_it_does_not_expect(queue: Queue, make_rig: 
         assert heart.is_alive()
 
 
+async def test_a_heart_that_ends_takes_the_work_with_it(queue: Queue, make_rig: MakeRig, log: ReportLog) -> None:
+    rig = make_rig(body=forever)
+    good, ends = rig.describe, threading.Event()
+
+    def describe() -> WorkerInfo:
+        if ends.is_set():
+            raise SystemExit  # what no handler of ordinary errors catches
+        return good()
+
+    rig.describe = describe  # type: ignore[method-assign]
+    await queue.enqueue([make_ticket("s"), make_ticket("t", at=1)])
+    async with rig.beating(), rig.working() as task:
+        await rig.begun("s")
+        ends.set()
+        await asyncio.wait_for(asyncio.shield(task), PATIENCE)
+        ends.clear()
+    assert await log.kinds("s") == ["started"]  # its lease lapses, and another worker gets it
+    assert (len(rig.board), rig.loop.counters.lost_leases) == (0, 1)
+    assert await queue.ticket_states(["t"]) == ["waiting"]
+
+
 async def test_a_worker_is_in_the_fleet_while_it_works(queue: Queue, make_rig: MakeRig, client: Any) -> None:
     fleet = Fleet(client, PREFIX)
     rig = make_rig(body=nothing)

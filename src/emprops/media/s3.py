@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 WINDOW = 4 * 1024 * 1024
 """Bytes per read request: each is short, so that no overall time-out cuts a large file off."""
-PART = 8 * 1024 * 1024
+PART = 5 * 1024 * 1024
 """Bytes per part of a large upload."""
 PARTS_AT_ONCE = 4
 """Parts on their way at one time; each is in memory until it has arrived."""

@@ -24,7 +24,10 @@ MACHINE_INTERVAL = 15.0
 
 
 class Heart(threading.Thread):
-    """Beats until :meth:`stop`. ``describe`` gives the worker's present entry, ``obey`` hears whether to pause."""
+    """Beats until :meth:`stop`. ``describe`` gives the worker's present entry, ``obey`` hears whether to pause.
+
+    Should it end by itself, it takes the work with it, and ``died`` is told: nobody would renew the leases any more.
+    """
 
     def __init__(
         self,
@@ -33,6 +36,7 @@ class Heart(threading.Thread):
         member: Membership,
         describe: Callable[[], WorkerInfo],
         obey: Callable[[bool], None],
+        died: Callable[[], None],
         *,
         lease: float,
         progress_interval: float,
@@ -43,18 +47,29 @@ class Heart(threading.Thread):
         self.member = member
         self.describe = describe
         self.obey = obey
+        self.died = died
         self.lease = lease
         self.interval = min(lease / 4, 5.0)
         self.tick = min(progress_interval, self.interval)
         self._stopping = threading.Event()
+        self._heard = False
         self._announced = ""
         self._next_announcement = 0.0
         self._next_machine = 0.0
 
     def run(self) -> None:
         """Thread body."""
+        try:
+            self._beat_on()
+        finally:
+            if not self._stopping.is_set():
+                log.critical("the heartbeat has ended; stopping the work")
+                self.board.lose(self.board.claims())
+                self.died()
+
+    def _beat_on(self) -> None:
         started = next_full = time.monotonic()
-        while not self._stopping.wait(self.tick):
+        while True:
             now = time.monotonic()
             everything = now >= next_full
             if everything:
@@ -64,6 +79,8 @@ class Heart(threading.Thread):
                 self._announce(now, started)
             except Exception:  # a heart that dies would leave the work running without anybody's knowledge
                 log.exception("heartbeat failed unexpectedly")
+            if self._stopping.wait(self.tick):
+                return
 
     def stop(self) -> None:
         """End the thread and leave the fleet."""
@@ -109,8 +126,9 @@ class Heart(threading.Thread):
             return
         try:
             paused = self.member.announce(info)
-            if paused is not None:
-                self.obey(paused)
+            if paused is not None or not self._heard:
+                self._heard = True
+                self.obey(bool(paused))
             if now >= self._next_machine:
                 self.member.announce_machine(info, int((now - started) * 1000))
                 self._next_machine = now + MACHINE_INTERVAL

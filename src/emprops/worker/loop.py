@@ -66,6 +66,8 @@ class WorkerLoop:
     tools: Tools
     grace: float = 30.0
     """Seconds that running steps get to finish once the worker should stop; then they are handed back."""
+    heard: bool = True
+    """Whether the fleet has said if this worker is to pause; it claims nothing before."""
     counters: Counters = field(default_factory=Counters)
     _running: dict[asyncio.Task[None], Run] = field(default_factory=dict)
     _done: list[Settled] = field(default_factory=list)
@@ -89,6 +91,7 @@ class WorkerLoop:
 
     def pause(self, paused: bool) -> None:
         """Claim nothing until told otherwise; what runs goes on. Or claim again."""
+        self.heard = True
         if paused and not self._paused:
             self._left += self.lanes.lines()
         elif self._paused and not paused:
@@ -161,7 +164,7 @@ class WorkerLoop:
 
     @property
     def _claiming(self) -> bool:
-        return not self._stopping and not self._paused
+        return self.heard and not self._paused and not self._stopping
 
     def _next_lane(self) -> Lane | None:
         """Who asks next, and takes along what is to be reported; None if there is nothing to say."""

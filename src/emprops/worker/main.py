@@ -64,6 +64,7 @@ async def work(
         lanes=Lanes(now.offers, shared=settings.worker_concurrency if by_job_type.keys() - own else 0, own=own),
         tools=Tools(storage=line.storage, http=http, settings=settings),
         grace=settings.worker_grace,
+        heard=False,
     )
     started_at = int(time.time() * 1000)
     running = asyncio.get_running_loop()
@@ -92,12 +93,16 @@ async def work(
     def obey(paused: bool) -> None:
         running.call_soon_threadsafe(loop.pause, paused)
 
+    def end() -> None:
+        running.call_soon_threadsafe(loop.stop)
+
     heart = Heart(
         board,
         line.keeper,
         line.member,
         describe,
         obey,
+        end,
         lease=settings.lease,
         progress_interval=settings.progress_interval,
     )
