@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import orjson
+import pytest
 import redis
 from tests.engines import Engines
 from tests.queue.helpers import PREFIX, make_ticket
@@ -179,6 +180,7 @@ async def test_a_heart_survives_what_it_does_not_expect(queue: Queue, make_rig: 
         assert heart.is_alive()
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 async def test_a_heart_that_ends_takes_the_work_with_it(queue: Queue, make_rig: MakeRig, log: ReportLog) -> None:
     rig = make_rig(body=forever)
     good, ends = rig.describe, threading.Event()
