@@ -140,7 +140,7 @@ class Rig:
     def describe(self) -> WorkerInfo:
         """The entry in the fleet."""
         status: WorkerStatus = "paused" if self.loop.paused else "idle"
-        return WorkerInfo(self.name, "machine", status, ANYTHING, self.concurrency, self.board.step_ids())
+        return WorkerInfo(self.name, "machine", status, self.loop.lanes.offers, self.concurrency, self.board.step_ids())
 
     def _obey(self, paused: bool) -> None:
         self._running.call_soon_threadsafe(self.loop.pause, paused)

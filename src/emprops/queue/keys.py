@@ -49,6 +49,8 @@ class Keys:
     """hash per set of models: worker that has them loaded -> class by which it took a ticket that requires them."""
     warm_by: str = "warm_by:"
     """hash per worker: set of models it has loaded -> the last step it took with them."""
+    warm_at: str = "warm_at"
+    """zset: worker -> when it last took a ticket that requires models (ms)."""
     held: str = "held"
     """zset: signature with tickets left for warm workers -> when others should look at them (ms)."""
     claimed: str = "claimed:"

@@ -165,6 +165,7 @@ class FleetMember:
         for models in loaded:
             pipe.hdel(f"{self.prefix}{KEYS.warm}{models}", info.worker_id)
         pipe.delete(warm_by)
+        pipe.zrem(self.prefix + KEYS.warm_at, info.worker_id)
         message = _status_message(replace(info, status="offline", current=()), self._now())
         pipe.publish(worker_channel(info.worker_id), orjson.dumps(message))
         pipe.execute()

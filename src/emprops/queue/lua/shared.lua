@@ -15,7 +15,7 @@ local SILENT_MS = 30000
 
 -- A worker that has models loaded counts as waiting for tickets that require them if it said so this recently.
 local FRESH_MS = 5000
--- Of the workers that have models loaded, so many are looked at, by chance: enough to find one that waits.
+-- Of the workers that might do, so many are looked at.
 local SAMPLE = 16
 
 -- Until its next turn, which says how it is then, a worker that was told has a negative mark.
@@ -74,18 +74,36 @@ local function wake_any(sig, now)
   return false
 end
 
+-- Nobody waits with these models loaded. Of those who wait, the one whose own models were used longest ago, or that has
+-- loaded none, loses least by loading others.
+local function wake_cold(sig, now)
+  for _, class in ipairs(redis.call('SINTER', K.sig_classes .. sig, K.idle_classes)) do
+    local waiting = redis.call('ZRANGEBYSCORE', K.idle .. class, now - IDLE_MS, '+inf', 'LIMIT', 0, SAMPLE)
+    if waiting[1] then
+      local used, best = redis.call('ZMSCORE', K.warm_at, unpack(waiting)), 1
+      for i = 2, #waiting do
+        if tonumber(used[i] or 0) < tonumber(used[best] or 0) then best = i end
+      end
+      tell(waiting[best], class, now)
+      return true
+    end
+  end
+  return wake_any(sig, now)
+end
+
 -- One new ticket wakes one worker that can run it, one with its models loaded before all others. These are to look
 -- after `hold_ms` (nil: when they do anyway), should the ticket still wait then.
 local function wake_for(sig, now, hold_ms)
   local models = models_of(sig)
-  for _, warm in ipairs(models and warm_idle(sig, models, now) or {}) do
+  if not models then return wake_any(sig, now) end
+  for _, warm in ipairs(warm_idle(sig, models, now)) do
     if warm[3] then
       tell(warm[1], warm[2], now)
       if hold_ms then redis.call('ZADD', K.held, 'LT', now + hold_ms, sig) end
       return true
     end
   end
-  return wake_any(sig, now)
+  return wake_cold(sig, now)
 end
 
 -- Tickets have waited long enough for the workers that have their models loaded: now for anybody.

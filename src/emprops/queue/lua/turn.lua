@@ -245,6 +245,8 @@ local function note_warm()
     redis.call('HSET', K.warm .. models, worker, class)
     redis.call('EXPIRE', K.warm .. models, WARM_S)
   end
+  redis.call('ZADD', K.warm_at, now, worker)
+  redis.call('ZREMRANGEBYSCORE', K.warm_at, '-inf', now - WARM_S * 1000)
 end
 
 if next(warmed) then note_warm() end
