@@ -281,6 +281,7 @@ class WorkerLoop:
                 log.warning("could not leave the line", error=str(error))
                 return
             self._left.pop()
+            self.lanes.wake()  # a lane may have been waiting in that line again
             await self._take(turn.claims, begun)
 
     async def _stop_running(self) -> list[Claim]:

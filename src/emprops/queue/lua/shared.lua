@@ -5,20 +5,18 @@ local function now_ms()
   return t[1] * 1000 + math.floor(t[2] / 1000)
 end
 
--- Hand a wake-up to the worker of this class that went idle last. Entries older than IDLE_MS belong to the dead:
--- a live worker renews its mark with every slow poll.
+-- Marks of waiting workers that are older belong to the dead: a live worker renews its own with every slow poll.
 local IDLE_MS = 15000
 -- How long a step that a worker failed or lost is kept for others before that worker may have it again.
 local AVOID_MS = 10000
 -- A worker not heard of for this long does not count as somebody to leave a step for.
 local SILENT_MS = 30000
-
 -- A worker that has models loaded counts as waiting for tickets that require them if it said so this recently.
 local FRESH_MS = 5000
 -- Of the workers that might do, so many are looked at.
 local SAMPLE = 16
 
--- Until its next turn, which says how it is then, a worker that was told has a negative mark.
+-- Hand a wake-up to a worker. Until its next turn, which says how it is then, it has a negative mark.
 local function tell(worker, class, now)
   redis.call('ZADD', K.idle .. class, -now, worker)
   redis.call('LPUSH', K.wake .. worker, '1')
@@ -26,6 +24,7 @@ local function tell(worker, class, now)
   redis.call('EXPIRE', K.wake .. worker, 60)
 end
 
+-- Wake the worker of this class that went idle last.
 local function wake_class(class, now)
   local idle = K.idle .. class
   local last = redis.call('ZRANGE', idle, -1, -1, 'WITHSCORES')
@@ -67,6 +66,7 @@ local function warm_idle(sig, models, now)
   return found
 end
 
+-- Wake one worker that can run a signature, whatever it has loaded.
 local function wake_any(sig, now)
   for _, class in ipairs(redis.call('SINTER', K.sig_classes .. sig, K.idle_classes)) do
     if wake_class(class, now) then return true end
