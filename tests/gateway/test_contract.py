@@ -23,7 +23,7 @@ from emprops.queue.claims import Queue, Reclaimed
 from emprops.queue.keys import KEYS
 from emprops.queue.messages import Claim, Finished, Limits, Preview
 from emprops.queue.previews import Previews
-from emprops.queue.registry import Fleet, WorkerInfo
+from emprops.queue.registry import Counters, Fleet, WorkerInfo
 from emprops.queue.transport import AWAY, Beat, Settled
 
 AT_ONCE = 1.0
@@ -258,12 +258,31 @@ async def test_a_wait_without_news_ends(make: MakeSide) -> None:
 async def test_a_worker_is_in_the_fleet_until_it_leaves(client: Any, make: MakeSide) -> None:
     side = await make(offers=with_models("flux"))
     info = WorkerInfo(
-        side.worker_id, "machine", "busy", side.worker.offers, 2, ("s",), completed=3, connectors={"noop": "ok"}
+        side.worker_id,
+        "machine",
+        "busy",
+        side.worker.offers,
+        2,
+        ("s",),
+        slots={"noop": 1},
+        counters=Counters(completed=3, busy_seconds=1.5),
+        connectors={"noop": "ok"},
     )
     await asyncio.to_thread(side.member.announce, info)
     (listed,) = await Fleet(client, PREFIX).workers()
     assert (listed.worker_id, listed.status, listed.current) == (side.worker_id, "busy", ("s",))
-    assert (listed.offers, listed.completed, listed.connectors) == (side.worker.offers, 3, {"noop": "ok"})
+    assert (listed.offers, listed.counters, listed.slots) == (side.worker.offers, info.counters, {"noop": 1})
+    assert listed.connectors == {"noop": "ok"}
     await asyncio.to_thread(side.member.announce_machine, info, 1500)
     await asyncio.to_thread(side.member.withdraw, info)
     assert await Fleet(client, PREFIX).workers() == []
+
+
+async def test_a_worker_hears_whether_to_pause(client: Any, make: MakeSide) -> None:
+    side = await make()
+    info = WorkerInfo(side.worker_id, "machine", "idle", side.worker.offers, 1)
+    assert await asyncio.to_thread(side.member.announce, info) is None  # Redis has lost what it knew
+    await client.set(PREFIX + KEYS.epoch, "1")
+    assert await asyncio.to_thread(side.member.announce, info) is False
+    await client.hset(PREFIX + KEYS.paused, f"worker:{side.worker_id}", 1)
+    assert await asyncio.to_thread(side.member.announce, info) is True

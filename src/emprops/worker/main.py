@@ -31,13 +31,12 @@ async def main(settings: Settings) -> None:
     configure_logging(settings)
     connectors = load_connectors(settings, names_from_text(settings.worker_connectors))
     by_job_type = serve(connectors, names_from_text(settings.worker_job_types))
-    own = slots_from(settings.worker_concurrency_by_type, by_job_type)
     board = Board()
     http = GuardedClient(settings)
     try:
         now = await survey(by_job_type)
         async with open_line(settings, board) as line:
-            await work(line, board, http, by_job_type, now, own)
+            await work(line, board, http, by_job_type, now)
     finally:
         for connector in connectors:
             await connector.close()
@@ -45,18 +44,11 @@ async def main(settings: Settings) -> None:
 
 
 async def work(
-    line: Line,
-    board: Board,
-    http: GuardedClient,
-    by_job_type: Mapping[str, Connector],
-    now: Survey,
-    own: dict[str, int],
+    line: Line, board: Board, http: GuardedClient, by_job_type: Mapping[str, Connector], now: Survey
 ) -> None:
-    """Work over an open line, for the connectors by job type, until SIGTERM or SIGINT.
-
-    ``own`` are the slots that job types have of their own.
-    """
+    """Work over an open line, for the connectors by job type, until SIGTERM or SIGINT."""
     settings = line.settings
+    own = slots_from(settings.worker_concurrency_by_type, by_job_type)
     loop = WorkerLoop(
         link=line.link,
         board=board,
