@@ -11,8 +11,6 @@ local IDLE_MS = 15000
 local AVOID_MS = 10000
 -- A worker not heard of for this long does not count as somebody to leave a step for.
 local SILENT_MS = 30000
--- A worker that has models loaded counts as waiting for tickets that require them if it said so this recently.
-local FRESH_MS = 5000
 -- Of the workers that might do, so many are looked at.
 local SAMPLE = 16
 
@@ -35,7 +33,7 @@ local function wake_class(class, now)
   end
   if mark > 0 then
     redis.call('ZREMRANGEBYSCORE', idle, 1, '+inf')
-  elseif -mark < now - FRESH_MS then
+  elseif -mark < now - IDLE_MS then
     redis.call('DEL', idle)
   end
   redis.call('SREM', K.idle_classes, class)
@@ -55,7 +53,7 @@ local function warm_idle(sig, models, now)
   for i = 1, #sample, 2 do
     local other, class = sample[i], sample[i + 1]
     local mark = tonumber(redis.call('ZSCORE', K.idle .. class, other) or 0)
-    if math.abs(mark) >= now - FRESH_MS then
+    if math.abs(mark) >= now - IDLE_MS then
       if redis.call('SISMEMBER', K.sig_classes .. sig, class) == 1 then
         found[#found + 1] = { other, class, mark > 0 }
       end
