@@ -404,7 +404,7 @@ async def test_telling_somebody_reads_the_beginning_of_the_answer(monkeypatch: p
             await writer.drain()
             await asyncio.sleep(0.01)
 
-    monkeypatch.setattr("emprops.kit.http.BODY_PATIENCE", 0.1)
+    monkeypatch.setattr("emprops.kit.bodies.PATIENCE", 0.1)
     async with (
         listener(answer(b"y" * 100_000)) as talkative,
         listener(answer(b"not gzip", Content_Encoding="gzip")) as odd,

@@ -8,16 +8,15 @@ Proxy variables of the environment have no effect. Cookies are not kept.
 import asyncio
 import contextlib
 import ssl
-import zlib
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 import httpcore2
 import httpx2
-import puremagic
 
+from emprops.kit import bodies
 from emprops.kit.outbound import (
     PORTS,
     Allowed,
@@ -49,11 +48,6 @@ REQUEST_TIMEOUT = 30.0
 DOWNLOAD_TIMEOUT = 300.0
 IDLE_TIMEOUT = 20.0
 """Longest wait for a connection, or for the next bytes."""
-BODY_PATIENCE = 2.0
-"""How long :meth:`GuardedClient.post` waits for a body once the status is there."""
-BUFFER = 1024 * 1024
-INFLATE_STEP = 64 * 1024
-UNKNOWN_TYPE = "application/octet-stream"
 BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
 SENT_ANYWHERE = frozenset({"accept", "accept-language", "user-agent", "content-type"})
 """Headers that survive a redirect to another origin; the others may be credentials."""
@@ -167,7 +161,7 @@ class GuardedClient:
         unreadable is left where it stands.
         """
         async with self._answer("POST", url, headers, content, timeout, 0) as answer:
-            return Response(answer.status, answer.headers, await _beginning(answer.chunks, keep))
+            return Response(answer.status, answer.headers, await bodies.beginning(answer.chunks, keep))
 
     async def request(
         self,
@@ -190,10 +184,10 @@ class GuardedClient:
         """
         async with self._answer(method, url, headers or {}, content, timeout, redirects, idle) as answer:
             if saving is not None and 200 <= answer.status < 300 and answer.mime_type.startswith(saving.kinds):
-                size = await _saved(_bounded(answer.chunks, saving.max_bytes), saving.to)
+                size = await bodies.saved(bodies.bounded(answer.chunks, saving.max_bytes), saving.to)
                 return Response(answer.status, answer.headers, b"", saving.to if size else None)
             body = bytearray()
-            async for chunk in _bounded(answer.chunks, max_bytes):
+            async for chunk in bodies.bounded(answer.chunks, max_bytes):
                 body += chunk
             return Response(answer.status, answer.headers, bytes(body))
 
@@ -207,10 +201,10 @@ class GuardedClient:
                 if answer.status in BUSY:
                     raise OutboundUnavailableError(said, wait=retry_after(answer.headers.get("retry-after")))
                 raise OutboundError(said)
-            size = await _saved(_bounded(answer.chunks, max_bytes), to)
-            mime_type = answer.mime_type or UNKNOWN_TYPE
-            if mime_type == UNKNOWN_TYPE:
-                mime_type = await asyncio.to_thread(_look, to)
+            size = await bodies.saved(bodies.bounded(answer.chunks, max_bytes), to)
+            mime_type = answer.mime_type or bodies.UNKNOWN_TYPE
+            if mime_type == bodies.UNKNOWN_TYPE:
+                mime_type = await asyncio.to_thread(bodies.look, to)
             return Downloaded(to, mime_type, size)
 
     @contextlib.asynccontextmanager
@@ -269,7 +263,7 @@ class GuardedClient:
             },
         ) as response:
             answered = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
-            yield _Answer(response.status, answered, _unpacked(response, answered))
+            yield _Answer(response.status, answered, bodies.unpacked(response, answered))
 
     def _redirected(self, wanted: _Wanted, status: int, target: str) -> _Wanted:
         try:
@@ -284,85 +278,3 @@ class GuardedClient:
             headers.pop("content-type", None)
             return _Wanted("GET" if wanted.method != "HEAD" else "HEAD", url, headers, idle=wanted.idle)
         return _Wanted(wanted.method, url, headers, wanted.content, wanted.idle)
-
-
-async def _unpacked(response: httpcore2.Response, headers: Mapping[str, str]) -> AsyncIterator[bytes]:
-    """Read the body, inflating gzip and deflate in steps small enough that a bomb is noticed before it goes off."""
-    encoding = headers.get("content-encoding", "identity").strip().lower()
-    if encoding not in ("", "identity", "gzip", "x-gzip", "deflate"):
-        raise OutboundError(f"The answer is compressed in a way that is not accepted ({encoding[:40]}).")
-    inflater = None if encoding in ("", "identity") else zlib.decompressobj(zlib.MAX_WBITS | 32)
-    begun = False
-    async for chunk in response.aiter_stream():
-        begun = True
-        if inflater is None:
-            yield chunk
-            continue
-        try:
-            for piece in _inflate(inflater, chunk):
-                yield piece
-        except zlib.error:
-            raise OutboundError("The answer is not validly compressed.") from None
-    if inflater is not None and begun and not inflater.eof:
-        raise OutboundUnavailableError("The answer breaks off.")
-
-
-def _inflate(inflater: "zlib._Decompress", chunk: bytes) -> Iterator[bytes]:
-    while chunk and not inflater.eof:
-        piece = inflater.decompress(chunk, INFLATE_STEP)
-        if piece:
-            yield piece
-        chunk = inflater.unconsumed_tail
-
-
-async def _bounded(chunks: AsyncIterator[bytes], max_bytes: int) -> AsyncIterator[bytes]:
-    received = 0
-    async for chunk in chunks:
-        received += len(chunk)
-        if received > max_bytes:
-            raise TooLargeAnswerError(max_bytes)
-        yield chunk
-
-
-async def _beginning(chunks: AsyncIterator[bytes], keep: int) -> bytes:
-    received = bytearray()
-    with contextlib.suppress(
-        TimeoutError, OutboundError, OutboundUnavailableError, httpcore2.NetworkError, httpcore2.ProtocolError
-    ):
-        async with asyncio.timeout(BODY_PATIENCE):
-            async for chunk in chunks:
-                received += chunk
-                if len(received) >= keep:
-                    break
-    return bytes(received[:keep])
-
-
-async def _saved(chunks: AsyncIterator[bytes], to: Path) -> int:
-    """Write a body to a file, of which nothing is left if that fails; gives its size."""
-    try:
-        return await _save(chunks, to)
-    except BaseException:
-        await asyncio.to_thread(to.unlink, missing_ok=True)
-        raise
-
-
-async def _save(chunks: AsyncIterator[bytes], to: Path) -> int:
-    size = 0
-    buffer = bytearray()
-    with to.open("wb") as file:
-        async for chunk in chunks:
-            buffer += chunk
-            size += len(chunk)
-            if len(buffer) >= BUFFER:
-                await asyncio.to_thread(file.write, bytes(buffer))
-                buffer.clear()
-        await asyncio.to_thread(file.write, bytes(buffer))
-    return size
-
-
-def _look(path: Path) -> str:
-    """Tell a file's type by its first bytes."""
-    try:
-        return str(puremagic.from_file(path, mime=True)) or UNKNOWN_TYPE
-    except (puremagic.PureError, ValueError):
-        return UNKNOWN_TYPE
