@@ -122,6 +122,8 @@ class FinishedBody(BaseModel):
     error: Annotated[str, cut(2_000)] = ""
     details: dict[str, Any] = {}
     retry_after: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    trace: Annotated[str, cut(100)] = ""
+    """W3C `traceparent` of the run, if it is traced."""
 
 
 class ClaimBody(BaseModel):
@@ -160,6 +162,7 @@ class ClaimView(BaseModel):
     ticket: dict[str, Any]
     token: str = Field(description="The claim's fence; it comes with all that is said about the claim.")
     attempt: int
+    waited: float = Field(description="Seconds that the ticket had waited.")
 
 
 class TurnView(BaseModel):
@@ -283,7 +286,14 @@ def finished_of(body: FinishedBody) -> Finished:
     if len(orjson.dumps(details)) > MAX_DETAILS_BYTES:
         details = {"omitted": f"The details had more than {MAX_DETAILS_BYTES} bytes."}
     wait = body.retry_after if body.retry_after is not None and 0 < body.retry_after <= 86_400 else None
-    return Finished(data=body.data, failure=body.failure, error=body.error, details=details, retry_after=wait)
+    return Finished(
+        data=body.data,
+        failure=body.failure,
+        error=body.error,
+        details=details,
+        retry_after=wait,
+        trace=body.trace,
+    )
 
 
 def info_of(body: AnnounceBody, worker_id: str, machine_id: str) -> WorkerInfo:
@@ -312,7 +322,12 @@ def _bounded(value: Any, depth: int = 0) -> Any:
 def turn_json(turn: Turn) -> dict[str, Any]:
     """Show the answer of a turn."""
     claims = [
-        {"ticket": orjson.loads(claim.ticket.to_bytes()), "token": claim.token, "attempt": claim.attempt}
+        {
+            "ticket": orjson.loads(claim.ticket.to_bytes()),
+            "token": claim.token,
+            "attempt": claim.attempt,
+            "waited": claim.waited,
+        }
         for claim in turn.claims
     ]
     return {"claims": claims, "late": [claim.ticket.id for claim in turn.late], "more": turn.more}

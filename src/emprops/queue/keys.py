@@ -13,8 +13,8 @@ class Keys:
     """Key names without the installation's prefix."""
 
     ticket: str = "ticket:"
-    """hash per step: body, run, sig, score, job, state, attempt, failures, lost, worker, token, avoid,
-    warm_until."""
+    """hash per step: body, run, sig, score, job, state, since (when it came into that state, ms), attempt,
+    failures, lost, worker, token, avoid, warm_until."""
     wait: str = "wait:"
     """zset per signature: waiting step ids by order (lowest score first)."""
     sigs: str = "sigs"
@@ -68,6 +68,8 @@ class Keys:
     """zset: digest of a node catalogue that a worker showed -> when it last did (ms)."""
     catalogue: str = "catalogue:"
     """string per digest: which node classes a machine has, packed; expires like its worker."""
+    late: str = "late"
+    """string: how many reports were refused because their claim had lapsed."""
     workers: str = "workers"
     """zset: worker id -> last heartbeat (ms)."""
     worker: str = "worker:"

@@ -129,6 +129,8 @@ class Claim:
     token: str
     attempt: int
     """1, 2, 3 …: never reused for the same step and run."""
+    waited: float = 0.0
+    """Seconds that the ticket had waited to be claimed; 0 if it is handed out again because a reply was lost."""
 
     @property
     def files_prefix(self) -> str:
@@ -177,6 +179,8 @@ class Finished:
     """Machine-readable facts about a failure (node id, provider code …)."""
     retry_after: float | None = None
     """Seconds that a provider asked us to wait before the next attempt."""
+    trace: str = ""
+    """W3C ``traceparent`` of the run, or empty."""
 
     def to_bytes(self) -> bytes:
         """Encode for the wire."""
@@ -190,6 +194,8 @@ class Finished:
             StoredFile(**{name: file[name] for name in StoredFile.__dataclass_fields__ if name in file})
             for file in data.get("files", ())
         )
+        # for those who watch: whatever a worker says there, its result is to be recorded
+        known["trace"] = known["trace"][:100] if isinstance(known.get("trace"), str) else ""
         return cls(**known)
 
 
@@ -230,3 +236,10 @@ class Report:
     finished: Finished | None = None
     dead: dict[str, Any] | None = None
     """Why a failed step is a dead letter: ``reason`` (``failures`` or ``worker_lost``), ``failures``, ``losses``."""
+    since: int | None = None
+    """Unix milliseconds. Of a start: since when the ticket had waited; of an end that a worker told: when it began."""
+
+    @property
+    def seconds(self) -> float | None:
+        """How long that was."""
+        return None if self.since is None else max(0, self.at - self.since) / 1000

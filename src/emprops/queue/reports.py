@@ -117,6 +117,7 @@ def parse_report(entry_id: str, raw: bytes) -> Report:
         message=data.get("message", ""),
         finished=None if finished is None else Finished.from_json(finished),
         dead=data.get("dead"),
+        since=data.get("since"),
     )
 
 

@@ -61,7 +61,7 @@ class WorkerLink:
         late: list[Claim] = []
         for _ in range(MAX_ROUNDS):
             arguments = self._turn_arguments(worker_class, request, want, finished)
-            verdicts, claims, unjudged, after, up_to, more = await self._call_twice("turn", arguments)
+            verdicts, claims, unjudged, after, up_to, more, now = await self._call_twice("turn", arguments)
             late += [item.claim for item, verdict in zip(finished, verdicts, strict=True) if verdict != b"accepted"]
             finished = ()
             if not unjudged:
@@ -69,7 +69,11 @@ class WorkerLink:
             await self._judge(worker_class, offers, unjudged, (after, up_to))
         else:
             log.warning("signatures stay unjudged; are scripts of another version in use?", worker_class=worker_class)
-        parsed = (Claim(Ticket.from_bytes(body), request, int(attempt)) for body, attempt in claims)
+        at = int(now)
+        parsed = (
+            Claim(Ticket.from_bytes(body), request, int(attempt), (at - int(since)) / 1000)
+            for body, attempt, since in claims
+        )
         return Turn(tuple(parsed), tuple(late), more=bool(more))
 
     async def release(self, claims: Sequence[Claim]) -> int:

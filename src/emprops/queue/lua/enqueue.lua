@@ -52,7 +52,7 @@ for i = 3, #ARGV, 10 do
     if known[1] then withdraw(step) end
     redis.call('HSET', K.ticket .. step, 'run', run, 'sig', sig, 'score', score, 'body', ARGV[i + 5],
       'job', ARGV[i + 6], 'state', 'waiting', 'attempt', ARGV[i + 7], 'failures', 0, 'lost', 0,
-      'max_failures', ARGV[i + 8], 'max_lost', ARGV[i + 9])
+      'max_failures', ARGV[i + 8], 'max_lost', ARGV[i + 9], 'since', stamp_of(now))
     if hold_ms > 0 and models_of(sig) then redis.call('HSET', K.ticket .. step, 'warm_until', now + hold_ms) end
     redis.call('ZADD', K.wait .. sig, score, step)
     if not added[sig] then

@@ -8,8 +8,8 @@ for i = 2, #ARGV, 2 do
   local t = load(step)
   if t and t.state == 'claimed' and t.token == token then
     redis.call('ZREM', K.leases, step)
-    redis.call('HSET', K.ticket .. step, 'state', 'waiting', 'token', '', 'worker', '', 'avoid', ARGV[1],
-      'avoid_until', now + AVOID_MS)
+    redis.call('HSET', K.ticket .. step, 'state', 'waiting', 'since', stamp_of(now), 'token', '', 'worker', '',
+      'avoid', ARGV[1], 'avoid_until', now + AVOID_MS)
     publish_report(report('released', step, t, now))
     offer(step, t.sig, t.score, now)
     count = count + 1

@@ -200,7 +200,7 @@ local function promote_due(now, limit)
     redis.call('ZREM', K.delayed, step)
     local t = load(step)
     if t and t.state == 'delayed' then
-      redis.call('HSET', K.ticket .. step, 'state', 'waiting')
+      redis.call('HSET', K.ticket .. step, 'state', 'waiting', 'since', stamp_of(now))
       offer(step, t.sig, t.score, now)
     end
   end

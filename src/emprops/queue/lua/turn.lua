@@ -2,9 +2,9 @@
 --      step, run, token, how, finished_json, retry_after_ms)
 -- One worker loop tick: what ended is settled, what is free is filled.
 --   how: completed | failed | retryable
--- -> { verdicts, claims, unjudged, after, up_to, more }
+-- -> { verdicts, claims, unjudged, after, up_to, more, now (ms) }
 --   verdicts: 'accepted' | 'late' per finished attempt
---   claims: {body, attempt} per ticket; the request token is their fence
+--   claims: {body, attempt, since when it waited (ms)} per ticket; the request token is their fence
 --   unjudged: {sig, requirement, …}, numbered after `after` and up to `up_to`: match these first, then claim again
 --   more: 1 if this call stopped before it had seen everything that may be claimed; call again at once
 
@@ -25,11 +25,13 @@ end
 local ended = {}
 
 local function settle(step, run, token, how, finished, retry_after)
-  local v = redis.call('HMGET', K.ticket .. step, 'state', 'token', 'job', 'attempt', 'run')
+  local v = redis.call('HMGET', K.ticket .. step, 'state', 'token', 'job', 'attempt', 'run', 'since')
   if v[1] ~= 'claimed' or v[2] ~= token or v[5] ~= run then
-    return settled_before(step, run, token, load(step)) and 'accepted' or 'late'
+    if settled_before(step, run, token, load(step)) then return 'accepted' end
+    redis.call('INCR', K.late)
+    return 'late'
   end
-  local tail = ',"finished":' .. finished
+  local tail = ',"since":' .. (v[6] or stamp_of(now)) .. ',"finished":' .. finished
   if how == 'completed' or how == 'failed' then
     local t = { job = v[3], run = run, attempt = v[4], worker = worker, token = token }
     conclude(step, t, now, how, tail, keep_s, nil)
@@ -46,7 +48,7 @@ local function settle(step, run, token, how, finished, retry_after)
   end
   local delay = retry_after > 0 and retry_after or BACKOFF_MS[math.min(failures, #BACKOFF_MS)]
   ended[#ended + 1] = step
-  redis.call('HSET', K.ticket .. step, 'state', 'delayed', 'failures', failures, 'token', '', 'last_token', token,
+  redis.call('HSET', K.ticket .. step, 'state', 'delayed', 'since', stamp_of(now), 'failures', failures, 'token', '', 'last_token', token,
     'worker', '', 'avoid', worker, 'avoid_until', now + delay + AVOID_MS)
   redis.call('ZADD', K.delayed, now + delay, step)
   publish_report(report('retrying', step, t, now, tail .. ',"retry_in_ms":' .. string.format('%.0f', delay)))
@@ -66,7 +68,7 @@ local claims = {}
 
 local function answer(unjudged, after, up_to, more)
   flush_reports()
-  return { verdicts, claims, unjudged or {}, after or '0', up_to or '0', more and 1 or 0 }
+  return { verdicts, claims, unjudged or {}, after or '0', up_to or '0', more and 1 or 0, stamp_of(now) }
 end
 
 -- A repeated claim gets its first answer, even from a worker that wants nothing more by now: it must know what it holds.
@@ -76,7 +78,7 @@ if before then
     local v = redis.call('HMGET', K.ticket .. step, 'body', 'attempt', 'token', 'state')
     if v[3] == request and v[4] == 'claimed' then
       redis.call('ZADD', K.leases, now + lease_ms, step)
-      claims[#claims + 1] = { v[1], v[2] }
+      claims[#claims + 1] = { v[1], v[2], stamp_of(now) }
     end
   end
   return answer()
@@ -146,9 +148,9 @@ end
 -- What to know of a waiting ticket before it is taken; nil if this entry is the ghost of one.
 local function brief(step, sig)
   local v = redis.call('HMGET', K.ticket .. step, 'state', 'sig', 'body', 'attempt', 'job', 'run', 'avoid',
-    'avoid_until')
+    'avoid_until', 'since')
   if v[1] ~= 'waiting' or v[2] ~= sig then return nil end
-  local t = { body = v[3], attempt = v[4], job = v[5], run = v[6] }
+  local t = { body = v[3], attempt = v[4], job = v[5], run = v[6], since = v[9] or stamp_of(now) }
   if tonumber(v[8] or 0) > now then
     t.shunned = v[7] == worker and has_rival(sig)
   else
@@ -161,9 +163,11 @@ local warmed = {}  -- models -> the last step taken that requires them
 
 local function take(step, sig, t)
   local attempt = t.attempt + 1
-  redis.call('HSET', K.ticket .. step, 'state', 'claimed', 'worker', worker, 'token', request, 'attempt', attempt)
-  publish_report(report('started', step, { job = t.job, run = t.run, attempt = attempt, worker = worker }, now))
-  claims[#claims + 1] = { t.body, attempt }
+  redis.call('HSET', K.ticket .. step, 'state', 'claimed', 'worker', worker, 'token', request, 'attempt', attempt,
+    'since', stamp_of(now))
+  publish_report(report('started', step, { job = t.job, run = t.run, attempt = attempt, worker = worker }, now,
+    ',"since":' .. t.since))
+  claims[#claims + 1] = { t.body, attempt, t.since }
   taken[#taken + 1] = step
   leases[#leases + 1] = lease_end
   leases[#leases + 1] = step

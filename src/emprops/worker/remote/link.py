@@ -80,7 +80,10 @@ class RemoteLink:
             self._unanswered = None  # a refused call did nothing
             return await self._without_refused(finished, want, offers, error)
         self._unanswered = None
-        claims = [Claim(Ticket.from_json(one["ticket"]), one["token"], one["attempt"]) for one in said["claims"]]
+        claims = [
+            Claim(Ticket.from_json(one["ticket"]), one["token"], one["attempt"], one.get("waited", 0.0))
+            for one in said["claims"]
+        ]
         late = [item.claim for item in finished if item.claim.ticket.id in set(said["late"])]
         return Turn(tuple(claims), tuple(late), more=said["more"])
 
