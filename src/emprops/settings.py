@@ -53,6 +53,8 @@ class Settings(BaseSettings):
     """Requests a minute of one user; 0: no limit. Unset: 600 in production, else no limit."""
     generation_rate_limit: int | None = Field(default=None, ge=0)
     """Of those, requests that put work into the queue; 0: no limit. Unset: 60 in production, else no limit."""
+    metrics_token: SecretStr = SecretStr("")
+    """Bearer token that reads ``/metrics`` and the demand for workers, and nothing else; empty: API keys only."""
 
     # --- PostgreSQL
     database_pool_size: int = Field(default=10, ge=2)
@@ -195,6 +197,20 @@ class Settings(BaseSettings):
     previews: bool = True
     """Whether workers show what is being made: small pictures and texts so far, at most one a second and step."""
 
+    # --- what can be seen from outside
+    metrics_host: str = "127.0.0.1"
+    """Where ``emprops worker`` and ``emprops upkeep`` serve their metrics, to whoever reaches that address."""
+    worker_metrics_port: int = Field(default=0, ge=0, le=65_535)
+    """Port of a worker's ``/metrics``; 0: none."""
+    upkeep_metrics_port: int = Field(default=0, ge=0, le=65_535)
+    """Port of the ``/metrics`` of ``emprops upkeep``; 0: none."""
+    otlp_endpoint: str = Field(
+        default="", validation_alias=AliasChoices("EMPROPS_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+    )
+    """Base URL of the collector that traces are sent to, over OTLP/HTTP; empty: no traces. The other variables that
+    OpenTelemetry defines (``OTEL_EXPORTER_OTLP_HEADERS``, ``OTEL_TRACES_SAMPLER`` …) are honoured."""
+    otlp_traces_endpoint: str = Field(default="", validation_alias="OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+    """The same as a whole URL, path included; goes first."""
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],
         BeforeValidator(lambda level: level.upper() if isinstance(level, str) else level),
@@ -217,6 +233,11 @@ class Settings(BaseSettings):
         """Requests of one user that put work into the queue, a minute; 0: no limit."""
         unset = 60 if self.mode == "production" else 0
         return unset if self.generation_rate_limit is None else self.generation_rate_limit
+
+    @property
+    def traces_url(self) -> str:
+        """Where traces are sent; empty: nowhere."""
+        return self.otlp_traces_endpoint or (self.otlp_endpoint and f"{self.otlp_endpoint.rstrip('/')}/v1/traces")
 
     @property
     def initial_credits(self) -> Decimal:

@@ -53,6 +53,36 @@ async def stale_steps(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Oldest:
+    """How old the oldest of something is, in seconds; 0 if there is none."""
+
+    silence: float
+    """Time since the last news of a step that could run or runs."""
+    unsent: float
+    """Age of a step that could run and that the queue has not confirmed."""
+
+
+async def oldest(reader: Transaction) -> Oldest:
+    """Say how far behind the slowest steps are. Each answer is the first entry of an index."""
+    found = await reader.fetch_one(
+        Oldest,
+        """
+        SELECT coalesce(extract(epoch FROM now() - (
+                   SELECT updated_at FROM step
+                   WHERE status IN ('pending', 'processing') AND input_data IS NOT NULL ORDER BY updated_at LIMIT 1
+               )), 0)::float8 AS silence,
+               coalesce(extract(epoch FROM now() - (
+                   SELECT created_at FROM step
+                   WHERE status = 'pending' AND queued_at IS NULL AND input_data IS NOT NULL
+                   ORDER BY created_at LIMIT 1
+               )), 0)::float8 AS unsent
+        """,
+    )
+    assert found is not None  # noqa: S101 - a statement without FROM has one row
+    return found
+
+
 async def touch(tx: Transaction, steps: Sequence[StaleStep]) -> int:
     """Note that these steps are alive, where nothing happened to them since they were read. Returns how many."""
     return await tx.execute(

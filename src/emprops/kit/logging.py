@@ -2,22 +2,34 @@
 
 import logging
 import sys
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from contextvars import ContextVar
 from typing import Any
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor, WrappedLogger
 
+from emprops.kit import tracing
 from emprops.settings import Settings
 
+_about: ContextVar[Mapping[str, str]] = ContextVar("about", default={})  # noqa: B039 - nobody writes into it
 QUIET = ("httpx2", "httpcore2", "asyncio", "sse_starlette", "uvicorn.access", "uvicorn.websocket")
 """Loggers of which only warnings matter: requests are logged by ``kit/asgi.py``."""
 
 
-def configure_logging(settings: Settings) -> None:
-    """Send every log line to stderr: one JSON object each, or coloured text for people (``log_json`` off)."""
+def configure_logging(settings: Settings, **always: str) -> None:
+    """Send every log line to stderr: one JSON object each, or coloured text for people (``log_json`` off).
+
+    ``always`` is on every line, from whichever thread; so are the ids of the trace, where there is one.
+    """
+
+    def add_ids(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        return {**always, **_about.get(), **tracing.ids(), **event}
+
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        add_ids,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
@@ -51,6 +63,12 @@ def configure_logging(settings: Settings) -> None:
     for name in ("uvicorn", "uvicorn.error"):
         logging.getLogger(name).handlers = []
         logging.getLogger(name).propagate = True
+
+
+def about(values: Mapping[str, str]) -> None:
+    """Add values to every log line of this task from now on. For tasks that come by the thousand: it costs them little,
+    whether they log or not."""
+    _about.set(values)
 
 
 def bound(**values: Any) -> AbstractContextManager[Any]:

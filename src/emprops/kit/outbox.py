@@ -140,6 +140,39 @@ async def _failed(database: Database, entry: Entry, error: str, delay: float | N
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """Rows of one kind. ``oldest``: seconds since the first of them was put."""
+
+    kind: str
+    rows: int
+    oldest: float
+
+
+async def backlog(reader: Transaction) -> list[Backlog]:
+    """Count what is to be delivered, by kind: of the 10,000 rows that are due first."""
+    return await reader.fetch_all(
+        Backlog,
+        """
+        SELECT kind, count(*) AS rows, extract(epoch FROM now() - min(created_at))::float8 AS oldest
+        FROM (SELECT kind, created_at FROM outbox WHERE done_at IS NULL AND given_up_at IS NULL
+              ORDER BY next_at, id LIMIT 10000) first
+        GROUP BY kind ORDER BY kind
+        """,
+    )
+
+
+async def given_up(reader: Transaction) -> list[Backlog]:
+    """Count what was given up and is not purged yet, by kind."""
+    return await reader.fetch_all(
+        Backlog,
+        """
+        SELECT kind, count(*) AS rows, extract(epoch FROM now() - min(created_at))::float8 AS oldest
+        FROM outbox WHERE given_up_at IS NOT NULL GROUP BY kind ORDER BY kind
+        """,
+    )
+
+
 async def purge(database: Database, *, days: float = KEEP_DAYS) -> int:
     """Forget rows that ended long ago. Returns how many."""
     async with database.reader() as connection:

@@ -1,0 +1,110 @@
+"""Counts and times of this process for Prometheus: where they are kept, and how they are served.
+
+A feature makes its own with the functions here, once, at the top of a module; whatever is counted in a process is then
+in its ``/metrics``. Labels take few values: never an id, a path as it was sent, or a text that users write.
+"""
+
+import contextlib
+import platform
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from wsgiref.simple_server import WSGIServer
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.exposition import start_wsgi_server
+from prometheus_client.registry import Collector
+
+from emprops import __version__
+from emprops.settings import SettingsError
+
+NAMESPACE = "emprops"
+OTHER = "other"
+"""What a label says of everything that has no value of its own."""
+REGISTRY = CollectorRegistry()
+
+LATENCIES = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Buckets of what a client waits for, in seconds."""
+DURATIONS = (0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0)
+"""Buckets of work and of waits in the queue, in seconds."""
+
+# else each count has a second series, which says when the process made it
+disable_created_metrics()  # type: ignore[no-untyped-call]
+ProcessCollector(registry=REGISTRY)
+
+
+def counter(name: str, text: str, *labels: str) -> Counter:
+    """Make a count that only rises; its name gets ``emprops_`` before and ``_total`` behind."""
+    return Counter(name, text, labels, namespace=NAMESPACE, registry=REGISTRY)
+
+
+def level(name: str, text: str) -> Gauge:
+    """Make a figure that rises and falls with what this process does."""
+    return Gauge(name, text, namespace=NAMESPACE, registry=REGISTRY)
+
+
+def histogram(name: str, text: str, *labels: str, buckets: Sequence[float]) -> Histogram:
+    """Make a distribution of seconds."""
+    return Histogram(name, text, labels, namespace=NAMESPACE, registry=REGISTRY, buckets=buckets)
+
+
+class Bounded:
+    """Keeps a label from taking ever more values: the first ``most`` different ones are let through."""
+
+    def __init__(self, most: int = 50) -> None:
+        self._most = most
+        self._known: set[str] = set()
+
+    def __call__(self, value: str) -> str:
+        """Give the value, or ``other``."""
+        if value not in self._known:
+            if len(self._known) >= self._most:
+                return OTHER
+            self._known.add(value)
+        return value
+
+
+def gauges(
+    name: str, text: str, labels: Sequence[str], rows: Iterable[tuple[Sequence[str], float]]
+) -> GaugeMetricFamily:
+    """Make figures that were read for one scrape: each row is the values of the labels, and the figure."""
+    family = GaugeMetricFamily(f"{NAMESPACE}_{name}", text, labels=labels)
+    for values, figure in rows:
+        family.add_metric(values, figure)
+    return family
+
+
+def gauge(name: str, text: str, figure: float) -> GaugeMetricFamily:
+    """Make one figure that was read for one scrape."""
+    return gauges(name, text, (), [((), figure)])
+
+
+BUILD = Gauge("build_info", "What runs here.", ("version", "python"), namespace=NAMESPACE, registry=REGISTRY)
+BUILD.labels(__version__, platform.python_version()).set(1)
+
+
+@contextlib.contextmanager
+def served(host: str, port: int, *more: Collector) -> Iterator[None]:
+    """Serve this process's metrics, and those of ``more``, at ``http://host:port/metrics`` while the block runs, from a
+    thread of its own; port 0 serves nothing. Raises :class:`SettingsError` if the address cannot be had."""
+    if not port:
+        yield
+        return
+    for collector in more:
+        REGISTRY.register(collector)
+    try:
+        server, thread = start_wsgi_server(port, addr=host, registry=REGISTRY)
+    except OSError as error:
+        raise SettingsError(f"Metrics cannot be served at {host}:{port}: {error.strerror}.") from error
+    try:
+        yield
+    finally:
+        _stop(server, thread)
+        for collector in more:
+            REGISTRY.unregister(collector)
+
+
+def _stop(server: WSGIServer, thread: threading.Thread) -> None:
+    server.shutdown()
+    server.server_close()
+    thread.join()
