@@ -362,14 +362,18 @@ CREATE TABLE public.job (
     started_at timestamp with time zone,
     completed_at timestamp with time zone,
     cancelled_at timestamp with time zone,
+    trace text,
     CONSTRAINT job_check CHECK (((retry_count >= 0) AND (retry_count <= max_retries))),
     CONSTRAINT job_check1 CHECK (((status = ANY (ARRAY['completed'::text, 'failed'::text])) = (completed_at IS NOT NULL))),
     CONSTRAINT job_check2 CHECK (((cancelled_at IS NULL) OR (status = 'failed'::text))),
     CONSTRAINT job_priority_check CHECK (((priority >= 0) AND (priority <= 100))),
     CONSTRAINT job_progress_check CHECK (((progress >= (0)::double precision) AND (progress <= (100)::double precision))),
     CONSTRAINT job_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'processing'::text, 'completed'::text, 'failed'::text]))),
-    CONSTRAINT job_total_steps_check CHECK ((total_steps >= 0))
+    CONSTRAINT job_total_steps_check CHECK ((total_steps >= 0)),
+    CONSTRAINT job_trace_check CHECK ((length(trace) <= 100))
 );
+
+COMMENT ON COLUMN public.job.trace IS 'W3C traceparent of what started the present attempt; null: nothing traces';
 
 CREATE TABLE public.job_history (
     id bigint NOT NULL,

@@ -28,6 +28,7 @@ from emprops.kit.websocket import SERVER_OPTIONS
 from emprops.live.hub import Live
 from emprops.main import create_app
 from emprops.media.storage import FolderStorage
+from emprops.observe.exposition import Exposition
 from emprops.queue.claims import Queue
 from emprops.queue.keys import JOBS_CHANGED
 from emprops.settings import Settings
@@ -51,6 +52,7 @@ async def api(
     app.state.authenticator = authenticator_for(settings)
     queue = Queue(client, prefix=settings.queue_prefix)
     app.state.dispatcher = Dispatcher(database, queue, limits_from(settings))
+    app.state.exposition = Exposition()  # it remembers what it saw
     async with Pokes(settings.redis_url, settings.queue_prefix + JOBS_CHANGED) as pokes:
         app.state.resources = Resources(
             settings=settings,

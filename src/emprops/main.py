@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import structlog
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 
 from emprops import __version__
 from emprops.auth.authenticators import authenticator_for
@@ -19,6 +20,7 @@ from emprops.auth.startup import is_loopback
 from emprops.gateway.service import Gateway
 from emprops.generations.reports import Orchestrator
 from emprops.generations.tickets import Dispatcher, limits_from, queue_from
+from emprops.kit import tracing
 from emprops.kit.asgi import RequestShell
 from emprops.kit.database import database_from
 from emprops.kit.envelope import add_exception_handlers
@@ -33,6 +35,7 @@ from emprops.live.hub import Live
 from emprops.media.mux.client import client_from
 from emprops.media.mux.playback import signer_from
 from emprops.media.storage import storage_from
+from emprops.observe.exposition import Exposition
 from emprops.queue.keys import JOBS_CHANGED
 from emprops.routes import ABOUT, TAGS, mount
 from emprops.settings import Settings
@@ -40,6 +43,9 @@ from emprops.upkeep import run_orchestration
 from emprops.webhooks.secrets import SecretBox
 
 log = structlog.get_logger(__name__)
+
+SILENT: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
+"""The framework's own telemetry: it would tell everything twice, and messages of exceptions with it."""
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -56,6 +62,7 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url="/docs" if documented else None,
         redoc_url=None,
         redirect_slashes=False,
+        telemetry=SILENT,
         lifespan=_lifespan,
     )
     app.state.settings = settings
@@ -65,6 +72,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.webhook_secrets = SecretBox(settings)
     app.state.mux_signer = signer_from(settings)
     app.state.gateway = Gateway(settings)
+    app.state.exposition = Exposition()
     client_from(settings)  # half of Mux' credentials is refused here, not when the first video is done
     app.add_middleware(RequestShell, headers=_headers(settings), guard=RequestGuard(settings))
     if settings.mode == "production":
@@ -94,6 +102,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         if not is_loopback(settings.host):
             log.warning("ANYBODY WHO REACHES THIS ADDRESS CAN ACT AS ANY USER", host=settings.host)
     async with AsyncExitStack() as stack:
+        tracing.configure_tracing(settings, "api")
+        stack.push_async_callback(asyncio.to_thread, tracing.stop_tracing)
         stack.push_async_callback(app.state.authenticator.close)
         stack.push_async_callback(app.state.gateway.close)
         resources = await open_resources(settings, stack)

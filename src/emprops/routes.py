@@ -26,6 +26,7 @@ from emprops.jobs import endpoints as jobs
 from emprops.live import endpoints as live
 from emprops.media import endpoints as media
 from emprops.media.mux import endpoints as mux
+from emprops.observe import endpoints as observe
 from emprops.outputs import endpoints as outputs
 from emprops.watch import endpoints as watch
 from emprops.webhooks import endpoints as webhooks
@@ -37,6 +38,8 @@ TABLE: list[tuple[Prefix, APIRouter]] = [
     # tried from top to bottom, so what is asked most comes first
     ("/api", jobs.routes),  # /jobs /jobs/{id} /jobs/{id}/stream /jobs/{id}/history
     ("", health.routes),  # /health /ready
+    ("", observe.routes),  # /metrics
+    ("/api", observe.queue_routes),  # /queue /queue/demand
     ("/api", gateway.routes),  # /worker/turn /worker/wait /worker/beat /worker/files/{key}
     ("", media.routes),  # /files/{key}
     ("", mux.routes),  # /webhooks/mux
@@ -88,6 +91,7 @@ TAGS: dict[str, str] = {
     "files": "Stored results. Public, and never changed.",
     "workers": "How workers on other machines get and report their work. For keys with the scope `worker`.",
     "health": "For load balancers.",
+    "operations": "For those who run the installation: metrics, the queue as a whole, the demand for workers.",
 }
 
 

@@ -18,10 +18,11 @@ from emprops.generations.reconcile import reconcile_duty
 from emprops.generations.reports import Orchestrator
 from emprops.generations.rescue import rebuild_redis, reclaim_lapsed, send_unsent, withdraw_closed
 from emprops.generations.tickets import Dispatcher, limits_from, queue_from
-from emprops.kit import idempotency, outbox
+from emprops.kit import idempotency, outbox, tracing
 from emprops.kit.database import Database, database_from
 from emprops.kit.http import GuardedClient
-from emprops.kit.logging import configure_logging
+from emprops.kit.logging import about, configure_logging
+from emprops.kit.metrics import counter, served
 from emprops.kit.redis import connect
 from emprops.kit.tasks import run_together
 from emprops.media import retention
@@ -35,6 +36,8 @@ from emprops.webhooks.deliver import purge as purge_webhooks
 from emprops.webhooks.secrets import SecretBox
 
 log = structlog.get_logger(__name__)
+
+RUNS = counter("upkeep_runs", "Runs of the duties of the timetable.", "duty", "outcome")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +89,16 @@ def media_duties(database: Database, settings: Settings) -> list[Duty]:
 
 async def keep(duty: Duty) -> None:
     """Run one duty until cancelled; its failures are logged and tried again."""
+    about({"duty": duty.name})
     while True:
         try:
             done = await duty.run_once()
+            RUNS.labels(duty.name, "done").inc()
             if done:
-                log.debug("upkeep", duty=duty.name, done=done)
+                log.debug("upkeep", done=done)
         except Exception as error:  # an outage must not end the timetable
-            log.warning("upkeep failed; trying again", duty=duty.name, error=f"{type(error).__name__}: {error}")
+            RUNS.labels(duty.name, "failed").inc()
+            log.warning("upkeep failed; trying again", error=f"{type(error).__name__}: {error}")
         await asyncio.sleep(duty.every)
 
 
@@ -109,6 +115,15 @@ async def run_orchestration(dispatcher: Dispatcher, orchestrator: Orchestrator) 
 async def main(settings: Settings) -> None:
     """``emprops upkeep``: orchestration as a process of its own, until SIGTERM or SIGINT."""
     configure_logging(settings)
+    tracing.configure_tracing(settings, "upkeep")
+    try:
+        with served(settings.metrics_host, settings.upkeep_metrics_port):
+            await _run_alone(settings)
+    finally:
+        await asyncio.to_thread(tracing.stop_tracing)
+
+
+async def _run_alone(settings: Settings) -> None:
     database = database_from(settings)
     await database.open()
     redis = connect(settings.redis_url)

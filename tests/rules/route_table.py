@@ -53,6 +53,8 @@ SERVICE = Who(nobody=401, owner=401, other=401, service=200)
 """Services only."""
 WORKER = Who(nobody=401, owner=401, other=401, service=403)
 """Workers on other machines only. Every route without this mark, a public one aside, refuses a worker's key."""
+OPERATOR = Who(nobody=401, owner=403, other=403, service=200)
+"""Who runs the installation; users are known, and it is not for them."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,9 @@ TABLE = [
     # --- the process
     row("GET", "/health", PUBLIC),
     row("GET", "/ready", PUBLIC),
+    row("GET", "/metrics", OPERATOR),
+    row("GET", "/queue", OPERATOR),
+    row("GET", "/queue/demand", OPERATOR, query="job_type=noop&model=a"),
     # --- files
     row("GET", "/files/{key:path}", PUBLIC),
     # --- workers on other machines

@@ -1,5 +1,6 @@
 """The markers by which each route says who may call it. A route without one keeps the api from starting."""
 
+import hmac
 from collections.abc import Callable, Iterable
 from typing import Annotated, Any
 from uuid import UUID
@@ -13,10 +14,12 @@ from starlette.routing import BaseRoute
 from emprops.auth.authenticators import Authenticator
 from emprops.auth.caller import READ, SERVICE, WORKER, Caller
 from emprops.auth.limits import Kind, RateLimiter
+from emprops.auth.startup import is_loopback
 from emprops.auth.tickets import SOCKET, redeem_ticket, stream_of
 from emprops.errors import ForbiddenError, UnauthorizedError
 from emprops.kit.openapi import Security
 from emprops.kit.requests import resources_of
+from emprops.settings import Settings
 
 
 async def identify(connection: HTTPConnection) -> Caller:
@@ -107,6 +110,24 @@ async def count_generation(connection: HTTPConnection, caller: Annotated[Caller,
     await limiter.check(connection, caller, Kind.GENERATION)
 
 
+async def operator(connection: HTTPConnection) -> None:
+    """Let those in who run the installation: the metrics token, a key with the scope service, one with the scope read
+    that belongs to no user; and everybody where only this machine can ask and the ``user_id`` header is believed."""
+    settings = resources_of(connection).settings
+    if is_operators_token(connection, settings) or (settings.mode != "production" and is_loopback(settings.host)):
+        return
+    caller = await identify(connection)
+    if not caller.is_service:
+        raise ForbiddenError("This endpoint takes an API key with the scope service, or read without a user.")
+
+
+def is_operators_token(connection: HTTPConnection, settings: Settings) -> bool:
+    """Tell whether the request carries the metrics token."""
+    expected = settings.metrics_token.get_secret_value()
+    _, _, token = connection.headers.get("authorization", "").partition(" ")
+    return bool(expected) and hmac.compare_digest(token.strip().encode(), expected.encode())
+
+
 async def anybody() -> None:
     """Mark a route as public."""
 
@@ -125,6 +146,8 @@ SocketCaller = Annotated[Caller, Depends(socket_caller)]
 """Parameter type of a WebSocket, which also takes a ticket in its URL."""
 OptionalCaller = Annotated[Caller | None, Depends(optional_caller)]
 """Parameter type of a public route that shows more to known callers."""
+OperatorRoute = Depends(operator)
+"""For ``dependencies=[OperatorRoute]`` of a route that shows how the installation does."""
 PublicRoute = Depends(anybody)
 """For ``dependencies=[PublicRoute]`` of a route that anybody may call."""
 StartsWork = Depends(count_generation)
@@ -159,6 +182,7 @@ MARKERS: dict[Callable[..., Any], Security] = {
     service_caller: [{"api_key": []}],
     worker_caller: [{"api_key": []}],
     optional_caller: [{}, *_EVERY_WAY],
+    operator: [{"api_key": []}, {"token": []}],
     anybody: [],
 }
 

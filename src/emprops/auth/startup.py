@@ -36,7 +36,15 @@ def check_settings(settings: Settings) -> None:
             " are: set EMPROPS_MODE=production, or, behind a gateway that sets the user_id header,"
             " EMPROPS_ALLOW_REMOTE_LOCAL=1."
         )
+    _check_metrics_token(settings.metrics_token.get_secret_value())
     _check_tokens(settings, public_keys=bool(settings.jwks_file or settings.jwks_url))
+
+
+def _check_metrics_token(token: str) -> None:
+    if token and (len(token.encode()) < MIN_SECRET_BYTES or looks_like_a_sample(token)):
+        raise SettingsError(
+            f"EMPROPS_METRICS_TOKEN is shorter than {MIN_SECRET_BYTES} bytes, or a sample: {HOW_TO_MAKE_ONE}."
+        )
 
 
 def _check_tokens(settings: Settings, *, public_keys: bool) -> None:

@@ -11,6 +11,7 @@ COMMANDS = {
     "jobs": "emprops.cli.lists:jobs",
     "workers": "emprops.cli.workers:app",
     "dead-letters": "emprops.cli.dead_letters:app",
+    "queue": "emprops.cli.lists:queue",
     "api": "emprops.cli.serve:api",
     "upkeep": "emprops.cli.serve:upkeep",
     "worker": "emprops.cli.work:worker",

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import Depends, Path
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.requests import HTTPConnection
+from starlette.requests import HTTPConnection, Request
 
 from emprops.auth.dependencies import CurrentUser, StartsWork
 from emprops.auth.once import Once
@@ -17,7 +17,7 @@ from emprops.generations.start import GenerationRequest, plan_generation, start_
 from emprops.generations.tickets import Dispatcher
 from emprops.jobs import store as jobs
 from emprops.kit.envelope import Envelope, failures, ok
-from emprops.kit.requests import Reader, Shared, Tx, router
+from emprops.kit.requests import Reader, Shared, Tx, note, router
 
 routes = router(tags=["generation"])
 legacy = router(tags=["generation"])
@@ -112,6 +112,7 @@ GENERATE: dict[str, Any] = {
 async def generate(
     collection_id: CollectionRef,
     body: GenerateBody,
+    request: Request,
     user_id: CurrentUser,
     tx: Tx,
     resources: Shared,
@@ -132,6 +133,7 @@ async def generate(
         ),
         terms=terms_from(resources.settings),
     )
+    note(request, job_id=str(started.job_id))
     if started.ready:
         steps = await jobs.ready_steps(tx, started.ready)
         dispatcher.after_commit(tx, started.job_id, ready=steps)

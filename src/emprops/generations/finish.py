@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from emprops.credits import service as credit
+from emprops.generations.metrics import count_end
 from emprops.jobs import store as jobs
 from emprops.jobs.states import OPEN
 from emprops.kit.database import Transaction
@@ -66,6 +67,7 @@ async def succeed(
     ``from_states``."""
     if not await jobs.complete(tx, job_id, workflow_output=workflow_output, data=data, from_states=list(from_states)):
         return False
+    count_end(tx, "completed")
     await credit.capture(tx, job_id)
     await outputs.complete_for_job(tx, job_id, files, output_metadata)
     await jobs.add_history(tx, [jobs.HistoryEntry(job_id, "completed", message)])
@@ -79,6 +81,7 @@ async def fail_job(
     commit), or None if the job had ended before."""
     if not await jobs.fail(tx, job_id, message=message, data=data, cancelled=cancelled):
         return None
+    count_end(tx, "cancelled" if cancelled else "failed")
     await credit.release(tx, job_id)
     closed = await jobs.close_open_steps(tx, job_id, status="failed", message=message)
     await outputs.fail_for_job(tx, job_id, message)

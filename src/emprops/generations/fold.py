@@ -27,6 +27,8 @@ class Folded:
     """The first step that failed for good."""
     ignored: int = 0
     """Reports that came too late or say nothing new."""
+    applied: list[tuple[Report, StepState]] = field(default_factory=list)
+    """The others."""
     overlooked: bool = False
     """Nothing was reported, and yet something has to follow from the steps as they stand."""
 
@@ -79,7 +81,10 @@ def fold(job: LockedJob, steps: list[StepState], reports: Iterable[Report]) -> F
         ):
             folded.ignored += 1
             continue
+        ignored = folded.ignored
         _APPLY[report.kind](folded, step, report)
+        if folded.ignored == ignored:
+            folded.applied.append((report, step))
     return folded
 
 

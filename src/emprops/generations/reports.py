@@ -5,6 +5,7 @@ was committed but not acknowledged is read again by somebody and changes nothing
 """
 
 import asyncio
+import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,10 +19,13 @@ from redis.exceptions import RedisError
 from emprops.credits import service as credit
 from emprops.generations.finish import complete_job, fail_job
 from emprops.generations.fold import Folded, fold, look
+from emprops.generations.metrics import IGNORED, count_reports
 from emprops.generations.tickets import CLOSED, Dispatcher
 from emprops.jobs import store as jobs
 from emprops.jobs.results import result_of
+from emprops.kit import tracing
 from emprops.kit.database import UNAVAILABLE, Database, Transaction
+from emprops.kit.logging import bound
 from emprops.kit.pubsub import poke
 from emprops.media import files as media
 from emprops.outputs import service as outputs
@@ -50,6 +54,10 @@ class Effects:
     closed: list[jobs.ClosedStep] = field(default_factory=list)
     touched: set[UUID] = field(default_factory=set)
     ignored: int = 0
+    applied: list[tuple[Report, jobs.StepState]] = field(default_factory=list)
+    """Reports that were recorded, each with its step."""
+    ended: dict[UUID, str] = field(default_factory=dict)
+    """Jobs that ended, and how."""
 
 
 class Orchestrator:
@@ -118,13 +126,17 @@ class Orchestrator:
 
     async def _one_by_one(self, reports: Sequence[Report]) -> None:
         for job_id, group in _by_job(reports).items():
-            try:
-                await self._apply({job_id: group})
-            except UNAVAILABLE:
-                raise
-            except Exception as error:
-                log.exception("the reports of a job cannot be recorded; failing it", job_id=str(job_id))
-                await self.fail(job_id, f"The result could not be recorded: {type(error).__name__}")
+            with bound(job_id=str(job_id)):
+                await self._alone(job_id, group)
+
+    async def _alone(self, job_id: UUID, reports: list[Report]) -> None:
+        try:
+            await self._apply({job_id: reports})
+        except UNAVAILABLE:
+            raise
+        except Exception as error:
+            log.exception("the reports of a job cannot be recorded; failing it")
+            await self.fail(job_id, f"The result could not be recorded: {type(error).__name__}")
 
     async def resume(self, job_ids: Sequence[UUID]) -> None:
         """Draw from the steps of open jobs, as they stand, what should have followed: next steps, or the end."""
@@ -139,8 +151,13 @@ class Orchestrator:
 
     async def _apply(self, by_job: Mapping[UUID, list[Report]]) -> None:
         effects = Effects()
+        began = time.monotonic()
         async with self.database.transaction() as tx:
             await self._move(tx, by_job, effects)
+        IGNORED.inc(effects.ignored)
+        count_reports(effects.applied)
+        if tracing.enabled():
+            _trace(effects, time.monotonic() - began)
         await self._afterwards(effects)
 
     async def _move(self, tx: Transaction, by_job: Mapping[UUID, list[Report]], effects: Effects) -> None:
@@ -150,6 +167,7 @@ class Orchestrator:
             steps[step.job_id].append(step)
         folds = [_folded(job, steps[job_id], by_job[job_id]) for job_id, job in locked.items()]
         effects.ignored = sum(folded.ignored for folded in folds)
+        effects.applied = [one for folded in folds for one in folded.applied]
         active = [folded for folded in folds if folded.changed or folded.overlooked]
         effects.touched = {folded.job.id for folded in active}
         ending = [f.job.id for f in active if f.failed is not None or f.all_done or f.newly_ready()]
@@ -195,11 +213,13 @@ class Orchestrator:
         self, tx: Transaction, folded: Folded, rows: dict[UUID, list[media.FileRow]], effects: Effects
     ) -> None:
         if folded.failed is not None:
+            effects.ended[folded.job.id] = "failed"
             reason = folded.failed.error_message or "failed"
             effects.closed += await fail_job(tx, folded.job.id, message=reason) or []
         elif not folded.steps:
             effects.closed += await fail_job(tx, folded.job.id, message="The job has no steps to run.") or []
         elif folded.all_done:
+            effects.ended[folded.job.id] = "completed"
             missing = [step.id for step in folded.steps if step.is_result and step.id not in rows]
             rows.update(await media.files_of_steps(tx, self.settings, missing))
             await complete_job(tx, folded.job, folded.steps, rows)
@@ -231,6 +251,17 @@ class Orchestrator:
                 await poke(self.redis, self.channel, (str(job_id) for job_id in effects.touched))
         except RedisError as error:
             log.warning("Redis did not hear of a committed change", error=str(error), jobs=len(effects.touched))
+
+
+def _trace(effects: Effects, seconds: float) -> None:
+    """Make the spans of recording how runs ended, each below its run, and of the ends of jobs."""
+    for report, step in effects.applied:
+        if report.finished is not None and report.finished.trace:
+            about = {"emprops.job_id": str(step.job_id), "emprops.step_id": str(step.id), "emprops.kind": report.kind}
+            applied = tracing.record("orchestrator.apply", about, parent=report.finished.trace, seconds=seconds)
+            status = effects.ended.pop(step.job_id, None)
+            if status is not None:
+                tracing.record("job.end", {**about, "emprops.status": status}, parent=applied, seconds=0.0)
 
 
 def _by_job(reports: Sequence[Report]) -> dict[UUID, list[Report]]:

@@ -7,9 +7,11 @@ from uuid import UUID
 from emprops.credits import service as credit
 from emprops.errors import BadRequestError, ConflictError
 from emprops.generations.finish import complete_job
+from emprops.generations.metrics import JOBS_RETRIED
 from emprops.jobs import changes
 from emprops.jobs import store as jobs
 from emprops.jobs.retry import NextStep, Standing, check_retryable, next_steps
+from emprops.kit import tracing
 from emprops.kit.database import Transaction
 from emprops.kit.ids import new_id
 from emprops.media import files as media
@@ -47,8 +49,7 @@ async def retry_job(tx: Transaction, job: Standing, settings: Settings) -> Retri
     await credit.hold_again(tx, job.id, terms=credit.terms_from(settings))
     closed = await jobs.close_open_steps(tx, job.id, status="failed", message=SUPERSEDED)
     await changes.back_up(tx, job.id)
-    if not await changes.begin_retry(tx, job.id, retry_count=job.retry_count):
-        raise ConflictError("The job has changed meanwhile; look at it and try again.")
+    await _begin(tx, job)
     steps = next_steps(earlier, attempt=attempt, new_id=new_id)
     await changes.insert_next_steps(tx, steps)
     await outputs.reopen_for_job(tx, job.id)
@@ -57,6 +58,14 @@ async def retry_job(tx: Transaction, job: Standing, settings: Settings) -> Retri
     if all(step.reuses for step in steps):
         await _finish(tx, job.id, settings)
     return Retried(attempt, message, await jobs.ready_steps(tx, [step.step.id for step in steps]), closed)
+
+
+async def _begin(tx: Transaction, job: Standing) -> None:
+    before = await changes.trace_of(tx, job.id) if tracing.enabled() else ""
+    with tracing.span("generation.retry", {"emprops.job_id": str(job.id)}, links=[before] if before else ()):
+        if not await changes.begin_retry(tx, job.id, retry_count=job.retry_count, trace=tracing.current()):
+            raise ConflictError("The job has changed meanwhile; look at it and try again.")
+    tx.after_commit(JOBS_RETRIED.inc)
 
 
 async def _finish(tx: Transaction, job_id: UUID, settings: Settings) -> None:

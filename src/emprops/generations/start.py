@@ -10,8 +10,10 @@ from emprops.collections import service as collections
 from emprops.collections.store import Collection
 from emprops.credits import service as credit
 from emprops.errors import BadRequestError, ConflictError
+from emprops.generations.metrics import JOBS_STARTED
 from emprops.generations.plan import Plan, PlannedStep, make_plan
 from emprops.jobs import store as jobs
+from emprops.kit import tracing
 from emprops.kit.database import Transaction
 from emprops.kit.ids import new_id
 from emprops.outputs import service as outputs
@@ -101,12 +103,15 @@ async def run_collection(
     max_retries: int = 3,
 ) -> Started:
     """Plan, pay and insert a new job of a user who exists, with a collection that they may run."""
-    plan = await plan_generation(tx, collection, request.variables)
-    await credit.hold(
-        tx, user_id=user_id, job_id=job_id, amount=plan.price, reason=request.name(collection), terms=terms
-    )
-    await _insert(tx, job_id, user_id, collection, plan, request, selector, max_retries)
-    output_ids = await _open_outputs(tx, job_id, user_id, collection, plan, request) if request.create_output else ()
+    with tracing.span("generation.start", {"emprops.job_id": str(job_id)}):
+        plan = await plan_generation(tx, collection, request.variables)
+        await credit.hold(
+            tx, user_id=user_id, job_id=job_id, amount=plan.price, reason=request.name(collection), terms=terms
+        )
+        await _insert(tx, job_id, user_id, collection, plan, request, selector, max_retries)
+        opens = request.create_output
+        output_ids = await _open_outputs(tx, job_id, user_id, collection, plan, request) if opens else ()
+    tx.after_commit(JOBS_STARTED.labels(request.job_type).inc)
     ready = tuple(step.id for step in plan.steps if not step.depends_on)
     return Started(job_id, tuple(output_ids), ready)
 
@@ -174,6 +179,7 @@ async def _insert(
         data=data,
         job_type=request.job_type,
         max_retries=max_retries,
+        trace=tracing.current(),
     )
     if not await jobs.insert_job(tx, job):
         raise ConflictError("workflow_id names a job that exists already.")

@@ -1,6 +1,7 @@
 """From a ready step in PostgreSQL to a ticket in Redis, and the note that it has arrived."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -8,7 +9,9 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from emprops.generations.metrics import TICKETS_SENT
 from emprops.jobs import store as jobs
+from emprops.kit import tracing
 from emprops.kit.database import UNAVAILABLE, Database, Transaction
 from emprops.kit.pubsub import poke
 from emprops.queue.claims import Queue
@@ -42,8 +45,8 @@ def queue_from(redis: Redis, settings: Settings) -> Queue:
     )
 
 
-def ticket_of(step: jobs.ReadyStep, limits: Limits) -> Ticket:
-    """Make the ticket of a ready step (spec: Submit Steps to Job Queue)."""
+def ticket_of(step: jobs.ReadyStep, limits: Limits, sending: tracing.Begun | None = None) -> Ticket:
+    """Make the ticket of a ready step (spec: Submit Steps to Job Queue). ``sending`` is the span of sending it."""
     return Ticket(
         id=str(step.id),
         job_type=step.step_type,
@@ -59,6 +62,7 @@ def ticket_of(step: jobs.ReadyStep, limits: Limits) -> Ticket:
         run=step.run,
         attempts_before=step.attempt,
         limits=limits,
+        trace=sending.traceparent if sending else step.trace or "",
     )
 
 
@@ -145,6 +149,15 @@ class Dispatcher:
         """Put the tickets of these steps into Redis, then note that they are there. Raises engine errors."""
         if not steps:
             return
-        await self.queue.enqueue([ticket_of(step, self.limits) for step in steps])
+        spans = [tracing.begin("enqueue", _about(step), parent=step.trace or "", kind="producer") for step in steps]
+        tickets = [ticket_of(step, self.limits, span) for step, span in zip(steps, spans, strict=True)]
+        for answer, count in Counter(await self.queue.enqueue(tickets)).items():
+            TICKETS_SENT.labels(answer).inc(count)
+        for span in filter(None, spans):
+            span.end()
         async with self.database.reader() as connection:
             await jobs.mark_queued(connection, [step.id for step in steps])
+
+
+def _about(step: jobs.ReadyStep) -> tracing.Attributes:
+    return {"emprops.job_id": str(step.job_id), "emprops.step_id": str(step.id), "emprops.job_type": step.step_type}

@@ -50,19 +50,25 @@ async def back_up(tx: Transaction, job_id: UUID) -> None:
     )
 
 
-async def begin_retry(tx: Transaction, job_id: UUID, *, retry_count: int) -> bool:
-    """Make a job that had ``retry_count`` retries pending, with one more. Its ``data`` keeps what it has. False if it
-    has completed, has another count by now, or has used its retries up."""
+async def trace_of(tx: Transaction, job_id: UUID) -> str:
+    """Read the trace of a job's present attempt; empty if it has none."""
+    return await tx.fetch_value("SELECT trace FROM job WHERE id = %s", (job_id,)) or ""
+
+
+async def begin_retry(tx: Transaction, job_id: UUID, *, retry_count: int, trace: str = "") -> bool:
+    """Make a job that had ``retry_count`` retries pending, with one more. Its ``data`` keeps what it has; ``trace`` is
+    that of the new attempt. False if it has completed, has another count by now, or has used its retries up."""
     return (
         await tx.execute(
             """
         UPDATE job SET status = 'pending', retry_count = retry_count + 1, progress = 0, current_step = 0,
                error_message = NULL, workflow_output = NULL, started_at = NULL, completed_at = NULL,
-               cancelled_at = NULL, data = data || jsonb_build_object('last_retry_attempt', retry_count + 1),
+               cancelled_at = NULL, trace = %s,
+               data = data || jsonb_build_object('last_retry_attempt', retry_count + 1),
                updated_at = now()
         WHERE id = %s AND retry_count = %s AND retry_count < max_retries AND status <> 'completed'
         """,
-            (job_id, retry_count),
+            (trace or None, job_id, retry_count),
         )
         == 1
     )

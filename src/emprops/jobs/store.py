@@ -27,6 +27,8 @@ class NewJob:
     data: dict[str, Any]
     job_type: str = "collection_generation"
     max_retries: int = 3
+    trace: str = ""
+    """W3C ``traceparent`` of what starts it, or empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +126,8 @@ async def insert_job(tx: Transaction, job: NewJob) -> bool:
         await tx.execute(
             """
         INSERT INTO job (id, user_id, collection_id, collection_version, name, description, job_type, priority,
-                         total_steps, data, max_retries, progress)
-        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 0)
+                         total_steps, data, max_retries, trace, progress)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 0)
         ON CONFLICT (id) DO NOTHING
         """,
             (
@@ -140,6 +142,7 @@ async def insert_job(tx: Transaction, job: NewJob) -> bool:
                 job.total_steps,
                 Jsonb(job.data),
                 job.max_retries,
+                job.trace or None,
             ),
         )
         == 1
@@ -356,11 +359,12 @@ class ReadyStep:
     priority: int
     total_steps: int
     job_created_at: datetime
+    trace: str | None
 
 
 READY_COLUMNS = """
     s.id, s.job_id, s.step_type, s.step_order, s.run, s.attempt, s.input_data, s.requirements, j.priority,
-    j.total_steps, j.created_at AS job_created_at
+    j.total_steps, j.created_at AS job_created_at, j.trace
 """
 
 

@@ -3,7 +3,8 @@
 import re
 import time
 from collections.abc import Callable, Mapping
-from typing import cast
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
@@ -11,20 +12,29 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from emprops.errors import AppError, NotFoundError
+from emprops.kit import tracing
 from emprops.kit.envelope import failure_of, internal_failure
 from emprops.kit.ids import new_id
 from emprops.kit.logging import bound
 from emprops.kit.methods import as_get, without_body
+from emprops.kit.metrics import LATENCIES, OTHER, counter, histogram
 
 log = structlog.get_logger("emprops.access")
 
+ID = re.compile(r"[0-9A-Fa-f-]{32,36}")
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 QUIET_PATHS = frozenset(
     prefix + path
     for prefix in ("", "/api")
-    for path in ("/health", "/ready", "/worker/turn", "/worker/wait", "/worker/beat", "/worker/announce")
+    for path in ("/health", "/ready", "/metrics", "/worker/turn", "/worker/wait", "/worker/beat", "/worker/announce")
 )
 """What is asked all the time by machines; only its failures are worth a line."""
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "WEBSOCKET"})
+ABOUT = ("job_id",)
+"""Path parameters by which log lines are searched; only ids, as anything else could write lines of its own."""
+
+REQUESTS = counter("http_requests", "Requests, by the template of their path.", "method", "route", "status")
+SECONDS = histogram("http_request_seconds", "Time until a reply began.", "method", "route", buckets=LATENCIES)
 
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -65,49 +75,100 @@ class RequestShell:
 
     async def _handle(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
         """Handle a request or a WebSocket. A WebSocket that is refused gets a reply like any other request."""
-        status = 0
-        began = time.perf_counter()
-        method = scope.get("method", "WEBSOCKET")
-
-        async def send_with_headers(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "websocket.close" and not status:  # no such route: the framework says no more
-                await failure_of(NotFoundError("There is no such WebSocket."), scope)(scope, receive, send_with_headers)
-                return
-            if message["type"] == "websocket.accept":
-                status = 101
-            elif message["type"] in {"http.response.start", "websocket.http.response.start"}:
-                status = message["status"]
-                self._add_headers(scope, message, request_id)
-            await send(message)
-
-        reply = cast("Send", send_with_headers)
+        method = _method(scope)
         if method == "HEAD":
-            scope, reply = as_get(scope), without_body(reply)
-        try:
-            refusal = self.guard(scope)
-            if refusal is not None:
-                await failure_of(refusal, scope)(scope, receive, reply)
-            else:
-                await self.app(scope, receive, reply)
-        except ClientDisconnect:
-            pass  # nobody is left to answer
-        except Exception:
-            log.exception("request_failed", method=method, path=_path(scope))
-            if status:
-                raise  # half a reply is out: the server must break the connection so that it is not taken for a whole
-            await internal_failure(scope)(scope, receive, reply)
-        finally:
-            milliseconds = round((time.perf_counter() - began) * 1000, 1)
-            write = log.debug if scope["path"] in QUIET_PATHS and status < 400 else log.info
-            write("request", method=method, path=_path(scope), status=status, ms=milliseconds)
+            scope, send = as_get(scope), without_body(send)
+        reply = _Reply(scope, receive, send, {"X-Request-ID": request_id}, self.headers)
+        with _span(scope, method) as span:
+            try:
+                refusal = self.guard(scope)
+                if refusal is not None:
+                    await failure_of(refusal, scope)(scope, receive, reply.send)
+                else:
+                    await self.app(scope, receive, reply.send)
+            except ClientDisconnect:
+                pass  # nobody is left to answer
+            except Exception:
+                log.exception("request_failed", method=method, path=_path(scope))
+                if reply.status:
+                    raise  # half a reply is out: the server must break the connection so that it is not taken for whole
+                await internal_failure(scope)(scope, receive, reply.send)
+            finally:
+                _note(scope, method, reply, span)
 
-    def _add_headers(self, scope: Scope, message: Message, request_id: str) -> None:
-        headers = MutableHeaders(scope=message)
-        headers["X-Request-ID"] = request_id
-        for name, value in self.headers.items():
-            headers.setdefault(name, value)
-        headers.update(scope["state"].get(_REPLY_HEADERS, {}))
+
+class _Reply:
+    """The reply on its way out: gets its headers, and is noted."""
+
+    def __init__(
+        self, scope: Scope, receive: Receive, send: Send, own: Mapping[str, str], headers: Mapping[str, str]
+    ) -> None:
+        self.status = 0
+        self.began = time.perf_counter()
+        self.answered: float | None = None
+        """Seconds until the reply began; None: there was none."""
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._own = own
+        self._headers = headers
+
+    async def send(self, message: Message) -> None:
+        """Send one message."""
+        kind = message["type"]
+        if kind == "websocket.close" and not self.status:  # no such route: the framework says no more
+            missing = failure_of(NotFoundError("There is no such WebSocket."), self._scope)
+            await missing(self._scope, self._receive, self.send)
+            return
+        if kind == "websocket.accept":
+            self._begins(101)
+        elif kind in {"http.response.start", "websocket.http.response.start"}:
+            self._begins(message["status"])
+            headers = MutableHeaders(scope=message)
+            for name, value in self._own.items():
+                headers[name] = value
+            for name, value in self._headers.items():
+                headers.setdefault(name, value)
+            headers.update(self._scope["state"].get(_REPLY_HEADERS, {}))
+        await self._send(message)
+
+    def _begins(self, status: int) -> None:
+        self.status = status
+        self.answered = time.perf_counter() - self.began
+
+
+def _span(scope: Scope, method: str) -> AbstractContextManager[Any]:
+    """Open the request's span, below the one of its sender if it names one; none for requests that only look."""
+    if not tracing.enabled() or scope["path"] in QUIET_PATHS:
+        return nullcontext()
+    return tracing.span(
+        method,
+        {"http.request.method": method, "emprops.request_id": scope["state"]["request_id"]},
+        parent=Headers(scope=scope).get("traceparent", ""),
+        kind="server",
+    )
+
+
+def _note(scope: Scope, method: str, reply: _Reply, span: Any) -> None:
+    """Log a request that is over, and count it."""
+    milliseconds = round((time.perf_counter() - reply.began) * 1000, 1)
+    label, route = method if method in METHODS else OTHER, getattr(scope.get("route"), "path", "none")
+    REQUESTS.labels(label, route, str(reply.status or "closed")).inc()
+    if reply.answered is not None:
+        SECONDS.labels(label, route).observe(reply.answered)
+    if span is not None:
+        span.update_name(f"{label} {route}")
+        span.set_attributes({"http.route": route, "http.response.status_code": reply.status})
+        if reply.status >= 500:
+            tracing.failed(str(reply.status))
+    named = {name: str(scope.get("path_params", {}).get(name, "")) for name in ABOUT}
+    about = {name: value for name, value in named.items() if ID.fullmatch(value)} | scope["state"].get("log", {})
+    write = log.debug if scope["path"] in QUIET_PATHS and reply.status < 400 else log.info
+    write("request", method=method, path=_path(scope), status=reply.status, ms=milliseconds, **about)
+
+
+def _method(scope: Scope) -> str:
+    return str(scope.get("method", "WEBSOCKET"))
 
 
 def _path(scope: Scope) -> str:

@@ -84,6 +84,11 @@ async def document_of(request: Request) -> Any:
     return await request.json() if isinstance(request, _ReadRequest) else None
 
 
+def note(request: HTTPConnection, **values: str) -> None:
+    """Have these ids on the request's line in the log."""
+    request.scope["state"].setdefault("log", {}).update(values)
+
+
 class AnsweredError(Exception):
     """Raised by a dependency that has the reply already: the endpoint does not run, the transaction ends in order."""
 

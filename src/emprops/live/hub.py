@@ -10,6 +10,7 @@ from starlette.websockets import WebSocket
 
 from emprops.auth.caller import Caller
 from emprops.generations.tickets import Dispatcher
+from emprops.kit.metrics import level
 from emprops.kit.pubsub import Subscription
 from emprops.kit.requests import Resources
 from emprops.kit.sse import StreamLimit
@@ -24,6 +25,8 @@ from emprops.queue.keys import MACHINE_CHANNELS, PROGRESS_CHANNELS, WORKER_CHANN
 from emprops.queue.registry import Fleet
 
 log = structlog.get_logger(__name__)
+
+OPEN = level("websockets_open", "WebSockets.")
 
 FLEET_PATIENCE = 2.0
 """Seconds that a monitor's snapshot waits for Redis."""
@@ -66,7 +69,7 @@ class Live:
         async def obey(text: str) -> None:
             await commands.obey(listener, text)
 
-        with self.limit.one(str(caller.user_id or "")):
+        with self.limit.one(str(caller.user_id or "")), OPEN.track_inprogress():
             try:
                 await websocket.accept()
             except OSError:

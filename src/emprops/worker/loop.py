@@ -4,19 +4,22 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import structlog
 
 from emprops.connectors.base import Connector
+from emprops.kit import tracing
 from emprops.kit.http import GuardedClient
+from emprops.kit.logging import about
 from emprops.kit.storage import Storage
 from emprops.queue.matching import WorkerOffers
 from emprops.queue.messages import Claim, Finished
 from emprops.queue.registry import Counters
 from emprops.queue.transport import AWAY, Settled, Transport
 from emprops.settings import Settings
+from emprops.worker import spans
 from emprops.worker.board import Board
 from emprops.worker.context import Context
 from emprops.worker.lanes import Lane, Lanes
@@ -69,6 +72,10 @@ class WorkerLoop:
     heard: bool = True
     """Whether the fleet has said if this worker is to pause; it claims nothing before."""
     counters: Counters = field(default_factory=Counters)
+    worker_id: str = ""
+    """What the worker is called in the fleet, for its spans."""
+    observe: Callable[[str, str, Finished, float], None] | None = None
+    """Told of each run, for metrics: job type, connector, how it ended, after how many seconds; None: nobody asks."""
     _running: dict[asyncio.Task[None], Run] = field(default_factory=dict)
     _done: list[Settled] = field(default_factory=list)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
@@ -156,6 +163,7 @@ class WorkerLoop:
                     return  # an outage must not keep the worker from stopping in its time
                 continue
             self.lanes.served(lane)
+            spans.reported(settled, time.monotonic() - begun)
             self._note_late(turn.late)
             await self._take(turn.claims, begun)
             # never back to False here: a wake-up may have come while the answer was on its way
@@ -197,17 +205,32 @@ class WorkerLoop:
         self.board.add(claim, abandon, since)
 
     async def _work(self, run: Run) -> None:
-        claim = run.claim
-        connector = self.connectors.get(claim.ticket.job_type)
-        finished = (
-            unserved(claim) if connector is None else await run_claim(claim, connector, run.context, self.tools.storage)
-        )
+        about(ids_of(run.claim))
+        if not tracing.enabled():
+            self._conclude(run, await self._finish(run))
+            return
+        with spans.of_run(run.claim, self.worker_id):
+            self._conclude(run, spans.told(await self._finish(run)))
+
+    def _conclude(self, run: Run, finished: Finished) -> None:
         # A run that was told to stop may fail of it: that is not the step's failure. A success is offered in any
         # case; whether it comes too late is for Redis to say.
         if finished.failure is None or not run.abandoned:
-            self._settle(claim, finished)
+            self._settle(run.claim, finished)
         else:
             self.counters.abandoned += 1
+
+    async def _finish(self, run: Run) -> Finished:
+        claim = run.claim
+        connector = self.connectors.get(claim.ticket.job_type)
+        if connector is None:
+            return unserved(claim)
+        if self.observe is None:
+            return await run_claim(claim, connector, run.context, self.tools.storage)
+        began = time.monotonic()
+        finished = await run_claim(claim, connector, run.context, self.tools.storage)
+        self.observe(claim.ticket.job_type, connector.name, finished, time.monotonic() - began)
+        return finished
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         # a callback, because a task that is cancelled before its first step never gets to its own `finally`
@@ -219,7 +242,7 @@ class WorkerLoop:
         if task.cancelled():
             self.counters.abandoned += 1
         elif task.exception() is not None:
-            log.error("a run broke off; its lease will lapse", step_id=run.claim.ticket.id, task=repr(task))
+            log.error("a run broke off; its lease will lapse", **ids_of(run.claim), task=repr(task))
         self._news.set()
 
     def _settle(self, claim: Claim, finished: Finished) -> None:
@@ -229,13 +252,13 @@ class WorkerLoop:
         else:
             self.counters.failed += 1
             self.counters.retried += finished.failure == "retryable"
-            log.warning("step failed", step_id=claim.ticket.id, kind=finished.failure, error=finished.error)
+            log.warning("step failed", kind=finished.failure, error=finished.error)
         self._done.append(Settled(claim, finished))
 
     def _note_late(self, late: tuple[Claim, ...]) -> None:
         for claim in late:
             self.counters.late += 1
-            log.warning("report refused: the claim had lapsed", step_id=claim.ticket.id, attempt=claim.attempt)
+            log.warning("report refused: the claim had lapsed", **ids_of(claim), attempt=claim.attempt)
 
     async def _listen(self) -> None:
         while True:
@@ -303,3 +326,8 @@ class WorkerLoop:
             log.warning("could not hand back; the leases will lapse", steps=len(claims), error=str(error))
         else:
             log.info("handed back", steps=count)
+
+
+def ids_of(claim: Claim) -> dict[str, str]:
+    """Give what log lines about a claim carry."""
+    return {"job_id": claim.ticket.workflow_context.workflow_id, "step_id": claim.ticket.id}

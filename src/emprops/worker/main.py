@@ -11,8 +11,10 @@ import structlog
 from emprops import __version__
 from emprops.connectors.base import Connector
 from emprops.connectors.registry import load_connectors, names_from_text
+from emprops.kit import tracing
 from emprops.kit.http import GuardedClient
 from emprops.kit.logging import configure_logging
+from emprops.kit.metrics import served
 from emprops.kit.tasks import stop_tasks
 from emprops.queue.registry import WorkerInfo
 from emprops.settings import Settings
@@ -21,6 +23,7 @@ from emprops.worker.heart import Heart
 from emprops.worker.lanes import Lanes, slots_from
 from emprops.worker.line import Line, open_line
 from emprops.worker.loop import Tools, WorkerLoop
+from emprops.worker.metrics import LoopCollector, observe
 from emprops.worker.offers import Survey, keep_showing, keep_surveying, survey
 
 log = structlog.get_logger(__name__)
@@ -29,6 +32,7 @@ log = structlog.get_logger(__name__)
 async def main(settings: Settings) -> None:
     """Run a worker until SIGTERM or SIGINT. Raises ``WorkerRefusedError`` when its server does not take its key."""
     configure_logging(settings)
+    tracing.configure_tracing(settings, "worker")
     connectors = load_connectors(settings, names_from_text(settings.worker_connectors))
     by_job_type = serve(connectors, names_from_text(settings.worker_job_types))
     board = Board()
@@ -36,11 +40,13 @@ async def main(settings: Settings) -> None:
     try:
         now = await survey(by_job_type)
         async with open_line(settings, board) as line:
+            configure_logging(settings, worker_id=line.worker_id)  # from now on it has a name
             await work(line, board, http, by_job_type, now)
     finally:
         for connector in connectors:
             await connector.close()
         await http.close()
+        await asyncio.to_thread(tracing.stop_tracing)
 
 
 async def work(
@@ -57,7 +63,10 @@ async def work(
         tools=Tools(storage=line.storage, http=http, settings=settings),
         grace=settings.worker_grace,
         heard=False,
+        worker_id=line.worker_id,
     )
+    if settings.worker_metrics_port:
+        loop.observe = observe
     started_at = int(time.time() * 1000)
     running = asyncio.get_running_loop()
 
@@ -105,16 +114,17 @@ async def work(
     gc.freeze()
     gc.set_threshold(20_000)
     heart.start()
-    log.info("worker ready", worker_id=line.worker_id, job_types=sorted(by_job_type), concurrency=loop.lanes.total)
+    log.info("worker ready", job_types=sorted(by_job_type), concurrency=loop.lanes.total)
     beside = [asyncio.create_task(keep_surveying(by_job_type, now, surveyed), name="surveys")]
     if line.show is not None:
         beside.append(asyncio.create_task(keep_showing(lambda: now, line.show), name="catalogues"))
     try:
-        await loop.run()
+        with served(settings.metrics_host, settings.worker_metrics_port, LoopCollector(loop)):
+            await loop.run()
     finally:
         await stop_tasks(beside)
         await asyncio.to_thread(heart.stop)
-        log.info("worker stopped", worker_id=line.worker_id)
+        log.info("worker stopped")
 
 
 def serve(connectors: Sequence[Connector], wanted: Sequence[str] | None) -> Mapping[str, Connector]:

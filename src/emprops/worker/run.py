@@ -9,6 +9,7 @@ import orjson
 import structlog
 
 from emprops.connectors.base import BadInputError, Connector, ConnectorError, FinalError, Outcome, Produced, too_large
+from emprops.kit import tracing
 from emprops.kit.storage import Storage, measure
 from emprops.media.types import extension_of
 from emprops.queue.messages import Claim, FailureKind, Finished, StoredFile
@@ -28,7 +29,8 @@ async def run_claim(claim: Claim, connector: Connector, context: Context, storag
     alarm = asyncio.get_running_loop().call_later(limit, context.stop)
     try:
         async with asyncio.timeout(limit) as clock:
-            outcome = with_result_file(await connector.run(claim.ticket, context))
+            with tracing.span("connector.run", {"emprops.connector": connector.name}):
+                outcome = with_result_file(await connector.run(claim.ticket, context))
             if outcome.data and len(orjson.dumps(outcome.data)) > MAX_DATA_BYTES:
                 raise FinalError(f"The result's data exceeds {MAX_DATA_BYTES} bytes; large results go into files.")
             await asyncio.to_thread(_refuse_large, outcome, context.max_result_bytes)
@@ -45,10 +47,10 @@ async def run_claim(claim: Claim, connector: Connector, context: Context, storag
     except OSError as error:
         if isinstance(error, TimeoutError) and clock.expired():
             return _failure("retryable", f"The run took longer than {limit:g} seconds.", details={"code": "run_time"})
-        log.warning("run failed on the outside world", step_id=claim.ticket.id, error=str(error))
+        log.warning("run failed on the outside world", error=str(error))
         return _failure("retryable", f"{type(error).__name__}: {error}")
     except Exception as error:
-        log.exception("connector failed unexpectedly", step_id=claim.ticket.id, connector=connector.name)
+        log.exception("connector failed unexpectedly", connector=connector.name)
         return _failure("final", f"The connector {connector.name} failed unexpectedly: {type(error).__name__}: {error}")
     finally:
         alarm.cancel()
@@ -77,12 +79,13 @@ def _refuse_large(outcome: Outcome, limit: int) -> None:
 
 async def _store(claim: Claim, number: int, file: Produced, storage: Storage) -> StoredFile:
     key = f"{claim.files_prefix}{number}{extension_of(file.mime_type)}"
-    if isinstance(file.content, Path):
-        size, digest = await asyncio.to_thread(measure, file.content)
-        await storage.put_file(key, file.content, file.mime_type)
-    else:
-        size, digest = len(file.content), hashlib.sha256(file.content).hexdigest()
-        await storage.put_bytes(key, file.content, file.mime_type)
+    with tracing.span("file.store", {"emprops.key": key, "emprops.mime_type": file.mime_type}):
+        if isinstance(file.content, Path):
+            size, digest = await asyncio.to_thread(measure, file.content)
+            await storage.put_file(key, file.content, file.mime_type)
+        else:
+            size, digest = len(file.content), hashlib.sha256(file.content).hexdigest()
+            await storage.put_bytes(key, file.content, file.mime_type)
     return StoredFile(
         key=key,
         mime_type=file.mime_type,

@@ -1,0 +1,152 @@
+"""Shapes of what is shown of queue and fleet."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from emprops.observe.demand import Capability, Demand
+from emprops.observe.service import Sight
+from emprops.queue.registry import WorkerInfo
+
+FIGURES: dict[str, Any] = {
+    "waiting": 4,
+    "running": 1,
+    "oldest_wait": 12.5,
+    "longest_run": 31.0,
+    "workers": 1,
+    "free_slots": 0,
+    "wanted_workers": 5,
+}
+REQUIREMENT: dict[str, Any] = {
+    "job_type": "comfyui",
+    "models": ["sd_xl_base_1.0.safetensors"],
+    "custom_nodes": [],
+    "connector_capabilities": {},
+}
+
+
+class DemandFigures(BaseModel):
+    """What waits and runs, and what there is to run it."""
+
+    waiting: int
+    running: int
+    oldest_wait: float
+    """Seconds since when the ticket waits that waits longest."""
+    longest_run: float
+    """Seconds since when the step runs that runs longest."""
+    workers: int
+    """Live workers that claim and can run it."""
+    free_slots: int
+    """Steps that those could run besides. Requirements that the same workers can run share these."""
+    wanted_workers: int
+    """(waiting + running) / slots of one worker, rounded up."""
+
+
+class RequirementDemand(DemandFigures):
+    """The same of one requirement."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {**REQUIREMENT, **FIGURES}})
+
+    job_type: str
+    models: list[str]
+    custom_nodes: list[str]
+    connector_capabilities: dict[str, str]
+
+    @classmethod
+    def of(cls, one: Capability) -> "RequirementDemand":
+        """Show one."""
+        return cls.model_validate({**one.requirement, **_figures(one.demand)})
+
+
+class DemandView(DemandFigures):
+    """What is asked of workers."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {**FIGURES, "requirements": [{**REQUIREMENT, **FIGURES}]}})
+
+    requirements: list[RequirementDemand]
+    """Those with something waiting or running, what waits for most first; at most 200."""
+
+    @classmethod
+    def of(cls, demand: Demand, chosen: list[Capability]) -> "DemandView":
+        """Show a choice of requirements."""
+        requirements = [RequirementDemand.of(one) for one in chosen]
+        return cls.model_validate({**_figures(demand), "requirements": requirements})
+
+
+class WorkerView(BaseModel):
+    """A live worker."""
+
+    worker_id: str
+    machine_id: str
+    status: str
+    job_types: list[str]
+    concurrency: int
+    running: int
+    completed: int
+    failed: int
+    connectors: dict[str, str]
+    """Connector → `ok`, or what is wrong with it."""
+    version: str
+
+    @classmethod
+    def of(cls, worker: WorkerInfo) -> "WorkerView":
+        """Show one."""
+        shown = {**worker.to_json(), "job_types": sorted(worker.offers), "running": len(worker.current)}
+        return cls.model_validate(shown)
+
+
+class QueueView(DemandView):
+    """The queue and its workers."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                **FIGURES,
+                "requirements": [{**REQUIREMENT, **FIGURES}],
+                "delayed": 0,
+                "dead": 0,
+                "reports": 0,
+                "fleet": [
+                    {
+                        "worker_id": "gpu-1-4711-0a1b2c",
+                        "machine_id": "gpu-1",
+                        "status": "busy",
+                        "job_types": ["comfyui"],
+                        "concurrency": 1,
+                        "running": 1,
+                        "completed": 40,
+                        "failed": 2,
+                        "connectors": {"comfyui": "ok"},
+                        "version": "0.1.0",
+                    }
+                ],
+            }
+        }
+    )
+
+    delayed: int
+    """Tickets that wait for their next try."""
+    dead: int
+    """Dead letters of the last 30 days."""
+    reports: int
+    """Entries of reports that no orchestrator has dealt with."""
+    fleet: list[WorkerView]
+    """All live workers, also those that do not claim; at most 200."""
+
+    @classmethod
+    def of_sight(cls, sight: Sight, demand: Demand, most: int) -> "QueueView":
+        """Show all there is."""
+        return cls.model_validate(
+            {
+                **_figures(demand),
+                "requirements": [RequirementDemand.of(one) for one in sight.capabilities[:most]],
+                "delayed": sight.queue.delayed,
+                "dead": sight.queue.dead,
+                "reports": sight.queue.reports,
+                "fleet": [WorkerView.of(worker) for worker in sight.workers[:most]],
+            }
+        )
+
+
+def _figures(demand: Demand) -> dict[str, float]:
+    return {name: round(getattr(demand, name), 3) for name in FIGURES}

@@ -1,0 +1,3 @@
+from tests.generations.conftest import rig
+
+__all__ = ["rig"]
