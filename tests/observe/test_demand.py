@@ -65,6 +65,14 @@ def test_free_slots_are_what_the_able_ones_do_not_use() -> None:
     assert (found.demand.workers, found.demand.free_slots) == (2, 2)
 
 
+@pytest.mark.parametrize(("job_type", "slots"), [("openai_chat", 8), ("local_image", 2), ("local_text", 2)])
+def test_slots_of_a_job_type_s_own_count_for_it_alone(job_type: str, slots: int) -> None:
+    offers = dict.fromkeys(("openai_chat", "local_image", "local_text"), Offer())
+    fleet = Fleet.of([WorkerInfo("a", "m", "idle", offers, 10, slots={"openai_chat": 8})])
+    [found] = capabilities([load(16, requirement=needs(job_type))], fleet)
+    assert (found.demand.free_slots, found.demand.wanted_workers) == (slots, 16 // slots)
+
+
 def test_together_each_worker_counts_once() -> None:
     fleet = Fleet.of([worker("a", "x", "y"), worker("b", "y")])
     loads = [load(2, 1, needs("comfyui", "x"), 5.0), load(3, 0, needs("comfyui", "y"), 60.0)]

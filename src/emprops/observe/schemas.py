@@ -1,4 +1,4 @@
-"""Shapes of what is shown of queue and fleet."""
+"""Shapes of what is shown of the queue."""
 
 from typing import Any
 
@@ -6,7 +6,6 @@ from pydantic import BaseModel, ConfigDict
 
 from emprops.observe.demand import Capability, Demand
 from emprops.observe.service import Sight
-from emprops.queue.registry import WorkerInfo
 
 FIGURES: dict[str, Any] = {
     "waiting": 4,
@@ -73,30 +72,8 @@ class DemandView(DemandFigures):
         return cls.model_validate({**_figures(demand), "requirements": requirements})
 
 
-class WorkerView(BaseModel):
-    """A live worker."""
-
-    worker_id: str
-    machine_id: str
-    status: str
-    job_types: list[str]
-    concurrency: int
-    running: int
-    completed: int
-    failed: int
-    connectors: dict[str, str]
-    """Connector → `ok`, or what is wrong with it."""
-    version: str
-
-    @classmethod
-    def of(cls, worker: WorkerInfo) -> "WorkerView":
-        """Show one."""
-        shown = {**worker.to_json(), "job_types": sorted(worker.offers), "running": len(worker.current)}
-        return cls.model_validate(shown)
-
-
 class QueueView(DemandView):
-    """The queue and its workers."""
+    """The whole queue. ``GET /api/workers`` shows who works on it."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -106,20 +83,6 @@ class QueueView(DemandView):
                 "delayed": 0,
                 "dead": 0,
                 "reports": 0,
-                "fleet": [
-                    {
-                        "worker_id": "gpu-1-4711-0a1b2c",
-                        "machine_id": "gpu-1",
-                        "status": "busy",
-                        "job_types": ["comfyui"],
-                        "concurrency": 1,
-                        "running": 1,
-                        "completed": 40,
-                        "failed": 2,
-                        "connectors": {"comfyui": "ok"},
-                        "version": "0.1.0",
-                    }
-                ],
             }
         }
     )
@@ -130,8 +93,6 @@ class QueueView(DemandView):
     """Dead letters of the last 30 days."""
     reports: int
     """Entries of reports that no orchestrator has dealt with."""
-    fleet: list[WorkerView]
-    """All live workers, also those that do not claim; at most 200."""
 
     @classmethod
     def of_sight(cls, sight: Sight, demand: Demand, most: int) -> "QueueView":
@@ -143,7 +104,6 @@ class QueueView(DemandView):
                 "delayed": sight.queue.delayed,
                 "dead": sight.queue.dead,
                 "reports": sight.queue.reports,
-                "fleet": [WorkerView.of(worker) for worker in sight.workers[:most]],
             }
         )
 

@@ -30,9 +30,10 @@ class LoopCollector(Collector):
         """Give the families."""
         counters = self.loop.counters
         ends = CounterMetricFamily(f"{NAMESPACE}_worker_steps", "Claims that ended here.", labels=["end"])
-        for end in ("completed", "failed", "abandoned", "late"):
+        for end in ("completed", "failed", "retried", "abandoned", "lost_leases", "late"):
             ends.add_metric([end], getattr(counters, end))
         yield ends
-        yield gauge("worker_slots", "Steps that run at once.", self.loop.concurrency)
+        yield gauge("worker_slots", "Steps that run at once.", self.loop.lanes.total)
         yield gauge("worker_slots_used", "Steps that run now.", len(self.loop.board))
+        yield gauge("worker_paused", "Whether it was told to claim nothing.", int(self.loop.paused))
         yield gauge("worker_draining", "Whether it is on its way out.", int(self.loop.draining))
