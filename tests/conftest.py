@@ -50,6 +50,19 @@ async def redis_client(engines: Engines) -> AsyncIterator[redis.asyncio.Redis]:
 
 
 @pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """A process that a test plays configures logging, to a stream that closes with the test: take that back."""
+    root, structured = logging.getLogger(), structlog.get_config()
+    handlers, level = set(root.handlers), root.level
+    yield
+    for handler in set(root.handlers) - handlers:
+        if type(handler) is logging.StreamHandler:  # pytest's own come and go as they please
+            root.removeHandler(handler)
+    root.setLevel(level)
+    structlog.configure(**structured)
+
+
+@pytest.fixture(autouse=True)
 async def clean(request: pytest.FixtureRequest) -> None:
     """Before each test that reaches the engines: both up, empty tables, no keys, no broken connections in the pool."""
     if "engines" not in request.fixturenames:

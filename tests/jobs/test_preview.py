@@ -2,6 +2,8 @@
 
 import asyncio
 import base64
+from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Any
 
 import httpx2
@@ -62,29 +64,30 @@ async def test_an_ended_job_shows_none(
     assert reply.status_code == 404
 
 
-async def followed(http: httpx2.AsyncClient, job: Job, query: str, expected: int) -> list[dict[str, Any]]:
-    """The first previews of a stream that begins after the snapshot."""
-    found: list[dict[str, Any]] = []
+async def followed(http: httpx2.AsyncClient, job: Job, query: str = "") -> AsyncIterator[dict[str, Any]]:
+    """The previews of a stream."""
     async with http.stream("GET", f"/api/jobs/{job.id}/stream{query}", headers=as_user(job.user_id)) as response:
         assert response.status_code == 200, await response.aread()
         following = Stream(response)
-        while len(found) < expected:
+        while True:
             name, data, _ = await following.next()
             if name == "job_preview":
-                found.append(data)
-    return found
+                yield data
 
 
 async def test_streams_show_each_new_one_once(app: FastAPI, database: Database, redis: redis.asyncio.Redis) -> None:
     job = await job_with(database, "processing")
     await show(redis, job, PICTURE, 7)
-    async with served(app) as http, asyncio.timeout(20):
-        following = asyncio.create_task(followed(http, job, "", 2))
-        inline = asyncio.create_task(followed(http, job, "?previews=inline", 1))
-        [picture] = await inline
+    async with (
+        served(app) as http,
+        asyncio.timeout(20),
+        aclosing(followed(http, job)) as previews,
+        aclosing(followed(http, job, "?previews=inline")) as inline,
+    ):
+        first, picture = await anext(previews), await anext(inline)
         await poke(redis, f"emprops:{JOBS_CHANGED}", [str(job.id)])  # nothing new
         await show(redis, job, Preview(b"a red fox", "text/plain"), 9)
-        first, second = await following
+        second = await anext(previews)
     common = {"id": str(job.id), "step_id": "s"}
     pictured = common | {"seq": 7, "mime_type": "image/jpeg", "node": "12"}
     assert first == pictured | {"url": f"/api/jobs/{job.id}/preview?seq=7"}
