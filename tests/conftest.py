@@ -1,11 +1,13 @@
 """Fixtures of the whole suite: real engines, once per test process, clean before each test that uses them."""
 
+import logging
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import httpx2
 import pytest
 import redis.asyncio
+import structlog
 from fastapi import FastAPI
 from tests.apps import api, client_of, service_key
 from tests.engines import Engines
