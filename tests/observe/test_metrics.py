@@ -15,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from structlog.testing import capture_logs
 from tests.apps import api, as_user, client_of
 from tests.engines import Engines
+from tests.factories import make_webhook, make_webhook_event
 from tests.generations.rig import FAILED, Rig, picture
 from tests.queue.helpers import PREFIX, make_ticket, with_models
 
@@ -210,6 +211,19 @@ async def test_the_outbox_and_late_steps_are_shown(rig: Rig) -> None:
     assert 3600 <= figure(found, "outbox_oldest_seconds", kind="a") < 3660
     assert 300 <= figure(found, "steps_oldest_unsent_seconds") < 330
     assert 240 <= figure(found, "steps_oldest_silence_seconds") < 270
+
+
+async def test_deliveries_that_should_have_left_are_shown(rig: Rig, database: Database) -> None:
+    async with database.transaction() as tx:
+        late, paused, disabled = [await make_webhook(tx, url=f"https://example.com/{n}") for n in range(3)]
+        await make_webhook_event(tx, late, paused, disabled)
+    await rig.execute("UPDATE webhook_delivery SET next_at = now() - '20 min'::interval")
+    await rig.execute("UPDATE webhook_endpoint SET open_until = now() + '1h'::interval WHERE id = %s", paused)
+    gone = "UPDATE webhook_endpoint SET disabled_at = now(), disabled_reason = '' WHERE id = %s"
+    await rig.execute(gone, disabled)
+    found = await scraped(rig.client)
+    assert figure(found, "webhooks_waiting") == 2
+    assert 1200 <= figure(found, "webhooks_overdue_seconds") < 1230
 
 
 async def test_openmetrics_for_those_who_prefer_it(rig: Rig) -> None:

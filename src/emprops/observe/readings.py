@@ -24,6 +24,7 @@ from emprops.observe.demand import Capability, together
 from emprops.observe.service import Sight
 from emprops.queue.matching import class_of
 from emprops.queue.registry import WorkerInfo
+from emprops.webhooks import service as webhooks
 
 log = structlog.get_logger(__name__)
 
@@ -100,11 +101,14 @@ async def read_outbox(resources: Resources, _lookout: Lookout) -> list[Metric]:
     async with resources.database.reader() as reader:
         waiting = await outbox.backlog(reader)
         given_up = await outbox.given_up(reader)
+        hooks = await webhooks.backlog(reader)
     by = ("kind",)
     return [
         gauges("outbox_waiting", "Rows to deliver.", by, (((row.kind,), row.rows) for row in waiting)),
         gauges("outbox_oldest_seconds", "Age of the oldest of them.", by, (((r.kind,), r.oldest) for r in waiting)),
         gauges("outbox_given_up", "Rows given up in the last 30 days.", by, (((r.kind,), r.rows) for r in given_up)),
+        gauge("webhooks_waiting", "Deliveries to endpoints, at most 1,000 of each.", hooks.waiting),
+        gauge("webhooks_overdue_seconds", "Since when the latest of them should have left.", hooks.overdue),
     ]
 
 

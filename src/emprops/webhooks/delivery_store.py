@@ -146,6 +146,34 @@ async def add_attempt(tx: Transaction, delivery: Delivery, answer: Answer) -> No
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What endpoints that take deliveries are still to be told, of the first 1,000 of each."""
+
+    waiting: int
+    overdue: float
+    """Seconds since the one should have left that is latest; waits between tries do not count."""
+
+
+async def backlog(reader: Transaction) -> Backlog:
+    """Count what waits to be delivered."""
+    found = await reader.fetch_one(
+        Backlog,
+        f"""
+        WITH RECURSIVE {_endpoints("known", "status = 'pending'")}
+        SELECT count(*) AS waiting,
+               greatest(0, coalesce(extract(epoch FROM now() - min(greatest(first.next_at, e.open_until))), 0))::float8
+                   AS overdue
+        FROM known k JOIN webhook_endpoint e ON e.id = k.endpoint_id AND e.disabled_at IS NULL
+        CROSS JOIN LATERAL (
+            SELECT next_at FROM webhook_delivery d WHERE d.endpoint_id = e.id AND d.status = 'pending'
+            ORDER BY next_at LIMIT 1000
+        ) first
+        """,
+    )
+    return found or Backlog(0, 0.0)
+
+
 async def purge_events(writer: Transaction, *, days: float, limit: int) -> int:
     """Remove the oldest events of before these days, with their deliveries and attempts. Returns how many."""
     return await writer.execute(

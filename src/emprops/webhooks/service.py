@@ -21,7 +21,8 @@ from emprops.kit.http import GuardedClient
 from emprops.kit.ids import new_id
 from emprops.kit.outbound import OutboundUnavailableError
 from emprops.settings import Settings
-from emprops.webhooks import log_store, store
+from emprops.webhooks import delivery_store, log_store, store
+from emprops.webhooks.delivery_store import Backlog
 from emprops.webhooks.events import DISABLED, TEST
 from emprops.webhooks.log_store import Logged
 from emprops.webhooks.secrets import SecretBox, make_secret
@@ -170,6 +171,11 @@ async def disable(tx: Transaction, endpoint_id: UUID, health: Health, reason: st
         data = {"endpoint_id": endpoint_id, "user_id": owner, "url": url, "reason": reason}
         await store.put_event(tx, DISABLED, orjson.dumps(data).decode(), others)
     return True
+
+
+async def backlog(reader: Transaction) -> Backlog:
+    """Say what all endpoints are still to be told, for those who watch."""
+    return await delivery_store.backlog(reader)
 
 
 async def _enabled(tx: Transaction, caller: Caller, endpoint_id: UUID) -> None:
