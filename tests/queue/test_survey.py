@@ -89,7 +89,8 @@ async def test_reports_say_how_long_the_ticket_waited_and_the_claim_lasted(
     assert 20 <= completed.seconds < 30
 
 
-async def test_a_survey_looks_at_no_more_than_it_is_told_to(queue: Queue, client: Any) -> None:
+async def test_a_survey_looks_at_no_more_than_it_is_told_to_a_part_at_a_time(queue: Queue, client: Any) -> None:
     await queue.enqueue([make_ticket(f"s{n}", models=[f"m{n}"]) for n in range(5)])
-    _, _, _, _, signatures, _, _, *loads = await queue.scripts("survey", 2, 1)
-    assert (signatures, len(loads)) == (5, 2)
+    whole, some = await survey(client, PREFIX, part=2), await survey(client, PREFIX, most=3, part=2)
+    assert sorted(load.requirement["models"] for load in whole.loads) == [[f"m{n}"] for n in range(5)]
+    assert (len(some.loads), some.signatures) == (3, 5)

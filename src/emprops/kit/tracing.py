@@ -54,7 +54,7 @@ def configure_tracing(settings: Settings, service: str) -> None:
     global _on  # noqa: PLW0603 - like logging, one for the process
     if not settings.traces_url:
         return
-    from opentelemetry import trace  # noqa: PLC0415 - a tenth of a second that only those pay who trace
+    from opentelemetry import trace  # noqa: PLC0415 - a quarter of a second that only those pay who trace
     from opentelemetry.context import Context  # noqa: PLC0415
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
     from opentelemetry.sdk.resources import Resource  # noqa: PLC0415

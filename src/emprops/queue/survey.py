@@ -1,6 +1,6 @@
 """How much there is to do, over the whole queue: what waits, what runs, and for how long, by requirement."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,9 +9,11 @@ from redis.asyncio import Redis
 
 from emprops.queue.scripts import Scripts
 
-MOST_SIGNATURES = 2_000
-"""Signatures looked at; of more, those registered last. 500 with tickets take Redis about a millisecond."""
-MOST_CLAIMS = 2_000
+MOST_SIGNATURES = 1_000
+"""Signatures looked at; of more, those registered last."""
+PART = 50
+"""Signatures of one call, so that none holds Redis up for long: 1 to 2 ms, measured with three priorities in each."""
+MOST_CLAIMS = 1_000
 """Claims whose signature is looked up."""
 
 
@@ -54,13 +56,15 @@ class Survey:
         return sum(load.waiting for load in self.loads)
 
 
-async def survey(redis: Redis, prefix: str) -> Survey:
-    """Look at the queue, in one call. Raises redis-py's connection errors."""
-    claimed, delayed, dead, late, signatures, reports, oldest, *loads = await Scripts(redis, prefix)(
-        "survey", MOST_SIGNATURES, MOST_CLAIMS
-    )
+async def survey(redis: Redis, prefix: str, *, most: int = MOST_SIGNATURES, part: int = PART) -> Survey:
+    """Look at the queue, in several short calls. Raises redis-py's connection errors."""
+    scripts = Scripts(redis, prefix)
+    claimed, delayed, dead, late, signatures, reports, oldest, *running = await scripts("survey", MOST_CLAIMS)
+    waiting: list[Any] = []
+    for first in range(0, min(signatures, most), part):
+        waiting += await scripts("waiting", first, min(part, most - first))
     return Survey(
-        loads=tuple(_load(parts) for parts in loads if parts[0] is not None),
+        loads=_loads(waiting, running),
         claimed=claimed,
         delayed=delayed,
         dead=dead,
@@ -71,6 +75,12 @@ async def survey(redis: Redis, prefix: str) -> Survey:
     )
 
 
-def _load(parts: Sequence[Any]) -> Load:
-    requirement, waiting, oldest, running, longest = parts
-    return Load(orjson.loads(requirement), waiting, oldest / 1000, running, longest / 1000)
+def _loads(waiting: Iterable[Sequence[Any]], running: Iterable[Sequence[Any]]) -> tuple[Load, ...]:
+    waits, runs = ({row[0]: row[1:] for row in rows if row[1] is not None} for rows in (waiting, running))
+    nothing = (None, 0, 0)
+    loads = []
+    for signature in waits | runs:
+        requirement, count, oldest = waits.get(signature, nothing)
+        also, run, longest = runs.get(signature, nothing)
+        loads.append(Load(orjson.loads(requirement or also), count, oldest / 1000, run, longest / 1000))
+    return tuple(loads)
