@@ -12,11 +12,9 @@ import httpx2
 import redis.asyncio
 import uvicorn
 from fastapi import APIRouter, FastAPI
-from starlette.datastructures import State
 from tests import conformance
 
 from emprops.auth import store as auth
-from emprops.auth.authenticators import authenticator_for
 from emprops.auth.caller import SERVICE
 from emprops.auth.keys import make_key
 from emprops.generations.tickets import Dispatcher, limits_from
@@ -26,9 +24,8 @@ from emprops.kit.requests import Resources
 from emprops.kit.sse import StreamLimit
 from emprops.kit.websocket import SERVER_OPTIONS
 from emprops.live.hub import Live
-from emprops.main import create_app
+from emprops.main import create_app, equip
 from emprops.media.storage import FolderStorage
-from emprops.observe.exposition import Exposition
 from emprops.queue.claims import Queue
 from emprops.queue.keys import JOBS_CHANGED
 from emprops.settings import Settings
@@ -45,14 +42,10 @@ async def api(
 ) -> AsyncIterator[FastAPI]:
     """The api with its routes and resources, pokes included; without what runs beside the requests.
 
-    ``extra`` are routes of the test's own. An app is built once per settings and extra routes, because that costs more
-    than most tests take; its state is each test's own.
+    ``extra`` are routes of the test's own.
     """
-    app = _built(settings, extra)
-    app.state.authenticator = authenticator_for(settings)
-    queue = Queue(client, prefix=settings.queue_prefix)
-    app.state.dispatcher = Dispatcher(database, queue, limits_from(settings))
-    app.state.exposition = Exposition()  # it remembers what it saw
+    app = built(settings, extra)
+    app.state.dispatcher = Dispatcher(database, Queue(client, prefix=settings.queue_prefix), limits_from(settings))
     async with Pokes(settings.redis_url, settings.queue_prefix + JOBS_CHANGED) as pokes:
         app.state.resources = Resources(
             settings=settings,
@@ -66,19 +59,21 @@ async def api(
         yield app
 
 
-_apps: list[tuple[Settings, APIRouter | None, FastAPI, State]] = []
+_apps: list[tuple[Settings, APIRouter | None, FastAPI]] = []
 MAX_APPS = 8
 
 
-def _built(settings: Settings, extra: APIRouter | None) -> FastAPI:
-    for known, its_extra, app, state in _apps:
+def built(settings: Settings, extra: APIRouter | None = None) -> FastAPI:
+    """The api with its routes, and nothing open. Built once per settings and extra routes, because that costs more than
+    most tests take; its state is new each time."""
+    for known, its_extra, app in _apps:
         if known == settings and its_extra is extra:
-            app.state = State(dict(state._state))
+            equip(app, settings)
             return app
     app = create_app(settings)
     if extra is not None:
         app.include_router(extra)
-    _apps.insert(0, (settings, extra, app, State(dict(app.state._state))))
+    _apps.insert(0, (settings, extra, app))
     del _apps[MAX_APPS:]
     return app
 

@@ -9,6 +9,7 @@ from uuid import uuid4
 import structlog
 from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
+from starlette.datastructures import State
 
 from emprops import __version__
 from emprops.auth.authenticators import authenticator_for
@@ -65,14 +66,7 @@ def create_app(settings: Settings) -> FastAPI:
         telemetry=SILENT,
         lifespan=_lifespan,
     )
-    app.state.settings = settings
-    app.state.authenticator = authenticator_for(settings)
-    app.state.limiter = RateLimiter(settings)
-    app.state.share_links = ShareLinks(settings)
-    app.state.webhook_secrets = SecretBox(settings)
-    app.state.mux_signer = signer_from(settings)
-    app.state.gateway = Gateway(settings)
-    app.state.exposition = Exposition()
+    equip(app, settings)
     client_from(settings)  # half of Mux' credentials is refused here, not when the first video is done
     app.add_middleware(RequestShell, headers=_headers(settings), guard=RequestGuard(settings))
     if settings.mode == "production":
@@ -83,6 +77,19 @@ def create_app(settings: Settings) -> FastAPI:
     mount(app)
     app.openapi = lambda: document(app, security_of, SCHEMES)  # type: ignore[method-assign]
     return app
+
+
+def equip(app: FastAPI, settings: Settings) -> None:
+    """Give the app what it has beside its routes and does not open; the rest comes with its lifespan."""
+    app.state = State()
+    app.state.settings = settings
+    app.state.authenticator = authenticator_for(settings)
+    app.state.limiter = RateLimiter(settings)
+    app.state.share_links = ShareLinks(settings)
+    app.state.webhook_secrets = SecretBox(settings)
+    app.state.mux_signer = signer_from(settings)
+    app.state.gateway = Gateway(settings)
+    app.state.exposition = Exposition()
 
 
 def _headers(settings: Settings) -> dict[str, str]:

@@ -18,11 +18,10 @@ import httpx2
 import pytest
 import redis.asyncio
 from fastapi import FastAPI
-from tests.apps import as_user, served
+from tests.apps import as_user, built, served
 
 from emprops.kit.database import Database
 from emprops.local import samples
-from emprops.main import create_app
 from emprops.settings import Settings
 
 
@@ -95,7 +94,7 @@ def flow_settings(settings: Settings) -> Settings:
 async def running_system(settings: Settings, database: Database, client: redis.asyncio.Redis) -> AsyncIterator[System]:
     """The api with everything that runs in it, on sample collections."""
     await samples.seed(database)
-    app = create_app(settings)
+    app = built(settings)
     async with app.router.lifespan_context(app), served(app) as http:
         yield System(app, http, settings, database, client)
 
