@@ -94,7 +94,9 @@ async def mux(settings: Settings, database: Database, tmp_path: Path) -> AsyncIt
 
 @pytest.fixture
 async def app(mux: MuxRig, redis: redis.asyncio.Redis, tmp_path: Path) -> AsyncIterator[FastAPI]:
-    async with api(mux.settings, mux.database, redis, tmp_path) as app:
+    # it hears of Mux and does not call it; with one address for all tests it is built once
+    hearing = mux.settings.model_copy(update={"mux_base_url": "https://mux.test"})
+    async with api(hearing, mux.database, redis, tmp_path) as app:
         yield app
 
 
