@@ -8,15 +8,13 @@ from typing import Annotated, TypeVar
 from uuid import UUID
 
 import typer
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
 from emprops.auth import store
 from emprops.auth.caller import SCOPES
 from emprops.auth.keys import REMEMBER, make_key
 from emprops.cli.db import database_url
 from emprops.cli.exits import fail, one_sentence
+from emprops.cli.tables import show, table
 from emprops.kit.database import Database, Transaction
 
 Result = TypeVar("Result")
@@ -57,18 +55,12 @@ def create(
 @app.command(name="list")
 def list_() -> None:
     """List all keys, newest first, by their public parts."""
-    table = Table(box=box.SIMPLE, pad_edge=False)
-    for column in ("key", "name", "scopes", "user", "created", "last used", "state"):
-        table.add_column(column, overflow="fold", no_wrap=column == "key")
-    keys = in_database(store.list_keys)
-    for key in keys:
+    rows = table("key", "name", "scopes", "user", "created", "last used", "state")
+    for key in in_database(store.list_keys):
         owner, scopes = str(key.owner_user_id or ""), ", ".join(key.scopes)
         used, made = when(key.last_used_at), when(key.created_at)
-        table.add_row(f"emp_{key.prefix}", key.name, scopes, owner, made, used, state_of(key))
-    if keys:
-        Console().print(table)
-    else:
-        typer.echo("No API keys yet: make one with `emprops keys create --name … --scope service`.")
+        rows.add_row(f"emp_{key.prefix}", key.name, scopes, owner, made, used, state_of(key))
+    show(rows, "No API keys yet: make one with `emprops keys create --name … --scope service`.")
 
 
 @app.command()

@@ -4,12 +4,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import typer
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
 from emprops.cli.client import find_server
 from emprops.cli.keys import life_of
+from emprops.cli.tables import show, table
 
 app = typer.Typer(help="Make webhook endpoints, see how they do, send again what they missed.", no_args_is_help=True)
 At = Annotated[str | None, typer.Option("--server", help="Address of the api.")]
@@ -22,15 +20,10 @@ API = "/api/webhooks"
 def list_(server: At = None, user: As = None) -> None:
     """List your endpoints; with EMPROPS_API_KEY and no user, those of services."""
     endpoints = find_server(server, user).call("GET", API, params={"limit": 200})
-    if not endpoints:
-        typer.echo("No webhook endpoints yet: make one with `emprops webhooks create https://…`.")
-        return
-    table = Table(box=box.SIMPLE, pad_edge=False)
-    for column in ("endpoint", "url", "events", "state"):
-        table.add_column(column, overflow="fold", no_wrap=column == "endpoint")
+    rows = table("endpoint", "url", "events", "state")
     for endpoint in endpoints:
-        table.add_row(endpoint["id"], endpoint["url"], ", ".join(endpoint["events"]), _state_of(endpoint))
-    Console().print(table)
+        rows.add_row(endpoint["id"], endpoint["url"], ", ".join(endpoint["events"]), _state_of(endpoint))
+    show(rows, "No webhook endpoints yet: make one with `emprops webhooks create https://…`.")
 
 
 @app.command()
@@ -66,14 +59,12 @@ def deliveries(
 ) -> None:
     """List what was sent to an endpoint, newest first."""
     query = {"limit": limit} | ({"status": status} if status else {})
-    table = Table(box=box.SIMPLE, pad_edge=False)
-    for column in ("event", "type", "status", "attempts", "last answer"):
-        table.add_column(column, overflow="fold", no_wrap=column == "event")
+    rows = table("event", "type", "status", "attempts", "last answer")
     for one in find_server(server, user).call("GET", f"{API}/{endpoint}/deliveries", params=query):
         last = one["last_attempt"] or {}
         answer = last.get("error") or str(last.get("status_code") or "")
-        table.add_row(one["event_id"], one["event_type"], one["status"], str(one["attempts"]), answer)
-    Console().print(table)
+        rows.add_row(one["event_id"], one["event_type"], one["status"], str(one["attempts"]), answer)
+    show(rows, "Nothing was sent to it yet.")
 
 
 @app.command()

@@ -77,6 +77,7 @@ async def _fleet(url: str, prefix: str) -> list[WorkerInfo]:
 
 
 def _serves(info: WorkerInfo) -> list[str]:
+    """Its job types, with the slots of those that have their own."""
     own = {job_type: f" ×{slots}" for job_type, slots in info.slots.items()}
     return [job_type + own.get(job_type, "") for job_type in sorted(info.offers)]
 
@@ -88,10 +89,7 @@ def _cells(info: WorkerInfo) -> list[str]:
         info.worker_id,
         info.status,
         f"{len(info.current)}/{info.concurrency}",
-        ", ".join(
-            f"{job_type} ×{info.slots[job_type]}" if job_type in info.slots else job_type
-            for job_type in sorted(info.offers)
-        ),
+        ", ".join(_serves(info)),
         str(counted.completed),
         failed,
         str(counted.lost_leases),
