@@ -210,7 +210,7 @@ async def test_the_command_pauses_and_lists(
 
     member.announce(replace(info(), slots={"noop": 2}, counters=Counters(completed=7, failed=2, retried=1)))
     listed = (await workers()).stdout
-    assert all(text in listed for text in ("w-1", "idle", "noop ×2", " 7 ", "2 (1 retried)"))
+    assert all(text in listed for text in ("w-1", " m ", "idle", "noop ×2", " 7 ", "2 (1 retried)"))
     assert (await workers("pause", "w-1")).stdout == "w-1 will claim nothing within 5 seconds.\n"
     assert (await workers("pause", "--machine", "m")).exit_code == 0
     assert member.announce(info()) is True

@@ -39,6 +39,23 @@ async def test_what_nobody_reads_is_dropped_soon(monkeypatch: pytest.MonkeyPatch
                 await lost.wait()
 
 
+async def test_a_refusal_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse with a reply, in two pieces."""
+        await send({"type": "websocket.http.response.start", "status": 403, "headers": []})
+        await send({"type": "websocket.http.response.body", "body": b"not ", "more_body": True})
+        await send({"type": "websocket.http.response.body", "body": b"you"})
+
+    async with served(app) as http, asyncio.timeout(5):  # type: ignore[arg-type]
+        reader, writer = await asyncio.open_connection("127.0.0.1", http.base_url.port)
+        writer.write(HANDSHAKE)
+        answer = await reader.read()
+        writer.close()
+    assert answer.startswith(b"HTTP/1.1 403 ")
+    assert answer.endswith(b"not you")
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 def test_ids_are_found_in_the_names_of_channels() -> None:
     assert name_in("machine:gpu:1:status", MACHINE_CHANNELS) == "gpu:1"
     assert name_in("job:progress:a", PROGRESS_CHANNELS) == "a"

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 from standardwebhooks.webhooks import WebhookVerificationError
+from structlog.testing import capture_logs
 from tests.apps import as_user
 from tests.fakes.http_api import Reply
 from tests.kit.test_http import listener
@@ -74,6 +75,17 @@ async def test_every_try_is_the_same_message(hooks: Hooks) -> None:
     assert done["log"][0]["response"] == "broken"
     assert done["log"][0]["error"] == "The receiver did not take it: it answered 500."
     assert done["status"] == "delivered"
+
+
+async def test_a_failure_is_logged_with_its_reason(hooks: Hooks) -> None:
+    made = await hooks.make("/hook", DOWN)
+    event_id = await hooks.event(made)
+    with capture_logs() as lines:
+        assert await hooks.deliver() == 1
+    (line,) = [line for line in lines if "webhook" in line["event"]]
+    assert line["event"] == "a webhook was not taken"
+    assert (line["event_id"], line["endpoint"]) == (str(event_id), made["id"])
+    assert line["error"] == "The receiver did not take it: it answered 500."
 
 
 async def test_it_is_given_up_after_ten_tries_and_can_be_replayed(hooks: Hooks) -> None:

@@ -24,7 +24,9 @@ def list_(context: typer.Context) -> None:
     if context.invoked_subcommand is not None:
         return
     settings = read_settings()
-    rows = table("worker", "status", "slots", "serves", "done", "failed", "lost", "stored", "busy", "connectors")
+    rows = table(
+        "worker", "machine", "status", "slots", "serves", "done", "failed", "lost", "stored", "busy", "connectors"
+    )
     for info in asyncio.run(_fleet(redis_url(settings), settings.queue_prefix)):
         rows.add_row(*_cells(info))
     show(rows, "No live workers.")
@@ -87,6 +89,7 @@ def _cells(info: WorkerInfo) -> list[str]:
     failed = f"{counted.failed} ({counted.retried} retried)" if counted.retried else str(counted.failed)
     return [
         info.worker_id,
+        info.machine_id,
         info.status,
         f"{len(info.current)}/{info.concurrency}",
         ", ".join(_serves(info)),

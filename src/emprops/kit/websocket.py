@@ -4,6 +4,7 @@ import asyncio
 import logging
 from typing import Any, Final
 
+from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 MAX_MESSAGE_BYTES: Final = 64 * 1024
@@ -18,15 +19,22 @@ LOGGER: Final = "uvicorn.websocket"
 
 
 class SocketProtocol(WebSocketsSansIOProtocol):
-    """Two things are different.
+    """Three things are different.
 
     A transport that is closed keeps what it could not write until the client reads it, which a client that never reads
-    makes for ever; here it is dropped after :data:`LINGER`. And when the server stops, clients are told so (1001).
+    makes for ever; here it is dropped after :data:`LINGER`. When the server stops, clients are told so (1001). And a
+    connection that was refused with a whole reply is no error of the application's, and not logged as one.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.logger = logging.getLogger(LOGGER)
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """Called with what the application sends."""
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body" and not message.get("more_body", False):
+            self.handshake_complete = True
 
     def on_task_complete(self, task: asyncio.Task[None]) -> None:
         """Called when the application is done with the connection, in whatever way."""

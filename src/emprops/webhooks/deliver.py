@@ -165,7 +165,7 @@ class Deliverer:
         log.info(
             "a webhook was not taken",
             endpoint=str(delivery.endpoint_id),
-            event=str(delivery.event_id),
+            event_id=str(delivery.event_id),
             attempt=delivery.attempts,
             error=answer.failure,
             tries_again_in=again_in,
