@@ -1,6 +1,7 @@
 """Who may connect, what a client may send, and every way a connection ends."""
 
 import asyncio
+import gc
 import signal
 import socket
 import sys
@@ -12,6 +13,7 @@ from uuid import UUID
 import orjson
 import pytest
 import redis.asyncio
+from starlette.websockets import WebSocket
 from tests.apps import as_user
 from tests.auth.tokens import SECRET, good
 from tests.engines import Engines
@@ -26,7 +28,7 @@ from emprops.kit.database import Database
 from emprops.kit.ids import new_id
 from emprops.kit.websocket import MAX_MESSAGE_BYTES
 from emprops.live.audience import MAX_SUBSCRIPTIONS
-from emprops.live.connection import BURST
+from emprops.live.connection import BURST, converse
 from emprops.live.messages import Message, message
 from emprops.live.outbox import Outbox
 from emprops.settings import Settings
@@ -271,6 +273,32 @@ async def test_a_client_that_leaves_is_forgotten(scene: Scene) -> None:
         await scene.connections(1)
         assert scene.live._audience.subscribers == {}
     await scene.connections(0)
+
+
+async def _unexpected(text: str) -> None:
+    pytest.fail(text)
+
+
+async def test_a_client_that_leaves_while_it_is_sent_something_is_no_error() -> None:
+    """Reader and writer end in the same moment; what the second one says must not come up as a traceback later."""
+    incoming: list[dict[str, Any]] = [{"type": "websocket.connect"}, {"type": "websocket.disconnect", "code": 1006}]
+
+    async def receive() -> dict[str, Any]:
+        return incoming.pop(0)
+
+    async def send(message: dict[str, Any]) -> None:
+        if message["type"] == "websocket.send":
+            raise OSError("the client is gone")
+
+    unheard: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: unheard.append(context))
+    gone = WebSocket({"type": "websocket"}, receive, send)  # type: ignore[arg-type]
+    await gone.accept()
+    outbox = Outbox()
+    outbox.put(Message("news"))
+    await converse(gone, outbox, _unexpected, send_timeout=5, life=5)
+    gc.collect()
+    assert unheard == []
 
 
 async def test_a_server_that_stops_says_goodbye_at_once(engines: Engines, tmp_path: Path) -> None:

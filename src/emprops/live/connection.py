@@ -78,12 +78,15 @@ async def converse(
         )
     finally:
         await stop_tasks(tasks)
-    ending = _ending_of(done.pop()) if done else LIFE_OVER
-    if ending is not None:
-        await _close(websocket, ending)
+    # Both may have ended, above all when a client leaves in the middle of a message; each is asked how.
+    endings = [_ending_of(task) for task in done] or [LIFE_OVER]
+    reasons = [ending for ending in endings if ending is not None]
+    if len(reasons) == len(endings):
+        await _close(websocket, reasons[0])
 
 
 def _ending_of(task: "asyncio.Task[Ending | None]") -> Ending | None:
+    """Say why we close the connection; None: the client did."""
     error = task.exception()
     if error is None:
         return task.result()
