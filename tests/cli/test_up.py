@@ -6,9 +6,11 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -24,12 +26,11 @@ COMMAND = [sys.executable, "-m", "emprops.cli.main", "up"]
 class Up:
     """One run of the command, ready when made."""
 
-    def __init__(self, data_dir: Path, port: int) -> None:
+    def __init__(self, data_dir: Path, port: int, **settings: str) -> None:
         self.data_dir, self.port = data_dir, port
         began = time.monotonic()
-        self.process = subprocess.Popen(
-            COMMAND, env=environment(data_dir, port), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+        env = environment(data_dir, port) | settings
+        self.process = subprocess.Popen(COMMAND, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.banner = self._read_banner()
         self.start_time = time.monotonic() - began
         self.run = json.loads((data_dir / "run.json").read_text())
@@ -100,11 +101,11 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.fixture
-def start(folder: Path, port: int) -> Iterator[Callable[[], Up]]:
+def start(folder: Path, port: int) -> Iterator[Callable[..., Up]]:
     started: list[Up] = []
 
-    def begin() -> Up:
-        started.append(Up(folder / "data", port))
+    def begin(**settings: str) -> Up:
+        started.append(Up(folder / "data", port, **settings))
         return started[-1]
 
     yield begin
@@ -198,6 +199,62 @@ def test_what_dies_is_started_again_and_a_kill_of_all_leaves_nothing(start: Call
     assert again.stop(signal.SIGHUP) < 10
     assert again.process.returncode == 0
     assert again.survivors() == []
+
+
+class Endless(BaseHTTPRequestHandler):
+    """A hosted service that is well, and never done with what it is asked for."""
+
+    asked, released = threading.Event(), threading.Event()
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def do_POST(self) -> None:
+        self.asked.set()
+        self.released.wait()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def endless() -> Iterator[str]:
+    """The address of a service that never answers."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Endless)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/v1"
+    Endless.released.set()
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_a_step_that_runs_at_the_end_is_handed_back(start: Callable[..., Up], endless: str) -> None:
+    """Killed in mid-step instead, a worker would leave its work behind, and three stops would cost a job its life."""
+    up = start(EMPROPS_OPENAI_BASE_URL=endless)
+    job = {"service_required": "openai_chat", "payload": {"model": "m", "prompt": "hello"}}
+    workflow = {"name": "endless", "label": "", "description": "", "type": "direct_job"}
+    workflow |= {"output_mime_type": "text/plain", "data": {"form": {"fields": []}, "job": job}}
+    post(up, "/api/workflows", workflow)
+    recipe = {"version": "v2", "steps": [{"id": 1, "nodeName": "endless", "nodePayload": {}}], "variables": []}
+    collection = post(up, "/api/collections", {"title": "endless", "data": recipe})["id"]
+    post(up, f"/api/collections/{collection}/generate", {"variables": {}})
+    assert Endless.asked.wait(30)
+    assert up.stop(signal.SIGTERM) < 10
+    assert up.process.returncode == 0
+    assert "handed back" in (up.data_dir / "logs" / "worker.log").read_text()
+
+
+def post(up: Up, path: str, body: dict) -> dict:
+    headers = {"user_id": up.run["user_id"], "content-type": "application/json"}
+    request = urllib.request.Request(f"{up.run['url']}{path}", json.dumps(body).encode(), headers)
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.loads(answer.read())["data"]
 
 
 def test_an_engine_that_cannot_start_is_one_sentence_and_leaves_nothing(folder: Path, port: int) -> None:

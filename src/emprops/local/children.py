@@ -14,6 +14,9 @@ from emprops.local.redis import RedisServer
 Say = Callable[[str], None]
 CHILDREN_STOP = 6.0
 """Seconds that api and worker have, together, to end; the engines need well under the 4 that then remain of 10."""
+WORKER_GRACE = 2.0
+"""Seconds of these that running steps have to finish; the rest is for stopping them at their service and handing them
+back. A worker that was killed instead would leave its work behind, and the step would count as lost."""
 LONGEST_BACKOFF = 30.0
 STEADY = 60.0
 """Seconds; what ran this long starts again at once when it ends."""

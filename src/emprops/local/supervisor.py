@@ -20,7 +20,7 @@ from uuid import UUID
 from emprops.kit import migrate
 from emprops.kit.database import Database
 from emprops.local import samples
-from emprops.local.children import Child, Engine, Say, stop_children
+from emprops.local.children import WORKER_GRACE, Child, Engine, Say, stop_children
 from emprops.local.postgres import start_postgres
 from emprops.local.process import LocalError, last_line
 from emprops.local.redis import launch_redis, start_redis
@@ -138,6 +138,7 @@ def make_children(run: Run, settings: Settings, data_dir: Path, logs: Path) -> l
         "EMPROPS_SERVER": "",  # the worker here works here
         "PORT": str(settings.port),
         "EMPROPS_DATA_DIR": str(data_dir),
+        "EMPROPS_WORKER_GRACE": str(min(settings.worker_grace, WORKER_GRACE)),
         "PYTHONUNBUFFERED": "1",
     }
     command = [sys.executable, "-m", "emprops.cli.main"]
