@@ -130,9 +130,7 @@ def read_form(data: Any) -> tuple[Form, list[str]]:
     """Read ``{"fields": […]}`` and tell what is wrong with it; fields that cannot be read are left out."""
     fields = data.get("fields") if isinstance(data, dict) else None
     if not isinstance(fields, list) or len(fields) > MAX_FIELDS:
-        return Form({}), [
-            f'form.fields must be a list of at most {MAX_FIELDS} fields, empty if there are none: {{"form": {{"fields": []}}}}'
-        ]
+        return Form({}), [f"form.fields must be a list of at most {MAX_FIELDS} fields, and be there when it is empty"]
     read: dict[str, Field] = {}
     problems: list[str] = []
     for at, item in enumerate(fields, 1):
