@@ -74,12 +74,10 @@ class KeyLimits:
                 del self._uploads[key]
 
     def _seen_of(self, key: str, now: float) -> _Key:
-        seen = self._seen.get(key)
-        if seen is None:
-            seen = self._seen[key] = _Key(self._rate * BURST, now)
-        self._seen.move_to_end(key)
-        while now - next(iter(self._seen.values())).at > OFFERS_FOR:
+        seen = self._seen.pop(key, None) or _Key(self._rate * BURST, now)
+        while self._seen and now - next(iter(self._seen.values())).at > OFFERS_FOR:
             self._seen.popitem(last=False)
+        self._seen[key] = seen  # the last one, as those that called longest ago come first
         return seen
 
 
