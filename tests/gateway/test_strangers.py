@@ -170,6 +170,9 @@ ENTRY = {"worker": "w", "machine": "m", "offers": {}, "info": {"status": "idle",
         ("announce", {**ENTRY, "info": {"status": "on fire", "concurrency": 1}}),
         ("announce", {**ENTRY, "info": {}}),
         ("announce", {**ENTRY, "info": {"status": "idle", "concurrency": [[[]]]}}),
+        ("announce", {**ENTRY, "info": {"status": "idle", "concurrency": -1}}),
+        ("announce", {**ENTRY, "info": {"status": "idle", "concurrency": 1, "slots": {"noop": -1}}}),
+        ("announce", {**ENTRY, "info": {"status": "idle", "concurrency": 1, "started_at": 2**53}}),
         ("hello", []),
         ("hello", None),
     ],
@@ -259,6 +262,8 @@ def test_a_key_is_limited(settings: Settings) -> None:
     limits.offers("a", "class-0")
     with pytest.raises(TooManyRequestsError, match="different things"):
         limits.offers("a", "one-more")
+    now[0] = 20_000.0
+    limits.call("a", "a.1")  # after hours of silence, when all others are forgotten
     with limits.upload("a"), limits.upload("a"):
         with pytest.raises(TooManyRequestsError), limits.upload("a"):
             pass

@@ -29,12 +29,15 @@ MAX_DATA_BYTES = 256 * 1024
 MAX_DETAILS_BYTES = 16 * 1024
 MAX_CLAIMS = 500
 MAX_FILES = 256
+MAX_SLOTS = 100_000
 MAX_NAMES = 20_000
 """Model files, or node classes, of one machine."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
 """Characters that only move cursors and turn text around, in logs and terminals."""
 _INFO: TypeAdapter[WorkerInfo] = TypeAdapter(WorkerInfo)
 MAX_NUMBER = 2**53
+LATEST = 4_102_444_800_000
+"""The year 2100, in Unix milliseconds."""
 
 
 def cut(length: int) -> AfterValidator:
@@ -300,10 +303,15 @@ def info_of(body: AnnounceBody, worker_id: str, machine_id: str) -> WorkerInfo:
     """Read a worker's entry. Raises :class:`BadRequestError` for one that cannot be."""
     own = {"worker_id": worker_id, "machine_id": machine_id, "offers": offers_of(body.offers)}
     try:
-        return _INFO.validate_python({**_bounded(body.info), **own})
+        info = _INFO.validate_python({**_bounded(body.info), **own})
     except ValidationError as error:
         problem = error.errors()[0]
         raise BadRequestError(f"info.{'.'.join(map(str, problem['loc']))}: {problem['msg']}") from None
+    if not all(0 <= slots <= MAX_SLOTS for slots in (info.concurrency, *info.slots.values())):
+        raise BadRequestError(f"info.concurrency and info.slots must be from 0 to {MAX_SLOTS}.")
+    if not 0 <= info.started_at <= LATEST:
+        raise BadRequestError("info.started_at must be a time in Unix milliseconds.")
+    return info
 
 
 def _bounded(value: Any, depth: int = 0) -> Any:
