@@ -35,14 +35,6 @@ class Desk:
         async with self.database.reader() as reader:
             return await reader.fetch_dicts(sql, parameters)
 
-    async def somebody_waits(self) -> None:
-        """Return once a statement waits for a lock that another transaction holds."""
-        async with self.database.reader() as reader:
-            while not await reader.fetch_value(
-                "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE cardinality(pg_blocking_pids(pid)) > 0)"
-            ):
-                pass
-
 
 @pytest.fixture
 def desk(client: httpx2.AsyncClient, database: Database, service: dict[str, str]) -> Desk:

@@ -8,6 +8,7 @@ import pytest
 from tests.apps import as_user
 from tests.custody.conftest import Desk
 from tests.factories import make_collection, make_deck, make_file, make_job, make_output, make_project, make_social_link
+from tests.locks import somebody_waits
 
 from emprops.custody import service, store, transfer
 from emprops.errors import ConflictError
@@ -228,7 +229,7 @@ async def test_an_output_made_before_the_transfer_is_seen_by_it(desk: Desk) -> N
     async with desk.database.transaction() as tx:
         link = await service.find_or_make_link(tx, "farcaster", "vitalik")
         moving = asyncio.ensure_future(desk.transfer(person))
-        await desk.somebody_waits()
+        await somebody_waits(desk.database)
         late = await make_output(tx, None, custodian, deck_id=things["deck"], custodied_for=link.holds)
     assert (await moving).json()["data"]["outputs"] == 4
     assert (await desk.get(f"/outputs/{late}", person))["deck_id"] == str(things["deck"])
@@ -245,7 +246,7 @@ async def test_an_output_made_during_the_transfer_is_refused(desk: Desk, monkeyp
     async def insert_later(*arguments: Any, **options: Any) -> None:
         body = {"collection_id": str(collection.id), "social_org": "farcaster", "social_identifier": "vitalik"}
         making.append(asyncio.ensure_future(desk.post("/outputs", body, custodian)))
-        await desk.somebody_waits()
+        await somebody_waits(desk.database)
         await insert(*arguments, **options)
 
     monkeypatch.setattr(store, "insert_transfer", insert_later)
@@ -269,7 +270,7 @@ async def test_a_job_that_ends_during_the_transfer(desk: Desk, lock: Any) -> Non
     async with desk.database.transaction() as tx:
         await lock(tx, job.id)
         moving = asyncio.ensure_future(desk.transfer(person))
-        await desk.somebody_waits()
+        await somebody_waits(desk.database)
         await outputs.complete_for_job(tx, job.id, {0: rows}, None)
     assert (await moving).json()["data"]["outputs"] == 2
     shown = await desk.get(f"/decks/{deck}", person)
@@ -285,7 +286,7 @@ async def test_a_completion_during_the_transfer(desk: Desk) -> None:
     async with desk.database.transaction() as tx:
         await lock_files(tx, [shown["flat_file_id"]])
         moving = asyncio.ensure_future(desk.transfer(person))
-        await desk.somebody_waits()
+        await somebody_waits(desk.database)
         held = await changes.lock(tx, things["shown"])
         assert held is not None
         assert held.user_id == custodian

@@ -12,6 +12,7 @@ import pytest
 import redis.asyncio
 from tests.apps import as_user
 from tests.factories import Collection, make_collection, make_noop_workflow
+from tests.locks import somebody_waits
 from tests.queue.helpers import Worker
 
 from emprops.generations.reports import Orchestrator
@@ -185,18 +186,10 @@ class Rig:
         async def wait_and_go_on(*arguments: Any, **options: Any) -> Any:
             monkeypatch.setattr(place, name, function)
             reached.set()
-            await self.somebody_waits()
+            await somebody_waits(self.database)
             return await function(*arguments, **options)
 
         monkeypatch.setattr(place, name, wait_and_go_on)
         started = asyncio.ensure_future(first)
         await reached.wait()
         return await asyncio.gather(started, second())
-
-    async def somebody_waits(self) -> None:
-        """Return once a statement waits for a lock that another transaction holds."""
-        async with self.database.reader() as reader:
-            while not await reader.fetch_value(
-                "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE cardinality(pg_blocking_pids(pid)) > 0)"
-            ):
-                pass

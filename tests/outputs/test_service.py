@@ -17,6 +17,7 @@ from tests.factories import (
     make_social_link,
     make_user,
 )
+from tests.locks import somebody_waits
 
 from emprops.errors import AppError, BadRequestError, ConflictError, NotFoundError
 from emprops.kit.database import Database, Transaction
@@ -202,15 +203,6 @@ async def test_output_made_before_must_be_free(tx: Transaction, job: Job) -> Non
     assert await outputs_of(tx, job) == []
 
 
-async def waits_for_a_lock(database: Database, task: asyncio.Task[Any]) -> None:
-    """Return once a session of this database is blocked by another one. Fails if the task ends without that."""
-    async with database.reader() as reader:
-        while not await reader.fetch_value(
-            "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE cardinality(pg_blocking_pids(pid)) > 0)"
-        ):
-            assert not task.done(), "it did not wait"
-
-
 async def test_first_generations_at_once_make_one_deck(database: Database) -> None:
     async with database.transaction() as tx:
         collection = await make_collection(tx)
@@ -223,7 +215,7 @@ async def test_first_generations_at_once_make_one_deck(database: Database) -> No
     async with database.transaction() as first:
         await opened(first, jobs[0], generations=2)
         second = asyncio.create_task(generate())
-        await waits_for_a_lock(database, second)
+        await somebody_waits(database, second)
     await second
     async with database.transaction() as tx:
         decks = await tx.fetch_dicts("SELECT * FROM deck")
@@ -246,7 +238,7 @@ async def test_generation_that_meets_a_lock_goes_to_another_deck(database: Datab
                 return UUID(str((await outputs_of(tx, job))[0]["deck_id"]))
 
         generation = asyncio.create_task(generate())
-        await waits_for_a_lock(database, generation)
+        await somebody_waits(database, generation)
     assert await generation != deck_id
     async with database.transaction() as tx:
         assert (await deck_of(tx, deck_id))["output_count"] == 0
@@ -268,7 +260,7 @@ async def test_lock_waits_for_an_addition_under_way(database: Database) -> None:
     async with database.transaction() as adding:
         await opened(adding, job, deck_id=deck_id)
         locking = asyncio.create_task(lock())
-        await waits_for_a_lock(database, locking)
+        await somebody_waits(database, locking)
     assert await locking == 1
 
 

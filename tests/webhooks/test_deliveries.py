@@ -10,10 +10,11 @@ from structlog.testing import capture_logs
 from tests.apps import as_user
 from tests.fakes.http_api import Reply
 from tests.kit.test_http import listener
+from tests.locks import somebody_waits
 from tests.webhooks.conftest import TAKEN, Hooks, verified
 
 from emprops.kit.ids import new_id
-from emprops.webhooks import deliver
+from emprops.webhooks import deliver, log_store, store
 from emprops.webhooks.events import Event, body_of
 
 DOWN = Reply(500, b"broken", "text/plain")
@@ -428,3 +429,17 @@ async def test_it_leaves_by_itself(hooks: Hooks) -> None:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
     assert task.cancelled()
+
+
+async def test_replaying_what_is_just_being_noted(hooks: Hooks) -> None:
+    """Whoever notes a result and whoever replays lock the endpoint before the delivery: neither waits for the other."""
+    for reply in (TAKEN, DOWN):
+        made = await hooks.make(f"/{reply.status}", reply)
+        event_id = await hooks.event(made)
+        async with hooks.database.transaction() as tx:
+            assert await store.get(tx, UUID(made["id"]), lock=True)
+            delivering = asyncio.create_task(hooks.deliver())
+            await somebody_waits(hooks.database)
+            assert await log_store.replay(tx, UUID(made["id"]), event_id)
+        assert await delivering == 1
+        assert len((await hooks.delivery(made, event_id))["log"]) == 1

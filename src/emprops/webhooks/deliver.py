@@ -143,6 +143,7 @@ class Deliverer:
 
     async def _note_success(self, delivery: Delivery, answer: Answer) -> None:
         async with self._database.transaction() as tx:
+            await store.lock_health(tx, delivery.endpoint_id)  # before the delivery, as whoever replays it does
             ended = await delivery_store.mark_delivered(tx, delivery)
             await delivery_store.add_attempt(tx, delivery, answer)
             if ended:
@@ -151,10 +152,12 @@ class Deliverer:
     async def _note_failure(self, delivery: Delivery, answer: Answer) -> None:
         again_in = next_delay(answer, delivery.tries, self._chance())
         async with self._database.transaction() as tx:
+            health = await store.lock_health(
+                tx, delivery.endpoint_id
+            )  # before the delivery, as whoever replays it does
             ours = await delivery_store.mark_failed(tx, delivery, again_in)
             await delivery_store.add_attempt(tx, delivery, answer)
-            health = await store.lock_health(tx, delivery.endpoint_id) if ours else None
-            if health is None:
+            if health is None or not ours:
                 return
             failures = health.failures + 1
             pause = pause_after(failures, answer)
