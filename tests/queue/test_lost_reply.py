@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 from tests.engines import Engines
-from tests.queue.helpers import RETRYABLE, Worker, ids, kinds, make_ticket
+from tests.queue.helpers import PREFIX, RETRYABLE, Worker, ids, kinds, make_ticket
 from tests.queue.proxy import Proxy
 
 from emprops.kit.redis import connect
 from emprops.queue.claims import Queue
+from emprops.queue.keys import KEYS
+from emprops.queue.matching import Offer, WorkerOffers, class_of
 from emprops.queue.messages import Finished
 from emprops.queue.transport import Settled
 
@@ -67,6 +69,34 @@ async def test_a_worker_that_wants_nothing_more_still_learns_what_it_holds(
     turn = await behind.link.turn([], 0, behind.offers)
     assert ids(turn.claims) == ["s"]
     assert await behind.link.release(turn.claims) == 1
+
+
+async def test_a_repeated_call_says_that_there_may_be_more(queue: Queue, proxy: Proxy, behind: Worker) -> None:
+    """The claims may be another lane's, whose turn it was; the one that asks now has had no look yet."""
+    await queue.enqueue([make_ticket("s")])
+    proxy.cuts = 2
+    with pytest.raises(RedisConnectionError):
+        await behind.claim()
+    await queue.enqueue([make_ticket("t", job_type="other")])
+    other: WorkerOffers = {"other": Offer()}
+    turn = await behind.link.turn([], 1, other)
+    assert (ids(turn.claims), turn.more) == (["s"], True)
+    turn = await behind.link.turn([], 1, other)
+    assert (ids(turn.claims), turn.more) == (["t"], False)
+
+
+async def test_who_wants_nothing_more_leaves_the_line_that_the_lost_call_had_joined(
+    queue: Queue, client: Any, proxy: Proxy, behind: Worker
+) -> None:
+    """Else a worker that was paused during an outage would take a wake-up from those that could use it."""
+    await queue.enqueue([make_ticket("s")])
+    line = f"{PREFIX}{KEYS.idle}{class_of(behind.offers)}"
+    proxy.cuts = 2
+    with pytest.raises(RedisConnectionError):
+        await behind.claim(2)
+    assert await client.zscore(line, behind.name) > 0
+    assert ids((await behind.link.turn([], 0, behind.offers)).claims) == ["s"]
+    assert await client.zscore(line, behind.name) is None
 
 
 @pytest.mark.parametrize("outcome", [Finished(), RETRYABLE])

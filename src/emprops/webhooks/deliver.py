@@ -143,7 +143,8 @@ class Deliverer:
 
     async def _note_success(self, delivery: Delivery, answer: Answer) -> None:
         async with self._database.transaction() as tx:
-            await store.lock_health(tx, delivery.endpoint_id)  # before the delivery, as whoever replays it does
+            # before the delivery, as whoever replays it does
+            await store.lock_health(tx, delivery.endpoint_id)
             ended = await delivery_store.mark_delivered(tx, delivery)
             await delivery_store.add_attempt(tx, delivery, answer)
             if ended:
@@ -152,9 +153,8 @@ class Deliverer:
     async def _note_failure(self, delivery: Delivery, answer: Answer) -> None:
         again_in = next_delay(answer, delivery.tries, self._chance())
         async with self._database.transaction() as tx:
-            health = await store.lock_health(
-                tx, delivery.endpoint_id
-            )  # before the delivery, as whoever replays it does
+            # before the delivery, as whoever replays it does
+            health = await store.lock_health(tx, delivery.endpoint_id)
             ours = await delivery_store.mark_failed(tx, delivery, again_in)
             await delivery_store.add_attempt(tx, delivery, answer)
             if health is None or not ours:

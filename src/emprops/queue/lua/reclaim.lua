@@ -1,6 +1,7 @@
 -- reclaim(keep_s, limit) -> { offered again, given up, promoted }
 -- Lapsed leases: the step goes back to its old place, another worker first; after max_lost losses it is given up.
--- Delayed steps that are due go back too, and workers without their models may look at what waited for others. Bounded by `limit`; call again while it returns that many.
+-- Delayed steps that are due go back too, and workers without their models may look at what waited for others. Bounded
+-- by `limit`; call again while it returns that many.
 
 local keep_s, limit = ARGV[1], tonumber(ARGV[2])
 local now = now_ms()
@@ -19,8 +20,8 @@ for _, step in ipairs(redis.call('ZRANGEBYSCORE', K.leases, '-inf', now, 'LIMIT'
       given_up = given_up + 1
     else
       publish_report(report('lost', step, t, now, ',"lost_claims":' .. lost))
-      redis.call('HSET', K.ticket .. step, 'state', 'waiting', 'since', stamp_of(now), 'lost', lost, 'token', '', 'worker', '',
-        'avoid', t.worker or '', 'avoid_until', now + AVOID_MS)
+      redis.call('HSET', K.ticket .. step, 'state', 'waiting', 'since', stamp_of(now), 'lost', lost, 'token', '',
+        'worker', '', 'avoid', t.worker or '', 'avoid_until', now + AVOID_MS)
       offer(step, t.sig, t.score, now)
       wake_for(t.sig, now)  -- a second one, in case the first to wake is the worker that lost it
       offered = offered + 1

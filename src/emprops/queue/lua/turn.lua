@@ -48,8 +48,8 @@ local function settle(step, run, token, how, finished, retry_after)
   end
   local delay = retry_after > 0 and retry_after or BACKOFF_MS[math.min(failures, #BACKOFF_MS)]
   ended[#ended + 1] = step
-  redis.call('HSET', K.ticket .. step, 'state', 'delayed', 'since', stamp_of(now), 'failures', failures, 'token', '', 'last_token', token,
-    'worker', '', 'avoid', worker, 'avoid_until', now + delay + AVOID_MS)
+  redis.call('HSET', K.ticket .. step, 'state', 'delayed', 'since', stamp_of(now), 'failures', failures,
+    'token', '', 'last_token', token, 'worker', '', 'avoid', worker, 'avoid_until', now + delay + AVOID_MS)
   redis.call('ZADD', K.delayed, now + delay, step)
   publish_report(report('retrying', step, t, now, tail .. ',"retry_in_ms":' .. string.format('%.0f', delay)))
   return 'accepted'
@@ -71,7 +71,11 @@ local function answer(unjudged, after, up_to, more)
   return { verdicts, claims, unjudged or {}, after or '0', up_to or '0', more and 1 or 0, stamp_of(now) }
 end
 
--- A repeated claim gets its first answer, even from a worker that wants nothing more by now: it must know what it holds.
+-- Who wants nothing leaves the line, also with a repeated call, which may have joined it when it came first.
+if want == 0 then redis.call('ZREM', K.idle .. class, worker) end
+
+-- A repeated claim gets its first answer, even from a worker that wants nothing more by now: it must know what it
+-- holds.
 local before = redis.call('GET', K.claimed .. request)
 if before then
   for step in string.gmatch(before, '%S+') do
@@ -81,13 +85,11 @@ if before then
       claims[#claims + 1] = { v[1], v[2], stamp_of(now) }
     end
   end
-  return answer()
+  -- these may be the claims of another lane of the worker; the one that asks now has not been looked for
+  return answer(nil, nil, nil, want > 0)
 end
 
-if want == 0 then
-  redis.call('ZREM', K.idle .. class, worker)
-  return answer()
-end
+if want == 0 then return answer() end
 
 promote_due(now, 50)
 
