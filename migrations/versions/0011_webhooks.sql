@@ -1,4 +1,4 @@
--- Webhooks: docs/decisions/0030-webhooks.md says why like this. ---------------------------------------------------------
+-- Webhooks: docs/decisions/0026-webhooks.md says why like this. ---------------------------------------------------------
 
 -- Where customers want to hear what happens.
 CREATE TABLE webhook_endpoint (
