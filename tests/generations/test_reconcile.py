@@ -11,9 +11,9 @@ from tests.plans import Explaining, many_jobs
 from tests.queue.helpers import lapse
 
 from emprops.generations.reconcile import Reconciled, reconcile_stale_steps
+from emprops.jobs.dispatch import ready_steps
 from emprops.jobs.stale import stale_steps, stalled_jobs
 from emprops.jobs.steps import update_step_complete
-from emprops.jobs.store import ready_steps
 from emprops.queue.claims import Queue
 from emprops.upkeep import timetable
 

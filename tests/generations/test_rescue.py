@@ -3,7 +3,7 @@
 from tests.generations.rig import Rig
 
 from emprops.generations.rescue import rebuild_redis
-from emprops.jobs import store as jobs
+from emprops.jobs import dispatch
 
 
 async def test_a_step_that_ran_before_its_ticket_was_noted_survives_the_loss_of_redis(rig: Rig) -> None:
@@ -16,7 +16,7 @@ async def test_a_step_that_ran_before_its_ticket_was_noted_survives_the_loss_of_
     [step] = await rig.steps(job_id)
     assert (step["status"], step["queued_at"]) == ("processing", None)
     async with rig.database.reader() as reader:
-        await jobs.mark_queued(reader, [step["id"]])  # which the dispatcher does at last
+        await dispatch.mark_queued(reader, [step["id"]])  # which the dispatcher does at last
     await rig.redis.flushall()
     assert await rebuild_redis(rig.dispatcher) == 1
     assert await rig.ticket_states([step]) == ["waiting"]

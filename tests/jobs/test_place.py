@@ -13,7 +13,7 @@ from tests.factories import Job, make_job, make_step
 from tests.queue.helpers import Worker, make_ticket, with_models
 
 from emprops.generations.tickets import ticket_of
-from emprops.jobs.store import ready_steps
+from emprops.jobs.dispatch import ready_steps
 from emprops.kit.database import Database
 from emprops.kit.redis import connect
 from emprops.queue.claims import Queue

@@ -2,13 +2,13 @@
 
 from emprops.errors import BadRequestError
 from emprops.generations.finish import fail_job
-from emprops.jobs import store as jobs
+from emprops.jobs import dispatch
 from emprops.jobs.retry import Standing
 from emprops.jobs.states import CANCELLED_MESSAGE, OPEN
 from emprops.kit.database import Transaction
 
 
-async def cancel_job(tx: Transaction, job: Standing) -> list[jobs.ClosedStep]:
+async def cancel_job(tx: Transaction, job: Standing) -> list[dispatch.ClosedStep]:
     """End a locked job as cancelled. Gives the steps whose tickets must leave the queue once that is committed.
 
     Cancelling it again changes nothing. Raises :class:`~emprops.errors.BadRequestError` if it ended another way:

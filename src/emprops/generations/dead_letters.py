@@ -5,8 +5,7 @@ from uuid import UUID
 
 from emprops.errors import ConflictError, NotFoundError
 from emprops.generations.retry import Retried, retry_job
-from emprops.jobs import changes, dead_letters
-from emprops.jobs import store as jobs
+from emprops.jobs import changes, dead_letters, dispatch
 from emprops.jobs.dead_letters import DeadLetterDetail
 from emprops.kit.database import Transaction
 from emprops.settings import Settings
@@ -38,4 +37,4 @@ async def offer_again(tx: Transaction, step_id: UUID, settings: Settings) -> tup
         await changes.allow_one_more(tx, job.id)
         job = replace(job, max_retries=job.max_retries + 1)
     retried = await retry_job(tx, job, settings)
-    return job.id, replace(retried, closed=[*retried.closed, jobs.ClosedStep(letter.step_id, letter.run)])
+    return job.id, replace(retried, closed=[*retried.closed, dispatch.ClosedStep(letter.step_id, letter.run)])

@@ -13,7 +13,7 @@ from emprops.credits.service import terms_from
 from emprops.errors import NotEnoughCreditsError, NotFoundError
 from emprops.generations.develop import develop
 from emprops.generations.endpoints import Sending
-from emprops.jobs import store as jobs
+from emprops.jobs import dispatch
 from emprops.kit.envelope import Envelope, failures, ok
 from emprops.kit.paging import Paging
 from emprops.kit.requests import Reader, Shared, Tx, router
@@ -177,7 +177,7 @@ async def develop_output(
         variables=body.variables,
         terms=terms_from(resources.settings),
     )
-    steps = await jobs.ready_steps(tx, developing.started.ready)
+    steps = await dispatch.ready_steps(tx, developing.started.ready)
     dispatcher.after_commit(tx, developing.started.job_id, ready=steps)
     source, collection = developing.source, developing.collection
     return ok(

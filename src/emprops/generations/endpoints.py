@@ -15,7 +15,7 @@ from emprops.credits.service import terms_from
 from emprops.errors import CollectionCorruptedError, NotEnoughCreditsError
 from emprops.generations.start import GenerationRequest, plan_generation, start_generation
 from emprops.generations.tickets import Dispatcher
-from emprops.jobs import store as jobs
+from emprops.jobs import dispatch
 from emprops.kit.envelope import Envelope, failures, ok
 from emprops.kit.requests import Reader, Shared, Tx, note, router
 
@@ -135,7 +135,7 @@ async def generate(
     )
     note(request, job_id=str(started.job_id))
     if started.ready:
-        steps = await jobs.ready_steps(tx, started.ready)
+        steps = await dispatch.ready_steps(tx, started.ready)
         dispatcher.after_commit(tx, started.job_id, ready=steps)
     return ok({"jobId": str(started.job_id)})
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import structlog
 
 from emprops.generations.reports import Orchestrator
-from emprops.jobs import stale
+from emprops.jobs import dispatch, stale
 from emprops.jobs import store as jobs
 from emprops.jobs.reconcile import UNKNOWN_AFTER, Remedy, remedy
 from emprops.jobs.stale import StaleStep
@@ -105,7 +105,7 @@ async def _send_again(orchestrator: Orchestrator, lost: Sequence[StaleStep]) -> 
     async with orchestrator.database.transaction() as tx:
         await jobs.lock_jobs(tx, {step.job_id for step in lost})
         taken = set(await stale.take_back(tx, lost))
-        ready = await jobs.ready_steps(tx, list(taken))
+        ready = await dispatch.ready_steps(tx, list(taken))
         await jobs.add_history(
             tx,
             [

@@ -21,6 +21,7 @@ from emprops.generations.finish import complete_job, fail_job
 from emprops.generations.fold import Folded, fold, look
 from emprops.generations.metrics import IGNORED, count_reports
 from emprops.generations.tickets import CLOSED, Dispatcher
+from emprops.jobs import dispatch
 from emprops.jobs import store as jobs
 from emprops.jobs.results import result_of
 from emprops.kit import tracing
@@ -50,8 +51,8 @@ CHUNK = 500
 class Effects:
     """What has to happen in Redis once a batch has committed."""
 
-    ready: list[jobs.ReadyStep] = field(default_factory=list)
-    closed: list[jobs.ClosedStep] = field(default_factory=list)
+    ready: list[dispatch.ReadyStep] = field(default_factory=list)
+    closed: list[dispatch.ClosedStep] = field(default_factory=list)
     touched: set[UUID] = field(default_factory=set)
     ignored: int = 0
     applied: list[tuple[Report, jobs.StepState]] = field(default_factory=list)
@@ -236,7 +237,7 @@ class Orchestrator:
             except (UnresolvedReferenceError, TextTooLongError) as error:
                 effects.closed += await fail_job(tx, folded.job.id, message=str(error)) or []
         await jobs.set_inputs(tx, inputs)
-        effects.ready += await jobs.ready_steps(tx, list(inputs))
+        effects.ready += await dispatch.ready_steps(tx, list(inputs))
 
     async def _afterwards(self, effects: Effects) -> None:
         """Redis hears of it. Whatever is lost here is found again: tickets by upkeep, streams by their slow poll."""

@@ -8,7 +8,7 @@ from emprops.credits import service as credit
 from emprops.errors import BadRequestError, ConflictError
 from emprops.generations.finish import complete_job
 from emprops.generations.metrics import JOBS_RETRIED
-from emprops.jobs import changes
+from emprops.jobs import changes, dispatch
 from emprops.jobs import store as jobs
 from emprops.jobs.retry import NextStep, Standing, check_retryable, next_steps
 from emprops.kit import tracing
@@ -28,9 +28,9 @@ class Retried:
 
     attempt: int
     message: str
-    ready: list[jobs.ReadyStep]
+    ready: list[dispatch.ReadyStep]
     """Steps to send."""
-    closed: list[jobs.ClosedStep]
+    closed: list[dispatch.ClosedStep]
     """Steps of the attempt that was given up, whose tickets must leave the queue."""
 
 
@@ -47,7 +47,7 @@ async def retry_job(tx: Transaction, job: Standing, settings: Settings) -> Retri
         raise BadRequestError("The job has no steps that could be run again; generate again instead.")
     attempt = job.retry_count + 1
     await credit.hold_again(tx, job.id, terms=credit.terms_from(settings))
-    closed = await jobs.close_open_steps(tx, job.id, status="failed", message=SUPERSEDED)
+    closed = await dispatch.close_open_steps(tx, job.id, status="failed", message=SUPERSEDED)
     await changes.back_up(tx, job.id)
     await _begin(tx, job)
     steps = next_steps(earlier, attempt=attempt, new_id=new_id)
@@ -57,7 +57,7 @@ async def retry_job(tx: Transaction, job: Standing, settings: Settings) -> Retri
     await jobs.add_history(tx, _history(job, steps, attempt, message))
     if all(step.reuses for step in steps):
         await _finish(tx, job.id, settings)
-    return Retried(attempt, message, await jobs.ready_steps(tx, [step.step.id for step in steps]), closed)
+    return Retried(attempt, message, await dispatch.ready_steps(tx, [step.step.id for step in steps]), closed)
 
 
 async def _begin(tx: Transaction, job: Standing) -> None:

@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from emprops.generations.metrics import TICKETS_SENT
-from emprops.jobs import store as jobs
+from emprops.jobs import dispatch
 from emprops.kit import tracing
 from emprops.kit.database import UNAVAILABLE, Database, Transaction
 from emprops.kit.pubsub import poke
@@ -45,7 +45,7 @@ def queue_from(redis: Redis, settings: Settings) -> Queue:
     )
 
 
-def ticket_of(step: jobs.ReadyStep, limits: Limits, sending: tracing.Begun | None = None) -> Ticket:
+def ticket_of(step: dispatch.ReadyStep, limits: Limits, sending: tracing.Begun | None = None) -> Ticket:
     """Make the ticket of a ready step (spec: Submit Steps to Job Queue). ``sending`` is the span of sending it."""
     return Ticket(
         id=str(step.id),
@@ -77,17 +77,17 @@ class Dispatcher:
         self.database = database
         self.queue = queue
         self.limits = limits
-        self._waiting: list[jobs.ReadyStep] = []
-        self._closed: list[jobs.ClosedStep] = []
+        self._waiting: list[dispatch.ReadyStep] = []
+        self._closed: list[dispatch.ClosedStep] = []
         self._touched: set[UUID] = set()
         self._news = asyncio.Event()
 
-    def push(self, steps: Sequence[jobs.ReadyStep]) -> None:
+    def push(self, steps: Sequence[dispatch.ReadyStep]) -> None:
         """Send the tickets of these steps soon. Does not block and does not fail."""
         self._waiting += steps
         self._news.set()
 
-    def withdraw(self, steps: Sequence[jobs.ClosedStep]) -> None:
+    def withdraw(self, steps: Sequence[dispatch.ClosedStep]) -> None:
         """Take the tickets of these steps out of the queue soon. Does not block and does not fail."""
         self._closed += steps
         self._news.set()
@@ -102,8 +102,8 @@ class Dispatcher:
         tx: Transaction,
         job_id: UUID,
         *,
-        ready: Sequence[jobs.ReadyStep] = (),
-        closed: Sequence[jobs.ClosedStep] = (),
+        ready: Sequence[dispatch.ReadyStep] = (),
+        closed: Sequence[dispatch.ClosedStep] = (),
     ) -> None:
         """Once this transaction has committed, do all three: a caller started a job or changed one."""
 
@@ -145,7 +145,7 @@ class Dispatcher:
         except RedisError as error:
             log.warning("Redis did not hear of a committed change", error=str(error), jobs=len(touched))
 
-    async def send(self, steps: Sequence[jobs.ReadyStep]) -> None:
+    async def send(self, steps: Sequence[dispatch.ReadyStep]) -> None:
         """Put the tickets of these steps into Redis, then note that they are there. Raises engine errors."""
         if not steps:
             return
@@ -156,8 +156,8 @@ class Dispatcher:
         for span in filter(None, spans):
             span.end()
         async with self.database.reader() as connection:
-            await jobs.mark_queued(connection, [step.id for step in steps])
+            await dispatch.mark_queued(connection, [step.id for step in steps])
 
 
-def _about(step: jobs.ReadyStep) -> tracing.Attributes:
+def _about(step: dispatch.ReadyStep) -> tracing.Attributes:
     return {"emprops.job_id": str(step.job_id), "emprops.step_id": str(step.id), "emprops.job_type": step.step_type}
