@@ -98,7 +98,7 @@ async def convert_workflow(body: SavedGraph, caller: CurrentCaller, resources: S
     """
     del caller
     if body.object_info is not None:
-        catalogues = [importing.catalogue_of(body.object_info)]
+        catalogues = iter([importing.catalogue_of(body.object_info)])
     else:
         catalogues = await importing.live_catalogues(resources.redis, resources.settings.queue_prefix)
     graph = await asyncio.to_thread(importing.converted, body.workflow, catalogues)

@@ -1,7 +1,7 @@
 """Taking in workflows as ComfyUI's editor saves them: converted by the node classes of a machine that lives."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -52,20 +52,23 @@ def editor_graph_in(data: Any) -> Mapping[str, Any] | None:
     return found[0] if found else None
 
 
-async def live_catalogues(redis: Redis, prefix: str) -> list[Catalogue]:
-    """Give the node classes of the machines that live; none while Redis does not answer."""
-    catalogues: list[Catalogue] = []
+async def live_catalogues(redis: Redis, prefix: str) -> Iterator[Catalogue]:
+    """Give the node classes of the machines that live; none while Redis does not answer. Each is read when its turn
+    comes, which takes a while: go through them in a thread."""
     try:
         shown = await Catalogues(redis, prefix).all()
     except (RedisError, OSError) as error:
         log.warning("node catalogues cannot be read now", error=str(error))
-        return []
+        return iter(())
+    return _readable(shown)
+
+
+def _readable(shown: Sequence[bytes]) -> Iterator[Catalogue]:
     for packed in shown:
         try:
-            catalogues.append(unpack(packed))
+            yield unpack(packed)
         except CatalogueError as error:
             log.warning("a worker shows a catalogue that cannot be read", error=str(error))
-    return catalogues
 
 
 def converted(graph: Mapping[str, Any], catalogues: Iterable[Catalogue]) -> dict[str, Any]:
