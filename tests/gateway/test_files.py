@@ -8,6 +8,8 @@ from typing import Any
 import httpx2
 import pytest
 from fastapi import FastAPI
+from starlette.middleware.gzip import GZipMiddleware
+from tests.apps import served
 from tests.gateway.rig import Side, add_key, http_side, storage_of
 from tests.queue.helpers import kinds, lapse, make_ticket, reports
 
@@ -36,6 +38,18 @@ async def storage(url: str, key: str, claim: Claim) -> AsyncIterator[RemoteStora
     """Storage as the worker that holds the claim sees it."""
     async with storage_of(url, key, lambda: [claim]) as storage:
         yield storage
+
+
+async def test_files_arrive_as_they_are_also_through_a_proxy_that_compresses(
+    app: FastAPI, url: str, key: str, claim: Claim, storage: RemoteStorage
+) -> None:
+    name, content = f"{claim.files_prefix}0.json", b'{"a": 1}' * 9_000
+    await storage.put_bytes(name, content, "application/json")
+    async with (
+        served(GZipMiddleware(app)) as behind,  # type: ignore[arg-type]
+        storage_of(str(behind.base_url).rstrip("/"), key, list) as storage_behind,
+    ):
+        assert (await storage_behind.size(name), await storage_behind.read(name)) == (72_000, content)
 
 
 def stored(key: str, content: bytes, **facts: Any) -> StoredFile:

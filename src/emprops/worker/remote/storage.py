@@ -35,6 +35,7 @@ class RemoteStorage:
         self.server = server
         self.claims = claims
         self._client = httpx2.AsyncClient(**client_options(server, IDLE_TIMEOUT))
+        self._client.headers["accept-encoding"] = "identity"  # sizes and ranges are those of the files themselves
 
     async def close(self) -> None:
         """Close the connections."""
