@@ -159,6 +159,20 @@ async def test_a_worker_that_went_away_while_idle_does_not_swallow_wake_ups(queu
     assert await woken(wait) == ["work"]
 
 
+async def test_a_worker_that_leaves_the_line_passes_its_wake_up_on(queue: Queue, client: Any) -> None:
+    """It was paused, say, just when it was woken."""
+    first, last = Worker(client, "first"), Worker(client, "last")
+    await queue.enqueue([make_ticket("known-signature")])
+    await first.finish(await first.claim_one())
+    waits = [await go_idle(first), await go_idle(last)]
+    await queue.enqueue([make_ticket("s", at=1)])
+    (told,) = (await asyncio.wait(waits, timeout=AT_ONCE, return_when=asyncio.FIRST_COMPLETED))[0]
+    woke, other = (first, last) if told is waits[0] else (last, first)
+    await woke.link.turn([], 0, woke.offers)
+    assert await woken(*waits) == ["work", "work"]
+    assert ids(await other.claim()) == ["s"]
+
+
 async def test_a_mark_that_was_not_renewed_is_dropped(queue: Queue, client: Any, worker: Worker) -> None:
     await queue.enqueue([make_ticket("known-signature")])
     await worker.claim_one()

@@ -71,8 +71,13 @@ local function answer(unjudged, after, up_to, more)
   return { verdicts, claims, unjudged or {}, after or '0', up_to or '0', more and 1 or 0, stamp_of(now) }
 end
 
--- Who wants nothing leaves the line, also with a repeated call, which may have joined it when it came first.
-if want == 0 then redis.call('ZREM', K.idle .. class, worker) end
+-- Who wants nothing leaves the line, also with a repeated call, which may have joined it when it came first. A wake-up
+-- that it was handed meanwhile (it is paused now, or serves something else) goes to the next one.
+if want == 0 then
+  local mark = redis.call('ZSCORE', K.idle .. class, worker)
+  redis.call('ZREM', K.idle .. class, worker)
+  if mark and tonumber(mark) < 0 then wake_class(class, now) end
+end
 
 -- A repeated claim gets its first answer, even from a worker that wants nothing more by now: it must know what it
 -- holds.
