@@ -175,7 +175,7 @@ class Deliverer:
         )
 
 
-async def purge(database: Database, *, days: float = KEEP_DAYS) -> int:
+async def purge(database: Database, *, days: int = KEEP_DAYS) -> int:
     """Forget old events, and the deliveries of endpoints that were deleted; an upkeep duty. Returns how much."""
     purged = 0
     while True:

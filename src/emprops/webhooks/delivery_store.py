@@ -174,7 +174,7 @@ async def backlog(reader: Transaction) -> Backlog:
     return found or Backlog(0, 0.0)
 
 
-async def purge_events(writer: Transaction, *, days: float, limit: int) -> int:
+async def purge_events(writer: Transaction, *, days: int, limit: int) -> int:
     """Remove the oldest events of before these days, with their deliveries and attempts. Returns how many."""
     return await writer.execute(
         """
