@@ -49,10 +49,6 @@ class Settings(BaseSettings):
     cors_origins: str = ""
     """Comma-separated origins (``https://app.example.com``) whose pages may call from a browser; ``*``: every page, in
     production only. Empty: none."""
-    rate_limit: int | None = Field(default=None, ge=0)
-    """Requests a minute of one user; 0: no limit. Unset: 600 in production, else no limit."""
-    generation_rate_limit: int | None = Field(default=None, ge=0)
-    """Of those, requests that put work into the queue; 0: no limit. Unset: 60 in production, else no limit."""
     metrics_token: SecretStr = SecretStr("")
     """Bearer token that reads ``/metrics`` and the demand for workers, and nothing else; empty: API keys only."""
 
@@ -67,6 +63,10 @@ class Settings(BaseSettings):
     max_json_nodes: int = Field(default=20_000, ge=1)
     body_timeout: float = Field(default=30.0, gt=0)
     """How long a request body may take to arrive."""
+    rate_limit: int | None = Field(default=None, ge=0)
+    """Requests a minute of one user; 0: no limit. Unset: 600 in production, else no limit."""
+    generation_rate_limit: int | None = Field(default=None, ge=0)
+    """Of those, requests that put work into the queue; 0: no limit. Unset: 60 in production, else no limit."""
 
     # --- queue
     queue_prefix: str = Field(default="emprops:", pattern=r"^[A-Za-z0-9:._-]+$")
@@ -77,10 +77,11 @@ class Settings(BaseSettings):
     max_lost_claims: int = Field(default=3, ge=1)
     """Times a worker may vanish with a step before the step fails with ``worker_lost``."""
     attestation_days: int = Field(default=30, ge=1)
+    """How long Redis keeps how a step ended, so that a ticket that is sent again does not run again."""
     affinity_wait: float = Field(default=3.0, ge=0)
     """A step is left this long for waiting workers that have its models loaded, then for anybody. 0: not at all."""
 
-    # --- streams
+    # --- streams and WebSockets
     stream_heartbeat: float = Field(default=15.0, gt=0)
     stream_poll: float = Field(default=5.0, gt=0)
     """A stream looks at PostgreSQL this often even when nothing pokes it."""
@@ -89,7 +90,6 @@ class Settings(BaseSettings):
     stream_limit: int = Field(default=2_000, ge=1)
     """Open streams per process; one more is answered 503."""
     stream_limit_per_user: int = Field(default=20, ge=1)
-
     socket_limit: int = Field(default=1_000, ge=1)
     """Open WebSockets per process; one more is answered 503."""
     socket_limit_per_user: int = Field(default=20, ge=1)
@@ -106,7 +106,6 @@ class Settings(BaseSettings):
     s3_endpoint: str = ""
     """Base URL of an S3-compatible service; empty: AWS. Credentials come from the usual ``AWS_*`` variables."""
     s3_region: str = ""
-
     hidden_file_days: float = Field(default=30.0, ge=0)
     """Days after which the file of a hidden output is removed, unless something else uses it; 0: never."""
     share_days: float = Field(default=7.0, gt=0, le=366)
@@ -128,10 +127,6 @@ class Settings(BaseSettings):
     """How long a signed playback token is good."""
     mux_base_url: str = "https://api.mux.com"
 
-    # --- ComfyUI
-    comfyui_url: str = ""
-    """Address of the ComfyUI that a worker drives, such as ``http://127.0.0.1:8188``; may be private. Empty: none."""
-
     # --- requests to elsewhere
     outbound_allow: str = ""
     """Comma-separated ``host`` or ``host:port`` that may be fetched although they are private; empty: none."""
@@ -143,7 +138,9 @@ class Settings(BaseSettings):
     webhook_limit: int = Field(default=20, ge=1)
     """Webhook endpoints of one user, and of all services together."""
 
-    # --- hosted services
+    # --- services that workers drive
+    comfyui_url: str = ""
+    """Address of the ComfyUI that a worker drives, such as ``http://127.0.0.1:8188``; may be private. Empty: none."""
     openai_api_key: SecretStr = SecretStr("")
     """With this or ``openai_base_url``, workers serve ``openai_chat`` and ``openai_image``."""
     openai_base_url: str = ""
