@@ -26,6 +26,7 @@ from emprops.auth import store
 from emprops.auth.keys import make_key
 from emprops.kit.database import Database
 from emprops.kit.ids import new_id
+from emprops.kit.tasks import stop_tasks
 from emprops.kit.websocket import MAX_MESSAGE_BYTES
 from emprops.live.audience import MAX_SUBSCRIPTIONS
 from emprops.live.connection import BURST, converse
@@ -251,6 +252,17 @@ async def test_too_much_at_once_is_cut_off_with_a_reason(scene: Scene) -> None:
         assert await desk.closed() == (1013, "You read too slowly; connect again.")
 
 
+async def test_a_connection_does_not_outlive_what_it_hears_from(scene: Scene) -> None:
+    job_id = await scene.start()
+    async with scene.page() as page, scene.monitor() as desk:
+        [news] = [task for task in asyncio.all_tasks() if task.get_name() == "live"]
+        news.cancel()  # as if it had broken off
+        for client in (page, desk):
+            assert await client.closed() == (1011, "Something went wrong on our side; connect again.")
+    async with scene.page() as page:
+        await page.subscribe(job_id)
+
+
 async def test_waiting_progress_is_merged_and_ends_are_kept() -> None:
     outbox = Outbox(max_waiting=3, max_characters=1_000)
     for number in range(50):
@@ -296,7 +308,9 @@ async def test_a_client_that_leaves_while_it_is_sent_something_is_no_error() -> 
     await gone.accept()
     outbox = Outbox()
     outbox.put(Message("news"))
-    await converse(gone, outbox, _unexpected, send_timeout=5, life=5)
+    news = asyncio.create_task(asyncio.Event().wait())
+    await converse(gone, outbox, _unexpected, news, send_timeout=5, life=5)
+    await stop_tasks([news])
     gc.collect()
     assert unheard == []
 

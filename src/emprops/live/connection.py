@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
@@ -63,26 +63,35 @@ async def converse(
     websocket: WebSocket,
     outbox: Outbox,
     obey: Callable[[str], Awaitable[None]],
+    news: "asyncio.Task[Any]",
     *,
     send_timeout: float,
     life: float,
 ) -> None:
-    """Send what is in the outbox and have messages obeyed, until the client leaves or has to. Times are seconds."""
+    """Send what is in the outbox and have messages obeyed, until the client leaves or has to. Times are seconds.
+
+    ``news`` fills the outbox. It goes on for ever; should it end, the client is told instead of hearing nothing more.
+    """
     tasks = [
         asyncio.create_task(_read(websocket, obey), name="websocket-reader"),
         asyncio.create_task(_write(websocket, outbox, send_timeout), name="websocket-writer"),
     ]
     try:
         done, _ = await asyncio.wait(
-            tasks, timeout=life * random.uniform(0.9, 1.0), return_when=asyncio.FIRST_COMPLETED
+            [*tasks, news], timeout=life * random.uniform(0.9, 1.0), return_when=asyncio.FIRST_COMPLETED
         )
     finally:
         await stop_tasks(tasks)
-    # Both may have ended, above all when a client leaves in the middle of a message; each is asked how.
-    endings = [_ending_of(task) for task in done] or [LIFE_OVER]
+    # Several may have ended, above all when a client leaves in the middle of a message; each is asked how.
+    endings = [_broken_off(news) if task is news else _ending_of(task) for task in done] or [LIFE_OVER]
     reasons = [ending for ending in endings if ending is not None]
     if len(reasons) == len(endings):
         await _close(websocket, reasons[0])
+
+
+def _broken_off(news: "asyncio.Task[Any]") -> Ending:
+    log.error("websocket_without_news", exc_info=None if news.cancelled() else news.exception())
+    return BROKEN
 
 
 def _ending_of(task: "asyncio.Task[Ending | None]") -> Ending | None:

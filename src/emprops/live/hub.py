@@ -74,13 +74,14 @@ class Live:
                 await websocket.accept()
             except OSError:
                 return  # it left during the handshake
-            async with self._running():
+            async with self._running() as news:
                 try:
                     await self._welcome(listener, name)
                     await converse(
                         websocket,
                         listener.outbox,
                         obey,
+                        news,
                         send_timeout=self._settings.stream_send_timeout,
                         life=self._settings.stream_life,
                     )
@@ -96,14 +97,15 @@ class Live:
         self._jobs.ask(Question(listener, "snapshot"))
 
     @asynccontextmanager
-    async def _running(self) -> AsyncIterator[None]:
-        """Keep the tasks running for the length of the block, shared by all connections."""
+    async def _running(self) -> AsyncIterator["asyncio.Task[None]"]:
+        """Keep the tasks running for the length of the block, shared by all connections; should they break off, they
+        are begun anew for the next one. Gives them, as one."""
         self._connections += 1
-        if self._connections == 1:
+        if self._task is None or self._task.done():
             works = {"jobs": self._jobs.run(), "fleet": self._fleet.run(), "channels": self._channels.run()}
             self._task = asyncio.create_task(run_together(works), name="live")
         try:
-            yield
+            yield self._task
         finally:
             self._connections -= 1
             if not self._connections and self._task is not None:
