@@ -155,6 +155,26 @@ async def test_more_than_one_call_holds_is_reported_in_several(
     assert await queue.ticket_states(["s21", "s22"]) == ["claimed", "waiting"]
 
 
+async def test_claims_that_came_with_a_part_of_the_reports_are_not_forgotten(
+    queue: Queue, client: Any, url: str, key: str
+) -> None:
+    """The first part brings what a lost answer had handed out; then the second part's answer is lost, too."""
+    side = await http_side(client, url, key, cut=True)
+    try:
+        await queue.enqueue([make_ticket(f"s{n:02}", at=n) for n in range(23)])
+        large = Finished(data={"text": "x" * 250_000})
+        settled = [Settled(claim, large) for claim in await side.worker.claim(20)]
+        for spared, ended in ((0, []), (1, settled)):
+            side.lose_answers()
+            side.proxy.spared = spared
+            with pytest.raises(AWAY):
+                await side.link.turn(ended, 2, side.worker.offers)
+        turn = await side.link.turn(settled, 2, side.worker.offers)
+    finally:
+        await side.close()
+    assert (ids(turn.claims), turn.late) == (["s20", "s21"], ())
+
+
 async def test_an_outage_of_redis_behind_the_server_is_waited_out(
     queue: Queue, client: Any, settings: Settings, url: str, key: str, app: FastAPI, engines: Engines
 ) -> None:

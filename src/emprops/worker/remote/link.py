@@ -40,6 +40,8 @@ class RemoteLink:
         self.poll = poll
         self._client = httpx2.AsyncClient(**client_options(server, CALL_TIMEOUT))
         self._unanswered: str | None = None
+        self._claims: list[Claim] = []
+        """What calls of a turn that is not over have brought."""
 
     async def hello(self) -> Terms:
         """Introduce the worker and learn what holds here. Raises ``WorkerRefusedError`` if the two do not fit."""
@@ -60,42 +62,46 @@ class RemoteLink:
 
     async def turn(self, finished: Sequence[Settled], want: int, offers: WorkerOffers) -> Turn:
         """Settle what ended and claim, under one request token until an answer comes."""
-        answer = Turn((), ())
+        late: tuple[Claim, ...] = ()
+        more = False
         parts = list(_parts(finished)) or [[]]
         for number, part in enumerate(parts):
-            last = number == len(parts) - 1
-            # a part that is repeated brings what its first answer had brought, so the last one may want less
-            wanted = max(0, want - len(answer.claims)) if last else 0
-            turn = await self._turn(part, wanted, offers)
-            answer = Turn(answer.claims + turn.claims, answer.late + turn.late, turn.more)
-        return answer
+            refused, more = await self._turn(part, want if number == len(parts) - 1 else 0, offers)
+            late += refused
+        claims, self._claims = tuple(self._claims), []
+        return Turn(claims, late, more)
 
-    async def _turn(self, finished: Sequence[Settled], want: int, offers: WorkerOffers) -> Turn:
+    async def _turn(
+        self, finished: Sequence[Settled], want: int, offers: WorkerOffers
+    ) -> tuple[tuple[Claim, ...], bool]:
+        """Make one call; gives what came too late, and whether there may be more. Claims are kept until all calls of a
+        turn are made: one that is repeated brings what its first answer had brought, so the last one may want less."""
         request = self._unanswered = self._unanswered or uuid4().hex
+        wanted = max(0, want - len(self._claims))
         try:
-            said = await self._call("turn", _turn_body(request, finished, want, offers))
+            said = await self._call("turn", _turn_body(request, finished, wanted, offers))
         except ServerSaysNoError as error:
             if not finished:
                 raise
             self._unanswered = None  # a refused call did nothing
             return await self._without_refused(finished, want, offers, error)
         self._unanswered = None
-        claims = [
+        self._claims += [
             Claim(Ticket.from_json(one["ticket"]), one["token"], one["attempt"], one.get("waited", 0.0))
             for one in said["claims"]
         ]
         late = [item.claim for item in finished if item.claim.ticket.id in set(said["late"])]
-        return Turn(tuple(claims), tuple(late), more=said["more"])
+        return tuple(late), said["more"]
 
     async def _without_refused(
         self, finished: Sequence[Settled], want: int, offers: WorkerOffers, error: ServerSaysNoError
-    ) -> Turn:
+    ) -> tuple[tuple[Claim, ...], bool]:
         """Find the report that the server will not have; its step fails by that, instead of being said for ever."""
         if len(finished) > 1:
             middle = len(finished) // 2
-            first = await self._turn(finished[:middle], 0, offers)
-            second = await self._turn(finished[middle:], max(0, want - len(first.claims)), offers)
-            return Turn(first.claims + second.claims, first.late + second.late, second.more)
+            first, _ = await self._turn(finished[:middle], 0, offers)
+            second, more = await self._turn(finished[middle:], want, offers)
+            return first + second, more
         (item,) = finished
         sentence = f"The server did not take the result: {error.sentence}"
         if item.finished.error == sentence:
