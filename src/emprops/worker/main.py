@@ -5,6 +5,7 @@ import gc
 import signal
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -49,13 +50,75 @@ async def main(settings: Settings) -> None:
         await asyncio.to_thread(tracing.stop_tracing)
 
 
+@dataclass(slots=True)
+class Presence:
+    """The worker as the fleet sees it."""
+
+    line: Line
+    board: Board
+    loop: WorkerLoop
+    now: Survey
+    """What its connectors last said."""
+    started_at: int = field(default_factory=lambda: int(time.time() * 1000))
+    """Unix milliseconds."""
+
+    def surveyed(self, found: Survey) -> None:
+        """Offer this from now on."""
+        self.now = found
+        self.loop.offer(found.offers)
+
+    def describe(self) -> WorkerInfo:
+        """Give the entry as of now. From any thread."""
+        loop, held = self.loop, self.board.step_ids()
+        return WorkerInfo(
+            worker_id=self.line.worker_id,
+            machine_id=self.line.machine_id,
+            status="draining" if loop.draining else "paused" if loop.paused else "busy" if held else "idle",
+            offers=self.now.offers,
+            concurrency=loop.lanes.total,
+            slots=dict(loop.lanes.own),
+            current=held,
+            started_at=self.started_at,
+            counters=loop.counted(),
+            connectors=dict(self.now.health),
+            version=__version__,
+        )
+
+
 async def work(
     line: Line, board: Board, http: GuardedClient, by_job_type: Mapping[str, Connector], now: Survey
 ) -> None:
     """Work over an open line, for the connectors by job type, until SIGTERM or SIGINT."""
     settings = line.settings
+    loop = _loop_for(line, board, http, by_job_type, now)
+    presence = Presence(line, board, loop, now)
+    heart = _heart_of(presence)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, loop.stop)
+    # what is loaded by now stays: the collector need not walk it again with every few hundred tickets
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000)
+    heart.start()
+    log.info("worker ready", job_types=sorted(by_job_type), concurrency=loop.lanes.total)
+    beside = [asyncio.create_task(keep_surveying(by_job_type, now, presence.surveyed), name="surveys")]
+    if line.show is not None:
+        beside.append(asyncio.create_task(keep_showing(lambda: presence.now, line.show), name="catalogues"))
+    try:
+        with served(settings.metrics_host, settings.worker_metrics_port, LoopCollector(loop)):
+            await loop.run()
+    finally:
+        await stop_tasks(beside)
+        await asyncio.to_thread(heart.stop)
+        log.info("worker stopped")
+
+
+def _loop_for(
+    line: Line, board: Board, http: GuardedClient, by_job_type: Mapping[str, Connector], now: Survey
+) -> WorkerLoop:
+    settings = line.settings
     own = slots_from(settings.worker_concurrency_by_type, by_job_type)
-    loop = WorkerLoop(
+    return WorkerLoop(
         link=line.link,
         board=board,
         connectors=by_job_type,
@@ -64,67 +127,23 @@ async def work(
         grace=settings.worker_grace,
         heard=False,
         worker_id=line.worker_id,
+        observe=observe if settings.worker_metrics_port else None,
     )
-    if settings.worker_metrics_port:
-        loop.observe = observe
-    started_at = int(time.time() * 1000)
-    running = asyncio.get_running_loop()
 
-    def surveyed(found: Survey) -> None:
-        nonlocal now
-        now = found
-        loop.offer(found.offers)
 
-    def describe() -> WorkerInfo:
-        held = board.step_ids()
-        return WorkerInfo(
-            worker_id=line.worker_id,
-            machine_id=line.machine_id,
-            status="draining" if loop.draining else "paused" if loop.paused else "busy" if held else "idle",
-            offers=now.offers,
-            concurrency=loop.lanes.total,
-            slots=own,
-            current=held,
-            started_at=started_at,
-            counters=loop.counted(),
-            connectors=dict(now.health),
-            version=__version__,
-        )
-
-    def obey(paused: bool) -> None:
-        running.call_soon_threadsafe(loop.pause, paused)
-
-    def end() -> None:
-        running.call_soon_threadsafe(loop.stop)
-
-    heart = Heart(
-        board,
+def _heart_of(presence: Presence) -> Heart:
+    """Make the heartbeat, which speaks to the loop from its own thread."""
+    line, loop, running = presence.line, presence.loop, asyncio.get_running_loop()
+    return Heart(
+        presence.board,
         line.keeper,
         line.member,
-        describe,
-        obey,
-        end,
-        lease=settings.lease,
-        progress_interval=settings.progress_interval,
+        presence.describe,
+        lambda paused: running.call_soon_threadsafe(loop.pause, paused),
+        lambda: running.call_soon_threadsafe(loop.stop),
+        lease=line.settings.lease,
+        progress_interval=line.settings.progress_interval,
     )
-    for number in (signal.SIGTERM, signal.SIGINT):
-        running.add_signal_handler(number, loop.stop)
-    # what is loaded by now stays: the collector need not walk it again with every few hundred tickets
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000)
-    heart.start()
-    log.info("worker ready", job_types=sorted(by_job_type), concurrency=loop.lanes.total)
-    beside = [asyncio.create_task(keep_surveying(by_job_type, now, surveyed), name="surveys")]
-    if line.show is not None:
-        beside.append(asyncio.create_task(keep_showing(lambda: now, line.show), name="catalogues"))
-    try:
-        with served(settings.metrics_host, settings.worker_metrics_port, LoopCollector(loop)):
-            await loop.run()
-    finally:
-        await stop_tasks(beside)
-        await asyncio.to_thread(heart.stop)
-        log.info("worker stopped")
 
 
 def serve(connectors: Sequence[Connector], wanted: Sequence[str] | None) -> Mapping[str, Connector]:
