@@ -17,6 +17,7 @@ from emprops.queue.matching import WorkerOffers
 from emprops.queue.messages import Claim, Ticket
 from emprops.queue.registry import Counters
 from emprops.queue.transport import Settled, Turn, Wake
+from emprops.worker.loop import pause_after
 
 MakeRig = Callable[..., Rig]
 
@@ -168,6 +169,10 @@ async def test_a_claim_lost_before_its_work_began_frees_its_slot(make_rig: MakeR
     assert await rig.loop._stop_running() == [claim]
     assert (rig.loop.lanes.free, rig.loop.counters.abandoned, len(rig.board)) == (1, 1, 0)
     await rig.http.close()
+
+
+def test_an_outage_may_last() -> None:
+    assert [pause_after(failures) for failures in (1, 2, 5, 100_000)] == [0.4, 0.8, 5.0, 5.0]
 
 
 async def test_a_deaf_worker_stops_with_the_reason(make_rig: MakeRig) -> None:

@@ -33,7 +33,7 @@ class Backoff:
         """Take note of an end; returns the seconds until the next start."""
         now = time.monotonic()
         self.failures = 0 if now - started > STEADY else self.failures + 1
-        delay = 0.0 if not self.failures else min(2.0 ** (self.failures - 1), LONGEST_BACKOFF)
+        delay = 0.0 if not self.failures else min(2.0 ** min(self.failures - 1, 10), LONGEST_BACKOFF)
         self.due = now + delay
         return delay
 

@@ -29,6 +29,8 @@ log = structlog.get_logger(__name__)
 
 STOP_TIME = 10.0
 """Seconds that cancelled work gets to end, and the last words to the queue to arrive, when the worker stops."""
+LONGEST_PAUSE = 5.0
+"""Seconds between tries while the queue is away."""
 
 
 @dataclass(slots=True)
@@ -158,7 +160,7 @@ class WorkerLoop:
                 lane.hungry = True
                 failures += 1
                 log.warning("the queue is away; trying again", error=str(error), unreported=len(self._done))
-                await asyncio.sleep(min(5.0, 0.2 * 2**failures) * random.uniform(0.5, 1.0))
+                await asyncio.sleep(pause_after(failures) * random.uniform(0.5, 1.0))
                 if self._stopping and not self._draining:
                     return  # an outage must not keep the worker from stopping in its time
                 continue
@@ -326,6 +328,11 @@ class WorkerLoop:
             log.warning("could not hand back; the leases will lapse", steps=len(claims), error=str(error))
         else:
             log.info("handed back", steps=count)
+
+
+def pause_after(failures: int) -> float:
+    """Give the seconds until the queue is asked again after so many failures in a row; an outage may last for days."""
+    return min(LONGEST_PAUSE, 0.2 * 2.0 ** min(failures, 10))
 
 
 def ids_of(claim: Claim) -> dict[str, str]:
