@@ -132,3 +132,23 @@ async def test_it_waits_for_a_redis_that_is_not_there_yet(engines: Engines) -> N
                 assert not await bell.wait(0.1)
                 engines.restart_redis()
                 assert await bell.wait(10)
+
+
+async def test_a_subscription_comes_back_whatever_breaks_it(engines: Engines) -> None:
+    connections = 0
+    again = asyncio.Event()
+
+    def connected() -> None:
+        nonlocal connections
+        connections += 1
+        if connections == 1:
+            raise ValueError("nobody expected this")
+        again.set()
+
+    subscription = Subscription(engines.redis_url, channels=["a"], hear=lambda *_: None, connected=connected)
+    with capture_logs() as logs:
+        task = asyncio.create_task(subscription.run())
+        async with asyncio.timeout(5):
+            await again.wait()
+        await stop_tasks([task])
+    assert [entry["event"] for entry in logs] == ["pokes_broke_off"]

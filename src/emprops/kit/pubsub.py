@@ -64,6 +64,8 @@ class Subscription:
                     await self._follow(subscription)
                 except (redis_errors.RedisError, OSError) as error:
                     log.warning("pokes_disconnected", error=str(error), again_in=round(pause, 1))
+                except Exception:  # whatever it was, listeners must not be left deaf
+                    log.exception("pokes_broke_off", again_in=round(pause, 1))
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))
             pause = min(pause * 2, LONGEST_PAUSE)
 
