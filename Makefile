@@ -15,7 +15,7 @@ up: $(STAMP) ## start everything on this machine and print the address (Ctrl-C s
 	@exec $(BIN)/emprops up
 
 test: $(STAMP) ## the whole suite, on real engines
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 3 --dist loadfile
 
 check: $(STAMP) ## ruff, mypy, import-linter, schema drift
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
