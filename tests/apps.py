@@ -87,6 +87,12 @@ def client_of(app: FastAPI) -> httpx2.AsyncClient:
     )
 
 
+def free_port() -> int:
+    """A port of loopback that nobody has, for a process that is told its port."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
 def as_user(user_id: UUID) -> dict[str, str]:
     """Headers of a caller."""
     return {"user_id": str(user_id)}

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -17,6 +16,7 @@ from tempfile import TemporaryDirectory
 import psutil
 import psycopg
 import pytest
+from tests.apps import free_port
 
 from emprops.local.process import is_alive
 
@@ -90,8 +90,7 @@ def count(run: dict[str, str], table: str) -> int:
 
 @pytest.fixture
 def port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
+    return free_port()
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import asyncio
 import os
 import re
 import secrets
-import socket
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator
@@ -17,7 +16,7 @@ import psycopg
 import pytest
 import yaml
 from psycopg import sql
-from tests.apps import served
+from tests.apps import free_port, served
 from tests.engines import Engines
 from tests.fakes.s3 import FakeS3
 
@@ -108,8 +107,7 @@ async def test_the_settings_of_the_compose_file_make_a_system(
     engines: Engines, empty_database: str, tmp_path: Path
 ) -> None:
     """Migrate, plant samples, start api and worker as compose does, on this machine's engines; then make a picture."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+    port = free_port()
     values = {
         "EMPROPS_PUBLIC_URL": f"http://127.0.0.1:{port}",
         "EMPROPS_JWT_SECRET": secrets.token_urlsafe(48),

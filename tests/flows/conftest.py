@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import sys
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
@@ -18,7 +17,7 @@ import httpx2
 import pytest
 import redis.asyncio
 from fastapi import FastAPI
-from tests.apps import as_user, built, served
+from tests.apps import as_user, built, free_port, served
 
 from emprops.kit.database import Database
 from emprops.local import samples
@@ -84,9 +83,7 @@ class System:
 
 @pytest.fixture(scope="session")
 def flow_settings(settings: Settings) -> Settings:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     return settings.model_copy(update={"port": port, "stream_poll": 1.0})
 
 

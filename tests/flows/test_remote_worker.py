@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 import sys
 import time
 from asyncio.subprocess import Process
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from tests.apps import free_port
 from tests.flows.conftest import System, command_process, worker_process
 from tests.flows.test_faults import SLOW, first_progress, strike
 from tests.gateway.rig import add_key, public
@@ -98,9 +98,7 @@ async def test_one_that_is_killed_in_mid_step_loses_nothing(
 async def test_a_restart_of_its_api_in_mid_step_goes_unnoticed(
     system: System, slow_art: str, remote_worker: Start
 ) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     settings = system.settings
     api = {
         "PORT": str(port),

@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import sys
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
@@ -15,7 +14,7 @@ from typing import Any
 import httpx2
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from tests.apps import as_user
+from tests.apps import as_user, free_port
 from tests.fakes.otlp import Collector, Span, collecting
 
 from emprops.kit.database import Database
@@ -26,12 +25,6 @@ from emprops.settings import Settings
 ROOT = Path(__file__).parents[2]
 CALLER = "0af7651916cd43dd8448eb211c80319c"
 PATIENCE = 40.0
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 @asynccontextmanager

@@ -14,7 +14,7 @@ import orjson
 import pytest
 import redis.asyncio
 from starlette.websockets import WebSocket
-from tests.apps import as_user
+from tests.apps import as_user, free_port
 from tests.auth.tokens import SECRET, good
 from tests.engines import Engines
 from tests.generations.rig import picture
@@ -317,9 +317,7 @@ async def test_a_client_that_leaves_while_it_is_sent_something_is_no_error() -> 
 
 async def test_a_server_that_stops_says_goodbye_at_once(engines: Engines, tmp_path: Path) -> None:
     """A process of its own, with one client that reads and one that does not."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",

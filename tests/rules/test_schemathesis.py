@@ -33,7 +33,7 @@ CHECKS = (
     "response_headers_conformance",
 )
 SEED = 20_261_122
-FUZZED = 5
+FUZZED = 8
 """Random requests per operation, besides those that try each limit of each parameter."""
 
 

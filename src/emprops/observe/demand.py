@@ -5,8 +5,7 @@ The formula, for one requirement and for any choice of requirements alike::
     wanted_workers = ceil((waiting + running) / slots)
 
 ``slots`` is how many of such steps one worker runs at once: the mean of the live workers that can run it, 1 if there is
-none.
-So nothing to do wants 0, and a single ticket that no live worker can run wants 1.
+none. So nothing to do wants 0, and a single ticket that no live worker can run wants 1.
 """
 
 import math
