@@ -37,7 +37,8 @@ async def begin(tx: Transaction, request: Request, *, principal: str, key: str) 
     :class:`AnsweredError` with the first answer, if that is committed; :class:`IdempotencyMismatchError` if that was to
     another request; :class:`IdempotencyRunningError` while another request of the same key has not ended.
     """
-    route = _name_of(request)
+    # the operation id; never a module's path, so that moving a file forgets no answers
+    route = str(request.scope["endpoint"].__name__)
     identity = orjson.dumps([principal, route, key]).decode()
     # two statements: the second must not see the table as it was before the lock was there
     if not await tx.fetch_value("SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 2))", (identity,)):
@@ -69,13 +70,6 @@ async def _keep(tx: Transaction, row: tuple[str, str, str, bytes], response: Res
         """,
         (*row, response.status_code, bytes(response.body).decode()),
     )
-
-
-def _name_of(request: Request) -> str:
-    """Name what the request asks for: ``generations.generate``, whichever of its URLs was used."""
-    endpoint = request.scope["endpoint"]
-    room = str(endpoint.__module__).removeprefix("emprops.").removesuffix(".endpoints")
-    return f"{room}.{endpoint.__name__}"
 
 
 async def _digest_of(request: Request) -> bytes:
