@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from emprops.jobs import views
+from emprops.jobs import queries
 from emprops.kit.database import database_from
 from emprops.settings import Settings
 
@@ -20,9 +20,9 @@ def bare_app(settings: Settings) -> Starlette:
 
     async def get_job(request: Request) -> Response:
         async with database.reader() as reader:
-            job = await views.detail_of(reader, UUID(request.path_params["job_id"]))
+            job = await queries.detail_of(reader, UUID(request.path_params["job_id"]))
         assert job is not None
-        body = views.to_bytes({"data": views.as_json(job) | {"queue": None}, "error": None})
+        body = queries.to_bytes({"data": queries.as_json(job) | {"queue": None}, "error": None})
         return Response(body, media_type="application/json")
 
     @asynccontextmanager

@@ -6,7 +6,7 @@ from tests.factories import make_deck, make_job, make_output
 from emprops.custody.service import find_link, find_or_make_link
 from emprops.errors import BadRequestError
 from emprops.kit.database import Database
-from emprops.outputs.service import open_for_job
+from emprops.outputs.job_results import open_for_job
 
 
 async def test_found_or_made(database: Database) -> None:

@@ -16,9 +16,9 @@ from emprops.jobs import store as jobs
 from emprops.kit.database import Database, Transaction
 from emprops.kit.ids import new_id
 from emprops.media.files import FileRow, lock_files
-from emprops.outputs import changes
-from emprops.outputs import service as outputs
-from emprops.outputs import store as output_store
+from emprops.outputs import job_results as outputs
+from emprops.outputs import job_results_store as output_store
+from emprops.outputs import store as client_outputs
 
 HELD = """
     SELECT (SELECT count(*) FROM output WHERE custodied_for IS NOT NULL OR is_custodial)
@@ -287,7 +287,7 @@ async def test_a_completion_during_the_transfer(desk: Desk) -> None:
         await lock_files(tx, [shown["flat_file_id"]])
         moving = asyncio.ensure_future(desk.transfer(person))
         await somebody_waits(desk.database)
-        held = await changes.lock(tx, things["shown"])
+        held = await client_outputs.lock(tx, things["shown"])
         assert held is not None
         assert held.user_id == custodian
     assert (await moving).status_code == 200

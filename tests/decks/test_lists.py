@@ -6,7 +6,7 @@ import pytest
 from tests.factories import make_collection, make_deck, make_user
 from tests.plans import Explaining
 
-from emprops.decks.views import DeckFilter, list_decks
+from emprops.decks.queries import DeckFilter, list_decks
 from emprops.kit.database import Database, Transaction
 from emprops.kit.ids import new_id
 from emprops.kit.paging import Page

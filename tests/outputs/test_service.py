@@ -1,405 +1,546 @@
-"""What a job does to its outputs: opened into a deck, finished with its files, once."""
+"""Make, complete, fail, hide and move outputs over HTTP, with the bodies of the document."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
+import httpx2
 import pytest
-from tests.factories import (
-    Job,
-    make_collection,
-    make_deck,
-    make_file,
-    make_job,
-    make_output,
-    make_social_link,
-    make_user,
-)
-from tests.locks import somebody_waits
+from tests import factories
+from tests.apps import as_user
 
-from emprops.errors import AppError, BadRequestError, ConflictError, NotFoundError
-from emprops.kit.database import Database, Transaction
-from emprops.kit.ids import new_id
-from emprops.media.files import FileRow
-from emprops.outputs import service
+from emprops.kit.database import Database
+from emprops.outputs import job_results
+from emprops.settings import Settings
 
 
 @pytest.fixture
-async def tx(database: Database) -> AsyncIterator[Transaction]:
+async def collection(database: Database) -> factories.Collection:
     async with database.transaction() as tx:
-        yield tx
+        return await factories.make_collection(tx, title="Veo Video Generator")
+
+
+class Caller:
+    """A user's requests."""
+
+    def __init__(self, client: httpx2.AsyncClient, user: UUID) -> None:
+        self.client, self.user = client, user
+
+    async def __call__(self, method: str, path: str, body: Any = None, *, status: int = 200) -> Any:
+        response = await self.client.request(method, path, json=body, headers=as_user(self.user))
+        assert response.status_code == status, response.text
+        return response.json()["data"] if status < 300 else response.json()["error"]
+
+    async def make(self, collection: factories.Collection, **fields: Any) -> dict[str, Any]:
+        made: dict[str, Any] = await self(
+            "POST", "/outputs", {"collection_id": str(collection.id), **fields}, status=201
+        )
+        return made
+
+    async def deck(self, deck_id: Any) -> dict[str, Any]:
+        deck: dict[str, Any] = await self("GET", f"/decks/{deck_id}")
+        return deck
 
 
 @pytest.fixture
-async def job(tx: Transaction) -> Job:
-    return await make_job(tx)
+def call(client: httpx2.AsyncClient, collection: factories.Collection) -> Caller:
+    return Caller(client, collection.user_id)
 
 
-async def opened(tx: Transaction, job: Job, generations: int = 1, **options: Any) -> list[UUID]:
-    return await service.open_for_job(
-        tx,
-        job_id=job.id,
-        user_id=job.user_id,
-        collection_id=job.collection.id,
-        collection_title=job.collection.title,
-        generations=generations,
-        source="direct_api",
-        input_metadata={"variables": {}},
-        **options,
+async def make_file(database: Database, user: UUID | None, *, file_id: int | None = None, **columns: Any) -> int:
+    values = {"url": f"generations/{uuid4().hex}.png", "mime_type": "image/png", "user_id": user, **columns}
+    if file_id is not None:
+        values["id"] = file_id
+    names = ", ".join(values)
+    marks = ", ".join(["%s"] * len(values))
+    async with database.transaction() as tx:
+        made: int = await tx.fetch_value(
+            f"INSERT INTO flat_file ({names}) OVERRIDING SYSTEM VALUE VALUES ({marks}) RETURNING id",
+            list(values.values()),
+        )
+    return made
+
+
+async def generated(database: Database, collection: factories.Collection) -> tuple[factories.Job, UUID]:
+    """A job and the output that the server made for it."""
+    async with database.transaction() as tx:
+        job = await factories.make_job(tx, collection=collection, status="processing")
+        (output,) = await job_results.open_for_job(
+            tx,
+            job_id=job.id,
+            user_id=job.user_id,
+            collection_id=collection.id,
+            collection_title=collection.title,
+            generations=1,
+            source="direct_api",
+            input_metadata={},
+        )
+    return job, output
+
+
+async def finish(database: Database, settings: Settings, job: factories.Job, file_id: int) -> str:
+    """End a job with a file; gives the file's URL."""
+    async with database.transaction() as tx:
+        key = await tx.fetch_value("SELECT url FROM flat_file WHERE id = %s", (file_id,))
+        url = f"{settings.base_url}/files/{key}"
+        file = job_results.FileRow(id=file_id, url=url, mime_type="image/png")
+        await job_results.complete_for_job(tx, job.id, {0: [file]}, None)
+    return url
+
+
+# --- create
+
+
+async def test_create_with_the_documents_body(
+    call: Caller, database: Database, collection: factories.Collection
+) -> None:
+    deck_id = None
+    async with database.transaction() as tx:
+        job = await factories.make_job(tx, collection=collection)
+        link = await factories.make_social_link(tx, "username")
+        deck_id = await factories.make_deck(tx, collection, custodied_for=link)
+    body = {
+        "collection_id": str(collection.id),
+        "job_id": str(job.id),
+        "source": "miniapp",
+        "input_metadata": {"prompt": "a quiet harbour"},
+        "social_org": "farcaster",
+        "social_identifier": "username",
+        "deck_id": str(deck_id),
+        "auto_create_deck": True,
+    }
+    made = await call("POST", "/outputs", body, status=201)
+    assert {name: made[name] for name in ("collection_id", "deck_id", "job_id", "status", "source")} == {
+        "collection_id": str(collection.id),
+        "deck_id": str(deck_id),
+        "job_id": str(job.id),
+        "status": "pending",
+        "source": "miniapp",
+    }
+    assert (made["is_custodial"], made["custodied_for"]) == (True, str(link))
+    assert made["created_at"].endswith("Z")
+    assert made["input_metadata"] == {"prompt": "a quiet harbour"}
+    assert (await call.deck(deck_id))["output_count"] == 1
+
+
+async def test_the_flow_of_the_document_makes_the_deck(call: Caller, collection: factories.Collection) -> None:
+    social = {"source": "miniapp", "social_org": "farcaster", "social_identifier": "vitalik"}
+    first, second = await call.make(collection, **social), await call.make(collection, **social)
+    other, none = await call.make(collection), await call.make(collection, auto_create_deck=False)
+    assert first["deck_id"] == second["deck_id"] != other["deck_id"]
+    assert (none["deck_id"], none["deck"], none["position"], none["source"]) == (None, None, None, "unknown")
+    deck = await call.deck(first["deck_id"])
+    assert (deck["name"], deck["output_count"], deck["custodied_for"]) == (
+        "Veo Video Generator",
+        2,
+        first["custodied_for"],
     )
+    assert [(output["id"], output["position"]) for output in deck["outputs"]] == [(first["id"], 1), (second["id"], 2)]
 
 
-async def outputs_of(tx: Transaction, job: Job) -> list[dict[str, Any]]:
-    return await tx.fetch_dicts("SELECT * FROM output WHERE job_id = %s ORDER BY generation, id", (job.id,))
+async def test_two_first_outputs_at_once_share_one_deck(call: Caller, collection: factories.Collection) -> None:
+    made = await asyncio.gather(*(call.make(collection) for _ in range(6)))
+    assert len({output["deck_id"] for output in made}) == 1
+    assert sorted(output["position"] for output in made) == [1, 2, 3, 4, 5, 6]
 
 
-async def deck_of(tx: Transaction, deck_id: UUID) -> dict[str, Any]:
-    return (await tx.fetch_dicts("SELECT * FROM deck WHERE id = %s", (deck_id,)))[0]
-
-
-async def decks_agree(tx: Transaction) -> bool:
-    """The counts that decks keep are those of their visible outputs, and no position is beyond the last."""
-    wrong = await tx.fetch_values(
-        """
-        SELECT d.id FROM deck d LEFT JOIN output o ON o.deck_id = d.id GROUP BY d.id
-        HAVING d.output_count <> count(o.id) FILTER (WHERE o.status <> 'hidden')
-               OR d.last_position < coalesce(max(o.position), 0)
-        """
-    )
-    return wrong == []
-
-
-async def a_file(tx: Transaction, job: Job, mime_type: str = "image/png") -> FileRow:
-    key = f"generations/{new_id()}.png"
-    return FileRow(await make_file(tx, key=key, mime_type=mime_type, job=job), f"http://x/files/{key}", mime_type)
-
-
-# --- opening
-
-
-async def test_first_generation_makes_a_deck_named_after_the_collection(tx: Transaction, job: Job) -> None:
-    ids = await opened(tx, job, generations=3)
-    outputs = await outputs_of(tx, job)
-    assert [output["id"] for output in outputs] == ids
-    assert [output["generation"] for output in outputs] == [0, 1, 2]
-    assert [output["position"] for output in outputs] == [1, 2, 3]
-    assert {output["status"] for output in outputs} == {"pending"}
-    assert {output["source"] for output in outputs} == {"direct_api"}
-    assert outputs[0]["input_metadata"] == {"variables": {}}
-    assert outputs[0]["user_id"] == job.user_id
-    deck = await deck_of(tx, outputs[0]["deck_id"])
-    assert deck["name"] == job.collection.title
-    assert (deck["user_id"], deck["collection_id"]) == (job.user_id, job.collection.id)
-    assert (deck["status"], deck["output_count"], deck["is_custodial"]) == ("active", 3, False)
-
-
-async def test_later_generations_go_to_the_newest_active_deck(tx: Transaction, job: Job) -> None:
-    now, collection = datetime.now(UTC), job.collection
-    await make_deck(tx, collection, created_at=now - timedelta(hours=3))
-    right = await make_deck(tx, collection, created_at=now - timedelta(hours=2))
-    for status in ("archived", "published", "locked"):
-        await make_deck(tx, collection, status=status, created_at=now - timedelta(hours=1))
-    await make_deck(tx, collection, (await make_user(tx)), created_at=now)
-    await make_deck(tx, collection, custodied_for=await make_social_link(tx), created_at=now)
-    await make_output(tx, collection, deck_id=right)
-    await opened(tx, job, generations=2)
-    outputs = await outputs_of(tx, job)
-    assert [(output["deck_id"], output["position"]) for output in outputs] == [(right, 2), (right, 3)]
-    assert await decks_agree(tx)
-
-
-async def test_custody_keeps_decks_apart(tx: Transaction, job: Job) -> None:
-    mine = await make_deck(tx, job.collection)
-    link = await make_social_link(tx)
-    await opened(tx, job, is_custodial=True, custodied_for=link)
-    (output,) = await outputs_of(tx, job)
-    deck = await deck_of(tx, output["deck_id"])
-    assert deck["id"] != mine
-    assert (deck["is_custodial"], deck["custodied_for"]) == (True, link)
-    assert (output["is_custodial"], output["custodied_for"]) == (True, link)
-    with pytest.raises(BadRequestError, match="held for somebody else"):
-        await opened(tx, job, deck_id=mine, is_custodial=True, custodied_for=link)
-
-
-async def test_no_deck_on_request(tx: Transaction, job: Job) -> None:
-    await make_deck(tx, job.collection)
-    await opened(tx, job, auto_create_deck=False)
-    (output,) = await outputs_of(tx, job)
-    assert (output["deck_id"], output["position"]) == (None, None)
-    assert await decks_agree(tx)
-
-
-async def test_untitled_collection_still_gets_a_deck(tx: Transaction, database: Database) -> None:
-    job = await make_job(tx, collection=await make_collection(tx, title=" "))
-    await opened(tx, job)
-    (output,) = await outputs_of(tx, job)
-    assert (await deck_of(tx, output["deck_id"]))["name"] == "Untitled"
+async def test_creating_again_with_the_key_creates_nothing(
+    client: httpx2.AsyncClient, call: Caller, collection: factories.Collection
+) -> None:
+    headers = {**as_user(call.user), "Idempotency-Key": "tile-1"}
+    body = {"collection_id": str(collection.id)}
+    first, again = [await client.post("/outputs", json=body, headers=headers) for _ in range(2)]
+    assert first.json() == again.json()
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert (await call.deck(first.json()["data"]["deck_id"]))["output_count"] == 1
 
 
 @pytest.mark.parametrize(
-    ("status", "message"), [("active", None), ("published", None), ("locked", "locked"), ("archived", "archived")]
+    ("fields", "status", "sentence"),
+    [
+        ({"collection_id": str(uuid4())}, 404, "Collection not found"),
+        ({"collection_id": None}, 400, "collection_id"),
+        ({"source": "elsewhere"}, 400, "source"),
+        ({"social_identifier": "vitalik"}, 400, "together"),
+        ({"social_org": "myspace", "social_identifier": "tom"}, 400, "social_org"),
+        ({"job_id": str(uuid4())}, 404, "Job not found"),
+        ({"deck_id": str(uuid4())}, 404, "Deck not found"),
+        ({"input_metadata": [1]}, 400, "input_metadata"),
+    ],
 )
-async def test_named_deck_takes_outputs_by_its_state(
-    tx: Transaction, job: Job, status: str, message: str | None
+async def test_outputs_that_cannot_be_made(
+    call: Caller,
+    database: Database,
+    collection: factories.Collection,
+    fields: dict[str, Any],
+    status: int,
+    sentence: str,
 ) -> None:
-    deck_id = await make_deck(tx, job.collection, status=status)
-    if message is None:
-        await opened(tx, job, deck_id=deck_id)
-        assert [output["deck_id"] for output in await outputs_of(tx, job)] == [deck_id]
-    else:
-        with pytest.raises(BadRequestError, match=message):
-            await opened(tx, job, deck_id=deck_id)
-    assert await decks_agree(tx)
+    assert sentence in await call("POST", "/outputs", {"collection_id": str(collection.id), **fields}, status=status)
+    async with database.reader() as reader:
+        assert await reader.fetch_value("SELECT count(*) FROM output") == 0
+        assert await reader.fetch_value("SELECT count(*) FROM deck") == 0
 
 
-async def test_deck_of_somebody_else_looks_unknown(tx: Transaction, job: Job) -> None:
-    foreign = await make_deck(tx, job.collection, await make_user(tx))
-    for deck_id in (foreign, new_id()):
-        with pytest.raises(NotFoundError, match="Deck not found"):
-            await opened(tx, job, deck_id=deck_id)
+@pytest.mark.parametrize(
+    ("status", "sentence"), [("locked", "The deck is locked"), ("archived", "The deck is archived")]
+)
+async def test_a_deck_that_takes_nothing(
+    call: Caller, database: Database, collection: factories.Collection, status: str, sentence: str
+) -> None:
+    async with database.transaction() as tx:
+        deck_id = await factories.make_deck(tx, collection, status=status)
+        foreign = await factories.make_deck(tx, collection, await factories.make_user(tx))
+        job = await factories.make_job(tx, call.user)
+    body = {"collection_id": str(collection.id)}
+    assert sentence in await call("POST", "/outputs", {**body, "deck_id": str(deck_id)}, status=400)
+    assert "Deck not found" in await call("POST", "/outputs", {**body, "deck_id": str(foreign)}, status=404)
+    assert "another collection" in await call("POST", "/outputs", {**body, "job_id": str(job.id)}, status=400)
 
 
-async def test_deck_of_another_collection_is_for_developed_outputs_only(tx: Transaction, job: Job) -> None:
-    other = await make_collection(tx, job.user_id)
-    deck_id = await make_deck(tx, other)
-    source = await make_output(tx, other, deck_id=deck_id, status="completed")
-    with pytest.raises(BadRequestError, match="another collection"):
-        await opened(tx, job, deck_id=deck_id)
-    await opened(tx, job, deck_id=deck_id, source_output_id=source)
-    (output,) = await outputs_of(tx, job)
-    assert (output["deck_id"], output["position"], output["source_output_id"]) == (deck_id, 2, source)
-    assert output["collection_id"] == job.collection.id
+# --- complete
 
 
-@pytest.mark.parametrize("generations", [1, 3])
-async def test_output_made_before_becomes_the_first_one(tx: Transaction, job: Job, generations: int) -> None:
-    deck_id = await make_deck(tx, job.collection)
-    before = await make_output(tx, job.collection, deck_id=deck_id)
-    await make_deck(tx, job.collection)  # newer, but its siblings stay with it
-    ids = await opened(tx, job, generations=generations, output_id=before)
-    assert ids[0] == before
-    outputs = await outputs_of(tx, job)
-    assert [output["id"] for output in outputs] == ids
-    assert [output["position"] for output in outputs] == list(range(1, generations + 1))
-    assert {output["deck_id"] for output in outputs} == {deck_id}
-    assert await decks_agree(tx)
+COMPLETION = {
+    "url": "https://cdn.example.com/file.mp4",
+    "mime_type": "video/mp4",
+    "thumbnail_url": "https://...",
+    "flat_file_id": 12345,
+    "output_metadata": {"seed": 7},
+}
 
 
-async def test_output_made_before_must_be_free(tx: Transaction, job: Job) -> None:
-    async def refused(error: type[AppError], match: str, output_id: UUID) -> None:
-        with pytest.raises(error, match=match):
-            await opened(tx, job, output_id=output_id)
+async def test_complete_with_the_documents_body(
+    call: Caller, database: Database, collection: factories.Collection
+) -> None:
+    made = await call.make(collection)
+    await make_file(database, call.user, file_id=12345)
+    done = await call("PATCH", f"/outputs/{made['id']}/complete", COMPLETION)
+    assert {name: done[name] for name in ("id", "status", "url", "mime_type")} == {
+        "id": made["id"],
+        "status": "completed",
+        "url": "https://cdn.example.com/file.mp4",
+        "mime_type": "video/mp4",
+    }
+    assert (done["flat_file_id"], done["thumbnail_url"], done["output_metadata"]) == (12345, "https://...", {"seed": 7})
+    again = await call("PATCH", f"/outputs/{made['id']}/complete", COMPLETION)
+    assert again["completed_at"] == done["completed_at"]
 
-    await refused(NotFoundError, "Output not found", new_id())
-    await refused(NotFoundError, "Output not found", await make_output(tx, job.collection, await make_user(tx)))
-    await refused(
-        ConflictError, "another job", await make_output(tx, job=await make_job(tx, collection=job.collection))
+
+async def test_completing_again_replaces_what_is_sent(call: Caller, collection: factories.Collection) -> None:
+    path = f"/outputs/{(await call.make(collection))['id']}"
+    await call("PATCH", f"{path}/fail", {"error_message": "Generation failed: timeout"})
+    first = await call("PATCH", f"{path}/complete", {**COMPLETION, "flat_file_id": None})
+    assert (first["error_message"], first["status"]) == (None, "completed")
+    later = await call("PATCH", f"{path}/complete", {"url": "https://cdn.example.com/b.png?v=1.mp4"})
+    assert (later["url"], later["mime_type"]) == ("https://cdn.example.com/b.png?v=1.mp4", "image/png")
+    assert later["thumbnail_url"] is None
+    assert later["output_metadata"] == {"seed": 7}
+    assert later["completed_at"] == first["completed_at"]
+    unknown = await call("PATCH", f"{path}/complete", {"url": "https://cdn.example.com/b"})
+    assert unknown["mime_type"] is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        ({"url": "javascript:alert(1)"}, 400),
+        ({"url": "data:text/html,x"}, 400),
+        ({"url": "http://"}, 400),
+        ({"url": "http://[x"}, 400),
+        ({"url": "https://a b"}, 400),
+        ({"url": "generations/a.png"}, 400),
+        ({"url": None}, 400),
+        ({"thumbnail_url": "javascript:alert(1)"}, 400),
+        ({"mime_type": "nonsense"}, 400),
+        ({"flat_file_id": 0}, 400),
+        ({"flat_file_id": 2**63}, 400),
+        ({"flat_file_id": 99}, 404),
+        ({"output_metadata": "x"}, 400),
+    ],
+)
+async def test_completions_that_are_refused(
+    call: Caller, collection: factories.Collection, fields: dict[str, Any], status: int
+) -> None:
+    made = await call.make(collection)
+    body = {**COMPLETION, "flat_file_id": None, **fields}
+    await call("PATCH", f"/outputs/{made['id']}/complete", body, status=status)
+    assert (await call("GET", f"/outputs/{made['id']}"))["status"] == "pending"
+
+
+async def test_a_file_of_ours_is_recognised_by_its_url(
+    call: Caller, database: Database, settings: Settings, collection: factories.Collection
+) -> None:
+    key = "generations/a/b.png"
+    file_id = await make_file(database, call.user, url=key, thumbnail_url="thumbnails/generations/a/b.png.webp")
+    made = await call.make(collection)
+    done = await call("PATCH", f"/outputs/{made['id']}/complete", {"url": f"{settings.base_url}/files/{key}"})
+    assert (done["flat_file_id"], done["mime_type"]) == (file_id, "image/png")
+    assert done["thumbnail_url"] == f"{settings.base_url}/files/thumbnails/generations/a/b.png.webp"
+    async with database.reader() as reader:
+        assert await reader.fetch_value("SELECT count(*) FROM output_import") == 0
+    contradiction = {"url": done["url"], "flat_file_id": await make_file(database, call.user)}
+    assert "different files" in await call("PATCH", f"/outputs/{made['id']}/complete", contradiction, status=400)
+
+
+async def test_a_foreign_file_is_not_taken(
+    call: Caller, database: Database, settings: Settings, collection: factories.Collection
+) -> None:
+    async with database.transaction() as tx:
+        other = await factories.make_user(tx)
+    foreign = await make_file(database, other, url="generations/x/y.png")
+    async with database.transaction() as tx:
+        theirs = await factories.make_output(tx, user_id=other, status="completed", flat_file_id=foreign)
+    made = await call.make(collection)
+    path = f"/outputs/{made['id']}/complete"
+    body = {"url": "https://cdn.example.com/a.png", "flat_file_id": foreign}
+    assert "no file of yours" in await call("PATCH", path, body, status=404)
+    done = await call("PATCH", path, {"url": f"{settings.base_url}/files/generations/x/y.png"})
+    assert (done["status"], done["flat_file_id"]) == ("completed", None)
+    async with database.reader() as reader:
+        assert await reader.fetch_value("SELECT status FROM output WHERE id = %s", (theirs,)) == "completed"
+
+
+@pytest.mark.parametrize("by", ["url", "flat_file_id"])
+async def test_the_servers_output_gives_way_to_the_clients(
+    call: Caller, database: Database, settings: Settings, collection: factories.Collection, by: str
+) -> None:
+    job, of_server = await generated(database, collection)
+    file_id = await make_file(database, call.user, job_id=job.id)
+    url = await finish(database, settings, job, file_id)
+    made = await call.make(collection)
+    assert (await call.deck(made["deck_id"]))["output_count"] == 2
+    body = {"url": url} if by == "url" else {"url": "https://cdn.example.com/a.png", "flat_file_id": file_id}
+    for _ in range(2):
+        done = await call("PATCH", f"/outputs/{made['id']}/complete", body)
+        assert done["flat_file_id"] == file_id
+    deck = await call.deck(made["deck_id"])
+    assert [output["id"] for output in deck["outputs"]] == [made["id"]]
+    assert deck["output_count"] == 1
+    assert (await call("GET", f"/outputs/{of_server}"))["status"] == "hidden"
+    second = await call.make(collection)
+    assert "shows this file already" in await call("PATCH", f"/outputs/{second['id']}/complete", body, status=409)
+
+
+async def test_many_want_the_same_file_and_one_gets_it(
+    client: httpx2.AsyncClient,
+    call: Caller,
+    database: Database,
+    settings: Settings,
+    collection: factories.Collection,
+) -> None:
+    job, of_server = await generated(database, collection)
+    file_id = await make_file(database, call.user, job_id=job.id)
+    made = [await call.make(collection) for _ in range(6)]
+    wanted = {"url": "https://cdn.example.com/a.png", "flat_file_id": file_id}
+
+    async def want(output_id: str) -> int:
+        path = f"/outputs/{output_id}/complete"
+        return (await client.patch(path, json=wanted, headers=as_user(call.user))).status_code
+
+    _, *statuses = await asyncio.gather(
+        finish(database, settings, job, file_id), *(want(output["id"]) for output in made)
     )
-    await refused(ConflictError, "another collection", await make_output(tx, await make_collection(tx, job.user_id)))
-    for status in ("completed", "failed", "hidden", "processing"):
-        await refused(ConflictError, status, await make_output(tx, job.collection, status=status))
-    assert await outputs_of(tx, job) == []
+    assert sorted(statuses) == [200, 409, 409, 409, 409, 409]
+    assert (await call("GET", f"/outputs/{of_server}"))["status"] == "hidden"
 
 
-async def test_first_generations_at_once_make_one_deck(database: Database) -> None:
+# --- an output for a job
+
+
+async def test_an_output_for_a_job_takes_the_place_of_the_servers(
+    call: Caller, database: Database, settings: Settings, collection: factories.Collection
+) -> None:
+    job, of_server = await generated(database, collection)
+    made = await call.make(collection, job_id=str(job.id), source="miniapp")
+    deck = await call.deck(made["deck_id"])
+    assert [output["id"] for output in deck["outputs"]] == [made["id"]]
+    assert (await call("GET", f"/outputs/{of_server}"))["status"] == "hidden"
+    file_id = await make_file(database, call.user, job_id=job.id)
+    await finish(database, settings, job, file_id)
+    done = await call("GET", f"/outputs/{made['id']}")
+    assert (done["status"], done["flat_file_id"], done["source"]) == ("completed", file_id, "miniapp")
+
+
+async def test_an_output_for_a_finished_job_takes_its_file_over(
+    call: Caller, database: Database, settings: Settings, collection: factories.Collection
+) -> None:
+    job, of_server = await generated(database, collection)
+    file_id = await make_file(database, call.user, job_id=job.id)
     async with database.transaction() as tx:
-        collection = await make_collection(tx)
-        jobs = [await make_job(tx, collection=collection) for _ in range(2)]
+        await tx.execute("UPDATE job SET status = 'completed', completed_at = now() WHERE id = %s", (job.id,))
+    url = await finish(database, settings, job, file_id)
+    made = await call.make(collection, job_id=str(job.id))
+    assert made["status"] == "pending"
+    assert (await call("GET", f"/outputs/{of_server}"))["status"] == "completed"
+    await call("PATCH", f"/outputs/{made['id']}/complete", {"url": url})
+    assert (await call("GET", f"/outputs/{of_server}"))["status"] == "hidden"
 
-    async def generate() -> None:
-        async with database.transaction() as tx:
-            await opened(tx, jobs[1], generations=2)
 
-    async with database.transaction() as first:
-        await opened(first, jobs[0], generations=2)
-        second = asyncio.create_task(generate())
-        await somebody_waits(database, second)
-    await second
+async def test_outputs_of_several_generations(
+    call: Caller, database: Database, collection: factories.Collection
+) -> None:
     async with database.transaction() as tx:
-        decks = await tx.fetch_dicts("SELECT * FROM deck")
-        positions = await tx.fetch_values("SELECT position FROM output ORDER BY position")
-        assert await decks_agree(tx)
-    assert [deck["output_count"] for deck in decks] == [4]
-    assert positions == [1, 2, 3, 4]
+        job = await factories.make_job(tx, collection=collection)
+        await tx.execute("""UPDATE job SET data = data || '{"generations": [{}, {}]}' WHERE id = %s""", (job.id,))
+    made = [await call.make(collection, job_id=str(job.id)) for _ in range(3)]
+    async with database.reader() as reader:
+        rows = await reader.fetch_dicts("SELECT id, generation FROM output WHERE job_id = %s", (job.id,))
+    by_id = {str(row["id"]): row["generation"] for row in rows}
+    assert [by_id[output["id"]] for output in made] == [0, 1, 0]
 
 
-async def test_generation_that_meets_a_lock_goes_to_another_deck(database: Database) -> None:
+# --- fail and hide
+
+
+async def test_fail_with_the_documents_body(call: Caller, collection: factories.Collection) -> None:
+    made = await call.make(collection)
+    path, body = f"/outputs/{made['id']}/fail", {"error_message": "Generation failed: timeout"}
+    for _ in range(2):
+        failed = await call("PATCH", path, body)
+        assert (failed["id"], failed["status"], failed["error_message"]) == (
+            made["id"],
+            "failed",
+            body["error_message"],
+        )
+    for wrong in ({}, {"error_message": ""}, {"error_message": None}):
+        assert "error_message" in await call("PATCH", path, wrong, status=400)
+    await call("PATCH", f"/outputs/{made['id']}/complete", {"url": "https://cdn.example.com/a.png"})
+    assert "completed" in await call("PATCH", path, body, status=400)
+
+
+async def test_hide(call: Caller, collection: factories.Collection) -> None:
+    made, other = await call.make(collection), await call.make(collection)
+    deck_path = f"/decks/{made['deck_id']}"
+    await call("PATCH", deck_path, {"cover_output_id": made["id"]})
+    for _ in range(2):
+        hidden = await call("DELETE", f"/outputs/{made['id']}")
+        assert (hidden["id"], hidden["status"]) == (made["id"], "hidden")
+    deck = await call.deck(made["deck_id"])
+    assert ([output["id"] for output in deck["outputs"]], deck["output_count"]) == ([other["id"]], 1)
+    assert deck["cover_output_id"] is None
+    for method, action, body in [
+        ("PATCH", "complete", {"url": "https://cdn.example.com/a.png"}),
+        ("PATCH", "fail", {"error_message": "no"}),
+        ("PATCH", "deck", {"deck_id": None}),
+    ]:
+        assert "hidden" in await call(method, f"/outputs/{made['id']}/{action}", body, status=400)
+
+
+# --- move
+
+
+async def test_move(call: Caller, database: Database, collection: factories.Collection) -> None:
+    made, other = await call.make(collection), await call.make(collection)
     async with database.transaction() as tx:
-        job = await make_job(tx)
-        deck_id = await make_deck(tx, job.collection)
-    async with database.transaction() as locking:
-        await locking.execute("UPDATE deck SET status = 'locked' WHERE id = %s", (deck_id,))
+        target = await factories.make_deck(tx, collection, name="Target")
+    source, path = made["deck_id"], f"/outputs/{made['id']}/deck"
+    await call("PATCH", f"/decks/{source}", {"cover_output_id": made["id"]})
+    for _ in range(2):
+        moved = await call("PATCH", path, {"deck_id": str(target)})
+        assert (moved["id"], moved["deck_id"], moved["position"]) == (made["id"], str(target), 1)
+    left, gained = await call.deck(source), await call.deck(target)
+    assert ([output["id"] for output in left["outputs"]], left["output_count"]) == ([other["id"]], 1)
+    assert left["cover_output_id"] is None
+    assert ([output["id"] for output in gained["outputs"]], gained["output_count"]) == ([made["id"]], 1)
+    out = await call("PATCH", path, {"deck_id": None})
+    assert (out["deck_id"], out["position"]) == (None, None)
+    assert (await call.deck(target))["output_count"] == 0
+    assert (await call("PATCH", path, {"deck_id": source}))["position"] == 3
+    assert "deck_id" in await call("PATCH", path, {}, status=400)
+    assert "Deck not found" in await call("PATCH", path, {"deck_id": str(uuid4())}, status=404)
 
-        async def generate() -> UUID:
-            async with database.transaction() as tx:
-                await opened(tx, job)
-                return UUID(str((await outputs_of(tx, job))[0]["deck_id"]))
 
-        generation = asyncio.create_task(generate())
-        await somebody_waits(database, generation)
-    assert await generation != deck_id
+async def test_a_locked_deck_neither_gains_nor_loses(
+    call: Caller, database: Database, collection: factories.Collection
+) -> None:
+    inside, outside = await call.make(collection), await call.make(collection, auto_create_deck=False)
+    locked = inside["deck_id"]
+    await call("POST", f"/decks/{locked}/lock")
+    path = f"/outputs/{inside['id']}"
+    assert "unlock" in await call("PATCH", f"{path}/deck", {"deck_id": None}, status=400)
+    assert "locked" in await call("PATCH", f"/outputs/{outside['id']}/deck", {"deck_id": locked}, status=400)
+    assert [output["id"] for output in (await call.deck(locked))["outputs"]] == [inside["id"]]
+    assert (await call("PATCH", f"{path}/complete", COMPLETION | {"flat_file_id": None}))["status"] == "completed"
+    await call("DELETE", path)
+    assert (await call.deck(locked))["output_count"] == 0
+
+
+async def test_a_lock_stands_between_additions_and_moves(
+    client: httpx2.AsyncClient, call: Caller, database: Database, collection: factories.Collection
+) -> None:
+    """Whatever was answered 2xx is in the deck at the lock; what comes later changes nothing."""
     async with database.transaction() as tx:
-        assert (await deck_of(tx, deck_id))["output_count"] == 0
-
-
-async def test_lock_waits_for_an_addition_under_way(database: Database) -> None:
-    async with database.transaction() as tx:
-        job = await make_job(tx)
-        deck_id = await make_deck(tx, job.collection)
+        deck_id = await factories.make_deck(tx, collection)
+        outside = [await factories.make_output(tx, collection) for _ in range(4)]
+        inside = [await factories.make_output(tx, collection, deck_id=deck_id) for _ in range(4)]
+    me, body = as_user(call.user), {"collection_id": str(collection.id), "deck_id": str(deck_id)}
 
     async def lock() -> int:
-        async with database.transaction() as tx:
-            return int(
-                await tx.fetch_value(
-                    "UPDATE deck SET status = 'locked' WHERE id = %s RETURNING output_count", (deck_id,)
-                )
-            )
+        reply = await client.post(f"/decks/{deck_id}/lock", headers=me)
+        return int(reply.json()["data"]["output_count"])
 
-    async with database.transaction() as adding:
-        await opened(adding, job, deck_id=deck_id)
-        locking = asyncio.create_task(lock())
-        await somebody_waits(database, locking)
-    assert await locking == 1
-
-
-# --- finishing
-
-
-async def states(tx: Transaction, job: Job) -> list[str]:
-    return [output["status"] for output in await outputs_of(tx, job)]
+    at_lock, *replies = await asyncio.gather(
+        lock(),
+        *(client.post("/outputs", json=body, headers=me) for _ in range(4)),
+        *(client.patch(f"/outputs/{one}/deck", json={"deck_id": str(deck_id)}, headers=me) for one in outside),
+        *(client.patch(f"/outputs/{one}/deck", json={"deck_id": None}, headers=me) for one in inside),
+    )
+    assert {reply.status_code for reply in replies} <= {200, 201, 400}
+    added = sum(reply.is_success for reply in replies[:8])
+    removed = sum(reply.is_success for reply in replies[8:])
+    deck = await call.deck(deck_id)
+    assert len(deck["outputs"]) == deck["output_count"] == at_lock == 4 + added - removed
 
 
-async def test_job_that_begins_sets_pending_outputs_processing(tx: Transaction, job: Job) -> None:
-    await opened(tx, job, generations=2)
-    other = await make_job(tx)
-    for status in ("hidden", "completed", "failed"):
-        await make_output(tx, job=other, status=status)
-    assert await service.processing_for_jobs(tx, [job.id, other.id]) == 2
-    assert await states(tx, job) == ["processing", "processing"]
-    assert sorted(await states(tx, other)) == ["completed", "failed", "hidden"]
+async def test_a_deck_of_somebody_or_something_else(
+    call: Caller, database: Database, collection: factories.Collection
+) -> None:
+    made = await call.make(collection)
+    async with database.transaction() as tx:
+        link = await factories.make_social_link(tx)
+        held = await factories.make_deck(tx, collection, custodied_for=link)
+        elsewhere = await factories.make_deck(tx, user_id=call.user)
+        source = await factories.make_output(tx, collection, status="completed")
+        developed = await factories.make_output(tx, collection, source_output_id=source)
+    path = f"/outputs/{made['id']}/deck"
+    assert "somebody else" in await call("PATCH", path, {"deck_id": str(held)}, status=400)
+    assert "another collection" in await call("PATCH", path, {"deck_id": str(elsewhere)}, status=400)
+    assert (await call("GET", f"/outputs/{made['id']}"))["deck_id"] == made["deck_id"]
+    moved = await call("PATCH", f"/outputs/{developed}/deck", {"deck_id": str(elsewhere)})
+    assert moved["deck_id"] == str(elsewhere)
 
 
-@pytest.mark.parametrize("began", [True, False])
-async def test_end_gives_each_generation_its_file(tx: Transaction, job: Job, began: bool) -> None:
-    await opened(tx, job, generations=2)
-    if began:
-        await service.processing_for_jobs(tx, [job.id])
-    files = {0: [await a_file(tx, job)], 1: [await a_file(tx, job, "video/mp4")]}
-    await service.complete_for_job(tx, job.id, files, {"seed": 7})
-    outputs = await outputs_of(tx, job)
-    for output, (file,) in zip(outputs, files.values(), strict=True):
-        assert (output["status"], output["url"], output["mime_type"]) == ("completed", file.url, file.mime_type)
-        assert output["flat_file_id"] == file.id
-        assert output["output_metadata"] == {"seed": 7}
-        assert output["completed_at"] is not None
-    await service.complete_for_job(tx, job.id, files, None)
-    assert await outputs_of(tx, job) == outputs
-
-
-async def test_further_files_get_further_outputs_in_the_same_deck(tx: Transaction, job: Job) -> None:
-    await opened(tx, job, generations=2)
-    await make_output(tx, job.collection, deck_id=(await outputs_of(tx, job))[0]["deck_id"])
-    files = {0: [await a_file(tx, job) for _ in range(3)], 1: [await a_file(tx, job)]}
-    await service.complete_for_job(tx, job.id, files, None)
-    outputs = await outputs_of(tx, job)
-    assert [output["url"] for output in outputs] == [file.url for results in files.values() for file in results]
-    assert [output["generation"] for output in outputs] == [0, 0, 0, 1]
-    assert [output["position"] for output in outputs] == [1, 4, 5, 2]
-    assert len({output["deck_id"] for output in outputs}) == 1
-    for output in outputs[1:3]:
-        assert output["input_metadata"] == {"variables": {}}
-        assert (output["source"], output["user_id"]) == ("direct_api", job.user_id)
-    assert await decks_agree(tx)
-    await service.complete_for_job(tx, job.id, files, None)
-    assert await outputs_of(tx, job) == outputs
-    assert await decks_agree(tx)
-
-
-async def test_further_outputs_stay_out_of_a_deck_locked_meanwhile(tx: Transaction, job: Job) -> None:
-    deck_id = await make_deck(tx, job.collection)
-    await opened(tx, job)
-    await tx.execute("UPDATE deck SET status = 'locked'")
-    await service.complete_for_job(tx, job.id, {0: [await a_file(tx, job), await a_file(tx, job)]}, None)
-    outputs = await outputs_of(tx, job)
-    assert [(output["deck_id"], output["status"]) for output in outputs] == [
-        (deck_id, "completed"),
-        (None, "completed"),
+async def test_moves_in_opposite_directions_and_hiding_do_not_block_each_other(
+    call: Caller, database: Database, collection: factories.Collection
+) -> None:
+    async with database.transaction() as tx:
+        decks = [await factories.make_deck(tx, collection) for _ in range(2)]
+        outputs = [await factories.make_output(tx, collection, deck_id=decks[n % 2]) for n in range(8)]
+    moves = [
+        call("PATCH", f"/outputs/{output}/deck", {"deck_id": str(decks[1 - n % 2])}) for n, output in enumerate(outputs)
     ]
-    assert await decks_agree(tx)
+    orders = [call("PATCH", f"/decks/{deck}", {"name": "still here"}) for deck in decks]
+    await asyncio.gather(*moves, *orders, call("DELETE", f"/outputs/{outputs[0]}"))
+    counts = [await call.deck(deck) for deck in decks]
+    assert sum(deck["output_count"] for deck in counts) == 7
+    for deck in counts:
+        assert deck["output_count"] == len(deck["outputs"])
 
 
-async def test_hidden_output_stays_hidden_and_its_file_is_not_shown_beside_it(tx: Transaction, job: Job) -> None:
-    await make_output(tx, job=job, status="hidden")
-    await service.complete_for_job(tx, job.id, {0: [await a_file(tx, job)]}, None)
-    (output,) = await outputs_of(tx, job)
-    assert (output["status"], output["url"]) == ("hidden", None)
+# --- who
 
 
-async def test_success_never_regresses(tx: Transaction, job: Job) -> None:
-    done = await make_output(tx, job=job, status="completed", url="http://elsewhere/mine.png")
-    assert await service.fail_for_job(tx, job.id, "no") == 0
-    assert await service.reopen_for_job(tx, job.id) == 0
-    assert await service.processing_for_jobs(tx, [job.id]) == 0
-    await service.complete_for_job(tx, job.id, {0: [await a_file(tx, job)]}, None)
-    (output,) = await outputs_of(tx, job)
-    assert (output["id"], output["status"], output["url"]) == (done, "completed", "http://elsewhere/mine.png")
-
-
-async def test_failure_retry_and_late_success(tx: Transaction, job: Job) -> None:
-    await opened(tx, job, generations=2)
-    await service.processing_for_jobs(tx, [job.id])
-    assert await service.fail_for_job(tx, job.id, "no model") == 2
-    assert await service.fail_for_job(tx, job.id, "again") == 0
-    outputs = await outputs_of(tx, job)
-    assert {(output["status"], output["error_message"]) for output in outputs} == {("failed", "no model")}
-    assert await service.reopen_for_job(tx, job.id) == 2
-    assert {(o["status"], o["error_message"]) for o in await outputs_of(tx, job)} == {("pending", None)}
-    await service.fail_for_job(tx, job.id, "still no model")
-    files = {0: [FileRow(None, "https://cdn.example.com/a.png", "image/png", "https://cdn.example.com/t.png")]}
-    await service.complete_for_job(tx, job.id, files, None)
-    first, second = await outputs_of(tx, job)
-    assert (first["status"], first["error_message"], first["flat_file_id"]) == ("completed", None, None)
-    assert first["thumbnail_url"] == "https://cdn.example.com/t.png"
-    assert (second["status"], second["error_message"]) == ("failed", "still no model")
-
-
-async def test_generation_without_files_does_not_stay_open(tx: Transaction, job: Job) -> None:
-    await opened(tx, job, generations=2)
-    await service.complete_for_job(tx, job.id, {1: [await a_file(tx, job)]}, None)
-    first, second = await outputs_of(tx, job)
-    assert (first["status"], first["error_message"]) == ("failed", service.NO_RESULT)
-    assert second["status"] == "completed"
-
-
-async def test_job_without_outputs_gets_none(tx: Transaction, job: Job) -> None:
-    await service.complete_for_job(tx, job.id, {0: [await a_file(tx, job)]}, None)
-    assert await outputs_of(tx, job) == []
-
-
-async def test_file_that_the_client_shows_already_is_shown_once(tx: Transaction, job: Job) -> None:
-    await opened(tx, job, generations=2)
-    taken, free = await a_file(tx, job), await a_file(tx, job)
-    mine = await make_output(tx, job.collection, status="completed", url=taken.url, flat_file_id=taken.id)
-    await service.complete_for_job(tx, job.id, {0: [taken], 1: [free]}, None)
-    assert await states(tx, job) == ["hidden", "completed"]
-    assert await tx.fetch_values("SELECT id FROM output WHERE flat_file_id = %s", (taken.id,)) == [mine]
-    assert await decks_agree(tx)
-
-
-async def test_two_ends_of_one_job_at_once_are_one(database: Database) -> None:
-    async with database.transaction() as tx:
-        job = await make_job(tx)
-        await opened(tx, job)
-        files = {0: [await a_file(tx, job), await a_file(tx, job)]}
-
-    async def end() -> None:
-        async with database.transaction() as tx:
-            await tx.execute("SELECT FROM job WHERE id = %s FOR NO KEY UPDATE", (job.id,))
-            await service.complete_for_job(tx, job.id, files, None)
-
-    await asyncio.gather(*(end() for _ in range(4)))
-    async with database.transaction() as tx:
-        assert await states(tx, job) == ["completed", "completed"]
-        assert await decks_agree(tx)
+async def test_others_may_not(call: Caller, client: httpx2.AsyncClient, collection: factories.Collection) -> None:
+    made = await call.make(collection)
+    await call("POST", f"/decks/{made['deck_id']}/publish")
+    stranger = Caller(client, uuid4())
+    for method, action, body in [
+        ("PATCH", "/complete", {"url": COMPLETION["url"]}),
+        ("PATCH", "/fail", {"error_message": "no"}),
+        ("PATCH", "/deck", {"deck_id": None}),
+        ("DELETE", "", None),
+    ]:
+        assert await stranger(method, f"/outputs/{made['id']}{action}", body, status=404) == "Output not found"
+        assert await stranger(method, f"/outputs/{uuid4()}{action}", body, status=404) == "Output not found"
+    assert (await call("GET", f"/outputs/{made['id']}"))["status"] == "pending"

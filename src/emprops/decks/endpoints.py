@@ -8,8 +8,9 @@ from fastapi import Query
 from emprops.auth.caller import Caller
 from emprops.auth.dependencies import CurrentCaller, CurrentUser
 from emprops.auth.once import Once
-from emprops.decks import editing, views
+from emprops.decks import queries, service
 from emprops.decks.counts import counts_of
+from emprops.decks.queries import DeckRow
 from emprops.decks.schemas import (
     DeckOrder,
     DeckPatch,
@@ -23,7 +24,6 @@ from emprops.decks.schemas import (
     view_of,
 )
 from emprops.decks.states import SHARED, DeckStatus
-from emprops.decks.views import DeckRow
 from emprops.errors import BadRequestError, NotFoundError
 from emprops.kit.database import Transaction
 from emprops.kit.envelope import Envelope, failures, ok
@@ -56,7 +56,7 @@ def social_pair(org: str | None, identifier: str | None) -> tuple[str, str] | No
 @routes.post("", status_code=201, responses=failures(_404="Collection not found"))
 async def create_deck(body: NewDeck, user_id: CurrentUser, tx: Tx, _once: Once) -> Envelope[DeckSummary]:
     """Make a deck for a collection; it is empty and active."""
-    deck = await editing.create_deck(
+    deck = await service.create_deck(
         tx,
         user_id,
         collection_id=body.collection_id,
@@ -78,10 +78,10 @@ async def list_decks(
 ) -> Envelope[list[DeckSummary]]:
     """List the caller's decks over all collections, newest first; archived ones only by ``status=archived``."""
     social_pair(social_org, social_identifier)
-    wanted = views.DeckFilter(
+    wanted = queries.DeckFilter(
         user_id=user_id, status=status, social_org=social_org, social_identifier=social_identifier
     )
-    return ok([summary_of(deck) for deck in await views.list_decks(reader, wanted, page)])
+    return ok([summary_of(deck) for deck in await queries.list_decks(reader, wanted, page)])
 
 
 @routes.get("/{deck_id}")
@@ -89,20 +89,20 @@ async def get_deck(
     deck_id: UUID, caller: CurrentCaller, reader: Reader, limit: Limit = MAX_LIMIT, offset: Offset = 0
 ) -> Envelope[DeckView]:
     """Read an own deck, or a published one, with its visible outputs by position."""
-    deck = await views.deck_of(reader, deck_id)
+    deck = await queries.deck_of(reader, deck_id)
     if deck is None:
         raise NotFoundError("Deck not found")
     private = caller.is_service or deck.user_id == caller.user_id
     if not private and deck.status not in SHARED:
         raise NotFoundError("Deck not found")
-    outputs = await views.outputs_of_deck(reader, deck_id, Page(limit, offset))
+    outputs = await queries.outputs_of_deck(reader, deck_id, Page(limit, offset))
     return ok(view_of(deck, outputs, private=private))
 
 
 @routes.get("/{deck_id}/stats")
 async def get_deck_stats(deck_id: UUID, caller: CurrentCaller, reader: Reader) -> Envelope[DeckStats]:
     """Count the outputs of an own deck, or of a published one, by status."""
-    deck = await views.deck_of(reader, deck_id)
+    deck = await queries.deck_of(reader, deck_id)
     private = deck is not None and (caller.is_service or deck.user_id == caller.user_id)
     if deck is None or not (private or deck.status in SHARED):
         raise NotFoundError("Deck not found")
@@ -115,7 +115,7 @@ async def update_deck(deck_id: UUID, body: DeckPatch, caller: CurrentCaller, tx:
     """Change an own deck: name, description, cover, status. Only what is sent changes."""
     columns = body.model_dump(include=body.model_fields_set - {"status"})
     status = DeckStatus(body.status) if "status" in body.model_fields_set else None
-    deck = await editing.change_deck(tx, deck_id, owner_of(caller), editing.Changes(columns, status))
+    deck = await service.change_deck(tx, deck_id, owner_of(caller), service.Changes(columns, status))
     return ok(summary_of(deck))
 
 
@@ -140,11 +140,11 @@ async def lock_deck(deck_id: UUID, caller: CurrentCaller, tx: Tx) -> Envelope[De
 @routes.patch("/{deck_id}/order")
 async def reorder_deck(deck_id: UUID, body: DeckOrder, caller: CurrentCaller, tx: Tx) -> Envelope[DeckSummary]:
     """Put outputs of an own deck first, in the order given; the others follow as they were."""
-    return ok(summary_of(await editing.reorder(tx, deck_id, owner_of(caller), body.output_ids)))
+    return ok(summary_of(await service.reorder(tx, deck_id, owner_of(caller), body.output_ids)))
 
 
 async def _become(tx: Transaction, deck_id: UUID, caller: Caller, status: DeckStatus) -> DeckRow:
-    return await editing.change_deck(tx, deck_id, owner_of(caller), editing.Changes(status=status))
+    return await service.change_deck(tx, deck_id, owner_of(caller), service.Changes(status=status))
 
 
 @collection_routes.get("/collections/{collection_id}/decks")
@@ -159,11 +159,11 @@ async def list_collection_decks(
 ) -> Envelope[list[DeckSummary]]:
     """List a collection's decks, newest first: all for its owner, for others their own and published ones."""
     social_pair(social_org, social_identifier)
-    scope = await views.scope_of(reader, collection_id, caller.user_id)
+    scope = await queries.scope_of(reader, collection_id, caller.user_id)
     if scope is None or not (caller.is_service or scope.is_owner or scope.is_known):
         raise NotFoundError("Collection not found")
     sees_all = caller.is_service or scope.is_owner
-    wanted = views.DeckFilter(
+    wanted = queries.DeckFilter(
         user_id=None if sees_all else caller.user_id,
         also_published=not sees_all,
         collection_id=collection_id,
@@ -171,4 +171,4 @@ async def list_collection_decks(
         social_org=social_org,
         social_identifier=social_identifier,
     )
-    return ok([summary_of(deck) for deck in await views.list_decks(reader, wanted, page)])
+    return ok([summary_of(deck) for deck in await queries.list_decks(reader, wanted, page)])

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from emprops.decks.views import DeckOutputRow, DeckRow
+from emprops.decks.queries import DeckOutputRow, DeckRow
 
 Status = Literal["active", "archived", "published", "locked"]
 OutputStatus = Literal["pending", "processing", "completed", "failed"]

@@ -1,98 +1,106 @@
-"""Find room for outputs in a deck. Every addition is one conditional write that also locks the deck (design §10)."""
+"""Make, change, publish, lock and archive decks. Which state may follow which is in ``states.py``."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
-from emprops.decks import store
-from emprops.decks.states import LETS_GO, TAKES_ANY, TAKES_NAMED, DeckStatus
-from emprops.decks.store import Owner, Place
-from emprops.errors import BadRequestError, NotFoundError, UnavailableError
+from emprops.auth.store import ensure_user
+from emprops.collections import service as collections
+from emprops.custody import service as custody
+from emprops.decks import queries, store
+from emprops.decks.placing import UNTITLED
+from emprops.decks.queries import DeckRow
+from emprops.decks.states import FROM, DeckStatus
+from emprops.decks.store import Owner
+from emprops.errors import BadRequestError, NotFoundError
 from emprops.kit.database import Transaction
 from emprops.kit.ids import new_id
 
-__all__ = ["Owner", "Place", "let_go", "place_in_named", "place_in_newest", "place_results", "take_out"]
 
-TRIES = 5
-UNTITLED = "Untitled"
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a caller wants changed: only the columns that were sent (``name``, ``description``, ``cover_output_id``)."""
+
+    columns: dict[str, Any] = field(default_factory=dict)
+    status: DeckStatus | None = None
 
 
-async def place_in_named(
-    tx: Transaction, *, deck_id: UUID, owner: Owner, collection_id: UUID, count: int, developed: bool = False
-) -> Place:
-    """Take ``count`` places in a deck the caller named.
+async def create_deck(
+    tx: Transaction,
+    user_id: UUID,
+    *,
+    collection_id: UUID,
+    name: str | None,
+    description: str | None,
+    beneficiary: tuple[str, str] | None,
+) -> DeckRow:
+    """Make an empty, active deck for a collection that the user may use; named after it unless told.
 
-    Raises :class:`NotFoundError` for an unknown or foreign deck and :class:`BadRequestError` for one that is locked,
-    archived, held for somebody else or of another collection (``developed``: the collection does not matter, C41).
+    ``beneficiary``: the social identity it is held for. Raises :class:`NotFoundError` for the collection.
     """
-    place = await store.take_places(
-        tx,
-        deck_id,
-        count,
-        accepting=TAKES_NAMED,
-        owner=owner,
-        collection_id=None if developed else collection_id,
-    )
-    if place is not None:
-        return place
-    deck = await store.state_of(tx, deck_id)
-    if deck is None or deck.user_id != owner.user_id:
-        raise NotFoundError("Deck not found")
-    if deck.status == DeckStatus.LOCKED:
-        raise BadRequestError("The deck is locked; unlock it or choose another one.")
-    if deck.status == DeckStatus.ARCHIVED:
-        raise BadRequestError("The deck is archived; make it active again or choose another one.")
-    if deck.custodied_for != owner.custodied_for:
-        raise BadRequestError("The deck is held for somebody else; choose one of the same beneficiary.")
-    raise BadRequestError("The deck belongs to another collection; choose one of this collection.")
-
-
-async def place_in_newest(tx: Transaction, *, owner: Owner, collection_id: UUID, title: str, count: int) -> Place:
-    """Take ``count`` places in the owner's newest active deck of the collection (C40); make a deck named after the
-    collection if there is none. Two first generations at once make one deck."""
-    place = await _take_newest(tx, owner, collection_id, count)
-    if place is not None:
-        return place
-    await store.lock_choice(tx, owner, collection_id)
-    place = await _take_newest(tx, owner, collection_id, count)
-    if place is not None:
-        return place
+    await ensure_user(tx, user_id)
+    collection = await collections.get_runnable(tx, user_id, collection_id)
+    link_id = await custody.hold_for(tx, user_id, beneficiary)
     deck_id = new_id()
     await store.insert_deck(
-        tx, deck_id=deck_id, owner=owner, collection_id=collection_id, name=title.strip() or UNTITLED
+        tx,
+        deck_id=deck_id,
+        owner=Owner(user_id, link_id),
+        collection_id=collection.id,
+        name=name or collection.title.strip() or UNTITLED,
+        description=description,
     )
-    place = await store.take_places(tx, deck_id, count, accepting=TAKES_ANY)
-    if place is None:
-        raise UnavailableError("The deck changed while it was being filled; try again.")
-    return place
+    return await _read(tx, deck_id)
 
 
-async def _take_newest(tx: Transaction, owner: Owner, collection_id: UUID, count: int) -> Place | None:
-    """Take places in the newest active deck; look again when it stops being active in between."""
-    for _ in range(TRIES):
-        deck_id = await store.newest(tx, owner, collection_id, TAKES_ANY)
-        if deck_id is None:
-            return None
-        place = await store.take_places(tx, deck_id, count, accepting=TAKES_ANY)
-        if place is not None:
-            return place
-    raise UnavailableError("Your decks keep changing; try again.")
+async def change_deck(tx: Transaction, deck_id: UUID, owner: UUID | None, changes: Changes) -> DeckRow:
+    """Change an own deck; ``owner`` None: anybody's, for services.
 
-
-async def place_results(tx: Transaction, deck_id: UUID, count: int) -> Place | None:
-    """Take places for further results of a job beside its first one; None if the deck takes no more by now."""
-    return await store.take_places(tx, deck_id, count, accepting=TAKES_NAMED)
-
-
-async def take_out(tx: Transaction, deck_id: UUID, output_ids: Sequence[UUID]) -> None:
-    """Say that these outputs are no longer visible in their deck, in whatever state that is."""
-    await store.drop_outputs(tx, deck_id, output_ids)
-
-
-async def let_go(tx: Transaction, deck_id: UUID, output_id: UUID) -> None:
-    """Say that a visible output leaves its deck for another one, or for none.
-
-    Raises :class:`BadRequestError` if the deck is locked: its set of outputs does not change any more
-    (docs/decisions/0011-locked-decks.md).
+    Raises :class:`NotFoundError`, and :class:`BadRequestError` for a state that cannot follow the present one, or for
+    a cover that is no visible output of this deck (C45).
     """
-    if not await store.drop_outputs(tx, deck_id, [output_id], among=LETS_GO):
-        raise BadRequestError("The output lies in a locked deck; unlock that before you move it.")
+    cover = changes.columns.get("cover_output_id")
+    # the output before the deck, in the order in which whoever hides or moves it locks them
+    has_cover = cover is None or await store.shows(tx, deck_id, cover)
+    deck = await store.lock(tx, deck_id)
+    if deck is None or (owner is not None and deck.user_id != owner):
+        raise NotFoundError("Deck not found")
+    if not has_cover:
+        raise BadRequestError("cover_output_id must be a visible output of this deck; null takes the cover away.")
+    if changes.columns:
+        await store.update_columns(tx, deck_id, changes.columns)
+    if changes.status is not None and not await store.move(
+        tx, deck_id, changes.status, publishing=changes.status == DeckStatus.PUBLISHED, among=FROM[changes.status]
+    ):
+        raise BadRequestError(f"The deck is {deck.status}; make it active before it becomes {changes.status}.")
+    return await _read(tx, deck_id)
+
+
+async def reorder(tx: Transaction, deck_id: UUID, owner: UUID | None, output_ids: Sequence[UUID]) -> DeckRow:
+    """Put visible outputs of a deck first, in the order given; the others follow as they were, hidden ones last.
+    Positions then have no gaps.
+
+    Raises :class:`NotFoundError`, and :class:`BadRequestError` if an output is named twice or is not in the deck.
+    """
+    known = await store.state_of(tx, deck_id)
+    if known is None or (owner is not None and known.user_id != owner):
+        raise NotFoundError("Deck not found")
+    await store.lock_outputs(tx, deck_id)
+    await store.lock(tx, deck_id)
+    present = await store.outputs_in_order(tx, deck_id, hidden=False)
+    unknown = set(output_ids) - set(present)
+    if unknown or len(set(output_ids)) != len(output_ids):
+        named = ", ".join(sorted(str(output_id) for output_id in unknown)) or "one of them twice"
+        raise BadRequestError(f"output_ids must name visible outputs of this deck, each once; it names {named}.")
+    chosen = set(output_ids)
+    others = [output_id for output_id in present if output_id not in chosen]
+    hidden = await store.outputs_in_order(tx, deck_id, hidden=True)
+    await store.renumber(tx, deck_id, [*output_ids, *others, *hidden])
+    return await _read(tx, deck_id)
+
+
+async def _read(tx: Transaction, deck_id: UUID) -> DeckRow:
+    deck = await queries.deck_of(tx, deck_id)
+    assert deck is not None  # noqa: S101 - locked or inserted above
+    return deck

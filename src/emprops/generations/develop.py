@@ -16,8 +16,8 @@ from emprops.kit.database import Transaction
 from emprops.kit.ids import new_id
 from emprops.media.types import mime_type_of
 from emprops.outputs import lineage
-from emprops.outputs import views as outputs
-from emprops.outputs.views import OutputDetail
+from emprops.outputs import queries as outputs
+from emprops.outputs.queries import OutputDetail
 from emprops.workflows import store as workflows
 
 INPUT_TYPES = ("image", "video", TEXT)

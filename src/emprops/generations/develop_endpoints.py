@@ -17,7 +17,7 @@ from emprops.jobs import dispatch
 from emprops.kit.envelope import Envelope, failures, ok
 from emprops.kit.paging import Paging
 from emprops.kit.requests import Reader, Shared, Tx, router
-from emprops.outputs import lineage, views
+from emprops.outputs import lineage, queries
 from emprops.outputs.endpoints import owner_of
 from emprops.outputs.lineage import MAX_DESCENDANTS, Relative
 from emprops.outputs.schemas import CollectionRef
@@ -200,7 +200,7 @@ async def develop_output(
 @routes.get("/{output_id}/lineage")
 async def get_lineage(output_id: UUID, caller: CurrentCaller, reader: Reader) -> Envelope[LineageView]:
     """Show what an output was developed from and what was developed from it, as far as the caller may see it."""
-    output = await views.output_of(reader, output_id)
+    output = await queries.output_of(reader, output_id)
     if output is None or not (caller.is_service or output.user_id == caller.user_id or output.shared):
         raise NotFoundError("Output not found")
     ancestors = await lineage.ancestors_of(reader, output_id)

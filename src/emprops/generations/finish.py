@@ -11,7 +11,7 @@ from emprops.jobs import store as jobs
 from emprops.jobs.states import OPEN
 from emprops.kit.database import Transaction
 from emprops.media.files import FileRow
-from emprops.outputs import service as outputs
+from emprops.outputs import job_results as outputs
 
 
 def result_urls(steps: Sequence[jobs.StepState]) -> str | None:

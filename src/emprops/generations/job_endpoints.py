@@ -17,7 +17,7 @@ from emprops.generations.endpoints import Sending
 from emprops.generations.failsafe import complete_from_outside, fail_from_outside
 from emprops.generations.recover import recover_output
 from emprops.generations.retry import retry_job
-from emprops.jobs import changes, views
+from emprops.jobs import changes, queries
 from emprops.jobs.endpoints import reply
 from emprops.jobs.retry import Standing
 from emprops.jobs.schemas import JobDetailView, JobOutputView, RetryView
@@ -170,9 +170,9 @@ async def get_output(
     return ok(JobOutputView(workflow_output=job.workflow_output, outputs=[] if outputs is None else outputs))
 
 
-async def _readable(resources: Shared, caller: Caller, job_id: UUID) -> views.JobRow:
+async def _readable(resources: Shared, caller: Caller, job_id: UUID) -> queries.JobRow:
     async with resources.database.reader() as reader:
-        job = await views.job_of(reader, job_id)
+        job = await queries.job_of(reader, job_id)
     if job is None or not may_touch(caller, job.user_id):
         raise NotFoundError("Job not found")
     return job
@@ -180,6 +180,6 @@ async def _readable(resources: Shared, caller: Caller, job_id: UUID) -> views.Jo
 
 async def _show(tx: Transaction, job_id: UUID) -> Response:
     """Answer with a job that has ended, as ``GET /jobs/{id}`` gives it."""
-    job = await views.job_of(tx, job_id)
+    job = await queries.job_of(tx, job_id)
     assert job is not None  # noqa: S101 - it is locked
-    return reply(views.as_json(job) | {"queue": None})
+    return reply(queries.as_json(job) | {"queue": None})

@@ -10,7 +10,7 @@ from emprops.jobs import changes
 from emprops.jobs import store as jobs
 from emprops.kit.database import Database, Transaction
 from emprops.media import files as media
-from emprops.outputs import service as outputs
+from emprops.outputs import job_results as outputs
 from emprops.queue.claims import Queue
 from emprops.queue.messages import Finished
 from emprops.settings import Settings

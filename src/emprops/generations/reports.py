@@ -29,7 +29,7 @@ from emprops.kit.database import UNAVAILABLE, Database, Transaction
 from emprops.kit.logging import bound
 from emprops.kit.pubsub import poke
 from emprops.media import files as media
-from emprops.outputs import service as outputs
+from emprops.outputs import job_results as outputs
 from emprops.queue.keys import JOBS_CHANGED
 from emprops.queue.messages import Report
 from emprops.queue.reports import ReportStream

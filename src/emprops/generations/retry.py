@@ -15,7 +15,7 @@ from emprops.kit import tracing
 from emprops.kit.database import Transaction
 from emprops.kit.ids import new_id
 from emprops.media import files as media
-from emprops.outputs import service as outputs
+from emprops.outputs import job_results as outputs
 from emprops.settings import Settings
 
 SUPERSEDED = "The job was retried"

@@ -16,7 +16,7 @@ from emprops.jobs import store as jobs
 from emprops.kit import tracing
 from emprops.kit.database import Transaction
 from emprops.kit.ids import new_id
-from emprops.outputs import service as outputs
+from emprops.outputs import job_results as outputs
 from emprops.workflows import store as workflows
 
 

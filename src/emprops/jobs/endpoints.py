@@ -11,7 +11,7 @@ from emprops.auth.caller import may_touch
 from emprops.auth.dependencies import CurrentCaller, CurrentUser, StreamCaller
 from emprops.auth.tickets import TICKET_LIFE, issue_ticket, stream_of
 from emprops.errors import NotFoundError
-from emprops.jobs import views
+from emprops.jobs import queries
 from emprops.jobs.forensics import evidence
 from emprops.jobs.forensics_schemas import ForensicsReply
 from emprops.jobs.place import place_of
@@ -75,8 +75,8 @@ async def list_jobs(
     collection_id: UUID | None = None,
 ) -> Response:
     """List the caller's jobs, newest first."""
-    jobs = await views.jobs_of_user(reader, user_id, page, status=status, collection_id=collection_id)
-    return reply([views.as_json(job) for job in jobs])
+    jobs = await queries.jobs_of_user(reader, user_id, page, status=status, collection_id=collection_id)
+    return reply([queries.as_json(job) for job in jobs])
 
 
 @routes.get(
@@ -87,13 +87,13 @@ async def list_jobs(
 async def get_job(job_id: UUID, caller: CurrentCaller, resources: Shared) -> Response:
     """Read a job's present state and, while it waits for a worker, its place in the queue and what keeps it there."""
     async with resources.database.reader() as reader:
-        job = await views.detail_of(reader, job_id)
+        job = await queries.detail_of(reader, job_id)
     if job is None or not may_touch(caller, job.user_id):
         raise NotFoundError("Job not found")
     place = None
     if job.waiting_step is not None:
         place = await place_of(resources.redis, resources.settings.queue_prefix, job.waiting_step)
-    return reply(views.as_json(job) | {"queue": place})
+    return reply(queries.as_json(job) | {"queue": place})
 
 
 @routes.get("/{job_id}/forensics", response_model=ForensicsReply)
@@ -101,27 +101,27 @@ async def get_forensics(job_id: UUID, caller: CurrentCaller, resources: Shared) 
     """Collect all that is known of a job: its files, steps of all attempts, backups, history, and what the queue has,
     attests and knows of the workers. `queue`, `attestations` and `workers` are null while Redis does not answer."""
     async with resources.database.reader() as reader:
-        job = await views.job_of(reader, job_id)
+        job = await queries.job_of(reader, job_id)
     if job is None or not may_touch(caller, job.user_id):
         raise NotFoundError("Job not found")
     found = await evidence(resources.database, resources.redis, resources.settings.queue_prefix, job)
     document = {"data": {"job": found}, "error": None, "job": found}
-    return Response(views.to_bytes(document), media_type="application/json")
+    return Response(queries.to_bytes(document), media_type="application/json")
 
 
 @routes.get("/{job_id}/history", response_model=Envelope[list[HistoryRow]])
 async def get_history(job_id: UUID, caller: CurrentCaller, reader: Reader, page: Paging) -> Response:
     """List what happened to a job, oldest first."""
-    if not may_touch(caller, await views.owner_of(reader, job_id)):
+    if not may_touch(caller, await queries.owner_of(reader, job_id)):
         raise NotFoundError("Job not found")
-    return reply(await views.history_of(reader, job_id, page))
+    return reply(await queries.history_of(reader, job_id, page))
 
 
 @routes.get("/{job_id}/preview", response_class=Response, responses=PREVIEW)
 async def get_preview(job_id: UUID, request: Request, caller: CurrentCaller, resources: Shared) -> Response:
     """Look at what a running job is making. 404 while there is nothing to see, and once the job has ended."""
     async with resources.database.reader() as reader:
-        job = await views.job_of(reader, job_id)
+        job = await queries.job_of(reader, job_id)
     if job is None or not may_touch(caller, job.user_id):
         raise NotFoundError("Job not found")
     shown = None
@@ -140,7 +140,7 @@ async def create_stream_ticket(
     job_id: UUID, caller: CurrentCaller, reader: Reader, resources: Shared
 ) -> Envelope[StreamTicket]:
     """Give a ticket that opens the job's stream once, as `?ticket=…`: EventSource in browsers cannot send headers."""
-    if not may_touch(caller, await views.owner_of(reader, job_id)):
+    if not may_touch(caller, await queries.owner_of(reader, job_id)):
         raise NotFoundError("Job not found")
     ticket = await issue_ticket(resources.redis, resources.settings.queue_prefix, caller, stream_of(job_id))
     return ok(StreamTicket(ticket=ticket, expires_in=TICKET_LIFE))
@@ -159,7 +159,7 @@ async def stream_job(
 ) -> Response:
     """Follow a job until it has ended. Reconnecting with the last id seen continues where the stream broke off."""
     async with resources.database.reader() as reader:
-        owner = await views.owner_of(reader, job_id)
+        owner = await queries.owner_of(reader, job_id)
     if not may_touch(caller, owner):
         raise NotFoundError("Job not found")
     settings = resources.settings
@@ -179,4 +179,4 @@ async def stream_job(
 
 def reply(data: Any) -> Response:
     """Answer with data that was encoded by hand."""
-    return Response(views.to_bytes({"data": data, "error": None}), media_type="application/json")
+    return Response(queries.to_bytes({"data": data, "error": None}), media_type="application/json")

@@ -14,7 +14,7 @@ import orjson
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from emprops.jobs import views
+from emprops.jobs import queries
 from emprops.kit.database import Database, Transaction
 from emprops.queue.records import Records
 from emprops.queue.registry import Fleet
@@ -59,7 +59,7 @@ class StepRow:
     completed_at: datetime | None
 
 
-async def evidence(database: Database, redis: Redis, prefix: str, job: views.JobRow) -> dict[str, Any]:
+async def evidence(database: Database, redis: Redis, prefix: str, job: queries.JobRow) -> dict[str, Any]:
     """Collect it: the job as ``GET /jobs/{id}`` shows it, with ``payload`` (its data and ``_flat_files``), outputs,
     steps of all attempts, backups, history, the queue's records, attestations, workers and timings."""
     data = orjson.loads(job.data)
@@ -74,10 +74,10 @@ async def evidence(database: Database, redis: Redis, prefix: str, job: views.Job
             "history": await _history(reader, job.id),
         }
     in_redis = await _in_redis(redis, prefix, steps)
-    return {**views.as_json(job), "data": data, **recorded, **in_redis, "timings": timings(job.created_at, job, now)}
+    return {**queries.as_json(job), "data": data, **recorded, **in_redis, "timings": timings(job.created_at, job, now)}
 
 
-def timings(queued_at: datetime | None, row: StepRow | views.JobRow, now: datetime) -> dict[str, float | None]:
+def timings(queued_at: datetime | None, row: StepRow | queries.JobRow, now: datetime) -> dict[str, float | None]:
     """Tell for how many seconds it waited, ran and existed, up to now if it is not over."""
     over = row.completed_at
     started = row.started_at
@@ -147,7 +147,7 @@ async def _backups(reader: Transaction, job_id: UUID) -> list[dict[str, Any]]:
 
 
 async def _history(reader: Transaction, job_id: UUID) -> list[dict[str, Any]]:
-    seen = await views.look(reader, job_id, 0, MAX_HISTORY, newest_first=True)
+    seen = await queries.look(reader, job_id, 0, MAX_HISTORY, newest_first=True)
     return [] if seen is None else seen.rows
 
 

@@ -1,4 +1,4 @@
-"""The shapes of job replies, for the OpenAPI document; the replies themselves are encoded by hand in ``views.py``."""
+"""The shapes of job replies, for the OpenAPI document; the replies themselves are encoded by hand in ``queries.py``."""
 
 from datetime import datetime
 from typing import Any, Literal

@@ -20,8 +20,8 @@ from uuid import UUID
 import orjson
 
 from emprops.jobs.preview import Way, as_event
+from emprops.jobs.queries import Look, as_json, look, to_bytes
 from emprops.jobs.states import TERMINAL
-from emprops.jobs.views import Look, as_json, look, to_bytes
 from emprops.kit.database import Database
 from emprops.kit.pubsub import Pokes
 from emprops.kit.sse import Event

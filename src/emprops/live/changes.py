@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from emprops.jobs.queries import as_json
 from emprops.jobs.states import OPEN, TERMINAL
-from emprops.jobs.views import as_json
 from emprops.live.messages import News
 from emprops.live.store import SeenJob
 

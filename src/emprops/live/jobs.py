@@ -18,7 +18,7 @@ import structlog
 
 from emprops.auth.caller import may_touch
 from emprops.errors import NotFoundError, UnavailableError
-from emprops.jobs.views import as_json
+from emprops.jobs.queries import as_json
 from emprops.kit.database import UNAVAILABLE, Database, Transaction
 from emprops.kit.pubsub import Pokes
 from emprops.live import store

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from emprops.jobs.views import COLUMNS_BUT_DATA, JobRow
+from emprops.jobs.queries import COLUMNS_BUT_DATA, JobRow
 from emprops.kit.database import Transaction
 
 

@@ -10,13 +10,13 @@ from emprops.auth.dependencies import CurrentCaller, CurrentUser
 from emprops.auth.once import Once
 from emprops.auth.share import Links
 from emprops.decks.counts import counts_of
-from emprops.decks.views import scope_of
+from emprops.decks.queries import scope_of
 from emprops.errors import BadRequestError, ConflictError, NotFoundError
 from emprops.kit.database import Transaction
 from emprops.kit.envelope import Envelope, failures, ok
 from emprops.kit.paging import Paging
 from emprops.kit.requests import Reader, Shared, Tx, router
-from emprops.outputs import editing, views
+from emprops.outputs import queries, service
 from emprops.outputs.schemas import (
     Completion,
     Failing,
@@ -59,7 +59,7 @@ def owner_of(caller: Caller) -> UUID | None:
 
 
 async def _shown(tx: Transaction, output_id: UUID) -> Envelope[OutputView]:
-    output = await views.output_of(tx, output_id)
+    output = await queries.output_of(tx, output_id)
     assert output is not None  # noqa: S101 - just written
     return ok(view_of(output, private=True))
 
@@ -68,7 +68,7 @@ async def _shown(tx: Transaction, output_id: UUID) -> Envelope[OutputView]:
 async def create_output(body: NewOutput, user_id: CurrentUser, tx: Tx, _once: Once) -> Envelope[OutputView]:
     """Make a pending output, in a deck: the one named, or the newest active one, which is made if there is none."""
     pair = social_pair(body.social_org, body.social_identifier)
-    request = editing.Request(
+    request = service.Request(
         collection_id=body.collection_id,
         job_id=body.job_id,
         source=body.source,
@@ -77,7 +77,7 @@ async def create_output(body: NewOutput, user_id: CurrentUser, tx: Tx, _once: On
         deck_id=body.deck_id,
         auto_create_deck=body.auto_create_deck,
     )
-    return await _shown(tx, await editing.create_output(tx, user_id, request))
+    return await _shown(tx, await service.create_output(tx, user_id, request))
 
 
 @routes.patch(
@@ -88,35 +88,35 @@ async def complete_output(
     output_id: UUID, body: Completion, caller: CurrentCaller, tx: Tx, resources: Shared
 ) -> Envelope[OutputView]:
     """Complete an own output with a URL, which is recorded as given. Again: replaces what is sent."""
-    result = editing.Result(
+    result = service.Result(
         url=body.url,
         fields={"mime_type": body.mime_type, "thumbnail_url": body.thumbnail_url},
         flat_file_id=body.flat_file_id,
         output_metadata=body.output_metadata,
         store_copy=body.store_copy,
     )
-    await editing.complete_output(tx, resources.settings, output_id, owner_of(caller), result)
+    await service.complete_output(tx, resources.settings, output_id, owner_of(caller), result)
     return await _shown(tx, output_id)
 
 
 @routes.patch("/outputs/{output_id}/fail")
 async def fail_output(output_id: UUID, body: Failing, caller: CurrentCaller, tx: Tx) -> Envelope[OutputView]:
     """Fail an own output that has no result."""
-    await editing.fail_output(tx, output_id, owner_of(caller), body.error_message)
+    await service.fail_output(tx, output_id, owner_of(caller), body.error_message)
     return await _shown(tx, output_id)
 
 
 @routes.delete("/outputs/{output_id}")
 async def hide_output(output_id: UUID, caller: CurrentCaller, tx: Tx) -> Envelope[OutputView]:
     """Hide an own output, for good: it leaves lists and decks. A job that makes its result goes on."""
-    await editing.hide_output(tx, output_id, owner_of(caller))
+    await service.hide_output(tx, output_id, owner_of(caller))
     return await _shown(tx, output_id)
 
 
 @routes.patch("/outputs/{output_id}/deck")
 async def move_output(output_id: UUID, body: Move, caller: CurrentCaller, tx: Tx) -> Envelope[OutputView]:
     """Put an own output at the end of another own deck of its collection, or take it out of its deck."""
-    await editing.move_output(tx, output_id, owner_of(caller), body.deck_id)
+    await service.move_output(tx, output_id, owner_of(caller), body.deck_id)
     return await _shown(tx, output_id)
 
 
@@ -125,7 +125,7 @@ async def get_output(
     output_id: UUID, caller: CurrentCaller, reader: Reader, resources: Shared, links: Links
 ) -> Envelope[WatchableOutput]:
     """Read one output: an own one, hidden or not, or one in a published deck."""
-    output = await views.output_of(reader, output_id)
+    output = await queries.output_of(reader, output_id)
     if output is None:
         raise NotFoundError("Output not found")
     private = caller.is_service or output.user_id == caller.user_id
@@ -150,12 +150,12 @@ async def list_collection_outputs(
     scope = await scope_of(reader, collection_id, caller.user_id)
     if scope is None or not (caller.is_service or scope.is_owner or scope.is_known):
         raise NotFoundError("Collection not found")
-    wanted = views.OutputFilter(deck_id, status, *social)
+    wanted = queries.OutputFilter(deck_id, status, *social)
     sees_all = caller.is_service or scope.is_owner
     if sees_all:
-        rows = await views.all_of_collection(reader, collection_id, wanted, page)
+        rows = await queries.all_of_collection(reader, collection_id, wanted, page)
     else:
-        rows = await views.known_of_collection(reader, collection_id, caller.user_id, wanted, page)
+        rows = await queries.known_of_collection(reader, collection_id, caller.user_id, wanted, page)
     return ok([item_of(row, private=sees_all or row.user_id == caller.user_id) for row in rows])
 
 

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from emprops.outputs.queries import OutputDetail, OutputRow
 from emprops.outputs.states import Source
-from emprops.outputs.views import OutputDetail, OutputRow
 
 Status = Literal["pending", "processing", "completed", "failed", "hidden"]
 SocialOrg = Literal["farcaster", "twitter", "discord", "lens", "github"]

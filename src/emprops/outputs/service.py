@@ -1,179 +1,239 @@
-"""What a job does to its outputs. The orchestrator calls this inside its own transaction, with the job locked.
+"""What clients do to outputs: make, complete, fail, hide and move them. The states are in ``states.py``.
 
-A transaction locks outputs before decks, so that two of them never wait for each other here.
+A transaction locks the job first, then the file that is to be shown, then outputs, then decks. The end of a job locks
+its outputs before files, but the job before both, so the two never wait for each other.
 """
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from emprops.decks import service as decks
-from emprops.errors import ConflictError, NotFoundError
+from emprops.auth.store import ensure_user
+from emprops.collections import service as collections
+from emprops.custody import service as custody
+from emprops.decks import placing as decks
+from emprops.errors import BadRequestError, ConflictError, NotFoundError
+from emprops.jobs import store as jobs
+from emprops.jobs.states import OPEN
 from emprops.kit.database import Transaction
 from emprops.kit.ids import new_id
-from emprops.media.files import FileRow, lock_files
-from emprops.outputs import store
-from emprops.outputs.results import match_results
+from emprops.media import files
+from emprops.media.storage import key_of, mime_type_of
+from emprops.media.types import DOWNLOAD
+from emprops.outputs import importing_store, job_results, job_results_store, store
+from emprops.outputs.states import OutputStatus
+from emprops.outputs.store import Held, Shown
+from emprops.settings import Settings
 
-NO_RESULT = "The job ended without a result for this generation."
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a client says of an output it makes (spec: Create Pending Output)."""
+
+    collection_id: UUID
+    job_id: UUID | None = None
+    source: str = "unknown"
+    input_metadata: dict[str, Any] | None = None
+    beneficiary: tuple[str, str] | None = None
+    """The social identity it is held for."""
+    deck_id: UUID | None = None
+    auto_create_deck: bool = True
 
 
-async def open_for_job(
-    tx: Transaction,
-    *,
-    job_id: UUID,
-    user_id: UUID,
-    collection_id: UUID,
-    collection_title: str,
-    generations: int,
-    source: str,
-    input_metadata: dict[str, Any],
-    output_id: UUID | None = None,
-    deck_id: UUID | None = None,
-    auto_create_deck: bool = True,
-    is_custodial: bool = False,
-    custodied_for: UUID | None = None,
-    source_output_id: UUID | None = None,
-) -> list[UUID]:
-    """Make one pending output per generation of a new job, in that order, and put them into a deck (design §10).
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a client says when its output is complete (spec: Complete Output)."""
 
-    The deck is ``deck_id``, else the one of ``output_id``, else the newest active deck of the collection, which is
-    made if there is none (C40); with ``auto_create_deck=False`` there is no deck unless named. ``output_id`` names an
-    own pending output, made before, that becomes the first one; the others are held for whom it is. Raises
-    :class:`NotFoundError`, :class:`~emprops.errors.BadRequestError` (the deck takes no outputs) or
-    :class:`ConflictError` (the output is not pending, or belongs to another job or collection).
+    url: str
+    fields: Mapping[str, str | None] = field(default_factory=dict)
+    """``mime_type`` and ``thumbnail_url``, where they were sent."""
+    flat_file_id: int | None = None
+    output_metadata: dict[str, Any] | None = None
+    store_copy: bool = True
+    """Copy a file that lies elsewhere into our storage, afterwards."""
+
+
+async def create_output(tx: Transaction, user_id: UUID, request: Request) -> UUID:
+    """Make a pending output in the deck named, else in the newest active one, which is made if there is none (C40).
+
+    If it is for a job, it takes the place of the output that the server made for the same generation, so that the
+    job's result is shown once. Raises :class:`NotFoundError` for the collection, job or deck, and
+    :class:`BadRequestError` for a deck that takes no outputs, or a job of another collection.
     """
-    linked: list[UUID] = []
-    if output_id is not None:
-        first = await _link(tx, output_id, job_id, user_id, collection_id, input_metadata)
-        linked = [output_id]
-        deck_id = deck_id or first.deck_id
-        auto_create_deck = False  # whoever made the output without a deck gets none for its siblings either
-        custodied_for = first.custodied_for
-        is_custodial = custodied_for is not None
-    count = generations - len(linked)
-    if count <= 0:
-        return linked
-    owner = decks.Owner(user_id, custodied_for)
+    await ensure_user(tx, user_id)
+    collection = await collections.get_runnable(tx, user_id, request.collection_id)
+    link_id = await custody.hold_for(tx, user_id, request.beneficiary)
+    generation = 0 if request.job_id is None else await _join_job(tx, request.job_id, user_id, collection.id)
+    owner = decks.Owner(user_id, link_id)
     place: decks.Place | None = None
-    if deck_id is not None:
+    if request.deck_id is not None:
         place = await decks.place_in_named(
-            tx,
-            deck_id=deck_id,
-            owner=owner,
-            collection_id=collection_id,
-            count=count,
-            developed=source_output_id is not None,
+            tx, deck_id=request.deck_id, owner=owner, collection_id=collection.id, count=1
         )
-    elif auto_create_deck:
+    elif request.auto_create_deck:
         place = await decks.place_in_newest(
-            tx, owner=owner, collection_id=collection_id, title=collection_title, count=count
+            tx, owner=owner, collection_id=collection.id, title=collection.title, count=1
         )
-    new = [
-        store.NewOutput(id=new_id(), generation=len(linked) + n, position=place.position + n if place else None)
-        for n in range(count)
-    ]
-    await store.insert_pending(
+    output_id = new_id()
+    await job_results_store.insert_pending(
         tx,
-        new,
+        [job_results_store.NewOutput(id=output_id, generation=generation, position=place.position if place else None)],
         user_id=user_id,
-        collection_id=collection_id,
+        collection_id=collection.id,
         deck_id=place.deck_id if place else None,
-        job_id=job_id,
-        source=source,
-        input_metadata=input_metadata,
-        is_custodial=is_custodial,
-        custodied_for=custodied_for,
-        source_output_id=source_output_id,
-        generated=True,
+        job_id=request.job_id,
+        source=request.source,
+        input_metadata=request.input_metadata,
+        is_custodial=link_id is not None,
+        custodied_for=link_id,
+        source_output_id=None,
+        generated=False,
     )
-    return linked + [output.id for output in new]
+    return output_id
 
 
-async def _link(
-    tx: Transaction,
-    output_id: UUID,
-    job_id: UUID,
-    user_id: UUID,
-    collection_id: UUID,
-    input_metadata: dict[str, Any],
-) -> store.Link:
-    """Make an output made before the first one of the job; tells how it stood."""
-    won = await store.link_to_job(
-        tx,
-        output_id,
-        user_id=user_id,
-        collection_id=collection_id,
-        job_id=job_id,
-        input_metadata=input_metadata,
-    )
-    output = await store.link_of(tx, output_id)
-    if output is None or output.user_id != user_id:
-        raise NotFoundError("Output not found")
-    if won:
-        return output
-    if output.job_id is not None:
-        raise ConflictError("output_id names an output that another job has already; create a new one.")
-    if output.collection_id != collection_id:
-        raise ConflictError("output_id names an output of another collection; create one for this collection.")
-    raise ConflictError(f"output_id names an output that is {output.status}; only a pending one can be linked.")
+async def _join_job(tx: Transaction, job_id: UUID, user_id: UUID, collection_id: UUID) -> int:
+    """Make room among a job's outputs; gives the generation whose result the new one will show."""
+    job = (await jobs.lock_jobs(tx, [job_id])).get(job_id)
+    if job is None or job.user_id != user_id:
+        raise NotFoundError("Job not found")
+    if job.collection_id != collection_id:
+        raise BadRequestError("job_id names a job of another collection.")
+    replaceable = await store.lock_open_of_job(tx, job_id) if job.status in OPEN else []
+    if replaceable:
+        replaced = replaceable[0]
+        await job_results.hide(tx, [replaced.id])
+        await store.leave_job(tx, replaced.id)
+        return replaced.generation
+    taken = await store.made_by_clients(tx, job_id)
+    generations = len(job.data.get("generations") or ()) or 1
+    return min(range(generations), key=lambda generation: taken.get(generation, 0))
 
 
-async def processing_for_jobs(tx: Transaction, job_ids: Sequence[UUID]) -> int:
-    """Jobs began: their pending outputs are processing. Returns how many outputs changed."""
-    return await store.start_of_jobs(tx, job_ids)
-
-
-async def complete_for_job(
-    tx: Transaction, job_id: UUID, files: Mapping[int, Sequence[FileRow]], output_metadata: dict[str, Any] | None
+async def complete_output(
+    tx: Transaction, settings: Settings, output_id: UUID, owner: UUID | None, result: Result
 ) -> None:
-    """A job ended with these files per generation: complete its outputs (C36).
+    """Complete an own output with a URL, or replace what it shows; ``owner`` None: anybody's, for services.
 
-    The first file goes to the generation's output, further ones to further outputs in the same deck (in none, if it
-    takes no more by now). Completed and hidden outputs stay as they are. If an output outside the job shows a file
-    already, the job's own output is hidden in its favour: one visible output per file. Calling this again changes
-    nothing. Without outputs (``create_output: false``) there is nothing to do.
+    The URL is recorded as given; what lies behind it is looked at later (``importing.py``). If the server's output of
+    a job shows the same file of ours, that one is hidden in this one's favour: one visible output per file. Raises
+    :class:`NotFoundError` (also for a file of somebody else), :class:`BadRequestError` for a hidden output, and
+    :class:`ConflictError` if another output that a client made shows the file.
     """
-    outputs = await store.lock_of_job(tx, job_id)
-    if not outputs:
+    key = key_of(settings, result.url)
+    file = await _file_of(tx, settings, key, result)
+    before = await store.whose(tx, output_id)
+    if before is None or (owner is not None and before.user_id != owner):
+        raise NotFoundError("Output not found")
+    if file is not None and file.user_id != before.user_id:
+        if result.flat_file_id is not None:
+            raise NotFoundError("flat_file_id names no file of yours.")
+        file = None  # somebody else's file may be linked to, as every URL may, but not be taken over
+    if before.job_id is not None:
+        await jobs.lock_jobs(tx, [before.job_id])
+    if file is not None:
+        await files.lock_files(tx, [file.id])
+    held = await _lock(tx, output_id, owner)
+    if held.status == OutputStatus.HIDDEN:
+        raise BadRequestError("The output is hidden, which is final; create a new one.")
+    if file is not None:
+        await _take_over(tx, held, file)
+    shown = _shown(held, file, result)
+    await store.complete(tx, held.id, shown, result.output_metadata)
+    if result.store_copy and key is None and shown.flat_file_id is None:
+        await importing_store.want(tx, held.id, shown.url)
+    else:
+        await importing_store.forget(tx, held.id)
+
+
+async def _file_of(tx: Transaction, settings: Settings, key: str | None, result: Result) -> files.OwnedFile | None:
+    """Find the file of ours that is meant. Raises if the two ways to name it contradict each other."""
+    by_url = await files.owned_file(tx, settings, key=key) if key is not None else None
+    if result.flat_file_id is None:
+        return by_url
+    by_id = await files.owned_file(tx, settings, file_id=result.flat_file_id)
+    if by_id is None:
+        raise NotFoundError("flat_file_id names no file of yours.")
+    if key is not None and by_url != by_id:
+        raise BadRequestError("url and flat_file_id name different files; send the one that is meant.")
+    return by_id
+
+
+async def _take_over(tx: Transaction, held: Held, file: files.OwnedFile) -> None:
+    other = await store.other_that_shows(tx, file.id, held.id)
+    if other is None:
         return
-    file_ids = [file.id for results in files.values() for file in results if file.id is not None]
-    elsewhere: set[int] = set()
-    if file_ids:
-        await lock_files(tx, file_ids)
-        elsewhere = await store.shown_elsewhere(tx, job_id, file_ids)
-    plan = match_results(outputs, files, elsewhere)
-    if plan.complete:
-        await store.complete(tx, [(output.id, file) for output, file in plan.complete], output_metadata)
-    if plan.empty:
-        await store.fail(tx, [output.id for output in plan.empty], NO_RESULT)
-    if plan.give_up:
-        await hide(tx, [output.id for output in plan.give_up])
-    beside: dict[tuple[UUID, UUID | None], list[FileRow]] = defaultdict(list)
-    for output, file in plan.further:
-        beside[output.id, output.deck_id].append(file)
-    for (sibling_id, deck_id), results in beside.items():
-        place = await decks.place_results(tx, deck_id, len(results)) if deck_id is not None else None
-        new = [(new_id(), place.position + n if place else None, file) for n, file in enumerate(results)]
-        await store.insert_completed_beside(tx, sibling_id, new, place.deck_id if place else None, output_metadata)
+    if not other.generated or other.user_id != held.user_id:
+        raise ConflictError("Another output shows this file already; hide that one first.")
+    await job_results.hide(tx, [other.id])
 
 
-async def hide(tx: Transaction, output_ids: Sequence[UUID]) -> int:
-    """Hide visible outputs and tell their decks. Returns how many were; lock them before, if there are several."""
-    hidden: dict[UUID | None, list[UUID]] = defaultdict(list)
-    for output in await store.hide(tx, output_ids):
-        hidden[output.deck_id].append(output.id)
-    for deck_id in sorted(filter(None, hidden)):
-        await decks.take_out(tx, deck_id, hidden[deck_id])
-    return sum(map(len, hidden.values()))
+def _shown(held: Held, file: files.OwnedFile | None, result: Result) -> Shown:
+    """What is shown: what was sent, else what is known of the file, else what the URL suggests."""
+    if file is None and result.url in (held.url, held.copied_from) and held.url is not None:
+        present = Shown(held.url, held.mime_type, held.thumbnail_url, held.flat_file_id)
+    elif file is None:
+        present = Shown(result.url, _suggested(result.url), None, None)
+    else:
+        present = Shown(result.url, file.mime_type, file.thumbnail_url, file.id)
+    return Shown(
+        url=present.url,
+        mime_type=result.fields.get("mime_type") or present.mime_type,
+        thumbnail_url=result.fields.get("thumbnail_url") or present.thumbnail_url,
+        flat_file_id=present.flat_file_id,
+    )
 
 
-async def fail_for_job(tx: Transaction, job_id: UUID, message: str) -> int:
-    """A job failed: so do its open outputs. Returns how many changed."""
-    return await store.fail_of_job(tx, job_id, message)
+def _suggested(url: str) -> str | None:
+    suggested = mime_type_of(url.partition("?")[0].partition("#")[0])
+    return None if suggested == DOWNLOAD else suggested
 
 
-async def reopen_for_job(tx: Transaction, job_id: UUID) -> int:
-    """A failed job is tried again: its failed outputs are pending again. Returns how many changed."""
-    return await store.reopen_of_job(tx, job_id)
+async def fail_output(tx: Transaction, output_id: UUID, owner: UUID | None, message: str) -> None:
+    """Fail an own output that has no result. Raises :class:`NotFoundError`, and :class:`BadRequestError` for a
+    completed or hidden one (C37): success never regresses."""
+    held = await _lock(tx, output_id, owner)
+    if not await store.fail(tx, held.id, message):
+        raise BadRequestError(f"The output is {held.status}; only one without a result can fail.")
+
+
+async def hide_output(tx: Transaction, output_id: UUID, owner: UUID | None) -> None:
+    """Hide an own output for good, wherever it lies; hiding a hidden one changes nothing. Its job goes on (Q9)."""
+    held = await _lock(tx, output_id, owner)
+    await job_results.hide(tx, [held.id])
+
+
+async def move_output(tx: Transaction, output_id: UUID, owner: UUID | None, deck_id: UUID | None) -> None:
+    """Put an own output at the end of another deck, or into none. Moving it to where it is changes nothing.
+
+    Raises :class:`NotFoundError`, and :class:`BadRequestError` for a hidden output, for a deck that takes no outputs,
+    and for one that is locked and lets none go.
+    """
+    held = await _lock(tx, output_id, owner)
+    if held.status == OutputStatus.HIDDEN:
+        raise BadRequestError("The output is hidden, which is final; it cannot be moved.")
+    if held.deck_id == deck_id:
+        return
+    place: decks.Place | None = None
+    # in the order of the decks' ids, so that two moves in opposite directions do not wait for each other
+    for concerned in sorted(filter(None, (held.deck_id, deck_id))):
+        if concerned == held.deck_id:
+            await decks.let_go(tx, concerned, held.id)
+        else:
+            place = await decks.place_in_named(
+                tx,
+                deck_id=concerned,
+                owner=decks.Owner(held.user_id, held.custodied_for),
+                collection_id=held.collection_id,
+                count=1,
+                developed=held.source_output_id is not None,
+            )
+    await store.place(tx, held.id, deck_id, place.position if place else None)
+
+
+async def _lock(tx: Transaction, output_id: UUID, owner: UUID | None) -> Held:
+    held = await store.lock(tx, output_id)
+    if held is None or (owner is not None and held.user_id != owner):
+        raise NotFoundError("Output not found")
+    return held

@@ -18,7 +18,7 @@ from emprops.kit.requests import Reader, Resources, Shared, resources_of, router
 from emprops.media.mux.playback import Signer, playback_of
 from emprops.media.storage import key_of
 from emprops.settings import Settings
-from emprops.watch import views
+from emprops.watch import queries
 from emprops.watch.display import is_shown, kind_of, policy, source_of
 from emprops.watch.pages import Pages
 
@@ -70,7 +70,7 @@ async def watch_output(
 ) -> Response:
     """Show an output: to its owner, to whoever has a link of the owner, to anybody if it is in a published deck."""
     wanted = canonical_uuid(output_id)
-    output = await views.watched(reader, wanted) if wanted else None
+    output = await queries.watched(reader, wanted) if wanted else None
     if output is None or not (
         output.shared or _may(caller, output.user_id) or (token is not None and links.opens(token, output.id))
     ):
@@ -104,17 +104,17 @@ async def show_deck(
 ) -> Response:
     """Show a published deck, or an own one, as a gallery."""
     wanted = canonical_uuid(deck_id)
-    deck = await views.gallery(reader, wanted) if wanted else None
+    deck = await queries.gallery(reader, wanted) if wanted else None
     if deck is None or not (deck.status in SHARED or _may(caller, deck.user_id)):
         return pages.missing(request)
-    found = await views.tiles(reader, deck.id, Page(TILES + 1, (page - 1) * TILES))
+    found = await queries.tiles(reader, deck.id, Page(TILES + 1, (page - 1) * TILES))
     shown = [_tile(resources.settings, tile) for tile in found[:TILES]]
     sources = [source_of(resources.settings, tile.thumbnail_url or tile.url) for tile in found[:TILES]]
     values = {"deck": deck, "tiles": shown, "page": page, "more": len(found) > TILES}
     return pages.page("deck.html", values, csp=policy([], sources))
 
 
-def _tile(settings: Settings, tile: views.Tile) -> dict[str, str | UUID | None]:
+def _tile(settings: Settings, tile: queries.Tile) -> dict[str, str | UUID | None]:
     """A picture where there is one, the first moment of a video, else a word for what it is."""
     kind = kind_of("completed", tile.mime_type, tile.url, None)
     picture = source_of(settings, tile.thumbnail_url or (tile.url if kind == "image" else None))

@@ -12,7 +12,7 @@ from tests.apps import as_user
 from emprops.decks.states import DeckStatus, may_become
 from emprops.errors import BadRequestError
 from emprops.kit.database import Database
-from emprops.outputs import service as outputs
+from emprops.outputs import job_results as outputs
 
 
 @pytest.fixture

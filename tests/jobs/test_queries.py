@@ -14,8 +14,8 @@ from tests.factories import Job, add_history, make_collection, make_job, make_us
 from tests.plans import Explaining, many_jobs
 
 from emprops.auth.caller import Caller
+from emprops.jobs.queries import detail_of, history_of, job_of, jobs_of_user, look
 from emprops.jobs.schemas import HistoryRow, JobDetailView, JobView
-from emprops.jobs.views import detail_of, history_of, job_of, jobs_of_user, look
 from emprops.kit.database import Database
 from emprops.kit.ids import new_id
 from emprops.kit.paging import Page

@@ -1,0 +1,98 @@
+"""Find room for outputs in a deck. Every addition is one conditional write that also locks the deck."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from emprops.decks import store
+from emprops.decks.states import LETS_GO, TAKES_ANY, TAKES_NAMED, DeckStatus
+from emprops.decks.store import Owner, Place
+from emprops.errors import BadRequestError, NotFoundError, UnavailableError
+from emprops.kit.database import Transaction
+from emprops.kit.ids import new_id
+
+__all__ = ["Owner", "Place", "let_go", "place_in_named", "place_in_newest", "place_results", "take_out"]
+
+TRIES = 5
+UNTITLED = "Untitled"
+
+
+async def place_in_named(
+    tx: Transaction, *, deck_id: UUID, owner: Owner, collection_id: UUID, count: int, developed: bool = False
+) -> Place:
+    """Take ``count`` places in a deck the caller named.
+
+    Raises :class:`NotFoundError` for an unknown or foreign deck and :class:`BadRequestError` for one that is locked,
+    archived, held for somebody else or of another collection (``developed``: the collection does not matter, C41).
+    """
+    place = await store.take_places(
+        tx,
+        deck_id,
+        count,
+        accepting=TAKES_NAMED,
+        owner=owner,
+        collection_id=None if developed else collection_id,
+    )
+    if place is not None:
+        return place
+    deck = await store.state_of(tx, deck_id)
+    if deck is None or deck.user_id != owner.user_id:
+        raise NotFoundError("Deck not found")
+    if deck.status == DeckStatus.LOCKED:
+        raise BadRequestError("The deck is locked; unlock it or choose another one.")
+    if deck.status == DeckStatus.ARCHIVED:
+        raise BadRequestError("The deck is archived; make it active again or choose another one.")
+    if deck.custodied_for != owner.custodied_for:
+        raise BadRequestError("The deck is held for somebody else; choose one of the same beneficiary.")
+    raise BadRequestError("The deck belongs to another collection; choose one of this collection.")
+
+
+async def place_in_newest(tx: Transaction, *, owner: Owner, collection_id: UUID, title: str, count: int) -> Place:
+    """Take ``count`` places in the owner's newest active deck of the collection (C40); make a deck named after the
+    collection if there is none. Two first generations at once make one deck."""
+    place = await _take_newest(tx, owner, collection_id, count)
+    if place is not None:
+        return place
+    await store.lock_choice(tx, owner, collection_id)
+    place = await _take_newest(tx, owner, collection_id, count)
+    if place is not None:
+        return place
+    deck_id = new_id()
+    await store.insert_deck(
+        tx, deck_id=deck_id, owner=owner, collection_id=collection_id, name=title.strip() or UNTITLED
+    )
+    place = await store.take_places(tx, deck_id, count, accepting=TAKES_ANY)
+    if place is None:
+        raise UnavailableError("The deck changed while it was being filled; try again.")
+    return place
+
+
+async def _take_newest(tx: Transaction, owner: Owner, collection_id: UUID, count: int) -> Place | None:
+    """Take places in the newest active deck; look again when it stops being active in between."""
+    for _ in range(TRIES):
+        deck_id = await store.newest(tx, owner, collection_id, TAKES_ANY)
+        if deck_id is None:
+            return None
+        place = await store.take_places(tx, deck_id, count, accepting=TAKES_ANY)
+        if place is not None:
+            return place
+    raise UnavailableError("Your decks keep changing; try again.")
+
+
+async def place_results(tx: Transaction, deck_id: UUID, count: int) -> Place | None:
+    """Take places for further results of a job beside its first one; None if the deck takes no more by now."""
+    return await store.take_places(tx, deck_id, count, accepting=TAKES_NAMED)
+
+
+async def take_out(tx: Transaction, deck_id: UUID, output_ids: Sequence[UUID]) -> None:
+    """Say that these outputs are no longer visible in their deck, in whatever state that is."""
+    await store.drop_outputs(tx, deck_id, output_ids)
+
+
+async def let_go(tx: Transaction, deck_id: UUID, output_id: UUID) -> None:
+    """Say that a visible output leaves its deck for another one, or for none.
+
+    Raises :class:`BadRequestError` if the deck is locked: its set of outputs does not change any more
+    (docs/decisions/0011-locked-decks.md).
+    """
+    if not await store.drop_outputs(tx, deck_id, [output_id], among=LETS_GO):
+        raise BadRequestError("The output lies in a locked deck; unlock that before you move it.")

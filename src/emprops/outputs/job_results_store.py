@@ -1,0 +1,249 @@
+"""SQL of what a job does to its outputs. Each change of state is one conditional ``UPDATE``; see ``states.py``."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from emprops.kit.database import Transaction
+from emprops.media.files import FileRow
+from emprops.outputs.results import JobOutput
+from emprops.outputs.states import FAIL, FINISH, REOPEN, START, VISIBLE
+
+
+@dataclass(frozen=True, slots=True)
+class NewOutput:
+    """A pending output about to be inserted."""
+
+    id: UUID
+    generation: int
+    position: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Where an output made before stands, seen from a job that wants it."""
+
+    user_id: UUID
+    collection_id: UUID
+    deck_id: UUID | None
+    job_id: UUID | None
+    custodied_for: UUID | None
+    status: str
+
+
+async def insert_pending(
+    tx: Transaction,
+    outputs: Sequence[NewOutput],
+    *,
+    user_id: UUID,
+    collection_id: UUID,
+    deck_id: UUID | None,
+    job_id: UUID | None,
+    source: str,
+    input_metadata: dict[str, Any] | None,
+    is_custodial: bool,
+    custodied_for: UUID | None,
+    source_output_id: UUID | None,
+    generated: bool,
+) -> None:
+    """Insert pending outputs that differ in id, generation and position only. ``generated``: made for a job by the
+    server, not by a client."""
+    await tx.execute(
+        """
+        INSERT INTO output (id, generation, position, user_id, collection_id, deck_id, job_id, source, input_metadata,
+                            is_custodial, custodied_for, source_output_id, generated)
+        SELECT new.*, %(user_id)s, %(collection_id)s, %(deck_id)s::uuid, %(job_id)s::uuid, %(source)s,
+               %(input_metadata)s::jsonb, %(is_custodial)s, %(custodied_for)s::uuid, %(source_output_id)s::uuid,
+               %(generated)s
+        FROM unnest(%(ids)s::uuid[], %(generations)s::int[], %(positions)s::int[]) AS new
+        """,
+        {
+            "ids": [output.id for output in outputs],
+            "generations": [output.generation for output in outputs],
+            "positions": [output.position for output in outputs],
+            "user_id": user_id,
+            "collection_id": collection_id,
+            "deck_id": deck_id,
+            "job_id": job_id,
+            "source": source,
+            "input_metadata": None if input_metadata is None else Jsonb(input_metadata),
+            "is_custodial": is_custodial,
+            "custodied_for": custodied_for,
+            "source_output_id": source_output_id,
+            "generated": generated,
+        },
+    )
+
+
+async def link_to_job(
+    tx: Transaction,
+    output_id: UUID,
+    *,
+    user_id: UUID,
+    collection_id: UUID,
+    job_id: UUID,
+    input_metadata: dict[str, Any],
+) -> bool:
+    """Make an own, pending output the first one of a job. False if it is not that, or has a job already."""
+    linked = await tx.execute(
+        """
+        UPDATE output SET job_id = %s, generation = 0, input_metadata = coalesce(input_metadata, %s), updated_at = now()
+        WHERE id = %s AND user_id = %s AND collection_id = %s AND job_id IS NULL AND status = ANY(%s)
+        """,
+        (job_id, Jsonb(input_metadata), output_id, user_id, collection_id, list(START)),
+    )
+    return linked == 1
+
+
+async def link_of(tx: Transaction, output_id: UUID) -> Link | None:
+    """Tell how an output stands."""
+    return await tx.fetch_one(
+        Link,
+        "SELECT user_id, collection_id, deck_id, job_id, custodied_for, status FROM output WHERE id = %s",
+        (output_id,),
+    )
+
+
+async def start_of_jobs(tx: Transaction, job_ids: Sequence[UUID]) -> int:
+    """Pending outputs of these jobs become processing. Returns how many did."""
+    return await tx.execute(
+        "UPDATE output SET status = 'processing', updated_at = now() WHERE job_id = ANY(%s) AND status = ANY(%s)",
+        (list(job_ids), list(START)),
+    )
+
+
+async def lock_of_job(tx: Transaction, job_id: UUID) -> list[JobOutput]:
+    """Lock a job's outputs, in the order in which they take its files."""
+    return await tx.fetch_all(
+        JobOutput,
+        """
+        SELECT id, generation, status, deck_id, url, flat_file_id FROM output WHERE job_id = %s
+        ORDER BY generation, id FOR NO KEY UPDATE
+        """,
+        (job_id,),
+    )
+
+
+async def shown_elsewhere(tx: Transaction, job_id: UUID, file_ids: Sequence[int]) -> set[int]:
+    """Which of these files visible outputs outside the job show. Call with the files locked."""
+    return set(
+        await tx.fetch_values(
+            """
+            SELECT flat_file_id FROM output
+            WHERE flat_file_id = ANY(%s) AND status <> 'hidden' AND job_id IS DISTINCT FROM %s
+            """,
+            (list(file_ids), job_id),
+        )
+    )
+
+
+async def complete(
+    tx: Transaction, results: Sequence[tuple[UUID, FileRow]], output_metadata: dict[str, Any] | None
+) -> int:
+    """Give outputs their files and complete them, where their state allows it. Returns how many were completed."""
+    return await tx.execute(
+        """
+        UPDATE output
+        SET status = 'completed', flat_file_id = result.file_id, url = result.url, mime_type = result.mime_type,
+            thumbnail_url = result.thumbnail_url, error_message = NULL,
+            output_metadata = coalesce(%(output_metadata)s::jsonb, output_metadata),
+            completed_at = coalesce(completed_at, now()), updated_at = now()
+        FROM unnest(%(ids)s::uuid[], %(file_ids)s::bigint[], %(urls)s::text[], %(mime_types)s::text[],
+                    %(thumbnails)s::text[]) AS result (output_id, file_id, url, mime_type, thumbnail_url)
+        WHERE output.id = result.output_id AND output.status = ANY(%(from)s)
+        """,
+        {
+            "ids": [output_id for output_id, _ in results],
+            "from": list(FINISH),
+            "output_metadata": None if output_metadata is None else Jsonb(output_metadata),
+            **_file_columns([file for _, file in results]),
+        },
+    )
+
+
+async def insert_completed_beside(
+    tx: Transaction,
+    sibling_id: UUID,
+    new: Sequence[tuple[UUID, int | None, FileRow]],
+    deck_id: UUID | None,
+    output_metadata: dict[str, Any] | None,
+) -> None:
+    """Insert completed outputs ``(id, position, file)`` that are otherwise like their sibling."""
+    await tx.execute(
+        """
+        INSERT INTO output (id, position, flat_file_id, url, mime_type, thumbnail_url, deck_id, output_metadata,
+                            status, completed_at, user_id, collection_id, job_id, generation, source, input_metadata,
+                            is_custodial, custodied_for, source_output_id, generated)
+        SELECT new.*, %(deck_id)s::uuid, %(output_metadata)s::jsonb, 'completed', now(), o.user_id, o.collection_id,
+               o.job_id, o.generation, o.source, o.input_metadata, o.is_custodial, o.custodied_for, o.source_output_id,
+               true
+        FROM unnest(%(ids)s::uuid[], %(positions)s::int[], %(file_ids)s::bigint[], %(urls)s::text[],
+                    %(mime_types)s::text[], %(thumbnails)s::text[]) AS new, output o
+        WHERE o.id = %(sibling_id)s
+        """,
+        {
+            "ids": [output_id for output_id, _, _ in new],
+            "positions": [position for _, position, _ in new],
+            "deck_id": deck_id,
+            "sibling_id": sibling_id,
+            "output_metadata": None if output_metadata is None else Jsonb(output_metadata),
+            **_file_columns([file for _, _, file in new]),
+        },
+    )
+
+
+def _file_columns(files: Sequence[FileRow]) -> dict[str, list[Any]]:
+    return {
+        "file_ids": [file.id for file in files],
+        "urls": [file.url for file in files],
+        "mime_types": [file.mime_type for file in files],
+        "thumbnails": [file.thumbnail_url for file in files],
+    }
+
+
+async def fail(tx: Transaction, output_ids: Collection[UUID], message: str) -> int:
+    """Fail open outputs. Returns how many were."""
+    return await tx.execute(
+        "UPDATE output SET status = 'failed', error_message = %s, updated_at = now() WHERE id = ANY(%s)"
+        " AND status = ANY(%s)",
+        (message, list(output_ids), list(FAIL)),
+    )
+
+
+async def fail_of_job(tx: Transaction, job_id: UUID, message: str) -> int:
+    """Fail the job's open outputs. Returns how many were."""
+    return await tx.execute(
+        "UPDATE output SET status = 'failed', error_message = %s, updated_at = now() WHERE job_id = %s"
+        " AND status = ANY(%s)",
+        (message, job_id, list(FAIL)),
+    )
+
+
+async def reopen_of_job(tx: Transaction, job_id: UUID) -> int:
+    """The job's failed outputs become pending again. Returns how many did."""
+    return await tx.execute(
+        "UPDATE output SET status = 'pending', error_message = NULL, updated_at = now() WHERE job_id = %s"
+        " AND status = ANY(%s)",
+        (job_id, list(REOPEN)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """An output and the deck it lies in."""
+
+    id: UUID
+    deck_id: UUID | None
+
+
+async def hide(tx: Transaction, output_ids: Collection[UUID]) -> list[Placed]:
+    """Hide visible outputs. Gives each one that became hidden; the caller tells the decks."""
+    return await tx.fetch_all(
+        Placed,
+        "UPDATE output SET status = 'hidden', updated_at = now() WHERE id = ANY(%s) AND status = ANY(%s)"
+        " RETURNING id, deck_id",
+        (list(output_ids), list(VISIBLE)),
+    )
