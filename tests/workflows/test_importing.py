@@ -16,6 +16,7 @@ from emprops.connectors.comfyui.catalogue import pack, read_catalogue
 from emprops.kit.ids import new_id
 from emprops.queue import catalogues
 from emprops.queue.catalogues import Catalogues
+from emprops.workflows import importing
 
 SAVED = text_to_image().json()
 BODY = {"label": "", "description": "", "output_mime_type": "image/png", "type": "comfy_workflow"}
@@ -144,3 +145,22 @@ class TestCommand:
         assert said.exit_code == 1
         assert says in said.stderr
         assert len(said.stderr.splitlines()) == 1
+
+
+async def test_classes_come_from_the_machines_that_have_them(
+    shelf: Catalogues, redis: redis.asyncio.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = read_catalogue(OBJECT_INFO)
+    graph = {"1": {"class_type": "LoadImage"}, "2": {"class_type": "SaveImage"}, "3": {"class_type": "Unknown"}}
+    await shelf.show(pack({"LoadImage": known["LoadImage"], "VAEDecode": known["VAEDecode"]}))
+    await shelf.show(b"junk of a worker")
+    await shelf.show(pack({"SaveImage": known["SaveImage"]}))
+    expected = {name: known[name] for name in ("LoadImage", "SaveImage")}
+    assert await importing.live_classes({"workflow": graph}, redis, "emprops:") == expected
+    assert await importing.live_classes({"prompt": "no graph"}, redis, "emprops:") == {}
+    monkeypatch.setattr(Catalogues, "all", unreachable)
+    assert await importing.live_classes(graph, redis, "emprops:") == {}
+
+
+async def unreachable(self: Catalogues) -> list[bytes]:
+    raise ConnectionError(self.prefix)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from emprops.connectors.comfyui.catalogue import Catalogue
 from emprops.workflows import comfy_graph, comfy_inputs
 from emprops.workflows.comfy_graph import ModelUse
 from emprops.workflows.comfy_inputs import Proposal
@@ -29,12 +30,15 @@ class Prepared:
     analysis: Analysis | None = None
 
 
-def prepare(data: Any) -> Prepared:
-    """Accept the bare graph too, and propose form and inputs where they are missing."""
+def prepare(data: Any, classes: Catalogue | None = None) -> Prepared:
+    """Accept the bare graph too, and propose form and inputs where they are missing.
+
+    ``classes``: what is known of the graph's node classes.
+    """
     rest, graph = _unwrapped(data)
     if comfy_graph.find_problems(graph):
         return Prepared(data if rest is None else {**rest, "workflow": graph})
-    proposals = comfy_inputs.propose(graph)
+    proposals = comfy_inputs.propose(graph, classes)
     analysis = Analysis(comfy_graph.node_classes(graph), comfy_graph.models_of(graph), proposals)
     stored = {**(rest or {}), "workflow": graph}
     if "form" not in stored and "inputs" not in stored:
@@ -46,6 +50,12 @@ def prepare(data: Any) -> Prepared:
         fields = _ids(stored["form"])
         stored["inputs"] = comfy_inputs.inputs_by_node([p for p in proposals if p.form_field["id"] in fields])
     return Prepared(stored, analysis)
+
+
+def classes_in(data: Any) -> frozenset[str]:
+    """Return the node classes of the graph in a workflow's data; none if it cannot be read."""
+    graph = _unwrapped(data)[1]
+    return frozenset() if comfy_graph.find_problems(graph) else frozenset(comfy_graph.node_classes(graph))
 
 
 def _unwrapped(data: Any) -> tuple[dict[str, Any] | None, Any]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from emprops.connectors.comfyui.catalogue import Catalogue
 from emprops.workflows.comfy_graph import Graph, inputs_of, linked, upstream
 
 Json = dict[str, Any]
@@ -33,8 +34,9 @@ class Proposal:
     required: bool = False
 
 
-def propose(graph: Graph) -> list[Proposal]:
+def propose(graph: Graph, classes: Catalogue | None = None) -> list[Proposal]:
     """Give a field for each input worth setting, in the graph's order, texts first."""
+    del classes
     roles = _text_roles(graph)
     proposals: dict[tuple[str, str], Proposal] = {}
     taken: set[str] = set()

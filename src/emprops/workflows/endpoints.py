@@ -7,6 +7,7 @@ from fastapi import Depends, Path
 
 from emprops.auth.dependencies import CurrentCaller, PublicRoute
 from emprops.auth.once import Once
+from emprops.connectors.comfyui.catalogue import Catalogue
 from emprops.errors import NotFoundError
 from emprops.kit.envelope import Envelope, failures, ok
 from emprops.kit.paging import Paging
@@ -57,6 +58,14 @@ async def _changes(name: Name, body: WorkflowChanges, resources: Shared) -> Work
     return body
 
 
+async def _classes_of_new(body: Annotated[WorkflowBody, Depends(_new)], resources: Shared) -> Catalogue:
+    return await importing.live_classes(body.data, resources.redis, resources.settings.queue_prefix)
+
+
+async def _classes_of_changed(body: Annotated[WorkflowChanges, Depends(_changes)], resources: Shared) -> Catalogue:
+    return await importing.live_classes(body.data, resources.redis, resources.settings.queue_prefix)
+
+
 @routes.get("", dependencies=[PublicRoute], response_model_exclude_unset=True)
 async def list_workflows(
     reader: Reader,
@@ -78,7 +87,11 @@ async def list_workflows(
 
 @routes.post("", status_code=201, responses=failures(_409=f"There is a workflow of this name already. {NO_CATALOGUE}"))
 async def create_workflow(
-    body: Annotated[WorkflowBody, Depends(_new)], caller: CurrentCaller, tx: Tx, _once: Once = None
+    body: Annotated[WorkflowBody, Depends(_new)],
+    classes: Annotated[Catalogue, Depends(_classes_of_new)],
+    caller: CurrentCaller,
+    tx: Tx,
+    _once: Once = None,
 ) -> Envelope[SavedWorkflow]:
     """Make a workflow (spec: Create Workflow). What it needs must be in the catalog.
 
@@ -86,7 +99,7 @@ async def create_workflow(
     The reply says which node classes and model files the graph uses and, unless they are given, which inputs became
     a form.
     """
-    saved = await service.create(tx, caller, body.name, body.definition(), body.needs())
+    saved = await service.create(tx, caller, body.name, body.definition(), body.needs(), classes)
     return ok(saved_view(saved))
 
 
@@ -117,10 +130,14 @@ async def get_workflow(name: Name, reader: Reader) -> Envelope[WorkflowView]:
 @routes.patch("/{name}")
 @routes.put("/{name}")
 async def change_workflow(
-    name: Name, body: Annotated[WorkflowChanges, Depends(_changes)], caller: CurrentCaller, tx: Tx
+    name: Name,
+    body: Annotated[WorkflowChanges, Depends(_changes)],
+    classes: Annotated[Catalogue, Depends(_classes_of_changed)],
+    caller: CurrentCaller,
+    tx: Tx,
 ) -> Envelope[SavedWorkflow]:
     """Change an own workflow; what is not sent stays. Services may change every workflow."""
-    return ok(saved_view(await service.change(tx, caller, name, body.changes(), body.needs())))
+    return ok(saved_view(await service.change(tx, caller, name, body.changes(), body.needs(), classes)))
 
 
 @routes.delete("/{name}", responses=failures(_409="A collection uses the workflow."))

@@ -1,17 +1,17 @@
 """Taking in workflows as ComfyUI's editor saves them: converted by the node classes of a machine that lives."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from emprops.connectors.comfyui.catalogue import Catalogue, CatalogueError, read_catalogue, unpack
+from emprops.connectors.comfyui.catalogue import Catalogue, CatalogueError, NodeClass, read_catalogue, unpack
 from emprops.errors import BadRequestError, ConflictError
 from emprops.queue.catalogues import Catalogues
-from emprops.workflows.comfy_data import WRAPPERS
+from emprops.workflows.comfy_data import WRAPPERS, classes_in
 from emprops.workflows.editor.convert import Converted, Problem, convert
 from emprops.workflows.editor.graph import is_editor_graph
 
@@ -52,21 +52,42 @@ def editor_graph_in(data: Any) -> Mapping[str, Any] | None:
     return found[0] if found else None
 
 
+async def live_classes(data: Any, redis: Redis, prefix: str) -> Catalogue:
+    """Return what live machines say of the node classes that a workflow's graph uses, the newest first; empty while
+    Redis does not answer."""
+    wanted = classes_in(data)
+    shown = await _shown(redis, prefix) if wanted else ()
+    return await asyncio.to_thread(_found, wanted, shown) if shown else {}
+
+
+def _found(wanted: frozenset[str], shown: Sequence[bytes]) -> Catalogue:
+    found: dict[str, NodeClass] = {}
+    for packed in shown:
+        missing = wanted - found.keys()
+        if not missing:
+            break
+        found |= next(_readable([packed], missing), {})
+    return found
+
+
 async def live_catalogues(redis: Redis, prefix: str) -> Iterator[Catalogue]:
     """Give the node classes of the machines that live; none while Redis does not answer. Each is read when its turn
     comes, which takes a while: go through them in a thread."""
+    return _readable(await _shown(redis, prefix))
+
+
+async def _shown(redis: Redis, prefix: str) -> Sequence[bytes]:
     try:
-        shown = await Catalogues(redis, prefix).all()
+        return await Catalogues(redis, prefix).all()
     except (RedisError, OSError) as error:
         log.warning("node catalogues cannot be read now", error=str(error))
-        return iter(())
-    return _readable(shown)
+        return ()
 
 
-def _readable(shown: Sequence[bytes]) -> Iterator[Catalogue]:
+def _readable(shown: Sequence[bytes], wanted: Container[str] | None = None) -> Iterator[Catalogue]:
     for packed in shown:
         try:
-            yield unpack(packed)
+            yield unpack(packed, wanted)
         except CatalogueError as error:
             log.warning("a worker shows a catalogue that cannot be read", error=str(error))
 

@@ -7,6 +7,7 @@ from typing import Any
 from emprops.auth.caller import Caller
 from emprops.auth.store import ensure_user
 from emprops.catalog import service as catalog
+from emprops.connectors.comfyui.catalogue import Catalogue
 from emprops.connectors.fetch_api.definition import secret_names
 from emprops.credits.prices import check_price
 from emprops.errors import BadRequestError, ConflictError, NotFoundError
@@ -72,14 +73,21 @@ def requires_api_keys(kind: str, data: Any) -> bool:
     return data.get("requires_api_keys") is True or any(API_KEY_WORDS & set(name.split("_")) for name in names)
 
 
-async def create(tx: Transaction, caller: Caller, name: str, definition: Definition, needs: Needs) -> Saved:
-    """Check and store a new workflow of the caller.
+async def create(
+    tx: Transaction,
+    caller: Caller,
+    name: str,
+    definition: Definition,
+    needs: Needs,
+    classes: Catalogue | None = None,
+) -> Saved:
+    """Check and store a new workflow of the caller. ``classes``: what is known of a graph's node classes.
 
     A graph's models that the catalog has are linked unless ``needs`` says which to link. Raises
     :class:`InvalidWorkflowError`, :class:`~emprops.errors.BadRequestError` naming models and custom nodes that do not
     exist, and :class:`~emprops.errors.ConflictError` if the name is taken.
     """
-    definition, prepared = _checked(definition)
+    definition, prepared = _checked(definition, classes)
     await catalog.require(tx, models=needs.models or (), custom_nodes=needs.custom_nodes or ())
     if caller.user_id is not None:
         await ensure_user(tx, caller.user_id)
@@ -92,15 +100,22 @@ async def create(tx: Transaction, caller: Caller, name: str, definition: Definit
     return Saved(await _stored(tx, name), _analysed(prepared.analysis, known))
 
 
-async def change(tx: Transaction, caller: Caller, name: str, changes: dict[str, Any], needs: Needs) -> Saved:
+async def change(
+    tx: Transaction,
+    caller: Caller,
+    name: str,
+    changes: dict[str, Any],
+    needs: Needs,
+    classes: Catalogue | None = None,
+) -> Saved:
     """Change what ``changes`` names (members of :class:`~emprops.workflows.store.Definition`) of an own workflow.
 
-    Raises what :func:`create` does, and :class:`~emprops.errors.NotFoundError` for a workflow that is unknown or not
-    the caller's.
+    ``classes``: what is known of a new graph's node classes. Raises what :func:`create` does, and
+    :class:`~emprops.errors.NotFoundError` for a workflow that is unknown or not the caller's.
     """
     row = await _own(tx, caller, name)
     kept = {field: getattr(row, field) for field in Definition.__dataclass_fields__}
-    definition, prepared = _checked(Definition(**kept | changes))
+    definition, prepared = _checked(Definition(**kept | changes), classes)
     await catalog.require(tx, models=needs.models or (), custom_nodes=needs.custom_nodes or ())
     await store.update(tx, row.id, definition)
     if needs.models is not None:
@@ -121,9 +136,9 @@ async def remove(tx: Transaction, caller: Caller, name: str) -> WorkflowRow:
     return row
 
 
-def _checked(definition: Definition) -> tuple[Definition, Prepared]:
+def _checked(definition: Definition, classes: Catalogue | None) -> tuple[Definition, Prepared]:
     is_graph = definition.type == "comfy_workflow"
-    prepared = comfy_data.prepare(definition.data) if is_graph else Prepared(definition.data)
+    prepared = comfy_data.prepare(definition.data, classes) if is_graph else Prepared(definition.data)
     problems = check(definition.type, prepared.data)
     if problems:
         raise InvalidWorkflowError(problems)

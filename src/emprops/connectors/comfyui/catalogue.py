@@ -1,12 +1,13 @@
-"""What a ComfyUI's node classes take and give, as far as converting a saved workflow needs it. Pure.
+"""What a ComfyUI's node classes take and give, as far as converting and describing a workflow needs it. Pure.
 
-Read from ``/object_info``; small enough to be kept beside the workers' entries. What a list has to choose from is left
-out: it names the machine's files.
+Read from ``/object_info``; small enough to be kept next to the workers' entries. Lists that name the machine's files
+are left out.
 """
 
+import re
 import zlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Container, Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import orjson
@@ -16,7 +17,15 @@ DYNAMIC = "COMFY_DYNAMICCOMBO_V3"
 """A choice that brings further inputs, named ``choice.input``."""
 ZEROS: Mapping[str, Any] = {"INT": 0, "FLOAT": 0.0, "STRING": "", "BOOLEAN": False}
 SEEDS = frozenset({"seed", "noise_seed"})
+UPLOAD = re.compile(r"_upload$")
 MAX_UNPACKED = 64 * 1024 * 1024
+LOWEST, HIGHEST = -(2**63), 2**64 - 1
+"""JSON keeps no whole number beyond these."""
+MAX_OPTIONS = 100
+MAX_OPTION = 100
+"""Characters."""
+FILE = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,11}$")
+"""How names of files end: of pictures, of models, of settings."""
 
 
 class CatalogueError(ValueError):
@@ -35,10 +44,16 @@ class Input:
     """Whether its value is set in the node, unless something is linked to it."""
     control: bool = False
     """Whether the editor keeps, behind its value, what becomes of it after each run."""
-    upload: bool = False
-    """Whether the editor has a button for it."""
+    upload: str = ""
+    """What the editor has an upload button for: ``image``, ``video``, ``audio``, ``file``; empty if for nothing."""
     default: Any = None
     """None if there is none."""
+    multiline: bool = False
+    minimum: float | None = None
+    maximum: float | None = None
+    step: float | None = None
+    options: tuple[Any, ...] = ()
+    """What a short list that names no files has to choose from."""
     nested: Mapping[str, tuple["Input", ...]] = field(default_factory=dict)
     """The further inputs that each choice brings."""
 
@@ -49,15 +64,22 @@ class NodeClass:
 
     inputs: tuple[Input, ...]
     is_output: bool = False
+    outputs: tuple[str, ...] = ()
+    """Names of its outputs."""
 
 
 Catalogue = Mapping[str, NodeClass]
+PACKED = frozenset(one.name for one in fields(Input))
 
 
 def read_catalogue(object_info: Mapping[str, Any]) -> dict[str, NodeClass]:
     """Read an ``/object_info`` answer; what is not formed as it should be is passed over."""
     return {
-        name: NodeClass(tuple(_inputs(info.get("input"), info.get("input_order"))), info.get("output_node") is True)
+        name: NodeClass(
+            tuple(_inputs(info.get("input"), info.get("input_order"))),
+            info.get("output_node") is True,
+            _outputs(info),
+        )
         for name, info in object_info.items()
         if isinstance(info, dict)
     }
@@ -68,25 +90,36 @@ def pack(catalogue: Catalogue) -> bytes:
     return zlib.compress(orjson.dumps(catalogue, option=orjson.OPT_SORT_KEYS), level=6)
 
 
-def unpack(packed: bytes) -> dict[str, NodeClass]:
-    """Read what :func:`pack` wrote. Raises :class:`CatalogueError`."""
+def unpack(packed: bytes, wanted: Container[str] | None = None) -> dict[str, NodeClass]:
+    """Read what :func:`pack` wrote, of all classes or of those that are ``wanted``. Raises :class:`CatalogueError`."""
     try:
         inflater = zlib.decompressobj()
         raw = inflater.decompress(packed, MAX_UNPACKED)
         return {
-            name: NodeClass(tuple(map(_unpacked, content["inputs"])), content["is_output"])
+            name: NodeClass(
+                tuple(map(_unpacked, content["inputs"])), content["is_output"], tuple(content.get("outputs", ()))
+            )
             for name, content in orjson.loads(raw).items()
+            if wanted is None or name in wanted
         }
     except (zlib.error, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise CatalogueError(f"a packed catalogue cannot be read: {type(error).__name__}") from error
 
 
 def _unpacked(content: dict[str, Any]) -> Input:
-    nested = {choice: tuple(map(_unpacked, inputs)) for choice, inputs in content.pop("nested").items()}
-    read = Input(**content, nested=nested)
+    # A worker of another version may say more or less.
+    said = {name: value for name, value in content.items() if name in PACKED}
+    said["nested"] = {choice: tuple(map(_unpacked, inputs)) for choice, inputs in content["nested"].items()}
+    said["options"] = tuple(said.get("options", ()))
+    read = Input(**said)
     if not (isinstance(read.name, str) and isinstance(read.type, str)):
         raise TypeError
     return read
+
+
+def _outputs(info: Mapping[str, Any]) -> tuple[str, ...]:
+    said = info.get("output_name") or info.get("output")
+    return tuple(str(name) for name in said) if isinstance(said, list) else ()
 
 
 def _inputs(groups: Any, order: Any) -> Iterator[Input]:
@@ -113,10 +146,31 @@ def _input(name: str, spec: list[Any], *, required: bool) -> Input:
         required=required,
         widget=widget,
         control=control,
-        upload=any(key.endswith("_upload") and value is True for key, value in said.items()),
-        default=said.get("default", ZEROS.get(kind)),
+        upload=next((key.removesuffix("_upload") for key, on in said.items() if on is True and UPLOAD.search(key)), ""),
+        default=_default(said.get("default", ZEROS.get(kind))),
+        multiline=said.get("multiline") is True,
+        minimum=_number(said.get("min")),
+        maximum=_number(said.get("max")),
+        step=_number(said.get("step")),
+        options=_options(spec[0] if isinstance(spec[0], list) else said.get("options")) if kind == "COMBO" else (),
         nested=_nested(name, said.get("options")) if kind == DYNAMIC else {},
     )
+
+
+def _default(value: Any) -> Any:
+    return _number(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
+
+
+def _number(value: Any) -> float | None:
+    usual = isinstance(value, (int, float)) and not isinstance(value, bool) and LOWEST <= value <= HIGHEST
+    return value if usual else None
+
+
+def _options(said: Any) -> tuple[Any, ...]:
+    options = said if isinstance(said, list) and len(said) <= MAX_OPTIONS else []
+    short = all(isinstance(one, str) or _number(one) is not None for one in options)
+    short = short and all(len(str(one)) <= MAX_OPTION for one in options)
+    return tuple(options) if short and not any(FILE.search(str(one)) for one in options) else ()
 
 
 def _nested(name: str, options: Any) -> dict[str, tuple[Input, ...]]:
@@ -130,13 +184,4 @@ def _nested(name: str, options: Any) -> dict[str, tuple[Input, ...]]:
 
 def _prefixed(name: str, inner: Input) -> Input:
     nested = {choice: tuple(_prefixed(name, one) for one in inputs) for choice, inputs in inner.nested.items()}
-    return Input(
-        f"{name}.{inner.name}",
-        inner.type,
-        inner.required,
-        inner.widget,
-        inner.control,
-        inner.upload,
-        inner.default,
-        nested,
-    )
+    return replace(inner, name=f"{name}.{inner.name}", nested=nested)
