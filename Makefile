@@ -6,16 +6,25 @@ BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 STAMP := $(VENV)/.installed
 
-.PHONY: help up test check fix bench lock schema clean
+# Where it matters which Redis it is
+REDIS_TESTS := tests/queue tests/local tests/kit/test_redis_client.py tests/worker/test_faults.py tests/cli/test_up.py
+
+.PHONY: help up test test-redis smoke check fix bench lock schema clean
 
 help: ## list the commands
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 up: $(STAMP) ## start everything on this machine and print the address (Ctrl-C stops it)
 	@exec $(BIN)/emprops up
 
 test: $(STAMP) ## the whole suite, on real engines
 	$(BIN)/pytest -n 3 --dist loadfile
+
+test-redis: $(STAMP) ## the part that depends on Redis; EMPROPS_REDIS_SERVER=redis-server: on the one on PATH
+	$(BIN)/pytest -n 2 --dist loadfile $(REDIS_TESTS)
+
+smoke: $(UV) ## build the wheel, and use it with every Python version that is here
+	@.ci/smoke
 
 check: $(STAMP) ## ruff, mypy, import-linter, schema drift
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -1,5 +1,6 @@
 """The real engines of a test process: its own PostgreSQL and Redis, which chaos tests may kill and restart."""
 
+import os
 import shutil
 import signal
 import tempfile
@@ -15,6 +16,8 @@ from emprops.local.postgres import Postgres, start_postgres
 from emprops.local.redis import RedisServer, start_redis
 
 DATABASE = "emprops_test"
+REDIS_SERVER = os.environ.get("EMPROPS_REDIS_SERVER", "")
+"""The Redis or Valkey that the suite runs on, as the setting of that name; empty: the wheel's."""
 OUR_TABLES = """
 SELECT c.relname, EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attidentity <> '')
 FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND c.relname <> 'alembic_version'
@@ -31,7 +34,7 @@ class Engines:
         self.folder = Path(tempfile.mkdtemp(prefix="emprops-test-", dir="/tmp"))
         self.postgres: Postgres = self._start_postgres()
         try:
-            self.redis: RedisServer = start_redis(self.folder / "redis", persistent=False)
+            self.redis: RedisServer = self._start_redis(persistent=False)
             migrate.upgrade(self.database_url)
             self._remember_migrated_rows()
         except BaseException:
@@ -77,7 +80,7 @@ class Engines:
     def restart_redis(self, *, persistent: bool = False) -> None:
         """Kill Redis unless it is down already, and start one; it is empty unless the killed one was persistent."""
         self.kill_redis()
-        self.redis = start_redis(self.folder / "redis", persistent=persistent)
+        self.redis = self._start_redis(persistent=persistent)
 
     # --- between tests
 
@@ -94,6 +97,9 @@ class Engines:
 
     def _start_postgres(self) -> Postgres:
         return start_postgres(self.folder / "postgres", database=DATABASE, durable=False)
+
+    def _start_redis(self, *, persistent: bool) -> RedisServer:
+        return start_redis(self.folder / "redis", persistent=persistent, program=REDIS_SERVER)
 
     def _remember_migrated_rows(self) -> None:
         """Keep a copy of the rows that migrations insert, and prepare the statement that restores that state.

@@ -30,6 +30,8 @@ class Settings(BaseSettings):
     """Embedded engines, stored files and logs of a one-machine installation."""
     database_url: str = Field(default="", validation_alias=AliasChoices("DATABASE_URL", "EMPROPS_DATABASE_URL"))
     redis_url: str = Field(default="", validation_alias=AliasChoices("REDIS_URL", "EMPROPS_REDIS_URL"))
+    redis_server: str = ""
+    """Redis or Valkey program that ``emprops up`` starts, a path or a name on PATH; empty: the one of the wheel."""
     public_url: str = Field(default="", pattern=r"^$|^https?://[^/]")
     """Base of every URL the API hands out; by default ``http://localhost:<port>``."""
 

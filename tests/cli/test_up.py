@@ -17,6 +17,7 @@ import psutil
 import psycopg
 import pytest
 from tests.apps import free_port
+from tests.engines import REDIS_SERVER
 
 from emprops.local.process import is_alive
 
@@ -65,7 +66,7 @@ class Up:
 def environment(data_dir: Path, port: int) -> dict[str, str]:
     ours = ("EMPROPS_", "DATABASE_URL", "REDIS_URL", "PORT")
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    return inherited | {"EMPROPS_DATA_DIR": str(data_dir), "PORT": str(port)}
+    return inherited | {"EMPROPS_DATA_DIR": str(data_dir), "PORT": str(port), "EMPROPS_REDIS_SERVER": REDIS_SERVER}
 
 
 def refused(data_dir: Path, port: int) -> str:

@@ -13,6 +13,7 @@ import psutil
 import psycopg
 import pytest
 import redis
+from tests.engines import REDIS_SERVER
 
 from emprops.local.postgres import Postgres, start_postgres
 from emprops.local.process import LocalError, is_alive
@@ -24,7 +25,7 @@ from pathlib import Path
 from emprops.local.postgres import start_postgres
 from emprops.local.redis import start_redis
 folder = Path(sys.argv[1])
-postgres, redis = start_postgres(folder / "postgres", durable=False), start_redis(folder / "redis")
+postgres, redis = start_postgres(folder / "postgres", durable=False), start_redis(folder / "redis", program=sys.argv[2])
 print(postgres.process.pid, redis.process.pid, postgres.url, redis.url, flush=True)
 sys.stdin.read()
 """
@@ -60,7 +61,7 @@ def kept(postgres: Postgres, server: RedisServer) -> tuple[object, object]:
 
 
 def start_both(folder: Path) -> tuple[Postgres, RedisServer]:
-    return start_postgres(folder / "postgres", durable=False), start_redis(folder / "redis")
+    return start_postgres(folder / "postgres", durable=False), start_redis(folder / "redis", program=REDIS_SERVER)
 
 
 def stop_both(postgres: Postgres, server: RedisServer) -> None:
@@ -83,9 +84,8 @@ def test_data_survive_a_stop_and_the_url_stays(folder: Path) -> None:
 
 
 def test_a_killed_parent_takes_the_engines_along_and_the_next_start_finds_the_data(folder: Path) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", START_BOTH, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as parent:
+    command = [sys.executable, "-c", START_BOTH, str(folder), REDIS_SERVER]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         postgres_pid, redis_pid, postgres_url, redis_url = parent.stdout.readline().split()
         servers = [psutil.Process(int(postgres_pid)), psutil.Process(int(redis_pid))]
@@ -167,16 +167,38 @@ def test_a_broken_database_is_one_sentence_with_the_log(folder: Path) -> None:
         start_postgres(folder / "postgres", durable=False)
 
 
-def test_a_broken_append_only_file_is_one_sentence_with_the_log(folder: Path) -> None:
+def test_a_redis_that_cannot_start_is_one_sentence_with_the_log(folder: Path) -> None:
     (folder / "redis").mkdir()
-    (folder / "redis" / "appendonly.aof").write_text("nonsense\r\n" * 10)
+    (folder / "redis" / "dump.rdb").mkdir()
+    (folder / "redis" / "appendonly.aof").mkdir()
     (folder / "redis" / "appendonlydir").write_text("what Redis 7 keeps a folder for")
     with pytest.raises(LocalError, match=r"Redis did not start \(.*\); its log is .*/redis\.log"):
-        start_redis(folder / "redis")
+        start_redis(folder / "redis", program=REDIS_SERVER)
+    assert (folder / "redis" / "appendonlydir").exists()
 
 
-def test_a_long_path_gets_short_sockets_that_others_cannot_enter(folder: Path) -> None:
-    deep = folder / ("long" * 25)
+def test_files_that_redis_cannot_read_are_set_aside_and_it_starts_empty(folder: Path) -> None:
+    """Damaged ones here; those of a newer server are refused with the same words."""
+    (folder / "redis").mkdir()
+    (folder / "redis" / "appendonly.aof").write_text("nonsense\r\n" * 10)
+    server = start_redis(folder / "redis", program=REDIS_SERVER)
+    try:
+        with redis.Redis.from_url(server.url) as client:
+            assert client.dbsize() == 0
+        assert server.aside is not None
+        assert str(server.aside) in server.note()
+        kept = [path for path in server.aside.rglob("appendonly.aof*") if path.is_file()]
+        assert any("nonsense" in path.read_text() for path in kept)
+    finally:
+        server.stop()
+
+
+ODD_NAMES = ["long" * 25, "a, b", "50% #1?x=%41", 'it\'s "mine" $HOME', "Größe 日本", "back\\slash"]
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_any_path_gets_plain_sockets_that_others_cannot_enter(folder: Path, name: str) -> None:
+    deep = folder / name
     first = start_both(deep)
     stop_both(*first)
     again = start_both(deep)

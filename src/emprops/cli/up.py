@@ -22,9 +22,16 @@ def up() -> None:
         if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
             signal.signal(number, lambda *_: stopping.set())
     with one_sentence(), suppress(Stopped), running(settings, stopping) as installation:
+        for engine in installation.engines:
+            engine.tell(say)
         typer.echo(banner(installation, settings))
-        installation.tend(stopping, lambda line: typer.echo(line, err=True))
+        installation.tend(stopping, say)
         typer.echo("\nStopping …")
+
+
+def say(line: str) -> None:
+    """Say something that happened, on stderr."""
+    typer.echo(line, err=True)
 
 
 def banner(installation: Installation, settings: Settings) -> str:

@@ -75,19 +75,10 @@ class _CancellableWrites:
             self.socket_timeout = limit
 
 
-_Writes: Any = _CancellableWrites if sys.version_info < (3, 12) else object
+def _ours(theirs: type) -> type:
+    """Return redis-py's kind of connection, with what this module changes of it."""
+    ahead = (_QuickPacking, _CancellableWrites) if sys.version_info < (3, 12) else (_QuickPacking,)
+    return type(f"Our{theirs.__name__}", (*ahead, theirs), {})
 
 
-class _TCP(_QuickPacking, _Writes, Connection):  # type: ignore[misc]
-    pass
-
-
-class _TLS(_QuickPacking, _Writes, SSLConnection):  # type: ignore[misc]
-    pass
-
-
-class _Unix(_QuickPacking, _Writes, UnixDomainSocketConnection):  # type: ignore[misc]
-    pass
-
-
-_OURS: dict[Any, Any] = {Connection: _TCP, SSLConnection: _TLS, UnixDomainSocketConnection: _Unix}
+_OURS: dict[Any, Any] = {theirs: _ours(theirs) for theirs in (Connection, SSLConnection, UnixDomainSocketConnection)}

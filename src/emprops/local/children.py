@@ -88,6 +88,12 @@ class Engine:
             self.server = self._start()
         except LocalError as error:
             say(f"{error}. The next try is in {delay:g} s.")
+        self.tell(say)
+
+    def tell(self, say: Say) -> None:
+        """Say what is worth knowing about the last start."""
+        if isinstance(self.server, RedisServer) and (note := self.server.note()):
+            say(note)
 
     def stop(self) -> None:
         """Shut it down within 2 seconds."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import signal
 import stat
 import subprocess
@@ -18,6 +19,9 @@ import psutil
 LEASH = Path(__file__).with_name("leash.py")
 LONGEST_SOCKET_PATH = 100
 """Bytes; the kernel's limit is 108 on Linux and 104 on macOS."""
+PLAIN_PATH = re.compile(rb"[A-Za-z0-9/._-]+")
+"""Paths that mean themselves everywhere: PostgreSQL and its clients split lists of folders at commas, and URLs give
+meaning to ``#``, ``?`` and ``%``."""
 LOG_LIMIT = 10 * 1024 * 1024
 
 
@@ -126,13 +130,13 @@ def is_alive(process: psutil.Process) -> bool:
 
 
 def socket_folder(preferred: Path, socket_name: str, account: Account | None = None) -> Path:
-    """Return a folder only its owner can enter, whose path is short enough for a Unix socket called ``socket_name``.
+    """Return a folder only its owner can enter, whose path fits a Unix socket called ``socket_name`` and its URL.
 
     That is ``preferred``, or else a folder in ``/tmp`` whose name follows from it, so that a server started again is
     found at the same place. One of that name that belongs to somebody else is not used.
     """
-    folder = preferred
-    if len(os.fsencode(preferred / socket_name)) > LONGEST_SOCKET_PATH:
+    folder, path = preferred, os.fsencode(preferred / socket_name)
+    if len(path) > LONGEST_SOCKET_PATH or not PLAIN_PATH.fullmatch(path):
         name = hashlib.sha256(os.fsencode(preferred)).hexdigest()[:12]
         folder = Path(f"/tmp/emprops-{os.geteuid()}-{name}")  # noqa: S108 -- TMPDIR may be as long as the first choice
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -105,9 +105,9 @@ def start_engines(
     redis = None
     if not redis_url:
         folder, log = data_dir / "redis", logs / "redis.log"
-        redis = launch_redis(folder, log=log)
+        redis = launch_redis(folder, log=log, program=settings.redis_server)
         redis_url = redis.url
-        engines.append(Engine("Redis", redis, partial(start_redis, folder, log=log)))
+        engines.append(Engine("Redis", redis, partial(start_redis, folder, log=log, program=settings.redis_server)))
         cleanup.callback(engines[-1].stop)
     if not database_url:
         folder, log = data_dir / "postgres", logs / "postgres.log"
