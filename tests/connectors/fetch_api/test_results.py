@@ -1,0 +1,100 @@
+"""What becomes of an answer."""
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.connectors.contract import content_of
+from tests.connectors.fetch_api.calls import JPEG, PNG, failure, run, wait
+from tests.fakes.http_api import FakeApi, Reply
+
+from emprops.connectors.base import FinalError, RetryableError
+from emprops.connectors.fetch_api.connector import FetchApi
+
+
+class TestResults:
+    @pytest.mark.parametrize(
+        ("answer", "output", "wanted", "data"),
+        [
+            ({"url": "https://no.such/host"}, ".url", "text/plain", {"text": "https://no.such/host"}),
+            ({"a": ["x", "y"]}, ".a[]", "text/plain", {"text": "x\ny"}),
+            ({"a": 5}, ".a", "application/json", {"result": 5}),
+            ({"a": {"b": [1]}}, ".", "application/json", {"result": {"a": {"b": [1]}}}),
+            ({"a": [{"b": 1}, {"b": 2}]}, ".a", "application/json", {"result": [{"b": 1}, {"b": 2}]}),
+            ({"a": [1, 2]}, ".a[]", "", {"result": [1, 2]}),
+        ],
+    )
+    async def test_text_and_data(
+        self, connector: FetchApi, api: FakeApi, tmp_path: Path, answer: Any, output: str, wanted: str, data: Any
+    ) -> None:
+        payload = wait(api.on("/x", Reply(body=answer)), output) | {"output_mime_type": wanted}
+        outcome = await run(connector, payload, tmp_path)
+        assert (list(outcome.files), outcome.data) == ([], data)
+
+    @pytest.mark.parametrize(
+        "encoded",
+        [
+            "data:image/png;base64," + base64.b64encode(PNG).decode(),
+            "data:;base64," + base64.b64encode(PNG).decode(),
+            base64.b64encode(PNG).decode(),
+            base64.encodebytes(PNG).decode(),
+        ],
+    )
+    async def test_encoded_files(self, connector: FetchApi, api: FakeApi, tmp_path: Path, encoded: str) -> None:
+        outcome = await run(connector, wait(api.on("/x", Reply(body={"url": encoded}))), tmp_path)
+        assert [(file.mime_type, content_of(file)) for file in outcome.files] == [("image/png", PNG)]
+
+    async def test_an_answer_that_is_the_file(self, connector: FetchApi, api: FakeApi, tmp_path: Path) -> None:
+        for mime_type in ("image/jpeg", "application/octet-stream"):
+            outcome = await run(connector, wait(api.on("/x", Reply(body=JPEG, mime_type=mime_type))), tmp_path)
+            assert [(file.mime_type, content_of(file)) for file in outcome.files] == [("image/jpeg", JPEG)]
+
+    async def test_a_file_without_a_proper_type_is_looked_at(
+        self, connector: FetchApi, api: FakeApi, tmp_path: Path
+    ) -> None:
+        file_url = api.on("/signed", Reply(body=JPEG, mime_type="binary/octet-stream"))
+        outcome = await run(connector, wait(api.on("/x", Reply(body={"url": file_url}))), tmp_path)
+        assert [(file.name, file.mime_type) for file in outcome.files] == [("result-1.jpg", "image/jpeg")]
+
+    async def test_several_files_and_a_remark(self, connector: FetchApi, api: FakeApi, tmp_path: Path) -> None:
+        urls = [api.on(f"/f{n}", Reply(body=PNG, mime_type="image/png")) for n in range(3)]
+        payload = wait(api.on("/x", Reply(body={"url": [*urls, None, "safety: ok"]})))
+        outcome = await run(connector, payload, tmp_path)
+        assert [file.name for file in outcome.files] == ["result-1.png", "result-2.png", "result-3.png"]
+        assert outcome.data == {"text": "safety: ok"}
+
+    @pytest.mark.parametrize(
+        ("answer", "says"),
+        [
+            ({}, "nothing where outputExprJq looks"),
+            ({"url": []}, "nothing where outputExprJq looks"),
+            ({"url": "I cannot draw that"}, "no image but the text 'I cannot draw that'"),
+            ({"url": {"a": 1}}, "no image but an object"),
+            ({"url": "data:image/png;base64,%%%"}, "not valid base64"),
+            ({"url": "data:image/png;base64,"}, "empty file"),
+            ({"url": ["http://127.0.0.1:1/x"] * 51}, "at most 50"),
+            ({"url": "http://127.0.0.1:1/x?signature=s3cr3t"}, "Port 1 is not allowed"),
+            ({"url": "{api}/page?signature=s3cr3t"}, "is no image but text/html"),
+            ({"url": "{api}/empty"}, "is empty"),
+            ({"url": "{api}/gone"}, "answered 404"),
+        ],
+    )
+    async def test_no_result_is_no_success(
+        self, connector: FetchApi, api: FakeApi, tmp_path: Path, answer: Any, says: str
+    ) -> None:
+        api.on("/page", Reply(body=b"<html>", mime_type="text/html"))
+        api.on("/empty", Reply(body=b"", mime_type="image/png"))
+        if isinstance(answer.get("url"), str):
+            answer = {"url": answer["url"].replace("{api}", api.base)}
+        error = await failure(connector, wait(api.on("/x", Reply(body=answer))), tmp_path)
+        assert isinstance(error, FinalError)
+        assert says in error.message
+        assert "s3cr3t" not in error.message
+
+    async def test_a_file_that_cannot_be_had_now_may_be_had_later(
+        self, connector: FetchApi, api: FakeApi, tmp_path: Path
+    ) -> None:
+        url = api.on("/f", Reply(503))
+        error = await failure(connector, wait(api.on("/x", Reply(body={"url": url}))), tmp_path)
+        assert isinstance(error, RetryableError)
