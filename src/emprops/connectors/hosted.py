@@ -23,6 +23,7 @@ from emprops.connectors.base import (
     RunContext,
     too_large,
 )
+from emprops.connectors.redaction import each_text, forms_of
 from emprops.kit.retry_after import retry_after
 from emprops.settings import SettingsError
 
@@ -39,20 +40,15 @@ Hide = Callable[[Any], Any]
 
 
 def hiding(key: str) -> Hide:
-    """Give a function that takes a key out of texts, and out of everything in lists and dicts."""
+    """Return a function that takes a key out of texts, and out of everything in lists and dicts."""
+    forms = sorted(forms_of(key), key=len, reverse=True) if key else []
 
-    def hide(value: Any) -> Any:
-        if not key:
-            return value
-        if isinstance(value, str):
-            return value.replace(key, "[key]")
-        if isinstance(value, Mapping):
-            return {hide(name): hide(item) for name, item in value.items()}
-        if isinstance(value, (list, tuple)):
-            return [hide(item) for item in value]
-        return value
+    def hidden(text: str) -> str:
+        for form in forms:
+            text = text.replace(form, "[key]")
+        return text
 
-    return hide
+    return lambda value: each_text(value, hidden)
 
 
 @dataclass(frozen=True, slots=True)

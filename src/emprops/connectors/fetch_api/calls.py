@@ -1,7 +1,6 @@
 """One request to an HTTP API: secrets put in, sent by the guarded client, its answer read or made an error."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -9,6 +8,7 @@ from urllib.parse import urlencode, urlsplit
 import orjson
 
 from emprops.connectors.base import FinalError, RetryableError, too_large
+from emprops.connectors.fetch_api.answers import Answer, FileAnswer, is_page, read_answer, text_of
 from emprops.connectors.fetch_api.definition import Request
 from emprops.connectors.fetch_api.secrets import Secrets
 from emprops.errors import AppError
@@ -18,25 +18,10 @@ from emprops.kit.retry_after import retry_after
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 """For answers that are read into memory: JSON and texts."""
 EXCERPT = 500
+PART = 206
 GONE = (404, 410)
 """What an API answers about work that it does not know, or not yet, or not any more."""
-PAGE = (b"<!doctype html", b"<html")
 MEDIA = ("image/", "video/", "audio/", "application/octet-stream")
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A successful answer with a JSON document; one that is plain text is here as a JSON text."""
-
-    document: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class FileAnswer:
-    """A successful answer that is a file, which lies on disk now."""
-
-    path: Path
-    mime_type: str
 
 
 class Caller:
@@ -92,7 +77,7 @@ class Caller:
         except AppError as error:
             raise FinalError(self.secrets.hide(error.message)) from None
         self._check_status(request, response, host, polls=polls)
-        return _answer(response, host, wanted)
+        return await read_answer(response, host, wanted, self.secrets)
 
     def _url(self, request: Request, body: Any, params: Mapping[str, str]) -> str:
         url = self.secrets.fill(request.url, request.url, params=params, quoted=True)
@@ -105,11 +90,13 @@ class Caller:
 
     def _check_status(self, request: Request, response: Response, host: str, *, polls: bool) -> None:
         status = response.status
-        if status in request.success or (not request.success and 200 <= status < 300):
+        if status in request.success or (not request.success and 200 <= status < 300 and status != PART):
             return
-        # Nothing of a gateway's error page helps who reads the error.
-        said = b"" if _is_page(response) else response.body[: 4 * EXCERPT]
-        text = self.secrets.hide(said.decode("utf-8", "replace"))[:EXCERPT]
+        if status == PART:
+            raise FinalError(f"{host} answered with a part of the result (206), although all of it was asked for.")
+        said = text_of(response)
+        # Nothing of a gateway's error page helps who reads the error. Secrets go first: half a one is still one.
+        text = "" if is_page(said) else self.secrets.hide(said)[:EXCERPT]
         details = {"status": status, "answer": text}
         if status in BUSY:
             wait = retry_after(response.headers.get("retry-after"))
@@ -119,25 +106,6 @@ class Caller:
         if status in (401, 403):
             raise FinalError(f"{host} refused the credentials of this workflow: it answered {status}.", details=details)
         raise FinalError(f"{host} refused the request: it answered {status}. {text}".strip(), details=details)
-
-
-def _answer(response: Response, host: str, wanted: str) -> Answer | FileAnswer:
-    mime_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if response.file is not None:
-        return FileAnswer(response.file, mime_type)
-    if not wanted.startswith("text/html") and _is_page(response):
-        raise FinalError(f"{host} answered {response.status} with a web page; is this its API's address?")
-    try:
-        orjson.loads(response.body)
-    except orjson.JSONDecodeError:
-        if mime_type.startswith("text/") or not response.body:
-            return Answer(orjson.dumps(response.body.decode("utf-8", "replace")))
-        raise FinalError(f"{host} answered {response.status} with something that is not JSON.") from None
-    return Answer(response.body)
-
-
-def _is_page(response: Response) -> bool:
-    return response.body[:200].lstrip().lower().startswith(PAGE)
 
 
 def _plain(value: Any) -> str:

@@ -21,7 +21,8 @@ from emprops.connectors.base import (
     RetryableError,
     RunContext,
 )
-from emprops.connectors.fetch_api.calls import MAX_ANSWER_BYTES, Answer, Caller, FileAnswer
+from emprops.connectors.fetch_api.answers import Answer, FileAnswer
+from emprops.connectors.fetch_api.calls import MAX_ANSWER_BYTES, Caller
 from emprops.connectors.fetch_api.definition import Definition, DefinitionError, Polling, read
 from emprops.connectors.fetch_api.expressions import ExpressionError, Jq
 from emprops.connectors.fetch_api.results import Collector

@@ -10,6 +10,8 @@ from typing import Any
 
 import orjson
 
+from emprops.connectors.fetch_api.documents import parse_result
+
 CHILD = Path(__file__).with_name("jq_child.py")
 TIMEOUT = 10.0
 """Seconds for starting the child, if need be, and evaluating; the child ends itself earlier."""
@@ -29,9 +31,9 @@ class Jq:
         self._child: Process | None = None
 
     async def evaluate(self, document: bytes, expressions: Mapping[str, str]) -> dict[str, list[Any]]:
-        """Give the values of each expression over a JSON document, by the expressions' names.
+        """Return the values of each expression over a JSON document, by the expressions' names.
 
-        Raises :class:`ExpressionError` for the first expression that fails.
+        Whole numbers are exact; those outside −2⁶³…2⁶⁴−1 are texts. Raises :class:`ExpressionError` for the first expression that fails.
         """
         async with self._lock:
             try:
@@ -70,8 +72,8 @@ class Jq:
         if size > MAX_ANSWER:
             raise EOFError
         try:
-            answer: dict[str, Any] = orjson.loads(await stdout.readexactly(size))
-        except orjson.JSONDecodeError:  # half a surrogate pair: no text that could be stored or sent on
+            answer: dict[str, Any] = parse_result((await stdout.readexactly(size)).decode())
+        except (ValueError, RecursionError):  # nested deeper than jq writes, or than Python reads
             raise EOFError from None
         return answer
 

@@ -11,7 +11,6 @@ import resource
 import signal
 import struct
 import sys
-from typing import Any
 
 import jq
 
@@ -33,19 +32,26 @@ def main() -> None:
         document = _read() or b"null"
         # The default action ends the process, also in the middle of jq.
         signal.alarm(SECONDS)
-        answer = {name: _evaluate(text, document.decode()) for name, text in json.loads(raw).items()}
-        encoded = json.dumps(answer, allow_nan=False).encode()
+        found = {name: _evaluate(text, document.decode()) for name, text in json.loads(raw).items()}
+        encoded = f"{{{','.join(f'{json.dumps(name)}:{result}' for name, result in found.items())}}}".encode()
         signal.alarm(0)
         sys.stdout.buffer.write(struct.pack(">I", len(encoded)) + encoded)
         sys.stdout.buffer.flush()
 
 
-def _evaluate(expression: str, document: str) -> dict[str, Any]:
+def _evaluate(expression: str, document: str) -> str:
+    """Evaluate an expression; return ``{"values": […]}`` or ``{"error": …}`` as JSON.
+
+    The values are written by jq, which keeps whole numbers as they were; as Python objects they would be rounded to
+    floats.
+    """
     try:
-        program = jq.compile(expression)
-        return {"values": list(itertools.islice(program.input_text(document), MAX_VALUES))}
+        jq.compile(expression)  # alone first: it must not be completed by what is put around it
+        program = jq.compile(f"({expression}\n) | tojson")
+        values = itertools.islice(program.input_text(document), MAX_VALUES)
+        return f'{{"values":[{",".join(values)}]}}'
     except (ValueError, MemoryError) as error:
-        return {"error": str(error)[:300] or type(error).__name__}
+        return json.dumps({"error": str(error)[:300] or type(error).__name__})
 
 
 def _read() -> bytes | None:

@@ -5,13 +5,15 @@ a workflow, and a workflow names the host it calls; without the list, any secret
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 from emprops.connectors.base import FinalError
 from emprops.connectors.fetch_api.definition import PLACEHOLDER
+from emprops.connectors.redaction import each_text, first_in, forms_of
 from emprops.kit.outbound import PORTS, Allowed
 from emprops.settings import SettingsError
 
@@ -37,6 +39,12 @@ class Secrets:
 
     by_name: Mapping[str, Secret]
     allowed: Allowed = field(default_factory=Allowed)
+    _forms: Mapping[str, str] = field(init=False, repr=False, compare=False)
+    """Every way in which a value may be written, longest first, since one may contain another → name."""
+
+    def __post_init__(self) -> None:
+        forms = [(form, name) for name, secret in self.by_name.items() for form in forms_of(secret.value)]
+        object.__setattr__(self, "_forms", dict(sorted(forms, key=lambda item: -len(item[0]))))
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str], allowed: Allowed) -> "Secrets":
@@ -81,19 +89,15 @@ class Secrets:
         return secret.value
 
     def hide(self, tree: Any) -> Any:
-        """Give a text, or JSON, with every secret value in it replaced by its name."""
-        return _each_text(tree, self._hidden) if self.by_name else tree
+        """Return a text, or JSON, with every secret value in it replaced by its name."""
+        return each_text(tree, self._hidden) if self.by_name else tree
+
+    def found_in(self, content: bytes | Path) -> str | None:
+        """Return the name of a secret whose value is in a file; None if none is. Blocks while it reads."""
+        found = first_in(content, self._forms)
+        return None if found is None else self._forms[found]
 
     def _hidden(self, text: str) -> str:
-        for name, secret in self.by_name.items():
-            for form in {secret.value, quote(secret.value, safe="")}:
-                text = text.replace(form, f"{{{{{name}}}}}")
+        for form, name in self._forms.items():
+            text = text.replace(form, f"{{{{{name}}}}}")
         return text
-
-
-def _each_text(tree: Any, change: Callable[[str], str]) -> Any:
-    if isinstance(tree, str):
-        return change(tree)
-    if isinstance(tree, dict):
-        return {change(key): _each_text(value, change) for key, value in tree.items()}
-    return [_each_text(value, change) for value in tree] if isinstance(tree, list) else tree
