@@ -78,3 +78,18 @@ class TestRequests:
             assert (await run(connector, payload, tmp_path)).data == {"text": "hello"}
         else:
             assert isinstance(await failure(connector, payload, tmp_path), FinalError)
+
+    async def test_numbers_reach_paths_and_parameters_as_they_were(
+        self, connector: FetchApi, api: FakeApi, tmp_path: Path
+    ) -> None:
+        number = 1234567890123456789
+        picture = api.on("/f", Reply(body=PNG, mime_type="image/png"))
+        start = api.on("/start", Reply(body=f'{{"id": {number}, "long": {number}000000, "part": 1.0}}'.encode()))
+        api.on(f"/tasks/{number}", Reply(body={"status": "DONE", "output": [picture]}))
+        payload = polling(start, f"{api.base}/tasks/{{{{id}}}}", params={"id": ".id", "long": ".long", "part": ".part"})
+        payload["body"] = {"seed": 2**64 - 1, "other": -(2**63)}
+        assert (await run(connector, payload, tmp_path)).files
+        (polled,) = api.asked_for(f"/tasks/{number}")
+        assert polled.query == f"long={number}000000&part=1"
+        (asked,) = api.asked_for("/start")
+        assert asked.body == payload["body"]

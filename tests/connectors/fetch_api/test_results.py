@@ -39,11 +39,33 @@ class TestResults:
             "data:;base64," + base64.b64encode(PNG).decode(),
             base64.b64encode(PNG).decode(),
             base64.encodebytes(PNG).decode(),
+            base64.urlsafe_b64encode(PNG).decode().rstrip("="),
+            "image/png;base64," + base64.b64encode(PNG).decode(),
         ],
     )
     async def test_encoded_files(self, connector: FetchApi, api: FakeApi, tmp_path: Path, encoded: str) -> None:
         outcome = await run(connector, wait(api.on("/x", Reply(body={"url": encoded}))), tmp_path)
         assert [(file.mime_type, content_of(file)) for file in outcome.files] == [("image/png", PNG)]
+
+    @pytest.mark.parametrize("wanted", ["image/png", ""])
+    async def test_addresses_with_spaces(self, connector: FetchApi, api: FakeApi, tmp_path: Path, wanted: str) -> None:
+        api.on("/f/my%20first%20fox%20(1).png", Reply(body=PNG, mime_type="image/png"))
+        payload = wait(api.on("/x", Reply(body={"url": f" {api.base}/f/my first%20fox (1).png?a=b c\n"})))
+        outcome = await run(connector, payload | {"output_mime_type": wanted}, tmp_path)
+        assert [content_of(file) for file in outcome.files] == [PNG]
+        assert api.asked_for("/f/my%20first%20fox%20(1).png")[0].query == "a=b%20c"
+        sentence = f"{api.base}/f/1 is where it was"
+        outcome = await run(
+            connector, wait(api.on("/y", Reply(body={"url": sentence}))) | {"output_mime_type": ""}, tmp_path
+        )
+        assert outcome.data == {"text": sentence}
+
+    async def test_a_sentence_is_no_file_although_it_could_be_decoded(
+        self, connector: FetchApi, api: FakeApi, tmp_path: Path
+    ) -> None:
+        sentence = "I am very sorry but I can not draw this picture because it shows a person"
+        error = await failure(connector, wait(api.on("/x", Reply(body={"url": sentence}))), tmp_path)
+        assert "no image but the text 'I am very sorry" in error.message
 
     async def test_an_answer_that_is_the_file(self, connector: FetchApi, api: FakeApi, tmp_path: Path) -> None:
         for mime_type in ("image/jpeg", "application/octet-stream"):
@@ -98,3 +120,41 @@ class TestResults:
         url = api.on("/f", Reply(503))
         error = await failure(connector, wait(api.on("/x", Reply(body={"url": url}))), tmp_path)
         assert isinstance(error, RetryableError)
+
+    @pytest.mark.parametrize(
+        ("body", "mime_type", "text"),
+        [
+            ("\ufeff".encode() + '{"url": "é"}'.encode(), "application/json", "é"),
+            ('{"url": "é"}'.encode("utf-16"), "application/json", "é"),
+            ('{"url": "é"}'.encode("latin-1"), "application/json; charset=ISO-8859-1", "é"),
+            ('{"url": "é"}'.encode("latin-1"), "application/json", "é"),
+            ('{"url": "é"}'.encode("latin-1"), "application/json; charset=utf-8", "é"),
+            ('{"url": "é"}'.encode("cp1252"), 'application/json; charset="windows-1252"', "é"),
+            ('{"url": "é"}'.encode(), "application/json; charset=unicode_escape", "é"),
+            ('{"url": "é"}'.encode(), "application/json; charset=no-such", "é"),
+            (b'{"loss": NaN, "best": -Infinity, "url": "\\ud83c\\udf0a"}', "application/json", "🌊"),
+            (b'{"url": "half a pair: \\ud83c"}', "application/json", "half a pair: \ufffd"),
+            (b'{"url": 1234567890123456789}', "application/json", 1234567890123456789),
+        ],
+    )
+    async def test_json_as_it_comes(
+        self, connector: FetchApi, api: FakeApi, tmp_path: Path, body: bytes, mime_type: str, text: Any
+    ) -> None:
+        payload = wait(api.on("/x", Reply(body=body, mime_type=mime_type))) | {"output_mime_type": ""}
+        outcome = await run(connector, payload, tmp_path)
+        assert outcome.data == ({"text": text} if isinstance(text, str) else {"result": text})
+
+    @pytest.mark.parametrize(
+        ("body", "says"),
+        [
+            (b"[" * 100_000 + b"]" * 100_000, "nested too deeply"),
+            (b'{"url": ', "not JSON"),
+            (b"nan", "not JSON"),
+        ],
+    )
+    async def test_what_is_no_json(
+        self, connector: FetchApi, api: FakeApi, tmp_path: Path, body: bytes, says: str
+    ) -> None:
+        error = await failure(connector, wait(api.on("/x", Reply(body=body))), tmp_path)
+        assert isinstance(error, FinalError)
+        assert says in error.message

@@ -1,12 +1,13 @@
 """Secrets go where they may go, and nowhere else."""
 
+import base64
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.connectors.fetch_api.calls import KEY, failure, run, wait
+from tests.connectors.fetch_api.calls import KEY, PNG, failure, run, wait
 from tests.fakes.http_api import FakeApi, Reply
 from typer.testing import CliRunner
 
@@ -33,6 +34,78 @@ class TestSecrets:
         payload["api"]["wait"]["outputExprJq"] = "error(.url.text)"
         api.on("/x", Reply(body=echo))
         assert "{{VIDEO_API_KEY}}" in (await failure(connector, payload, tmp_path)).message
+
+    @pytest.mark.parametrize(
+        "expression",
+        [
+            ".said | @base64",
+            ".said | explode | reverse | implode",
+            '.said | split("-") | .[-1]',
+            ".said | explode",
+            '.said | ltrimstr("sk-live-")',
+            "keys | map(ascii_upcase)",
+            "error(.said[8:])",
+        ],
+    )
+    async def test_no_expression_sees_one(
+        self, connector: FetchApi, api: FakeApi, tmp_path: Path, expression: str
+    ) -> None:
+        payload = wait(api.on("/x", Reply(body={"said": KEY, KEY: 1})), expression) | {"output_mime_type": ""}
+        try:
+            seen = str((await run(connector, payload, tmp_path)).data)
+        except FinalError as error:
+            seen = error.message
+        hidden = base64.b64encode(KEY.encode()).decode(), KEY[::-1], KEY[8:], str(list(KEY.encode())), KEY.upper()
+        assert not any(form in seen for form in hidden)
+
+    @pytest.mark.parametrize(
+        "form", ['{"said": "sk\\u002dlive\\u002d0123456789"}', '{"said": "sk-live-012345678\\u0039"}']
+    )
+    async def test_one_that_is_escaped_is_found(
+        self, connector: FetchApi, api: FakeApi, tmp_path: Path, form: str
+    ) -> None:
+        payload = wait(api.on("/x", Reply(body=form.encode())), ".said") | {"output_mime_type": ""}
+        assert (await run(connector, payload, tmp_path)).data == {"text": "{{VIDEO_API_KEY}}"}
+
+    @pytest.mark.parametrize("where", ["answer", "large", "url", "base64", "data"])
+    async def test_a_file_with_one_in_it_is_not_kept(
+        self, connector: FetchApi, api: FakeApi, tmp_path: Path, where: str
+    ) -> None:
+        content = PNG + bytes(2 * 1024 * 1024 - len(PNG) - 5 if where == "large" else 0) + KEY.encode() + PNG
+        encoded = base64.b64encode(content).decode()
+        found = {
+            "url": api.on("/f", Reply(body=content, mime_type="image/png")),
+            "base64": encoded,
+            "data": f"data:image/png;base64,{encoded}",
+        }.get(where)
+        reply = Reply(body=content, mime_type="image/png") if found is None else Reply(body={"url": found})
+        error = await failure(connector, wait(api.on("/x", reply)), tmp_path)
+        assert isinstance(error, FinalError)
+        assert "has the secret VIDEO_API_KEY in it and was not kept" in error.message
+
+    async def test_half_of_one_is_not_shown_either(self, connector: FetchApi, api: FakeApi, tmp_path: Path) -> None:
+        for before in range(480, 500, 3):
+            api.on("/x", Reply(400, f"{'x' * before}{KEY}".encode()))
+            error = await failure(connector, wait(f"{api.base}/x"), tmp_path)
+            assert KEY[:8] not in f"{error.message} {error.details}"
+        api.on("/x", Reply(400, f"{KEY} ".encode() * 200))
+        error = await failure(connector, wait(f"{api.base}/x"), tmp_path)
+        assert "sk-" not in f"{error.message} {error.details}"
+
+    async def test_the_media_type_has_none_in_it(self, connector: FetchApi, api: FakeApi, tmp_path: Path) -> None:
+        reply = Reply(body=PNG, mime_type=f"image/{KEY}")
+        outcome = await run(connector, wait(api.on("/x", reply)), tmp_path)
+        assert [file.mime_type for file in outcome.files] == ["image/png"]
+
+    def test_of_two_the_longer_one_is_replaced_first(self) -> None:
+        secrets = Secrets({"A": Secret("abcdef", frozenset()), "B": Secret("abcdef-ghijkl", frozenset())})
+        assert secrets.hide(["abcdef-ghijkl", "abcdef"]) == ["{{B}}", "{{A}}"]
+
+    @pytest.mark.parametrize(
+        "text", ["a/b+c d=e", "a%2Fb%2Bc%20d%3De", "a/b%2Bc%20d%3De", "a%2Fb%2Bc+d%3De", r"a\/b+c d=e"]
+    )
+    def test_one_is_found_however_it_is_escaped(self, text: str) -> None:
+        assert Secrets({"A": Secret("a/b+c d=e", frozenset())}).hide(f"<{text}>") == "<{{A}}>"
 
     @pytest.mark.parametrize(
         ("name", "says"),

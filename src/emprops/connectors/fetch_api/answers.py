@@ -9,6 +9,7 @@ from emprops.connectors.base import FinalError
 from emprops.connectors.fetch_api import documents
 from emprops.connectors.fetch_api.secrets import Secrets
 from emprops.kit.http import Response
+from emprops.kit.text import storable_json
 
 PAGE = ("<!doctype html", "<html")
 MIME_TYPE = re.compile(r"[\w.+-]{1,100}/[\w.+-]{1,100}")
@@ -71,7 +72,7 @@ def is_page(text: str) -> bool:
 
 
 async def refuse_secrets(content: bytes | Path, secrets: Secrets, what: str) -> None:
-    """Raise :class:`FinalError` if a secret is in a file: it cannot be taken out of a picture, and results are public."""
+    """Raise :class:`FinalError` if a secret is in a file: it cannot be taken out, and results may be public."""
     found = await asyncio.to_thread(secrets.found_in, content) if secrets.by_name else None
     if found is not None:
         raise FinalError(f"{what} has the secret {found} in it and was not kept.")
@@ -90,4 +91,4 @@ def _document(text: str, may_be_text: bool, secrets: Secrets) -> bytes:
         if not may_be_text:
             raise
         document = text
-    return documents.written(secrets.hide(document))
+    return documents.written(secrets.hide(storable_json(document)))

@@ -83,7 +83,7 @@ class FetchApi:
         definition = _definition(ticket.payload)
         wanted = str(ticket.payload.get("output_mime_type") or "")
         run = _Run(self._caller, self._jq, self._pause, context, wanted)
-        collector = Collector(self._client, context, wanted, self._max_file_bytes)
+        collector = Collector(self._client, context, wanted, self._max_file_bytes, self._secrets)
         context.progress(0.0, "Calling the API")
         answer = await self._caller.call(definition.request, ticket.payload.get("body"), file=run.file, wanted=wanted)
         if definition.polling is not None:

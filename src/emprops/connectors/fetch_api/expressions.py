@@ -33,7 +33,8 @@ class Jq:
     async def evaluate(self, document: bytes, expressions: Mapping[str, str]) -> dict[str, list[Any]]:
         """Return the values of each expression over a JSON document, by the expressions' names.
 
-        Whole numbers are exact; those outside −2⁶³…2⁶⁴−1 are texts. Raises :class:`ExpressionError` for the first expression that fails.
+        Whole numbers are exact; those outside −2⁶³…2⁶⁴−1 are texts. Raises :class:`ExpressionError` for the first
+        expression that fails.
         """
         async with self._lock:
             try:

@@ -1,19 +1,20 @@
 """What an API's answer gives: URLs become files of ours, encoded files are decoded, all else is data."""
 
 import asyncio
-import base64
-import binascii
 import mimetypes
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import quote, urlsplit
 
 import puremagic
 
 from emprops.connectors.base import FinalError, Outcome, Produced, RetryableError, RunContext, too_large
+from emprops.connectors.encoded import decoded, is_data_url
+from emprops.connectors.fetch_api.answers import refuse_secrets
+from emprops.connectors.fetch_api.secrets import Secrets
 from emprops.errors import AppError
 from emprops.kit.http import GuardedClient, OutboundUnavailableError, TooLargeAnswerError
 
@@ -21,19 +22,25 @@ MAX_FILES = 50
 MAX_URL = 8192
 SHORTEST_BASE64 = 64
 URL = re.compile(r"https?://[^\s<>\"]+", re.IGNORECASE)
-DATA_URL = re.compile(r"data:(?P<type>[\w.+-]+/[\w.+-]+)?(?:;[\w-]+=[^;,]*)*(?P<base64>;base64)?,", re.IGNORECASE)
+SPACED_URL = re.compile(r"https?://[^\s<>\"/]+/[^\t-\r<>\"]*", re.IGNORECASE)
+"""With spaces in its path, as it is told by services that do not escape the names of their files."""
+ALLOWED_IN_URL = "%/:=&?~#+!$,;'@()*[]"
 UNSAID = frozenset({"", "application/octet-stream", "binary/octet-stream", "application/x-download"})
 MEDIA = ("image/", "video/", "audio/")
 
 
 @dataclass(frozen=True, slots=True)
 class Collector:
-    """Turns values into an outcome. ``wanted`` is the workflow's ``output_mime_type``."""
+    """Turns values into an outcome. ``wanted`` is the workflow's ``output_mime_type``.
+
+    A file that has one of the ``secrets`` in it is refused.
+    """
 
     client: GuardedClient
     context: RunContext
     wanted: str
     max_bytes: int
+    secrets: Secrets
 
     async def collect(self, values: Sequence[Any]) -> Outcome:
         """Turn what the output expression gave into files and data.
@@ -45,7 +52,7 @@ class Collector:
         items = [item for item in items if item is not None and item != ""]
         if not items:
             raise FinalError("The API's answer has nothing where outputExprJq looks for the result.")
-        if len(items) > MAX_FILES and any(isinstance(item, str) and URL.fullmatch(item) for item in items):
+        if len(items) > MAX_FILES and any(isinstance(item, str) and self._url(item) for item in items):
             raise FinalError(f"The API gave {len(items)} results; at most {MAX_FILES} are taken.")
         files: list[Produced] = []
         rest: list[Any] = []
@@ -73,17 +80,28 @@ class Collector:
     async def _file(self, text: str, number: int) -> Produced | None:
         if self.wanted.startswith("text/"):
             return None
-        if len(text) <= MAX_URL and URL.fullmatch(text):
-            return await self._downloaded(text, number)
-        head = DATA_URL.match(text[:1000])
-        if head is not None:
-            body = text[head.end() :]
-            content = _from_base64(body) if head["base64"] else unquote_to_bytes(body)
-            if content is None:
+        url = self._url(text)
+        if url is not None:
+            return await self._downloaded(url, number)
+        if is_data_url(text):
+            file = decoded(text)
+            if file is None:
                 raise FinalError("The API gave a data: URL that is not valid base64.")
-            return await self._decoded(content, (head["type"] or "text/plain").lower(), number)
-        content = _from_base64(text) if self._media and len(text) >= SHORTEST_BASE64 else None
-        return None if content is None else await self._decoded(content, "", number)
+        else:
+            is_sentence = len(text) < SHORTEST_BASE64 or " " in text.strip()
+            file = None if is_sentence or not self._media else decoded(text)
+        return None if file is None else await self._decoded(file.content, file.mime_type, number)
+
+    def _url(self, text: str) -> str | None:
+        """Return the URL that a text is, with its spaces escaped; None if it is another text."""
+        text = text.strip()
+        if len(text) > MAX_URL:
+            return None
+        if URL.fullmatch(text):
+            return text
+        # A sentence may begin with an address too: it is one only where nothing but a file will do, or by its ending.
+        is_file = self._media or mimetypes.guess_type(text.partition("?")[0])[0]
+        return quote(text, safe=ALLOWED_IN_URL) if is_file and SPACED_URL.fullmatch(text) else None
 
     async def _downloaded(self, url: str, number: int) -> Produced:
         # Only the host is named in errors: the rest of such URLs is often a signature that opens the file.
@@ -101,6 +119,7 @@ class Collector:
             raise FinalError(f"The result cannot be had from {host}: {error.message}") from None
         if found.size == 0:
             raise FinalError(f"The result from {host} is empty.")
+        await refuse_secrets(target, self.secrets, f"The result from {host}")
         head = await asyncio.to_thread(_head, target)
         guess = mimetypes.guess_type(urlsplit(url).path)[0] or self.wanted
         mime_type = self._type(found.mime_type, head, guess, f"from {host}")
@@ -109,6 +128,7 @@ class Collector:
     async def _decoded(self, content: bytes, mime_type: str, number: int) -> Produced:
         if not content:
             raise FinalError("The API gave an empty file.")
+        await refuse_secrets(content, self.secrets, "A file of the API")
         mime_type = self._type(mime_type, content[:8192], self.wanted, "of the API")
         return Produced(_name(number, mime_type), mime_type, content)
 
@@ -120,13 +140,6 @@ class Collector:
         if self._media and not mime_type.startswith(MEDIA) and mime_type not in UNSAID:
             raise FinalError(f"The result {where} is no {self._media} but {mime_type}.")
         return mime_type
-
-
-def _from_base64(text: str) -> bytes | None:
-    try:
-        return base64.b64decode("".join(text.split()), validate=True)
-    except (binascii.Error, ValueError):
-        return None
 
 
 def _head(path: Path) -> bytes:
