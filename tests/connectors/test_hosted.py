@@ -1,6 +1,7 @@
 """The client of hosted services: it talks to one server, and takes only what it can hold."""
 
 import gzip
+import zlib
 from collections.abc import AsyncIterator
 
 import httpx2
@@ -15,18 +16,29 @@ from emprops.connectors.base import BadInputError, FinalError, RetryableError
 from emprops.connectors.hosted import Bounds, client_for, hiding, same_origin, status_error
 
 
+def packed(body: bytes, how: str, status: int = 200) -> Response:
+    return Response(body, status, {"content-encoding": how}, "application/json")
+
+
+ODD = {
+    "plain": Response(b"{}", media_type="application/json"),
+    "redirect": Response(status_code=302, headers={"location": "/plain"}),
+    "film": Response(b" " * 600, media_type="video/mp4"),
+    "large": Response(b" " * 2000, media_type="application/json"),
+    "part": Response(b"{}", 206, {"content-range": "bytes 0-1/9"}, "application/json"),
+    "packed": packed(gzip.compress(b'{"a": 1}'), "gzip"),
+    "deflated": packed(zlib.compress(b'{"a": 1}'), "deflate"),
+    "bomb": packed(gzip.compress(bytes(10_000_000)), "gzip"),
+    "cut": packed(gzip.compress(b'{"a": 1}')[:-5], "gzip"),
+    "junk": packed(b"no gzip", "gzip"),
+    "brotli": packed(b"{}", "br"),
+    "bomb-503": packed(gzip.compress(bytes(10_000_000)), "gzip", 503),
+    "brotli-503": packed(b"{}", "br", 503),
+}
+
+
 async def odd(request: Request) -> Response:
-    match request.path_params["way"]:
-        case "redirect":
-            return Response(status_code=302, headers={"location": "/plain"})
-        case "packed":
-            return Response(gzip.compress(b"{}"), headers={"content-encoding": "gzip"}, media_type="application/json")
-        case "film":
-            return Response(b" " * 600, media_type="video/mp4")
-        case "large":
-            return Response(b" " * 2000, media_type="application/json")
-        case _:
-            return Response(b"{}", media_type="application/json")
+    return ODD[request.path_params["way"]]
 
 
 @pytest.fixture
@@ -54,7 +66,10 @@ async def test_it_stays_where_it_is_when_sent_elsewhere(client: httpx2.AsyncClie
 @pytest.mark.parametrize(
     ("way", "says"),
     [
-        ("packed", "compressed"),
+        ("bomb", "larger than 1000 bytes"),
+        ("junk", "not validly compressed"),
+        ("brotli", r"not accepted \(br\)"),
+        ("part", "a part of the result"),
         ("large", "larger than 1000 bytes"),
         ("film", r"larger than the 500 bytes .* \(EMPROPS_MAX_RESULT_BYTES\)"),
     ],
@@ -63,6 +78,22 @@ async def test_what_it_cannot_hold_is_refused(client: httpx2.AsyncClient, way: s
     with pytest.raises(FinalError, match=says):
         await client.get(f"/{way}")
     assert (await client.get("/plain")).json() == {}
+
+
+@pytest.mark.parametrize("way", ["packed", "deflated"])
+async def test_what_is_compressed_all_the_same_is_unpacked(client: httpx2.AsyncClient, way: str) -> None:
+    assert (await client.get(f"/{way}")).json() == {"a": 1}
+
+
+async def test_a_compressed_answer_that_breaks_off_may_come_whole_later(client: httpx2.AsyncClient) -> None:
+    with pytest.raises(RetryableError, match="breaks off"):
+        await client.get("/cut")
+
+
+@pytest.mark.parametrize("way", ["bomb-503", "brotli-503"])
+async def test_a_status_counts_however_its_explanation_is_sent(client: httpx2.AsyncClient, way: str) -> None:
+    answer = await client.get(f"/{way}")
+    assert (answer.status_code, len(answer.content) <= 64 * 1024) == (503, True)
 
 
 def test_a_key_is_taken_out_of_everything() -> None:

@@ -69,7 +69,7 @@ async def run(
 async def failure(connector: OpenAI, job_type: str, payload: Mapping[str, Any], folder: Path) -> ConnectorError:
     with pytest.raises(ConnectorError) as caught:
         await run(connector, job_type, payload, folder)
-    assert KEY not in f"{caught.value!r} {caught.value.details}"
+    assert KEY[:9] not in f"{caught.value!r} {caught.value.details}"
     return caught.value
 
 
@@ -289,6 +289,8 @@ class TestErrors:
             (429, {"message": "Pay.", "code": "insufficient_quota"}, FinalError, "no credit left"),
             (429, {"message": "Slow down.", "code": "rate_limit_exceeded"}, RetryableError, "answered 429"),
             (403, {"message": f"Not with {KEY}."}, FinalError, "Not with [key]."),
+            (400, {"message": "x" * 540 + KEY}, BadInputError, "xxx"),
+            (404, {"message": f"{KEY} " * 40}, FinalError, "[key] [key]"),
             (503, {"message": "Overloaded."}, RetryableError, "answered 503"),
         ],
     )

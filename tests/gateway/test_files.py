@@ -8,7 +8,11 @@ from typing import Any
 import httpx2
 import pytest
 from fastapi import FastAPI
+from starlette.applications import Starlette
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 from tests.apps import served
 from tests.gateway.rig import Side, add_key, http_side, storage_of
 from tests.queue.helpers import kinds, lapse, make_ticket, reports
@@ -50,6 +54,29 @@ async def test_files_arrive_as_they_are_also_through_a_proxy_that_compresses(
         storage_of(str(behind.base_url).rstrip("/"), key, list) as storage_behind,
     ):
         assert (await storage_behind.size(name), await storage_behind.read(name)) == (72_000, content)
+
+
+@pytest.mark.parametrize(
+    ("start", "status", "headers"),
+    [
+        (0, 206, {"content-range": "bytes 0-3/900"}),
+        (5, 200, {}),
+        (0, 204, {}),
+        (0, 200, {"content-encoding": "gzip"}),
+    ],
+)
+async def test_what_is_not_the_part_that_was_asked_for_is_no_file(
+    key: str, start: int, status: int, headers: dict[str, str]
+) -> None:
+    async def odd(_: Request) -> Response:
+        return Response(b"" if status == 204 else b"half", status, headers)
+
+    async with (
+        served(Starlette(routes=[Route("/{path:path}", odd)])) as server,  # type: ignore[arg-type]
+        storage_of(str(server.base_url).rstrip("/"), key, list) as storage,
+    ):
+        with pytest.raises(OSError, match=r"as it was asked for|answered 204"):
+            _ = [chunk async for chunk in storage.stream("generations/a.png", start)]
 
 
 def stored(key: str, content: bytes, **facts: Any) -> StoredFile:

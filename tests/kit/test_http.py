@@ -356,12 +356,23 @@ async def test_downloads_say_what_came(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "error"), [("404 Not Found", OutboundError), ("503 Busy", OutboundUnavailableError)]
+    ("status", "body", "error", "says"),
+    [
+        ("404 Not Found", b"no", OutboundError, "answered 404"),
+        ("503 Busy", b"no", OutboundUnavailableError, "answered 503"),
+        ("202 Accepted", b"soon", OutboundUnavailableError, "not there yet"),
+        ("204 No Content", b"", OutboundError, "answered 204: there is no file"),
+        ("206 Partial Content", b"half a s", OutboundError, "answered 206 with a part of the file"),
+        ("200 OK", b"", OutboundError, "gave an empty file"),
+    ],
 )
-async def test_failed_downloads_say_whether_to_try_again(status: str, error: type[Exception], tmp_path: Path) -> None:
-    async with listener(answer(b"no", status)) as server, client(allow="127.0.0.1") as guarded:
-        with pytest.raises(error):
+async def test_what_is_no_whole_file_is_none(
+    status: str, body: bytes, error: type[Exception], says: str, tmp_path: Path
+) -> None:
+    async with listener(answer(body, status)) as server, client(allow="127.0.0.1") as guarded:
+        with pytest.raises(error, match=says):
             await guarded.download(server.url, tmp_path / "file", 1000)
+        assert leftovers(tmp_path) == []
 
 
 async def test_nobody_there_may_be_tried_again() -> None:

@@ -24,6 +24,8 @@ from emprops.connectors.base import (
     too_large,
 )
 from emprops.connectors.redaction import each_text, forms_of
+from emprops.kit import bodies
+from emprops.kit.outbound import OutboundError, OutboundUnavailableError, TooLargeAnswerError
 from emprops.kit.retry_after import retry_after
 from emprops.settings import SettingsError
 
@@ -33,7 +35,8 @@ MAX_ANSWER_BYTES = 128 * 1024 * 1024
 """For answers that are read into memory: JSON, with pictures in base64 where a service has it so."""
 FILES = ("image/", "video/", "audio/", "application/octet-stream", "binary/octet-stream")
 """Kinds of answers that are files, written to disk as they come."""
-MAX_REASON = 500
+MAX_MESSAGE = 600
+"""Characters of an error's sentence: ours, and what the service said."""
 PICTURES = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp"}
 
 Hide = Callable[[Any], Any]
@@ -49,6 +52,14 @@ def hiding(key: str) -> Hide:
         return text
 
     return lambda value: each_text(value, hidden)
+
+
+def hidden(error: ConnectorError, hide: Hide) -> ConnectorError:
+    """Return the same error with the key out of it, and what the service said cut to a readable length.
+
+    In this order: a key that was cut would not be found.
+    """
+    return type(error)(hide(error.message)[:MAX_MESSAGE], details=hide(error.details), retry_after=error.retry_after)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +95,17 @@ class OneOrigin(httpx2.AsyncBaseTransport):
             raise
         stream = response.stream
         assert isinstance(stream, httpx2.AsyncByteStream)  # noqa: S101 - what asynchronous transports give
+        limit = self._bounds.answer
+        refusal = FinalError(f"The answer of {host} is larger than {limit} bytes.")
         if response.is_success and media_type(response.headers).startswith(FILES):
-            response.stream = _Bounded(stream, self._bounds.file, too_large(f"The file of {host}", self._bounds.file))
-        else:
-            limit = self._bounds.answer
-            response.stream = _Bounded(stream, limit, FinalError(f"The answer of {host} is larger than {limit} bytes."))
+            limit = self._bounds.file
+            refusal = too_large(f"The file of {host}", limit)
+        # What is compressed in spite of the request is unpacked there, step by step. httpx2 would inflate a whole chunk
+        # at once, whatever size comes of it.
+        response.stream = _Bounded(stream, dict(response.headers), limit, refusal if response.is_success else None)
+        if bodies.is_packed(response.headers):
+            for name in ("content-encoding", "content-length"):
+                response.headers.pop(name, None)
         return response
 
     async def aclose(self) -> None:
@@ -96,24 +113,36 @@ class OneOrigin(httpx2.AsyncBaseTransport):
         await self._transport.aclose()
 
     def _check(self, response: httpx2.Response, host: str) -> None:
-        if response.headers.get("content-encoding", "identity").lower() not in ("", "identity"):
-            raise FinalError(f"{host} compressed its answer although it was told not to.")
+        if response.status_code == 206:
+            raise FinalError(f"{host} answered with a part of the result (206), although all of it was asked for.")
         kind = media_type(response.headers)
         if response.is_success and not kind.startswith(self._kinds):
             raise FinalError(f"{host} answered with {kind or 'an unnamed type'}; is its address right?")
 
 
 class _Bounded(httpx2.AsyncByteStream):
-    def __init__(self, stream: httpx2.AsyncByteStream, max_bytes: int, refusal: FinalError) -> None:
-        self._stream, self._max_bytes, self._refusal = stream, max_bytes, refusal
+    """A body that is counted as it comes out, unpacked if it was compressed.
+
+    ``refusal`` is raised for one that is too large; None for a body that only explains a status: it just ends where it
+    cannot be read on.
+    """
+
+    def __init__(
+        self, stream: httpx2.AsyncByteStream, headers: Mapping[str, str], max_bytes: int, refusal: FinalError | None
+    ) -> None:
+        self._stream, self._headers, self._max_bytes, self._refusal = stream, headers, max_bytes, refusal
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        received = 0
-        async for chunk in self._stream:
-            received += len(chunk)
-            if received > self._max_bytes:
-                raise self._refusal
-            yield chunk
+        try:
+            async for chunk in bodies.bounded(bodies.unpacked(self._stream, self._headers), self._max_bytes):
+                yield chunk
+        except (OutboundError, OutboundUnavailableError) as error:
+            if self._refusal is None:
+                return
+            if isinstance(error, TooLargeAnswerError):
+                raise self._refusal from None
+            kind = FinalError if isinstance(error, OutboundError) else RetryableError
+            raise kind(error.message) from None
 
     async def aclose(self) -> None:
         await self._stream.aclose()
@@ -147,7 +176,7 @@ def status_error(
 ) -> ConnectorError:
     """Turn an answer that is no success into the error that it means; ``reason`` is the service's own sentence."""
     facts = {"status": status, **{key: value for key, value in details.items() if value}}
-    reason = " ".join(reason.split())[:MAX_REASON]
+    reason = " ".join(reason.split())
     if status in BUSY:
         wait = retry_after(headers.get("retry-after"), headers.get("retry-after-ms"))
         return RetryableError(f"{name} is busy or down: it answered {status}.", details=facts, retry_after=wait)

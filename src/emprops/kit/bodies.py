@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import zlib
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Iterator, Mapping
 from pathlib import Path
 
 import httpcore2
@@ -18,14 +18,28 @@ INFLATE_STEP = 64 * 1024
 UNKNOWN_TYPE = "application/octet-stream"
 
 
-async def unpacked(response: httpcore2.Response, headers: Mapping[str, str]) -> AsyncIterator[bytes]:
-    """Read the body, inflating gzip and deflate in steps small enough that a bomb is noticed before it goes off."""
-    encoding = headers.get("content-encoding", "identity").strip().lower()
-    if encoding not in ("", "identity", "gzip", "x-gzip", "deflate"):
+def is_packed(headers: Mapping[str, str]) -> bool:
+    """Return whether a body is compressed, which nobody here asks for. Header names are lower case."""
+    return _encoding(headers) != ""
+
+
+def _encoding(headers: Mapping[str, str]) -> str:
+    encoding = headers.get("content-encoding", "").strip().lower()
+    return "" if encoding == "identity" else encoding
+
+
+async def unpacked(chunks: AsyncIterable[bytes], headers: Mapping[str, str]) -> AsyncIterator[bytes]:
+    """Read a body, inflating gzip and deflate in steps small enough that a bomb is noticed before it goes off.
+
+    Header names are lower case. Raises :class:`OutboundError` for other compressions, and
+    :class:`OutboundUnavailableError` for a body that breaks off.
+    """
+    encoding = _encoding(headers)
+    if encoding not in ("", "gzip", "x-gzip", "deflate"):
         raise OutboundError(f"The answer is compressed in a way that is not accepted ({encoding[:40]}).")
-    inflater = None if encoding in ("", "identity") else zlib.decompressobj(zlib.MAX_WBITS | 32)
+    inflater = zlib.decompressobj(zlib.MAX_WBITS | 32) if encoding else None
     begun = False
-    async for chunk in response.aiter_stream():
+    async for chunk in chunks:
         begun = True
         if inflater is None:
             yield chunk

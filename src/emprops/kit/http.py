@@ -49,6 +49,15 @@ DOWNLOAD_TIMEOUT = 300.0
 IDLE_TIMEOUT = 20.0
 """Longest wait for a connection, or for the next bytes."""
 BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
+WHOLE = frozenset({200, 203})
+"""Statuses of an answer that is a whole file."""
+NOT_YET = 202
+NO_FILE = {
+    NOT_YET: ": the file is not there yet",
+    204: ": there is no file",
+    205: ": there is no file",
+    206: " with a part of the file, although all of it was asked for",
+}
 SENT_ANYWHERE = frozenset({"accept", "accept-language", "user-agent", "content-type"})
 """Headers that survive a redirect to another origin; the others may be credentials."""
 OURS = frozenset({"host", "content-length", "transfer-encoding", "connection", "upgrade", "accept-encoding", "te"})
@@ -105,6 +114,13 @@ class _Answer:
     def mime_type(self) -> str:
         """The type as it is said, without parameters; may be empty."""
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def _no_file(host: str, answer: _Answer) -> OutboundError | OutboundUnavailableError:
+    said = f"{host} answered {answer.status}{NO_FILE.get(answer.status, '')}."
+    if answer.status in BUSY or answer.status == NOT_YET:
+        return OutboundUnavailableError(said, wait=retry_after(answer.headers.get("retry-after")))
+    return OutboundError(said)
 
 
 class GuardedClient:
@@ -194,14 +210,19 @@ class GuardedClient:
     async def download(
         self, url: str, to: Path, max_bytes: int, *, timeout: float = DOWNLOAD_TIMEOUT, redirects: int = MAX_REDIRECTS
     ) -> Downloaded:
-        """Bring a file to ``to``. A status other than 2xx is an error; on any error nothing is left at ``to``."""
+        """Bring a file to ``to``. On any error nothing is left there.
+
+        Only 200 (or 203, where a proxy changed something) brings a whole file: 202 says that it is not made yet, 204
+        and 205 that there is none, 206 that this is a part of it. An empty body is no file either.
+        """
         async with self._answer("GET", url, {"accept": "*/*"}, None, timeout, redirects) as answer:
-            if not 200 <= answer.status < 300:
-                said = f"{httpx2.URL(url).host} answered {answer.status}."
-                if answer.status in BUSY:
-                    raise OutboundUnavailableError(said, wait=retry_after(answer.headers.get("retry-after")))
-                raise OutboundError(said)
+            host = httpx2.URL(url).host
+            if answer.status not in WHOLE:
+                raise _no_file(host, answer)
             size = await bodies.saved(bodies.bounded(answer.chunks, max_bytes), to)
+            if size == 0:
+                await asyncio.to_thread(to.unlink)
+                raise OutboundError(f"{host} gave an empty file.")
             mime_type = answer.mime_type or bodies.UNKNOWN_TYPE
             if mime_type == bodies.UNKNOWN_TYPE:
                 mime_type = await asyncio.to_thread(bodies.look, to)
@@ -263,7 +284,7 @@ class GuardedClient:
             },
         ) as response:
             answered = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
-            yield _Answer(response.status, answered, bodies.unpacked(response, answered))
+            yield _Answer(response.status, answered, bodies.unpacked(response.aiter_stream(), answered))
 
     def _redirected(self, wanted: _Wanted, status: int, target: str) -> _Wanted:
         try:

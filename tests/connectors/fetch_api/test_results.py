@@ -98,7 +98,9 @@ class TestResults:
             ({"url": ["http://127.0.0.1:1/x"] * 51}, "at most 50"),
             ({"url": "http://127.0.0.1:1/x?signature=s3cr3t"}, "Port 1 is not allowed"),
             ({"url": "{api}/page?signature=s3cr3t"}, "is no image but text/html"),
-            ({"url": "{api}/empty"}, "is empty"),
+            ({"url": "{api}/empty"}, "gave an empty file"),
+            ({"url": "{api}/none"}, "answered 204: there is no file"),
+            ({"url": "{api}/half"}, "answered 206 with a part"),
             ({"url": "{api}/gone"}, "answered 404"),
         ],
     )
@@ -107,6 +109,8 @@ class TestResults:
     ) -> None:
         api.on("/page", Reply(body=b"<html>", mime_type="text/html"))
         api.on("/empty", Reply(body=b"", mime_type="image/png"))
+        api.on("/none", Reply(204, b"", "image/png"))
+        api.on("/half", Reply(206, PNG[:30], "image/png", {"content-range": f"bytes 0-29/{len(PNG)}"}))
         if isinstance(answer.get("url"), str):
             answer = {"url": answer["url"].replace("{api}", api.base)}
         error = await failure(connector, wait(api.on("/x", Reply(body=answer))), tmp_path)
@@ -150,6 +154,7 @@ class TestResults:
             (b"[" * 100_000 + b"]" * 100_000, "nested too deeply"),
             (b'{"url": ', "not JSON"),
             (b"nan", "not JSON"),
+            (b"", "nothing where outputExprJq looks"),
         ],
     )
     async def test_what_is_no_json(

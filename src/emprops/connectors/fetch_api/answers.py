@@ -19,7 +19,7 @@ LARGE = 256 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A successful answer with a JSON document; one that is plain text is here as a JSON text."""
+    """A successful answer with a JSON document: of a plain text the text, of an empty answer null."""
 
     document: bytes
 
@@ -45,9 +45,8 @@ async def read_answer(response: Response, host: str, wanted: str, secrets: Secre
     text = text_of(response)
     if not wanted.startswith("text/html") and is_page(text):
         raise FinalError(f"{host} answered {response.status} with a web page; is this its API's address?")
-    may_be_text = mime_type.startswith("text/") or not text
     try:
-        document = await _in_place_or_thread(text, may_be_text, secrets)
+        document = await _in_place_or_thread(text or "null", mime_type.startswith("text/"), secrets)
     except ValueError:
         raise FinalError(f"{host} answered {response.status} with something that is not JSON.") from None
     except RecursionError:

@@ -99,10 +99,7 @@ class FetchApi:
         else:
             outcome = await collector.collect(found)
         context.progress(100.0)
-        return self._hidden(outcome)
-
-    def _hidden(self, outcome: Outcome) -> Outcome:
-        return Outcome(files=outcome.files, data=self._secrets.hide(dict(outcome.data)))
+        return outcome
 
     async def close(self) -> None:
         """End the jq process, and close connections."""
@@ -137,7 +134,7 @@ class _Run:
         try:
             return await self.jq.evaluate(document, expressions)
         except ExpressionError as error:
-            raise FinalError(f"{self.caller.secrets.hide(str(error))}.") from None
+            raise FinalError(f"{error}.") from None
 
     async def poll(self, polling: Polling, output: str, first: Answer | FileAnswer) -> list[Any] | FileAnswer:
         """Ask until there is a result: a file, or what the output expression says it is."""
@@ -179,7 +176,7 @@ class _Run:
         given = {name: text for name, text in asked.items() if text is not None}
         said = await self.evaluate(answer.document, given) if given else {}
         if _true(said.get("stopWhenExpr")):
-            text = self.caller.secrets.hide(answer.document.decode("utf-8", "replace"))[:500]
+            text = answer.document.decode()[:500]
             raise FinalError("The API says that the work failed (api.polling.stopWhenExpr).", details={"answer": text})
         if _true(said.get("continueWhenExpr")):
             return None

@@ -117,8 +117,6 @@ class Collector:
             ) from None
         except AppError as error:
             raise FinalError(f"The result cannot be had from {host}: {error.message}") from None
-        if found.size == 0:
-            raise FinalError(f"The result from {host} is empty.")
         await refuse_secrets(target, self.secrets, f"The result from {host}")
         head = await asyncio.to_thread(_head, target)
         guess = mimetypes.guess_type(urlsplit(url).path)[0] or self.wanted

@@ -8,7 +8,7 @@ import httpx2
 import openai
 
 from emprops.connectors.base import BadInputError, ConnectorError, FinalError, RetryableError
-from emprops.connectors.hosted import Hide, status_error
+from emprops.connectors.hosted import Hide, hidden, status_error
 
 NAME = "The OpenAI service"
 REFUSED = frozenset({"content_filter", "content_policy_violation", "moderation_blocked", "safety_violation"})
@@ -31,7 +31,7 @@ async def translated(hide: Hide) -> AsyncIterator[None]:
         found = error
     else:
         return
-    raise type(found)(hide(found.message), details=hide(found.details), retry_after=found.retry_after) from None
+    raise hidden(found, hide) from None
 
 
 def _meaning(error: openai.OpenAIError) -> ConnectorError:
@@ -64,13 +64,13 @@ def _of_stream(error: openai.APIError) -> ConnectorError:
     if facts["code"] in REFUSED:
         return refused(error.message, facts)
     if facts["type"] == "invalid_request_error":
-        return BadInputError(f"{NAME} refused the request: {error.message[:500]}", details=_given(facts))
-    return RetryableError(f"{NAME} failed in the middle of its answer: {error.message[:500]}", details=_given(facts))
+        return BadInputError(f"{NAME} refused the request: {error.message}", details=_given(facts))
+    return RetryableError(f"{NAME} failed in the middle of its answer: {error.message}", details=_given(facts))
 
 
 def refused(reason: str, facts: Mapping[str, Any]) -> FinalError:
     """Make the error of content that the service, or the model, will not make."""
-    return FinalError(f"{NAME} refused the content: {reason[:500] or 'no reason given'}", details=_given(facts))
+    return FinalError(f"{NAME} refused the content: {reason or 'no reason given'}", details=_given(facts))
 
 
 def _given(facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from emprops.connectors.hosted import (
     Bounds,
     Hide,
     client_for,
+    hidden,
     hiding,
     input_picture,
     media_type,
@@ -209,7 +210,7 @@ async def _translated(hide: Hide) -> AsyncIterator[None]:
     except _LostError as error:
         raise RetryableError(error.message) from None
     except ConnectorError as error:
-        raise type(error)(hide(error.message), details=hide(error.details), retry_after=error.retry_after) from None
+        raise hidden(error, hide) from None
 
 
 def _raise_for(status: int, headers: Mapping[str, str], content: bytes) -> None:
@@ -233,9 +234,7 @@ def _refuse_filtered(reason: str) -> None:
             details={"finish_reason": reason},
         )
     if reason != "SUCCESS":
-        raise FinalError(
-            f"{NAME} made no result: it ended with {reason[:100]}.", details={"finish_reason": reason[:100]}
-        )
+        raise FinalError(f"{NAME} made no result: it ended with {reason}.", details={"finish_reason": reason})
 
 
 def _object(content: bytes) -> dict[str, Any]:
@@ -248,8 +247,7 @@ def _object(content: bytes) -> dict[str, Any]:
 
 def _reason(content: bytes) -> str:
     errors = _object(content).get("errors")
-    said = "; ".join(str(error) for error in errors) if isinstance(errors, list) else ""
-    return said[:500]
+    return "; ".join(str(error) for error in errors) if isinstance(errors, list) else ""
 
 
 def _whole(text: str) -> bool:

@@ -11,6 +11,7 @@ import httpx2
 import structlog
 
 from emprops.connectors.base import FinalError
+from emprops.kit import bodies
 from emprops.kit.storage import FileStat, check_key, measure
 from emprops.queue.messages import Claim
 from emprops.queue.transport import WorkerRefusedError
@@ -82,6 +83,8 @@ class RemoteStorage:
         try:
             async with self._client.stream("GET", self._address(key), headers=headers) as response:
                 _check_found(key, response.status_code)
+                if response.status_code != (206 if headers else 200) or bodies.is_packed(response.headers):
+                    raise ServerAwayError(f"The server did not send the file {key} as it was asked for.")
                 async for chunk in response.aiter_raw(CHUNK):
                     yield chunk
         except httpx2.HTTPError as error:
