@@ -29,6 +29,14 @@ async def test_only_videos_and_only_with_credentials(mux: MuxRig) -> None:
     assert assets.handlers(None, mux.database, mux.storage, mux.settings) == {}
 
 
+async def test_what_turns_out_to_be_a_sound_is_not_sent(mux: MuxRig) -> None:
+    """Looking into the file may end before the outbox is delivered."""
+    file_id = await mux.video()
+    await mux.rows("UPDATE flat_file SET mime_type = 'audio/mp4' WHERE id = %s RETURNING id", file_id)
+    assert await mux.deliver() == 1
+    assert mux.fake.assets == {}
+
+
 async def test_an_outage_delays_the_asset(mux: MuxRig) -> None:
     mux.fake.fail = 503
     file_id = await mux.video()

@@ -341,6 +341,20 @@ async def test_a_stored_file_that_is_gone_or_damaged_says_so(
     assert await inspect_due(shop) == 0
 
 
+async def test_no_path_of_this_machine_is_shown(
+    client: httpx2.AsyncClient, database: Database, settings: Settings, collection: factories.Collection, tmp_path: Path
+) -> None:
+    class Gone(FolderStorage):
+        def local_path(self, key: str) -> Path | None:
+            return self.root / "taken away" / key
+
+    shop = Workshop(database, Gone(tmp_path), settings)
+    output = await stored(database, shop.storage, collection, png())
+    assert await inspect_due(shop) == 1
+    now = await shown(client, collection, str(output))
+    assert now["output_metadata"]["_file"]["error"] == "The file is not in storage any more."
+
+
 async def test_a_store_that_is_away_is_asked_again(
     database: Database, settings: Settings, collection: factories.Collection, tmp_path: Path
 ) -> None:

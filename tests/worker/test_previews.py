@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from tests.media.builders import saved, swapped_profile
 from tests.queue.helpers import PREFIX, Worker, make_ticket
 from tests.worker.rig import PATIENCE, ReportLog, Rig
 
@@ -38,6 +39,21 @@ def test_large_pictures_become_small(form: str) -> None:
     assert (made.mime_type, made.node) == ("image/jpeg", "3")
     with Image.open(io.BytesIO(made.content)) as image:
         assert max(image.size) == previews.SIDE
+
+
+def test_colours_of_every_mode_and_profile_are_right() -> None:
+    deep = Image.new("I;16", (1500, 900), 32_768)
+    clear = Image.new("RGBA", (1500, 900), (0, 0, 0, 0))
+    swapped = saved(Image.new("RGB", (1500, 900), "red"), "PNG", icc_profile=swapped_profile())
+    for content, colour in [
+        (saved(deep, "PNG"), (128, 128, 128)),
+        (saved(clear, "PNG"), (255, 255, 255)),
+        (swapped, (0, 255, 0)),
+    ]:
+        made = made_small(content, "image/png", "")
+        assert made is not None
+        with Image.open(io.BytesIO(made.content)) as image:
+            assert all(abs(a - b) < 4 for a, b in zip(image.getpixel((9, 9)), colour, strict=True))  # type: ignore[arg-type]
 
 
 def test_small_pictures_stay_as_they_are_and_are_named_by_their_content() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 import pytest
+from tests.media.builders import picture, sound, video
 from tests.queue.helpers import make_ticket
 from tests.worker.rig import PATIENCE, Body, Scripted, forever
 
@@ -83,6 +84,27 @@ async def test_files_are_stored_and_described(bench: Bench) -> None:
     assert (file.name, file.width, file.height, file.node) == ("sea.png", 3, 2, "9")
     assert file.sha256 == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert (await bench.storage.read(file.key), finished.data) == (b"abc", {"seed": 7})
+
+
+async def test_files_are_stored_as_what_they_are(bench: Bench, tmp_path: Path) -> None:
+    """What a connector says of a file comes from a name or a header; a picture and a sound are no video."""
+    said = "video/mp4"
+    film, voice = tmp_path / "film", sound(tmp_path, "mp4", "aac", rate=48_000)
+    film.write_bytes(video(tmp_path, "webm", "libvpx"))
+    made = [
+        Produced("a.mp4", said, voice),
+        Produced("b.mp4", said, film),
+        Produced("c.mp4", said, picture("AVIF", (64, 64))),
+        Produced("d.mp4", said, b"nothing we know"),
+    ]
+    files = (await bench.run(giving(Outcome(made)))).files
+    assert [(Path(file.key).suffix, file.mime_type) for file in files] == [
+        (".m4a", "audio/mp4"),
+        (".webm", "video/webm"),
+        (".avif", "image/avif"),
+        (".mp4", "video/mp4"),
+    ]
+    assert await bench.storage.read(files[0].key) == voice
 
 
 @pytest.mark.parametrize(

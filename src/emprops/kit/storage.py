@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -36,6 +37,8 @@ class FileStat:
 
     size: int
     etag: str
+    modified: datetime | None = None
+    """When its content was written, if the store knows; with a time zone."""
 
 
 class Storage(Protocol):
@@ -55,7 +58,7 @@ class Storage(Protocol):
         """Give the size in bytes."""
 
     async def stat(self, key: str) -> FileStat:
-        """Give size and version."""
+        """Give size, version and time."""
 
     async def exists(self, key: str) -> bool:
         """Tell whether there is such a file."""

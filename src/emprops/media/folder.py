@@ -5,6 +5,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -41,7 +42,8 @@ class FolderStorage:
     async def stat(self, key: str) -> FileStat:
         """Give size and version; a file is replaced by renaming, so its time of change tells versions apart."""
         status = await asyncio.to_thread(lambda: self._existing(key).stat())
-        return FileStat(status.st_size, f"{status.st_mtime_ns:x}-{status.st_size:x}")
+        etag = f"{status.st_mtime_ns:x}-{status.st_size:x}"
+        return FileStat(status.st_size, etag, datetime.fromtimestamp(status.st_mtime, UTC))
 
     async def exists(self, key: str) -> bool:
         """Tell whether there is such a file."""

@@ -2,13 +2,16 @@
 
 import asyncio
 import sys
+import tempfile
 from asyncio.subprocess import DEVNULL, PIPE
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import orjson
 
-from emprops.media.sniff import DEMUXERS, HEAD_BYTES, PICTURES, sniff
+from emprops.media.sniff import AS_SOUND, AS_VIDEO, DEMUXERS, HEAD_BYTES, HEIF, PICTURES, UNKNOWN, sniff
 
 CHILD = "emprops.media.inspect"
 TIMEOUT = 30.0
@@ -34,20 +37,68 @@ class Facts:
 
 async def probe(path: Path, folder: Path, *, timeout: float = TIMEOUT) -> Facts:
     """Look into a file; ``folder`` takes the thumbnail. Nothing a file contains makes this raise."""
-    path, mime_type = await asyncio.to_thread(_look, path)
+    path, mime_type = await asyncio.to_thread(_sniffed, path)
+    thumbnail = folder / "thumbnail.webp"
     if mime_type in PICTURES:
-        return await _inspect(mime_type, "picture", "-", path, folder / "thumbnail.webp", timeout)
-    if mime_type in DEMUXERS:
-        return await _inspect(mime_type, "video", DEMUXERS[mime_type], path, folder / "thumbnail.webp", timeout)
-    return Facts(mime_type=None if mime_type == "application/octet-stream" else mime_type)
+        said = await _ask(_picture_kind(mime_type), "-", path, thumbnail, timeout)
+        if mime_type == "image/avif" and "error" in said:  # what Pillow cannot read of it, FFmpeg may
+            again = await _ask("heif", "-", path, thumbnail, timeout)
+            said = said if "error" in again else again
+    elif mime_type in DEMUXERS:
+        said = await _ask("video", DEMUXERS[mime_type], path, thumbnail, timeout)
+    else:
+        return Facts(mime_type=None if mime_type == UNKNOWN else mime_type)
+    return Facts(
+        mime_type=_by_streams(mime_type, said),
+        width=said.get("width"),
+        height=said.get("height"),
+        duration=said.get("duration"),
+        thumbnail=thumbnail if "error" not in said and await asyncio.to_thread(thumbnail.is_file) else None,
+        error=said.get("error"),
+    )
 
 
-def _look(path: Path) -> tuple[Path, str]:
+async def media_type_of(content: Path | bytes, *, timeout: float = TIMEOUT) -> str | None:
+    """Tell the media type of a picture, video or sound by its content, which is surer than what its maker says. None
+    for everything else."""
+    if isinstance(content, bytes):
+        mime_type = sniff(content[:HEAD_BYTES])
+    else:
+        content, mime_type = await asyncio.to_thread(_sniffed, content)
+    if mime_type in AS_SOUND or mime_type in AS_VIDEO:
+        said = await _streams_in(content, mime_type, timeout)
+        return _by_streams(mime_type, said)
+    return mime_type if mime_type in PICTURES or mime_type in DEMUXERS else None
+
+
+async def _streams_in(content: Path | bytes, mime_type: str, timeout: float) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory(prefix="emprops-media-", ignore_cleanup_errors=True) as name:
+        path = Path(name) / "file"
+        if isinstance(content, bytes):
+            await asyncio.to_thread(path.write_bytes, content)
+        else:
+            path = content
+        return await _ask("kind", DEMUXERS[mime_type], path, Path(name) / "unused", timeout)
+
+
+def _sniffed(path: Path) -> tuple[Path, str]:
     with path.open("rb") as file:
         return path.resolve(), sniff(file.read(HEAD_BYTES))
 
 
-async def _inspect(mime_type: str, kind: str, demuxer: str, path: Path, thumbnail: Path, timeout: float) -> Facts:
+def _picture_kind(mime_type: str) -> str:
+    return "heif" if mime_type in HEIF else "picture"
+
+
+def _by_streams(mime_type: str, said: Mapping[str, Any]) -> str:
+    """Tell videos from sounds in containers that can hold both."""
+    if said.get("video") is False and said.get("sound"):
+        return AS_SOUND.get(mime_type, mime_type)
+    return AS_VIDEO.get(mime_type, mime_type) if said.get("video") else mime_type
+
+
+async def _ask(kind: str, demuxer: str, path: Path, thumbnail: Path, timeout: float) -> dict[str, Any]:
+    """Have a process look into a file, and return what it says."""
     # an environment of its own: a decoder that is taken over finds no secret in it
     child = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -64,20 +115,13 @@ async def _inspect(mime_type: str, kind: str, demuxer: str, path: Path, thumbnai
             answer = await child.stdout.read(MAX_ANSWER)
             await child.wait()
     except TimeoutError:
-        return Facts(mime_type=mime_type, error="The file takes too long to read.")
+        return {"error": "The file takes too long to read."}
     finally:
         if child.returncode is None:
             child.kill()
             await child.wait()
     try:
-        said = orjson.loads(answer)
-        return Facts(
-            mime_type=mime_type,
-            width=said.get("width"),
-            height=said.get("height"),
-            duration=said.get("duration"),
-            thumbnail=thumbnail if "error" not in said and await asyncio.to_thread(thumbnail.is_file) else None,
-            error=said.get("error"),
-        )
+        said: dict[str, Any] = orjson.loads(answer)
     except orjson.JSONDecodeError:
-        return Facts(mime_type=mime_type, error="The file takes too much memory or time to read.")
+        return {"error": "The file takes too much memory or time to read."}
+    return said

@@ -81,7 +81,8 @@ class S3Storage:
             meta = await obstore.head_async(self.store, check_key(key))
         except BaseError as error:
             raise _os_error("find", key, error) from error
-        return FileStat(meta["size"], (meta["e_tag"] or meta["last_modified"].isoformat()).strip('"'))
+        etag = (meta["e_tag"] or meta["last_modified"].isoformat()).strip('"')
+        return FileStat(meta["size"], etag, meta["last_modified"])
 
     async def exists(self, key: str) -> bool:
         """Tell whether there is such an object."""

@@ -7,19 +7,31 @@ What can run in a browser (HTML, SVG, XML, PDF) is named for what it is and has 
 HEAD_BYTES = 4096
 UNKNOWN = "application/octet-stream"
 
-PICTURES = frozenset({"image/png", "image/jpeg", "image/webp", "image/gif"})
+HEIF = frozenset({"image/heic", "image/heif"})
+PICTURES = HEIF | {"image/png", "image/jpeg", "image/webp", "image/gif", "image/avif"}
 """What thumbnails are made of."""
 DEMUXERS = {
     "video/mp4": "mov",
     "video/quicktime": "mov",
     "video/webm": "matroska",
+    "video/x-matroska": "matroska",
     "audio/mp4": "mov",
     "audio/mpeg": "mp3",
+    "audio/aac": "aac",
     "audio/wav": "wav",
     "audio/flac": "flac",
     "audio/ogg": "ogg",
 }
 """Videos and sounds, and the one FFmpeg demuxer that each may be read with."""
+AS_SOUND = {
+    "video/mp4": "audio/mp4",
+    "video/quicktime": "audio/mp4",
+    "video/webm": "audio/webm",
+    "video/x-matroska": "audio/x-matroska",
+}
+"""Containers that can hold both: what they are with nothing but sound in them."""
+AS_VIDEO = {"audio/mp4": "video/mp4", "audio/ogg": "video/ogg"}
+"""What sounds are that hold moving pictures after all."""
 
 _STARTS = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -32,10 +44,18 @@ _STARTS = (
     (b"\xff\xfb", "audio/mpeg"),
     (b"\xff\xf3", "audio/mpeg"),
     (b"\xff\xf2", "audio/mpeg"),
+    (b"\xff\xf1", "audio/aac"),
+    (b"\xff\xf9", "audio/aac"),
     (b"%PDF-", "application/pdf"),
     (b"PK\x03\x04", "application/zip"),
 )
-_BRANDS = {b"qt  ": "video/quicktime", b"M4A ": "audio/mp4", b"avif": "image/avif", b"heic": "image/heic"}
+_SOUNDS = frozenset({b"M4A ", b"M4B ", b"M4P ", b"F4A ", b"F4B "})
+_CODED = {
+    **dict.fromkeys((b"avif", b"avis", b"avio"), "image/avif"),
+    **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"), "image/heic"),
+}
+"""Brands that say how a picture is coded; one of :data:`_STILLS` alone leaves that open."""
+_STILLS = frozenset({b"mif1", b"mif2", b"msf1", b"miaf"})
 
 
 def sniff(head: bytes) -> str:
@@ -46,10 +66,25 @@ def sniff(head: bytes) -> str:
     if head[:4] == b"RIFF":
         return {b"WEBP": "image/webp", b"WAVE": "audio/wav"}.get(head[8:12], UNKNOWN)
     if head[4:8] == b"ftyp":
-        return _BRANDS.get(head[8:12], "video/mp4")
+        return _by_brand(head)
     if head[:4] == b"\x1a\x45\xdf\xa3":
         return "video/webm" if b"webm" in head[:64] else "video/x-matroska"
     return _text_type(head)
+
+
+def _by_brand(head: bytes) -> str:
+    """Tell what a file of ISO 14496-12 is by its brands, the main one and the compatible ones. Whether there is a
+    video in it, or only sound, is not said by them."""
+    end = max(16, min(int.from_bytes(head[:4], "big"), len(head)))
+    main, compatible = head[8:12], [head[at : at + 4] for at in range(16, end - 3, 4)]
+    if main == b"qt  ":
+        return "video/quicktime"
+    for brand in (main, *compatible):
+        if brand in _CODED:
+            return _CODED[brand]
+    if main in _STILLS or not _STILLS.isdisjoint(compatible):
+        return "image/heif"
+    return "audio/mp4" if main in _SOUNDS else "video/mp4"
 
 
 def _text_type(head: bytes) -> str:

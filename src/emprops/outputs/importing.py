@@ -83,8 +83,11 @@ async def _import_next(shop: Workshop, client: GuardedClient) -> bool:
             await _keep(shop, work, file.path, file.size, await probe(file.path, folder))
     except OutboundError as error:
         await _give_up(shop, work, error.message)
-    except (OutboundUnavailableError, OSError) as error:
-        await _try_later(shop, work, error.message if isinstance(error, OutboundUnavailableError) else str(error))
+    except OutboundUnavailableError as error:
+        await _try_later(shop, work, error.message)
+    except OSError as error:
+        log.warning("file of an output not stored", output_id=str(work.output_id), error=str(error))
+        await _try_later(shop, work, "The file could not be stored here.")
     return True
 
 
@@ -173,7 +176,9 @@ async def _inspect_next(shop: Workshop) -> bool:
             async with _local_copy(shop.storage, file.key, Path(name)) as path:
                 facts = await probe(path, Path(name))
             thumbnail = await _store_thumbnail(shop.storage, file.key, facts)
-    except (FileNotFoundError, ValueError) as error:  # gone, or too large: trying again does not help
+    except FileNotFoundError:  # trying again does not help
+        await _record(shop, file, Facts(error="The file is not in storage any more."), None)
+    except ValueError as error:  # too large
         await _record(shop, file, Facts(error=str(error)), None)
     except OSError as error:
         log.warning("stored file not readable", key=file.key, error=str(error))

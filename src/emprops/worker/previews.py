@@ -5,6 +5,7 @@ import warnings
 
 from PIL import Image, UnidentifiedImageError
 
+from emprops.kit.pixels import flat
 from emprops.queue.messages import MAX_PREVIEW_BYTES, Preview
 
 MAX_INPUT_BYTES = 8 * 1024 * 1024
@@ -28,7 +29,7 @@ def made_small(content: bytes | str, mime_type: str, node: str) -> Preview | Non
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(content), formats=("JPEG", "PNG", "WEBP", "GIF")) as image:
+            with Image.open(io.BytesIO(content), formats=("JPEG", "PNG", "WEBP", "GIF", "AVIF")) as image:
                 return _of_picture(image, content, node)
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None  # half a frame, or no picture at all: the next one will do
@@ -42,7 +43,7 @@ def _of_picture(image: Image.Image, content: bytes, node: str) -> Preview | None
     image.load()
     if max(image.size) <= SIDE and len(content) <= MAX_PREVIEW_BYTES and kind in ("image/jpeg", "image/png"):
         return Preview(content, kind, node)
-    small = image.convert("RGB")
+    small = flat(image)
     small.thumbnail((SIDE, SIDE))
     for quality in QUALITIES:
         buffer = io.BytesIO()

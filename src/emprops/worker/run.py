@@ -11,6 +11,7 @@ import structlog
 from emprops.connectors.base import BadInputError, Connector, ConnectorError, FinalError, Outcome, Produced, too_large
 from emprops.kit import tracing
 from emprops.kit.storage import Storage, measure
+from emprops.media.probe import media_type_of
 from emprops.media.types import extension_of
 from emprops.queue.messages import Claim, FailureKind, Finished, StoredFile
 from emprops.worker.context import Context
@@ -78,17 +79,19 @@ def _refuse_large(outcome: Outcome, limit: int) -> None:
 
 
 async def _store(claim: Claim, number: int, file: Produced, storage: Storage) -> StoredFile:
-    key = f"{claim.files_prefix}{number}{extension_of(file.mime_type)}"
-    with tracing.span("file.store", {"emprops.key": key, "emprops.mime_type": file.mime_type}):
+    # by content: a sound in a video's container, or a picture under another name, is stored as what it is
+    mime_type = await media_type_of(file.content) or file.mime_type
+    key = f"{claim.files_prefix}{number}{extension_of(mime_type)}"
+    with tracing.span("file.store", {"emprops.key": key, "emprops.mime_type": mime_type}):
         if isinstance(file.content, Path):
             size, digest = await asyncio.to_thread(measure, file.content)
-            await storage.put_file(key, file.content, file.mime_type)
+            await storage.put_file(key, file.content, mime_type)
         else:
             size, digest = len(file.content), hashlib.sha256(file.content).hexdigest()
-            await storage.put_bytes(key, file.content, file.mime_type)
+            await storage.put_bytes(key, file.content, mime_type)
     return StoredFile(
         key=key,
-        mime_type=file.mime_type,
+        mime_type=mime_type,
         size=size,
         sha256=digest,
         name=file.name,

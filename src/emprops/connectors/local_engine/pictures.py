@@ -6,8 +6,9 @@ from pathlib import Path
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from emprops.connectors.base import BadInputError, RunContext
+from emprops.kit.pixels import as_rgb
 
-FORMATS = ("PNG", "JPEG", "WEBP")
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "AVIF")
 MAX_PIXELS = 64_000_000
 MAX_BYTES = 50 * 1024 * 1024
 
@@ -22,7 +23,7 @@ async def fetch_picture(context: RunContext, field: str, address: str) -> Path:
 
 
 def open_picture(path: Path, field: str) -> Image.Image:
-    """Decode a picture, upright, as RGB or RGBA. Its size is checked before a pixel is decoded."""
+    """Decode a picture, upright, as RGB or RGBA in sRGB. Its size is checked before a pixel is decoded."""
     try:
         with Image.open(path, formats=FORMATS) as picture:
             if picture.width * picture.height > MAX_PIXELS:
@@ -31,9 +32,7 @@ def open_picture(path: Path, field: str) -> Image.Image:
                     "are taken."
                 )
             picture.load()
-            upright = ImageOps.exif_transpose(picture)
-            clear = upright.has_transparency_data
-            return upright.convert("RGBA" if clear else "RGB")
+            return as_rgb(ImageOps.exif_transpose(picture))
     # Pillow's own limit comes first: an error, or a warning that a strict process turns into one.
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise BadInputError(f"{field} is larger than {MAX_PIXELS // 10**6} megapixels.") from error

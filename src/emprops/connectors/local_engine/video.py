@@ -16,6 +16,7 @@ from emprops.connectors.local_engine import payload
 from emprops.connectors.local_engine.dice import Dice
 from emprops.connectors.local_engine.pictures import open_picture
 from emprops.connectors.local_engine.work import Chunks
+from emprops.kit.pixels import flat
 
 LONGEST_SIDE = 1280
 SHORTEST_SIDE = 128
@@ -83,7 +84,7 @@ def frame_size(width: int, height: int, ratio: float | None) -> tuple[int, int]:
 
 def film(path: Path, plan: VideoPlan, folder: Path) -> Chunks[Outcome]:
     """Render frame by frame into ``folder``."""
-    picture = _flat(open_picture(path, "image"))
+    picture = flat(open_picture(path, "image"))
     width, height = frame_size(picture.width, picture.height, plan.ratio)
     # Everything finer than 1.5 times the frame is lost anyway, and costs time in each frame.
     spare = min(picture.width / width, picture.height / height) / 1.5
@@ -115,14 +116,6 @@ def film(path: Path, plan: VideoPlan, folder: Path) -> Chunks[Outcome]:
 def _eased(t: float, motion: str) -> float:
     """Slow start and end; a closed turn moves evenly, so that it loops."""
     return t if motion == "orbit" else 0.35 * t + 0.65 * t * t * (3 - 2 * t)
-
-
-def _flat(picture: Image.Image) -> Image.Image:
-    if picture.mode == "RGB":
-        return picture
-    ground = Image.new("RGB", picture.size, "white")
-    ground.paste(picture, mask=picture.getchannel("A"))
-    return ground
 
 
 def shoot(picture: Image.Image, view: View, width: int, height: int) -> Image.Image:

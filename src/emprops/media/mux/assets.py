@@ -25,6 +25,7 @@ POLL_BATCH = 20
 @dataclass(frozen=True, slots=True)
 class _Video:
     url: str
+    mime_type: str
     mux_asset_id: str | None
 
 
@@ -67,14 +68,16 @@ async def _refused(call: Callable[[], Awaitable[Any]]) -> None:
 async def create_asset(
     mux: MuxClient, database: Database, storage: Storage, settings: Settings, file_id: int
 ) -> Asset | None:
-    """Make the asset of a stored video. None if the file is gone or has one.
+    """Make the asset of a stored video. None if the file is gone, has one, or turned out to be no video.
 
     When the answer of an earlier attempt was lost, that attempt's asset may become known at any time: whichever is
     recorded first stays, the other one is removed.
     """
     async with database.reader() as reader:
-        video = await reader.fetch_one(_Video, "SELECT url, mux_asset_id FROM flat_file WHERE id = %s", (file_id,))
-    if video is None or video.mux_asset_id is not None:
+        video = await reader.fetch_one(
+            _Video, "SELECT url, mime_type, mux_asset_id FROM flat_file WHERE id = %s", (file_id,)
+        )
+    if video is None or video.mux_asset_id is not None or not video.mime_type.startswith("video/"):
         return None
     address = await storage.signed_url(video.url) or public_url(settings, video.url)
     asset = await mux.create_asset(address, passthrough_of(file_id, video.url))
