@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 # Where it matters which Redis it is
 REDIS_TESTS := tests/queue tests/local tests/kit/test_redis_client.py tests/worker/test_faults.py tests/cli/test_up.py
 
-.PHONY: help up test test-redis smoke check fix bench lock schema clean
+.PHONY: help up test test-redis smoke check fix bench lock schema reference docs clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -31,6 +31,7 @@ check: $(STAMP) ## ruff, mypy, import-linter, schema drift
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/emprops db schema --check
+	$(BIN)/python -m tools.reference --check
 
 fix: $(STAMP) ## format and apply safe lint fixes
 	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
@@ -43,6 +44,12 @@ lock: $(UV) ## pin every dependency, with hashes, into requirements.lock
 
 schema: $(STAMP) ## regenerate migrations/schema.sql
 	$(BIN)/emprops db schema
+
+reference: $(STAMP) ## regenerate the reference pages in docs/reference
+	$(BIN)/python -m tools.reference
+
+docs: $(STAMP) ## build the documentation site into ./site, failing on broken links
+	$(BIN)/python -m tools.site
 
 clean: ## remove the virtual environment (data in .emprops stays)
 	rm -rf $(VENV) .tools

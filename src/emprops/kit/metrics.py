@@ -8,10 +8,19 @@ import contextlib
 import platform
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from wsgiref.simple_server import WSGIServer
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Metric,
+    ProcessCollector,
+    disable_created_metrics,
+)
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import start_wsgi_server
 from prometheus_client.registry import Collector
 
@@ -33,19 +42,70 @@ disable_created_metrics()  # type: ignore[no-untyped-call]
 ProcessCollector(registry=REGISTRY)
 
 
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A metric of this package, as the reference page lists it."""
+
+    name: str
+    kind: str
+    """``counter``, ``gauge`` or ``histogram``."""
+    labels: tuple[str, ...]
+    text: str
+
+
+DECLARED: list[Declared] = []
+"""Every metric that the imported modules declare."""
+
+
 def counter(name: str, text: str, *labels: str) -> Counter:
-    """Make a count that only rises; its name gets ``emprops_`` before and ``_total`` behind."""
+    """Declare a count that only rises; ``emprops_`` is put before its name, ``_total`` after it."""
+    DECLARED.append(Declared(f"{name}_total", "counter", labels, text))
     return Counter(name, text, labels, namespace=NAMESPACE, registry=REGISTRY)
 
 
-def level(name: str, text: str) -> Gauge:
-    """Make a figure that rises and falls with what this process does."""
-    return Gauge(name, text, namespace=NAMESPACE, registry=REGISTRY)
+def level(name: str, text: str, *labels: str) -> Gauge:
+    """Declare a figure that rises and falls with what this process does."""
+    DECLARED.append(Declared(name, "gauge", labels, text))
+    return Gauge(name, text, labels, namespace=NAMESPACE, registry=REGISTRY)
 
 
 def histogram(name: str, text: str, *labels: str, buckets: Sequence[float]) -> Histogram:
-    """Make a distribution of seconds."""
+    """Declare a distribution of seconds."""
+    DECLARED.append(Declared(name, "histogram", labels, text))
     return Histogram(name, text, labels, namespace=NAMESPACE, registry=REGISTRY, buckets=buckets)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A metric that is read when it is scraped, instead of being kept."""
+
+    name: str
+    text: str
+    labels: tuple[str, ...] = ()
+    family: type[GaugeMetricFamily] | type[CounterMetricFamily] = GaugeMetricFamily
+
+    def of(self, rows: Iterable[tuple[Sequence[str], float]]) -> Metric:
+        """Return the family for one scrape: each row is the values of the labels, and the figure."""
+        family = self.family(f"{NAMESPACE}_{self.name}", self.text, labels=self.labels)
+        for values, figure in rows:
+            family.add_metric(values, figure)
+        return family
+
+    def at(self, figure: float) -> Metric:
+        """Return the family of a metric without labels."""
+        return self.of([((), figure)])
+
+
+def read_gauge(name: str, text: str, *labels: str) -> Reading:
+    """Declare a gauge that is read for each scrape."""
+    DECLARED.append(Declared(name, "gauge", labels, text))
+    return Reading(name, text, labels)
+
+
+def read_counter(name: str, text: str, *labels: str) -> Reading:
+    """Declare a count that something else keeps and that is read for each scrape."""
+    DECLARED.append(Declared(f"{name}_total", "counter", labels, text))
+    return Reading(name, text, labels, CounterMetricFamily)
 
 
 class Bounded:
@@ -64,22 +124,7 @@ class Bounded:
         return value
 
 
-def gauges(
-    name: str, text: str, labels: Sequence[str], rows: Iterable[tuple[Sequence[str], float]]
-) -> GaugeMetricFamily:
-    """Make figures that were read for one scrape: each row is the values of the labels, and the figure."""
-    family = GaugeMetricFamily(f"{NAMESPACE}_{name}", text, labels=labels)
-    for values, figure in rows:
-        family.add_metric(values, figure)
-    return family
-
-
-def gauge(name: str, text: str, figure: float) -> GaugeMetricFamily:
-    """Make one figure that was read for one scrape."""
-    return gauges(name, text, (), [((), figure)])
-
-
-BUILD = Gauge("build_info", "What runs here.", ("version", "python"), namespace=NAMESPACE, registry=REGISTRY)
+BUILD = level("build_info", "Version of EmProps and of Python that runs here.", "version", "python")
 BUILD.labels(__version__, platform.python_version()).set(1)
 
 

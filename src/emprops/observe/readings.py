@@ -1,7 +1,7 @@
-"""The figures that are read when ``/metrics`` is asked for: one line of ``READINGS`` for each place they come from.
+"""The figures that are read when ``/metrics`` is asked for: one line of ``SOURCES`` for each place they come from.
 
-A reading gives metric families; ``engine`` is what it needs. An engine that does not answer in time gives
-``emprops_<engine>_up 0`` and none of its figures; the scrape itself does not fail.
+``engine`` is what a source needs. An engine that does not answer in time gives ``emprops_<engine>_up 0`` and none of
+its figures; the scrape itself does not fail.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 
 from emprops.jobs import stale
 from emprops.kit import outbox
-from emprops.kit.metrics import OTHER, gauge, gauges
+from emprops.kit.metrics import OTHER, read_gauge
 from emprops.kit.remembered import Remembered
 from emprops.kit.requests import Resources
 from emprops.observe.demand import Capability, together
@@ -40,8 +40,51 @@ Item = TypeVar("Item")
 Lookout = Remembered[Resources, Sight]
 
 
+BY_NEED = ("job_type", "models")
+BY_CLASS = ("class", "job_types")
+QUEUE_DEMAND = {
+    "waiting": read_gauge("queue_waiting", "Tickets that wait for a worker.", *BY_NEED),
+    "oldest_wait": read_gauge("queue_oldest_wait_seconds", "How long the oldest ticket has waited.", *BY_NEED),
+    "running": read_gauge("queue_running", "Steps that workers have claimed.", *BY_NEED),
+    "longest_run": read_gauge("queue_longest_run_seconds", "How long the oldest claim has lasted.", *BY_NEED),
+    "workers": read_gauge("queue_workers", "Live workers that claim and can run it.", *BY_NEED),
+    "free_slots": read_gauge("queue_free_slots", "Further steps that those could run.", *BY_NEED),
+    "wanted_workers": read_gauge("queue_wanted_workers", "Workers that waiting and running steps need.", *BY_NEED),
+}
+"""By attribute of :class:`~emprops.observe.demand.Demand`."""
+QUEUE_CLAIMED = read_gauge("queue_claimed", "Claims of all workers.")
+QUEUE_DELAYED = read_gauge("queue_delayed", "Tickets that wait for their next try.")
+QUEUE_DEAD = read_gauge("queue_dead", "Dead letters of the last 30 days.")
+QUEUE_LATE = read_gauge("queue_late_reports", "Reports refused since Redis began, because their claim had lapsed.")
+QUEUE_SIGNATURES = read_gauge("queue_signatures", "Different requirements that the queue knows.")
+REPORT_ENTRIES = read_gauge("report_stream_entries", "Reports that no orchestrator has recorded yet.")
+REPORT_OLDEST = read_gauge("report_stream_oldest_seconds", "Age of the oldest of them.")
+WORKERS = read_gauge("workers", "Live workers.", *BY_CLASS, "status")
+WORKER_SLOTS = read_gauge(
+    "worker_slots", "Steps that run at once: on this worker, or in the fleet by class.", *BY_CLASS
+)
+WORKER_SLOTS_USED = read_gauge(
+    "worker_slots_used", "Steps that run now: on this worker, or in the fleet by class.", *BY_CLASS
+)
+OUTBOX_WAITING = read_gauge("outbox_waiting", "Rows of the outbox to deliver.", "kind")
+OUTBOX_OLDEST = read_gauge("outbox_oldest_seconds", "Age of the oldest of them.", "kind")
+OUTBOX_GIVEN_UP = read_gauge("outbox_given_up", "Rows given up in the last 30 days.", "kind")
+WEBHOOKS_WAITING = read_gauge("webhooks_waiting", "Webhook deliveries to send, at most 1,000 of each endpoint.")
+WEBHOOKS_OVERDUE = read_gauge("webhooks_overdue_seconds", "How late the most delayed of them is.")
+STEPS_SILENCE = read_gauge("steps_oldest_silence_seconds", "Time since the last news of an open step.")
+STEPS_UNSENT = read_gauge("steps_oldest_unsent_seconds", "Age of the oldest step that is not in the queue yet.")
+STREAMS = read_gauge("streams_open", "Open streams of server-sent events in this process.")
+POOL_CONNECTIONS = read_gauge("database_pool_connections", "Connections of this process to PostgreSQL.")
+POOL_USED = read_gauge("database_pool_used", "Connections in use.")
+POOL_WAITING = read_gauge("database_pool_waiting", "Requests that wait for a connection.")
+UP = {
+    "redis": read_gauge("redis_up", "Whether Redis answers."),
+    "postgresql": read_gauge("postgresql_up", "Whether PostgreSQL answers."),
+}
+
+
 @dataclass(frozen=True, slots=True)
-class Reading:
+class Source:
     """One place that figures come from."""
 
     engine: str | None
@@ -54,26 +97,18 @@ async def read_queue(resources: Resources, lookout: Lookout) -> list[Metric]:
     sight = await lookout.get(resources)
     queue = sight.queue
     rows = [(labels, together(group, sight.fleet)) for labels, group in grouped(sight.capabilities)]
-    by = ("job_type", "models")
-
-    def figures(name: str, text: str, attribute: str) -> Metric:
-        return gauges(f"queue_{name}", text, by, [(labels, getattr(demand, attribute)) for labels, demand in rows])
-
     return [
-        figures("waiting", "Tickets that wait for a worker.", "waiting"),
-        figures("oldest_wait_seconds", "How long the one that waits longest has waited.", "oldest_wait"),
-        figures("running", "Steps that workers have claimed.", "running"),
-        figures("longest_run_seconds", "How long the claim that is oldest has lasted.", "longest_run"),
-        figures("workers", "Live workers that claim and can run it.", "workers"),
-        figures("free_slots", "Steps that those could run besides.", "free_slots"),
-        figures("wanted_workers", "Workers that what waits and runs calls for.", "wanted_workers"),
-        gauge("queue_claimed", "Claims of all workers.", queue.claimed),
-        gauge("queue_delayed", "Tickets that wait for their next try.", queue.delayed),
-        gauge("queue_dead", "Dead letters of the last 30 days.", queue.dead),
-        gauge("queue_late_reports", "Reports refused since Redis began, because their claim had lapsed.", queue.late),
-        gauge("queue_signatures", "Different requirements that the queue knows.", queue.signatures),
-        gauge("report_stream_entries", "Entries of reports that no orchestrator has dealt with.", queue.reports),
-        gauge("report_stream_oldest_seconds", "Age of the oldest of them.", queue.oldest_report),
+        *(
+            metric.of((labels, getattr(demand, attribute)) for labels, demand in rows)
+            for attribute, metric in QUEUE_DEMAND.items()
+        ),
+        QUEUE_CLAIMED.at(queue.claimed),
+        QUEUE_DELAYED.at(queue.delayed),
+        QUEUE_DEAD.at(queue.dead),
+        QUEUE_LATE.at(queue.late),
+        QUEUE_SIGNATURES.at(queue.signatures),
+        REPORT_ENTRIES.at(queue.reports),
+        REPORT_OLDEST.at(queue.oldest_report),
     ]
 
 
@@ -88,11 +123,10 @@ async def read_fleet(resources: Resources, lookout: Lookout) -> list[Metric]:
         for labels, group in shown
         for state in sorted({"idle", "busy", "draining"} | {worker.status for worker in group})
     }
-    by = ("class", "job_types")
     return [
-        gauges("workers", "Live workers.", (*by, "status"), states.items()),
-        gauges("worker_slots", "Steps they run at once.", by, ((k, sum(w.concurrency for w in g)) for k, g in shown)),
-        gauges("worker_slots_used", "Steps they run now.", by, ((k, sum(len(w.current) for w in g)) for k, g in shown)),
+        WORKERS.of(states.items()),
+        WORKER_SLOTS.of((labels, sum(worker.concurrency for worker in group)) for labels, group in shown),
+        WORKER_SLOTS_USED.of((labels, sum(len(worker.current) for worker in group)) for labels, group in shown),
     ]
 
 
@@ -102,13 +136,12 @@ async def read_outbox(resources: Resources, _lookout: Lookout) -> list[Metric]:
         waiting = await outbox.backlog(reader)
         given_up = await outbox.given_up(reader)
         hooks = await webhooks.backlog(reader)
-    by = ("kind",)
     return [
-        gauges("outbox_waiting", "Rows to deliver.", by, (((row.kind,), row.rows) for row in waiting)),
-        gauges("outbox_oldest_seconds", "Age of the oldest of them.", by, (((r.kind,), r.oldest) for r in waiting)),
-        gauges("outbox_given_up", "Rows given up in the last 30 days.", by, (((r.kind,), r.rows) for r in given_up)),
-        gauge("webhooks_waiting", "Deliveries to endpoints, at most 1,000 of each.", hooks.waiting),
-        gauge("webhooks_overdue_seconds", "Since when the latest of them should have left.", hooks.overdue),
+        OUTBOX_WAITING.of(((row.kind,), row.rows) for row in waiting),
+        OUTBOX_OLDEST.of(((row.kind,), row.oldest) for row in waiting),
+        OUTBOX_GIVEN_UP.of(((row.kind,), row.rows) for row in given_up),
+        WEBHOOKS_WAITING.at(hooks.waiting),
+        WEBHOOKS_OVERDUE.at(hooks.overdue),
     ]
 
 
@@ -116,10 +149,7 @@ async def read_steps(resources: Resources, _lookout: Lookout) -> list[Metric]:
     """How far PostgreSQL lags behind the queue, and the queue behind PostgreSQL."""
     async with resources.database.reader() as reader:
         oldest = await stale.oldest(reader)
-    return [
-        gauge("steps_oldest_silence_seconds", "Time since the last news of an open step.", oldest.silence),
-        gauge("steps_oldest_unsent_seconds", "Age of the oldest step that the queue has not got.", oldest.unsent),
-    ]
+    return [STEPS_SILENCE.at(oldest.silence), STEPS_UNSENT.at(oldest.unsent)]
 
 
 async def read_process(resources: Resources, _lookout: Lookout) -> list[Metric]:
@@ -127,38 +157,38 @@ async def read_process(resources: Resources, _lookout: Lookout) -> list[Metric]:
     pool = resources.database.pool.get_stats()
     size, available = pool.get("pool_size", 0), pool.get("pool_available", 0)
     return [
-        gauge("streams_open", "Streams of server-sent events.", resources.streams.open),
-        gauge("database_pool_connections", "Connections to PostgreSQL.", size),
-        gauge("database_pool_used", "Those in use.", size - available),
-        gauge("database_pool_waiting", "Requests that wait for one.", pool.get("requests_waiting", 0)),
+        STREAMS.at(resources.streams.open),
+        POOL_CONNECTIONS.at(size),
+        POOL_USED.at(size - available),
+        POOL_WAITING.at(pool.get("requests_waiting", 0)),
     ]
 
 
-READINGS = [
-    Reading("redis", read_queue),
-    Reading("redis", read_fleet),
-    Reading("postgresql", read_outbox),
-    Reading("postgresql", read_steps),
-    Reading(None, read_process),
+SOURCES = [
+    Source("redis", read_queue),
+    Source("redis", read_fleet),
+    Source("postgresql", read_outbox),
+    Source("postgresql", read_steps),
+    Source(None, read_process),
 ]
 
 
 async def read_all(resources: Resources, lookout: Lookout) -> list[Metric]:
-    """Take all readings at once."""
-    taken = await asyncio.gather(*(_take(reading, resources, lookout) for reading in READINGS))
+    """Read all sources at once."""
+    taken = await asyncio.gather(*(_take(source, resources, lookout) for source in SOURCES))
     families = [family for found in taken for family in found or ()]
-    for engine in sorted({reading.engine for reading in READINGS if reading.engine}):
-        up = all(found is not None for reading, found in zip(READINGS, taken, strict=True) if reading.engine == engine)
-        families.append(gauge(f"{engine}_up", f"Whether {engine} answers.", int(up)))
+    for engine, metric in UP.items():
+        up = all(found is not None for source, found in zip(SOURCES, taken, strict=True) if source.engine == engine)
+        families.append(metric.at(int(up)))
     return families
 
 
-async def _take(reading: Reading, resources: Resources, lookout: Lookout) -> list[Metric] | None:
+async def _take(source: Source, resources: Resources, lookout: Lookout) -> list[Metric] | None:
     try:
         async with asyncio.timeout(PATIENCE):
-            return await reading.read(resources, lookout)
+            return await source.read(resources, lookout)
     except AWAY as error:
-        log.warning("metrics could not be read", reading=reading.read.__name__, error=repr(error))
+        log.warning("metrics could not be read", source=source.read.__name__, error=repr(error))
         return None
 
 

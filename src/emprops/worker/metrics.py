@@ -3,16 +3,22 @@
 from collections.abc import Iterator
 
 from prometheus_client import Metric
-from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
-from emprops.kit.metrics import DURATIONS, NAMESPACE, gauge, histogram
+from emprops.kit.metrics import DURATIONS, histogram, read_counter, read_gauge
 from emprops.queue.messages import Finished
 from emprops.worker.loop import WorkerLoop
 
 RUNS = histogram(
-    "worker_run_seconds", "Time that runs took here.", "job_type", "connector", "outcome", buckets=DURATIONS
+    "worker_run_seconds", "Duration of runs on this worker.", "job_type", "connector", "outcome", buckets=DURATIONS
 )
+
+ENDS = read_counter("worker_steps", "Claims that ended on this worker.", "end")
+SLOTS = read_gauge("worker_slots", "Steps that run at once: on this worker, or in the fleet by class.")
+SLOTS_USED = read_gauge("worker_slots_used", "Steps that run now: on this worker, or in the fleet by class.")
+PAUSED = read_gauge("worker_paused", "Whether this worker was told to claim nothing.")
+DRAINING = read_gauge("worker_draining", "Whether this worker is stopping.")
+OUTCOMES = ("completed", "failed", "retried", "abandoned", "lost_leases", "late")
 
 
 def observe(job_type: str, connector: str, finished: Finished, seconds: float) -> None:
@@ -27,13 +33,10 @@ class LoopCollector(Collector):
         self.loop = loop
 
     def collect(self) -> Iterator[Metric]:
-        """Give the families."""
+        """Yield the families."""
         counters = self.loop.counters
-        ends = CounterMetricFamily(f"{NAMESPACE}_worker_steps", "Claims that ended here.", labels=["end"])
-        for end in ("completed", "failed", "retried", "abandoned", "lost_leases", "late"):
-            ends.add_metric([end], getattr(counters, end))
-        yield ends
-        yield gauge("worker_slots", "Steps that run at once.", self.loop.lanes.total)
-        yield gauge("worker_slots_used", "Steps that run now.", len(self.loop.board))
-        yield gauge("worker_paused", "Whether it was told to claim nothing.", int(self.loop.paused))
-        yield gauge("worker_draining", "Whether it is on its way out.", int(self.loop.draining))
+        yield ENDS.of(([end], getattr(counters, end)) for end in OUTCOMES)
+        yield SLOTS.at(self.loop.lanes.total)
+        yield SLOTS_USED.at(len(self.loop.board))
+        yield PAUSED.at(int(self.loop.paused))
+        yield DRAINING.at(int(self.loop.draining))
