@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from emprops.errors import BadRequestError, CollectionCorruptedError, InvalidVar
 from emprops.queue.messages import Requirements
 from emprops.workflows import service as workflow_service
 from emprops.workflows.forms import Field
-from emprops.workflows.kinds.base import FieldsError, HeldValue, PlannedWork
+from emprops.workflows.kinds.base import FieldsError, HeldValue, Occasion, PlannedWork
 from emprops.workflows.kinds.registry import KINDS
 from emprops.workflows.paths import copied
 from emprops.workflows.prompt_text import Ref, Variable
@@ -103,6 +104,7 @@ class _Planner:
     recipe: Instructions
     workflows: Mapping[str, Workflow]
     new_id: Callable[[], UUID]
+    at: datetime
     drafts: list[_Draft] = field(default_factory=list)
     generations: list[Generation] = field(default_factory=list)
     prices: list[StepPrice] = field(default_factory=list)
@@ -118,8 +120,9 @@ def make_plan(
     variables: Mapping[str, Any],
     new_id: Callable[[], UUID],
     seed: str | None = None,
+    now: datetime | None = None,
 ) -> Plan:
-    """Plan a job. ``workflows`` are those that the collection names; the same ``seed`` gives the same job.
+    """Plan a job. ``workflows`` are those that the collection names; the same ``seed`` and time give the same job.
 
     Raises :class:`~emprops.errors.CollectionCorruptedError`, :class:`~emprops.errors.InvalidVariablesError`, and
     :class:`~emprops.errors.BadRequestError` for values that make too much of a payload.
@@ -127,7 +130,7 @@ def make_plan(
     recipe = instructions.parse(collection.data, workflows.keys())
     check_workflows(recipe, workflows)
     seed = str(new_id()) if seed is None else seed
-    planner = _Planner(recipe, workflows, new_id)
+    planner = _Planner(recipe, workflows, new_id, now or datetime.now(UTC))
     unknown: list[str] = []
     for at in range(recipe.generations.count):
         custom = recipe.generations.use_custom_hashes
@@ -158,8 +161,9 @@ def _plan_step(planner: _Planner, step: Step) -> None:
     workflow = planner.workflows[step.node_name]
     kind = KINDS[workflow.type]
     try:
-        fields = _fields(planner, step, kind.form(workflow.data).fields.get(SEED))
-        work = kind.plan(workflow, fields)
+        seed = kind.form(workflow.data).fields.get(SEED)
+        fields = _fields(planner, step, seed)
+        work = kind.plan(workflow, fields, Occasion(_chance(planner, seed, fields), planner.at))
     except FieldsError as error:
         raise _blame(error, step, planner.recipe) from None
     except TextTooLongError:
@@ -189,6 +193,17 @@ def _fields(planner: _Planner, step: Step, seed: Field | None) -> dict[str, Any]
         high = SEED_RANGE[1] if seed.maximum is None else int(min(seed.maximum, SEED_RANGE[1]))
         fields[SEED] = chance.whole(planner.generations[-1].hash, SEED, low, max(low, high))
     return fields
+
+
+def _chance(planner: _Planner, seed: Field | None, fields: Mapping[str, Any]) -> Callable[[str, int], int]:
+    """Return the chance of a step: its seed's, so that the same seed makes the same, else the generation's."""
+    given = fields.get(SEED) if seed is not None and seed.taking == "number" else None
+    key = planner.generations[-1].hash if given is None else f"seed {_plain(given)}"
+    return lambda purpose, count: chance.whole(key, purpose, 0, count - 1)
+
+
+def _plain(seed: Any) -> Any:
+    return int(seed) if isinstance(seed, float) and seed.is_integer() else seed
 
 
 def _fill(node: Any, planner: _Planner, budget: Budget) -> Any:

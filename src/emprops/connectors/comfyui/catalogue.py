@@ -56,6 +56,8 @@ class Input:
     """What a short list that names no files has to choose from."""
     nested: Mapping[str, tuple["Input", ...]] = field(default_factory=dict)
     """The further inputs that each choice brings."""
+    dynamic_prompt: bool = False
+    """Whether the editor fills in choices such as ``{red|green}`` when it sends the text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +156,7 @@ def _input(name: str, spec: list[Any], *, required: bool) -> Input:
         step=_number(said.get("step")),
         options=_options(spec[0] if isinstance(spec[0], list) else said.get("options")) if kind == "COMBO" else (),
         nested=_nested(name, said.get("options")) if kind == DYNAMIC else {},
+        dynamic_prompt=kind == "STRING" and said.get("dynamicPrompts") is True,
     )
 
 

@@ -1,8 +1,9 @@
 """What a workflow type is: it checks definitions, and turns a filled form into work for the queue. Pure."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 from emprops.queue.messages import Requirements
@@ -40,6 +41,15 @@ class HeldValue:
     value: Any
 
 
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """For which generation a step is planned, and when."""
+
+    draw: Callable[[str, int], int]
+    """Chance of the generation: ``(purpose, how many) -> one of 0 … n - 1``; the same seed gives the same."""
+    at: datetime
+
+
 class Kind(Protocol):
     """One workflow type."""
 
@@ -49,7 +59,7 @@ class Kind(Protocol):
     def form(self, data: Any) -> Form:
         """Give the fields a step of this workflow takes. ``data`` has passed :meth:`check`."""
 
-    def plan(self, workflow: Workflow, fields: Mapping[str, Any]) -> PlannedWork | HeldValue:
+    def plan(self, workflow: Workflow, fields: Mapping[str, Any], occasion: Occasion, /) -> PlannedWork | HeldValue:
         """Turn form values (which may be references) into work. Raises :class:`FieldsError`."""
 
 

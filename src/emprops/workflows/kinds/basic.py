@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from emprops.workflows.forms import Form, read_form
-from emprops.workflows.kinds.base import HeldValue, filled
+from emprops.workflows.kinds.base import HeldValue, Occasion, filled
 from emprops.workflows.store import Workflow
 
 
@@ -22,7 +22,7 @@ class Basic:
         """The form."""
         return read_form(data["form"])[0]
 
-    def plan(self, workflow: Workflow, fields: Mapping[str, Any]) -> HeldValue:
+    def plan(self, workflow: Workflow, fields: Mapping[str, Any], _occasion: Occasion, /) -> HeldValue:
         """Hold the value. Raises ``FieldsError``."""
         values = filled(self.form(workflow.data), fields)
         return HeldValue(next(iter(values.values()), ""))

@@ -1,16 +1,17 @@
 """``comfy_workflow``: a ComfyUI graph in API form; inputs map its nodes' inputs to form fields.
 
 ``data: {form, inputs, workflow}``, where ``workflow`` is ``{node id: {class_type, inputs}}`` and ``inputs`` is
-``{node id: {input name: {value: form field id, default, is_required}}}``. The payload is ``{"workflow": graph}``; what
-the machine must have is linked to the workflow.
+``{node id: {input name: {value: form field id, default, is_required}}}``. ``fills`` says which texts are filled in for
+each generation (``comfy_fills.py``). The payload is ``{"workflow": graph}``; what the machine must have is linked to
+the workflow.
 """
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from emprops.workflows import comfy_graph
+from emprops.workflows import comfy_fills, comfy_graph
 from emprops.workflows.forms import Form, read_form
-from emprops.workflows.kinds.base import PlannedWork, filled, requirements_of
+from emprops.workflows.kinds.base import Occasion, PlannedWork, filled, requirements_of
 from emprops.workflows.paths import copied
 from emprops.workflows.store import Workflow
 from emprops.workflows.templates import MAX_DEPTH, deeper_than
@@ -28,6 +29,7 @@ class ComfyWorkflow:
         wrong = comfy_graph.find_problems(graph)
         if wrong:
             return [*problems, *wrong]
+        problems += comfy_fills.find_problems(data.get("fills", {}), graph)
         inputs = data.get("inputs", {})
         if not isinstance(inputs, dict) or not all(isinstance(names, dict) for names in inputs.values()):
             return [*problems, "inputs must be an object: node id → input name → {value}"]
@@ -42,8 +44,8 @@ class ComfyWorkflow:
         """The form."""
         return read_form(data["form"])[0]
 
-    def plan(self, workflow: Workflow, fields: Mapping[str, Any]) -> PlannedWork:
-        """Set the nodes' inputs. Raises ``FieldsError``."""
+    def plan(self, workflow: Workflow, fields: Mapping[str, Any], occasion: Occasion, /) -> PlannedWork:
+        """Set the nodes' inputs and fill in their texts. Raises ``FieldsError``."""
         inputs = workflow.data.get("inputs", {})
         required = [
             source["value"]
@@ -56,6 +58,7 @@ class ComfyWorkflow:
             value = values.get(source["value"], source.get("default"))
             if value is not None:
                 graph[node].setdefault("inputs", {})[name] = copied(value)
+        comfy_fills.fill(graph, workflow.data.get("fills", {}), occasion.draw, occasion.at)
         return PlannedWork("comfyui", {"workflow": graph}, requirements_of(workflow), workflow.output_mime_type)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from emprops.workflows.forms import Form, read_form
 from emprops.workflows.kinds.base import (
     FieldsError,
+    Occasion,
     PlannedWork,
     check_inputs,
     check_job_type,
@@ -49,7 +50,7 @@ class DirectJob:
         """The form."""
         return read_form(data["form"])[0]
 
-    def plan(self, workflow: Workflow, fields: Mapping[str, Any]) -> PlannedWork:
+    def plan(self, workflow: Workflow, fields: Mapping[str, Any], _occasion: Occasion, /) -> PlannedWork:
         """Place the fields. Raises ``FieldsError``."""
         data = workflow.data
         inputs = data.get("inputs", [])

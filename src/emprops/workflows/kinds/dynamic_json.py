@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from emprops.workflows.forms import Field, FieldError, Form, read_field
-from emprops.workflows.kinds.base import PlannedWork, check_job_type, filled, requirements_of
+from emprops.workflows.kinds.base import Occasion, PlannedWork, check_job_type, filled, requirements_of
 from emprops.workflows.store import Workflow
 from emprops.workflows.templates import TemplateError, named, parse
 
@@ -38,7 +38,7 @@ class DynamicJson:
         """One field per variable type."""
         return _read(data.get("variable_types", {}))[0]
 
-    def plan(self, workflow: Workflow, fields: Mapping[str, Any]) -> PlannedWork:
+    def plan(self, workflow: Workflow, fields: Mapping[str, Any], _occasion: Occasion, /) -> PlannedWork:
         """Fill the template. Raises ``FieldsError``."""
         form = self.form(workflow.data)
         values = dict.fromkeys(form.fields) | filled(form, fields)

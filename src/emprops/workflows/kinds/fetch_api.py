@@ -13,6 +13,7 @@ from emprops.connectors.fetch_api import definition
 from emprops.workflows.forms import Form, read_form
 from emprops.workflows.kinds.base import (
     FieldsError,
+    Occasion,
     PlannedWork,
     check_inputs,
     filled,
@@ -46,7 +47,7 @@ class FetchApi:
         """The form."""
         return read_form(data["form"])[0]
 
-    def plan(self, workflow: Workflow, fields: Mapping[str, Any]) -> PlannedWork:
+    def plan(self, workflow: Workflow, fields: Mapping[str, Any], _occasion: Occasion, /) -> PlannedWork:
         """Place the fields in the body. Raises ``FieldsError``."""
         data = workflow.data
         inputs = data.get("inputs", [])
