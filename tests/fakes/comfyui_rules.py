@@ -21,7 +21,7 @@ CLASSES: dict[str, Json] = {
         "python_module": "custom_nodes.ComfyUI-VideoHelperSuite",
     },
     "SaveAudio": {"input": {}, "output_node": True},
-    "ShowText": {"input": {"required": {"text": ["STRING", {}]}}, "output_node": True},
+    "ShowText": {"input": {"required": {"text": ["STRING", {"dynamicPrompts": True}]}}, "output_node": True},
 }
 
 

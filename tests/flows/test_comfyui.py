@@ -84,8 +84,8 @@ async def test_a_saved_workflow_is_converted_by_the_machine_and_runs_there(
         "links": [],
     }
     collection = await make(system, "comfy_workflow", saved, {"prompt": "{{prompt}}"})
-    job = await system.finished(await system.generate(collection, {"prompt": "a red fox"}))
+    job = await system.finished(await system.generate(collection, {"prompt": "a {red|red} fox // or so"}))
     assert job["status"] == "completed", job["error_message"]
     (asked,) = machine.bodies("/prompt")
-    assert asked["prompt"]["1"] == {"inputs": {"text": "a red fox"}, "class_type": "ShowText"}
+    assert asked["prompt"]["1"] == {"inputs": {"text": "a red fox "}, "class_type": "ShowText"}
     assert list(asked["prompt"]) == ["1", "9"]

@@ -3,7 +3,7 @@ import json
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import orjson
 import pytest
@@ -108,6 +108,42 @@ class TestOneStep:
         optional = {"name": "n", "type": "number", "required": False}
         (one,) = plan(step(1, "image", prompt="n={{n}}", size="{{n}}", seed=1), variables=[optional]).steps
         assert one.payload == {"prompt": "n=", "seed": 1}
+
+
+class TestComfyTexts:
+    def texts(self, fields: list[dict[str, Any]], job_seed: str, count: int = 1, **payload: Any) -> list[str]:
+        data = {
+            "form": {"fields": fields},
+            "inputs": {"1": {"text": {"value": "prompt"}}},
+            "workflow": {
+                "1": {"class_type": "T", "inputs": {"text": ""}},
+                "2": {"class_type": "SaveImage", "inputs": {"filename_prefix": "%date:yyyy-MM-dd%/fox"}},
+            },
+            "fills": {"inputs": {"1": {"text": ["dynamic_prompt"]}}},
+        }
+        words = "{" + "|".join(f"word {n}" for n in range(1000)) + "}"
+        planned = make_plan(
+            collection=collection(step(1, "graph", prompt="{{words}}", **payload),
+                                  variables=[{"name": "words", "type": "text"}], generations={"generations": count}),
+            workflows={"graph": Workflow(UUID(int=0), "graph", "", "comfy_workflow", data, "image/png")},
+            variables={"words": words}, new_id=uuid4, seed=job_seed, now=NOW,
+        )  # fmt: skip
+        graphs = [one.payload["workflow"] for one in planned.steps]
+        assert all(graph["2"]["inputs"]["filename_prefix"] == "2026-01-01/fox" for graph in graphs)
+        return [graph["1"]["inputs"]["text"] for graph in graphs]
+
+    def test_choices_follow_from_the_seed_that_is_given_or_drawn(self) -> None:
+        seven = self.texts([PROMPT, SEED], "a", seed=7)
+        assert self.texts([PROMPT, SEED], "b", 2, seed=7) == seven * 2
+        assert self.texts([PROMPT, SEED], "b", seed="7") == seven
+        assert self.texts([PROMPT, SEED], "b", seed=8) != seven
+        assert len(set(self.texts([PROMPT, SEED], "a", 5))) > 1
+
+    def test_without_a_seed_they_follow_from_the_generation(self) -> None:
+        five = self.texts([PROMPT], "a", 5)
+        assert len(set(five)) > 1
+        assert self.texts([PROMPT], "a", 5) == five
+        assert self.texts([PROMPT], "b", 5) != five
 
 
 class TestSeeds:

@@ -1,6 +1,11 @@
 """A ComfyUI graph in API form, as its export gives it."""
 
+from datetime import UTC, datetime
 from typing import Any
+
+from emprops.workflows.kinds.base import Occasion
+
+OCCASION = Occasion(draw=lambda _purpose, _count: 0, at=datetime(2026, 1, 1, tzinfo=UTC))
 
 CHECKPOINT = "SDXL\\sd_xl_base_1.0.safetensors"
 UPSCALER = "4x_foolhardy.pth"

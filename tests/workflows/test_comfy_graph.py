@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.workflows.graphs import CHECKPOINT, TEXT_TO_IMAGE, UPSCALER
+from tests.workflows.graphs import CHECKPOINT, OCCASION, TEXT_TO_IMAGE, UPSCALER
 
 from emprops.workflows import comfy_data, comfy_graph, comfy_inputs, service
 from emprops.workflows.kinds.base import FieldsError, PlannedWork
@@ -25,7 +25,7 @@ def fields_of(graph: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def planned(data: Any, fields: dict[str, Any]) -> dict[str, Any]:
     workflow = Workflow(uuid4(), "w", "W", "comfy_workflow", data, "image/png")
-    work = KINDS["comfy_workflow"].plan(workflow, fields)
+    work = KINDS["comfy_workflow"].plan(workflow, fields, OCCASION)
     assert isinstance(work, PlannedWork)
     assert work.job_type == "comfyui"
     graph: dict[str, Any] = work.payload["workflow"]

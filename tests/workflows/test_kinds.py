@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from psycopg.types.json import Jsonb
+from tests.workflows.graphs import OCCASION
 
 from emprops.kit.database import Database, Transaction
 from emprops.queue.messages import Requirements
@@ -76,7 +77,7 @@ def workflow(kind: str, data: Any, **more: Any) -> Workflow:
 
 
 def plan(kind: str, fields: dict[str, Any], data: Any = None) -> PlannedWork:
-    work = KINDS[kind].plan(workflow(kind, VALID[kind] if data is None else data), fields)
+    work = KINDS[kind].plan(workflow(kind, VALID[kind] if data is None else data), fields, OCCASION)
     assert isinstance(work, PlannedWork)
     return work
 
@@ -92,7 +93,9 @@ def test_a_valid_definition_has_no_problems_and_is_never_changed(kind: str) -> N
     before = copy.deepcopy(VALID[kind])
     assert service.check(kind, VALID[kind]) == []
     KINDS[kind].plan(
-        workflow(kind, VALID[kind]), {"prompt": "a", "thing": "a", "text": "a", "promptText": "a", "image": REFERENCE}
+        workflow(kind, VALID[kind]),
+        {"prompt": "a", "thing": "a", "text": "a", "promptText": "a", "image": REFERENCE},
+        OCCASION,
     )
     assert VALID[kind] == before
 
@@ -127,7 +130,7 @@ def test_a_damaged_definition_is_reported_or_can_be_planned(kind: str, data: st.
     if service.check(kind, definition) == []:
         fields = dict.fromkeys(KINDS[kind].form(definition).fields, "1")
         with suppress(FieldsError):
-            KINDS[kind].plan(workflow(kind, definition), fields)
+            KINDS[kind].plan(workflow(kind, definition), fields, OCCASION)
 
 
 def test_unknown_type() -> None:
@@ -149,7 +152,7 @@ class TestDirectJob:
 
     def test_requirements_and_mime_type_come_from_the_workflow(self) -> None:
         work = KINDS["direct_job"].plan(
-            workflow("direct_job", DIRECT, models=("b", "a"), custom_nodes=("n",)), {"prompt": "x"}
+            workflow("direct_job", DIRECT, models=("b", "a"), custom_nodes=("n",)), {"prompt": "x"}, OCCASION
         )
         assert isinstance(work, PlannedWork)
         assert work.requirements == Requirements(models=("a", "b"), custom_nodes=("n",))
@@ -291,8 +294,8 @@ class TestFetchApi:
 
 
 def test_basic_holds_its_value() -> None:
-    assert KINDS["basic"].plan(workflow("basic", BASIC), {"text": "a"}) == HeldValue("a")
-    assert KINDS["basic"].plan(workflow("basic", BASIC), {}) == HeldValue("")
+    assert KINDS["basic"].plan(workflow("basic", BASIC), {"text": "a"}, OCCASION) == HeldValue("a")
+    assert KINDS["basic"].plan(workflow("basic", BASIC), {}, OCCASION) == HeldValue("")
 
 
 class TestStore:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from emprops.connectors.comfyui.catalogue import Catalogue
-from emprops.workflows import comfy_graph, comfy_inputs
+from emprops.workflows import comfy_fills, comfy_graph, comfy_inputs
+from emprops.workflows.comfy_fills import FilledInput
 from emprops.workflows.comfy_graph import ModelUse
 from emprops.workflows.comfy_inputs import Proposal
 
@@ -20,6 +21,10 @@ class Analysis:
     node_classes: Sequence[str]
     models: Sequence[ModelUse]
     proposals: Sequence[Proposal]
+    filled: Sequence[FilledInput] = ()
+    """Inputs whose text has something that is filled in for each generation."""
+    unfilled: Sequence[tuple[str, str]] = ()
+    """Node and sentence for what looks as if it were to be filled in, and stays as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +44,12 @@ def prepare(data: Any, classes: Catalogue | None = None) -> Prepared:
     if comfy_graph.find_problems(graph):
         return Prepared(data if rest is None else {**rest, "workflow": graph})
     proposals = comfy_inputs.propose(graph, classes)
-    analysis = Analysis(comfy_graph.node_classes(graph), comfy_graph.models_of(graph), proposals)
     stored = {**(rest or {}), "workflow": graph}
+    if "fills" not in stored and (fills := comfy_fills.fills_of(graph, classes or {}, comfy_fills.CHOICES)):
+        stored["fills"] = fills
+    filled, unfilled = comfy_fills.filled_inputs(graph, comfy_fills.sound(stored.get("fills"), graph))
+    models = comfy_graph.models_of(graph)
+    analysis = Analysis(comfy_graph.node_classes(graph), models, proposals, filled, unfilled)
     if "form" not in stored and "inputs" not in stored:
         stored["form"] = comfy_inputs.form_of(proposals)
         stored["inputs"] = comfy_inputs.inputs_by_node(proposals)

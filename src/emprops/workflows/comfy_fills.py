@@ -80,6 +80,11 @@ def find_problems(fills: Any, graph: Graph) -> list[str]:
     return problems
 
 
+def sound(fills: Any, graph: Graph) -> Mapping[str, Any]:
+    """Return ``fills`` as they are, or none if there is something wrong with them."""
+    return fills if isinstance(fills, dict) and not find_problems(fills, graph) else {}
+
+
 def fill(graph: dict[str, Json], fills: Mapping[str, Any], draw: Draw, at: datetime) -> None:
     """Fill in the texts of a graph that is about to be sent; changes it.
 
@@ -90,7 +95,7 @@ def fill(graph: dict[str, Json], fills: Mapping[str, Any], draw: Draw, at: datet
     done: dict[tuple[str, str], str] = {}  # texts are long, and the same field may set many inputs
     for node, name, ways in _ways(graph, fills):
         text, references = _plain(graph[node]["inputs"][name])
-        for way in ways if len(text) <= MAX_CHARACTERS else ():
+        for way in ways:
             if (way, text) not in done:
                 done[way, text] = _filled(text, way, draw, lookup, at)
             text = done[way, text]
@@ -122,7 +127,7 @@ def filled_inputs(graph: Graph, fills: Mapping[str, Any]) -> tuple[list[FilledIn
 def _ways(graph: Graph, fills: Mapping[str, Any]) -> Iterator[tuple[str, str, Sequence[str]]]:
     by_node = fills.get("inputs", {})
     for node, name, value in inputs_of(graph):
-        if isinstance(value, (str, MixedText)):
+        if isinstance(value, MixedText) or (isinstance(value, str) and len(value) <= MAX_CHARACTERS):
             ways = by_node.get(node, {}).get(name, ())
             if name == FILE_NAME and REPLACEMENTS not in ways:
                 ways = [REPLACEMENTS, *ways]

@@ -18,8 +18,9 @@ Lookup = Callable[[str, str], Any]
 
 PIECE = re.compile(r"\\.|[{}|]|[^\\{}|]+|\\", re.DOTALL)
 COMMENT = re.compile(r"//|/\*")
+LINE_COMMENT = re.compile("//")
 LINE_END = re.compile(r"[\n\r\u2028\u2029]|\Z")
-ESCAPED = ("\\{", "\\}", "\\|")
+ESCAPE = re.compile(r"\\([{}|])")
 REPLACEMENT = re.compile(r"%([^%]+)%")
 DATE_PART = re.compile(r"dd?|MM?|hh?|mm?|ss?|yyy?y?")
 DATE = "date:"
@@ -47,8 +48,8 @@ def fill_choices(text: str, pick: Pick) -> str:
         if isinstance(part, _Choice):
             waiting += part.options[pick(part.number, len(part.options))][::-1]
         else:
-            filled.append(part[1:] if part in ESCAPED else part)
-    return "".join(filled)
+            filled.append(part)
+    return ESCAPE.sub(r"\1", "".join(filled))
 
 
 def signs_in(text: str) -> list[str]:
@@ -58,7 +59,7 @@ def signs_in(text: str) -> list[str]:
     found = {
         "choices": any(len(choice.options) > 1 for choice in choices),
         "comments": plain != text,
-        "escapes": any(escape in plain for escape in ESCAPED),
+        "escapes": ESCAPE.search(plain) is not None,
     }
     return [name for name, there in found.items() if there]
 
@@ -111,23 +112,20 @@ def _parsed(text: str) -> tuple[list[Any], list[_Choice]]:
 
 def _without_comments(text: str) -> str:
     kept: list[str] = []
-    done = 0
-    closes = True
-    for found in COMMENT.finditer(text):
+    done = at = 0
+    opening = COMMENT
+    while found := opening.search(text, at):
         start = found.start()
-        if start < done:
-            continue
         if found[0] == "//":
             ends = LINE_END.search(text, start)
             end = len(text) if ends is None else ends.start()
         else:
-            close = text.find("*/", start + 2) if closes else -1
-            if close < 0:
-                closes = False  # so nothing is looked for to the end of the text twice
+            end = text.find("*/", start + 2) + 2
+            if end < 2:
+                opening = LINE_COMMENT  # nothing closes such comments any more; looking for it again would take long
                 continue
-            end = close + 2
         kept.append(text[done:start])
-        done = end
+        done = at = end
     return "".join(kept) + text[done:]
 
 

@@ -103,7 +103,7 @@ async def create_workflow(
     return ok(saved_view(saved))
 
 
-@routes.post("/convert", responses=failures(_409=NO_CATALOGUE))
+@routes.post("/convert", responses=failures(_409=NO_CATALOGUE), response_model_exclude_unset=True)
 async def convert_workflow(body: SavedGraph, caller: CurrentCaller, resources: Shared) -> Envelope[ConvertedGraph]:
     """Convert a workflow as ComfyUI's editor saves it to API format; nothing is stored.
 
@@ -114,8 +114,8 @@ async def convert_workflow(body: SavedGraph, caller: CurrentCaller, resources: S
         catalogues = iter([importing.catalogue_of(body.object_info)])
     else:
         catalogues = await importing.live_catalogues(resources.redis, resources.settings.queue_prefix)
-    graph = await asyncio.to_thread(importing.converted, body.workflow, catalogues)
-    return ok(ConvertedGraph(workflow=graph))
+    imported = await asyncio.to_thread(importing.converted, body.workflow, catalogues)
+    return ok(ConvertedGraph.model_validate(imported.data()))
 
 
 @routes.get("/{name}", dependencies=[PublicRoute])

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -12,8 +13,10 @@ from emprops.connectors.comfyui.catalogue import Catalogue, CatalogueError, Node
 from emprops.errors import BadRequestError, ConflictError
 from emprops.queue.catalogues import Catalogues
 from emprops.workflows.comfy_data import WRAPPERS, classes_in
+from emprops.workflows.comfy_fills import DYNAMIC_PROMPT, fills_of
 from emprops.workflows.editor.convert import Converted, Problem, convert
 from emprops.workflows.editor.graph import is_editor_graph
+from emprops.workflows.editor.names import names_in
 
 log = structlog.get_logger(__name__)
 
@@ -92,7 +95,21 @@ def _readable(shown: Sequence[bytes], wanted: Container[str] | None = None) -> I
             log.warning("a worker shows a catalogue that cannot be read", error=str(error))
 
 
-def converted(graph: Mapping[str, Any], catalogues: Iterable[Catalogue]) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """A saved workflow as it is stored."""
+
+    graph: dict[str, Any]
+    """In API form."""
+    fills: dict[str, Any]
+    """Which of its texts are filled in for each generation (``comfy_fills.py``); empty if none is."""
+
+    def data(self) -> dict[str, Any]:
+        """Return what of a workflow's data comes from it."""
+        return {"workflow": self.graph} | ({"fills": self.fills} if self.fills else {})
+
+
+def converted(graph: Mapping[str, Any], catalogues: Iterable[Catalogue]) -> Imported:
     """Convert a saved workflow by the first catalogue that allows it.
 
     Raises :class:`NoCatalogueError` if there is none, and :class:`GraphNotConvertedError` with what keeps the machine
@@ -102,7 +119,9 @@ def converted(graph: Mapping[str, Any], catalogues: Iterable[Catalogue]) -> dict
     for catalogue in catalogues:
         result = convert(graph, catalogue)
         if not result.problems:
-            return result.graph
+            names = {name: node for name, node in names_in(graph).items() if node in result.graph}
+            fills = fills_of(result.graph, catalogue, DYNAMIC_PROMPT) | ({"names": names} if names else {})
+            return Imported(result.graph, fills)
         if nearest is None or len(result.problems) < len(nearest.problems):
             nearest = result
     if nearest is None:
@@ -111,7 +130,7 @@ def converted(graph: Mapping[str, Any], catalogues: Iterable[Catalogue]) -> dict
 
 
 async def in_api_form(data: Any, redis: Redis, prefix: str) -> Any:
-    """Give a workflow's data with a saved workflow in it converted; any other data as they are.
+    """Return a workflow's data with a saved workflow in it converted; any other data as they are.
 
     Raises what :func:`converted` does.
     """
@@ -120,7 +139,7 @@ async def in_api_form(data: Any, redis: Redis, prefix: str) -> Any:
         return data
     rest = {} if graph is data else {name: value for name, value in data.items() if name not in WRAPPERS}
     catalogues = await live_catalogues(redis, prefix)
-    return rest | {"workflow": await asyncio.to_thread(converted, graph, catalogues)}
+    return (await asyncio.to_thread(converted, graph, catalogues)).data() | rest
 
 
 def catalogue_of(object_info: Mapping[str, Any]) -> Catalogue:

@@ -1,5 +1,6 @@
 """The shapes of workflow requests and replies (spec: Workflow Management)."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -146,11 +147,13 @@ class SavedGraph(BaseModel):
 
 
 class ConvertedGraph(BaseModel):
-    """The same in API form."""
+    """The same in API form: what a new workflow's ``data`` may be."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"workflow": API_GRAPH}})
 
     workflow: dict[str, Any]
+    fills: dict[str, Any] = Field(default_factory=dict)
+    """Which texts are filled in for each generation; left out if none is."""
 
 
 class WorkflowItem(BaseModel):
@@ -203,6 +206,23 @@ class ProposedInput(BaseModel):
     """``node id.input name``."""
 
 
+class FilledInputView(BaseModel):
+    """An input of a node whose text is filled in for each generation, as ComfyUI's editor does."""
+
+    target: str
+    """``node id.input name``."""
+    signs: list[Literal["choices", "comments", "escapes", "dates", "values"]]
+    """What is in the text."""
+
+
+class NodeWarning(BaseModel):
+    """What somebody who stores or converts a graph should know of one of its nodes."""
+
+    node: str
+    class_type: str
+    message: str
+
+
 class AnalysisView(BaseModel):
     """What a graph says about itself."""
 
@@ -211,6 +231,8 @@ class AnalysisView(BaseModel):
     unknown_models: list[str]
     """Those that the catalog does not have, so that nothing keeps the workflow from machines without them."""
     inputs: list[ProposedInput]
+    filled_inputs: list[FilledInputView]
+    warnings: list[NodeWarning]
 
 
 class SavedWorkflow(WorkflowView):
@@ -242,12 +264,13 @@ def view_of(row: WorkflowRow) -> WorkflowView:
 
 def saved_view(saved: Saved) -> SavedWorkflow:
     """Show a workflow that was just stored."""
+    found = saved.analysed
     return SavedWorkflow.model_validate(
-        {**asdict(saved.row), "analysis": saved.analysed and _analysis_view(saved.analysed)}
+        {**asdict(saved.row), "analysis": found and _analysis_view(saved.row.data["workflow"], found)}
     )
 
 
-def _analysis_view(found: Analysed) -> AnalysisView:
+def _analysis_view(graph: Mapping[str, Any], found: Analysed) -> AnalysisView:
     return AnalysisView(
         node_classes=list(found.analysis.node_classes),
         models=[ModelUseView.model_validate(asdict(use)) for use in found.analysis.models],
@@ -259,5 +282,12 @@ def _analysis_view(found: Analysed) -> AnalysisView:
                 targets=[f"{node}.{name}" for node, name in proposal.targets],
             )
             for proposal in found.analysis.proposals
+        ],
+        filled_inputs=[
+            FilledInputView(target=f"{one.node}.{one.input}", signs=list(one.signs)) for one in found.analysis.filled
+        ],
+        warnings=[
+            NodeWarning(node=node, class_type=graph[node]["class_type"], message=message)
+            for node, message in found.analysis.unfilled
         ],
     )
