@@ -217,3 +217,37 @@ TEXT_TO_IMAGE_API: Json = {
     "8": {"inputs": {"samples": ["3", 0], "vae": ["4", 2]}, "class_type": "VAEDecode"},
     "9": {"inputs": {"images": ["8", 0], "filename_prefix": "fox"}, "class_type": "SaveImage"},
 }
+
+
+INPUTS = [
+    ("model", "MODEL"),
+    ("positive", "CONDITIONING"),
+    ("negative", "CONDITIONING"),
+    ("latent_image", "LATENT"),
+    ("vae", "VAE"),
+    ("steps", "INT"),
+]
+
+
+def in_subgraph(*, inputs: Sequence[tuple[str, str]] = (), **node: Any) -> Saved:
+    """The default workflow with sampler and decoder within node 50. ``inputs``: those of the subgraph."""
+    inner = Saved()
+    inner.node(3, "KSampler", [5, "fixed", 20, 8, "euler", "normal", 1])
+    inner.node(8, "VAEDecode")
+    inputs = inputs or INPUTS
+    for slot, (name, kind) in enumerate(inputs):
+        inner.link(-10, slot, 8 if name == "vae" else 3, name, kind)
+    inner.link(3, 0, 8, "samples")
+    inner.links.append([99, 8, 0, -20, 0, "IMAGE"])
+    saved = text_to_image()
+    for gone in ("3", "8"):
+        del saved.nodes[gone]
+    saved.links = [link for link in saved.links if not {3, 8} & {link[1], link[3]}]
+    saved.subgraphs = [inner.definition("a-uuid", inputs, ["IMAGE"])]
+    saved.node(50, "a-uuid", **node)
+    saved.nodes["50"]["inputs"] = [{"name": name, "type": kind, "link": None} for name, kind in INPUTS]
+    saved.nodes["50"]["inputs"][5]["widget"] = {"name": "steps"}
+    for (name, _), (origin, slot) in zip(INPUTS, [(4, 0), (6, 0), (7, 0), (5, 0), (4, 2)], strict=False):
+        saved.link(origin, slot, 50, name)
+    saved.link(50, 0, 9, "images")
+    return saved

@@ -14,7 +14,7 @@ from emprops.errors import BadRequestError, ConflictError
 from emprops.queue.catalogues import Catalogues
 from emprops.workflows.comfy_data import WRAPPERS, classes_in
 from emprops.workflows.comfy_fills import DYNAMIC_PROMPT, fills_of
-from emprops.workflows.editor.convert import Converted, Problem, convert
+from emprops.workflows.editor.convert import Converted, Remark, convert
 from emprops.workflows.editor.graph import is_editor_graph
 from emprops.workflows.editor.names import names_in
 
@@ -28,7 +28,7 @@ class GraphNotConvertedError(BadRequestError):
 
     code = "graph_not_converted"
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    def __init__(self, problems: Sequence[Remark]) -> None:
         shown = "; ".join(map(str, problems[:SHOWN_PROBLEMS]))
         more = f" (and {len(problems) - SHOWN_PROBLEMS} more)" if len(problems) > SHOWN_PROBLEMS else ""
         nodes = [{"node": one.node, "class_type": one.class_type, "reason": one.reason} for one in problems]

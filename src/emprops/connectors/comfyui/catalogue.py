@@ -7,14 +7,28 @@ are left out.
 import re
 import zlib
 from collections.abc import Container, Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import orjson
 
-WIDGETS = frozenset({"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO"})
+BASIC = frozenset({"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO"})
+OTHER = frozenset({"COLOR", "COLORS", "MARKDOWN", "TEXTAREA", "CURVE", "RANGE", "BOUNDING_BOX", "BOUNDING_BOXES"})
+"""Types of widgets whose value is saved as it is sent."""
+BROWSER: Mapping[str, str] = {
+    "WEBCAM": "is taken by a webcam",
+    "AUDIO_RECORD": "is recorded with a microphone",
+    "LOAD_3D": "is drawn from a 3-D scene",
+    "LOAD_3D_ANIMATION": "is drawn from a 3-D scene",
+    "PAINTER": "is painted by hand",
+    "COMPOSITOR": "is put together by hand",
+}
+"""Types whose value the editor's page makes when it sends a workflow, and how."""
 DYNAMIC = "COMFY_DYNAMICCOMBO_V3"
 """A choice that brings further inputs, named ``choice.input``."""
+AUTOGROW = "COMFY_AUTOGROW_V3"
+"""An input that becomes as many as one connects, named ``input.member``."""
+WIDGETS = BASIC | OTHER | BROWSER.keys() | {DYNAMIC}
 ZEROS: Mapping[str, Any] = {"INT": 0, "FLOAT": 0.0, "STRING": "", "BOOLEAN": False}
 SEEDS = frozenset({"seed", "noise_seed"})
 UPLOAD = re.compile(r"_upload$")
@@ -26,6 +40,12 @@ MAX_OPTION = 100
 """Characters."""
 FILE = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,11}$")
 """How names of files end: of pictures, of models, of settings."""
+FILES = re.compile(r"file|folder|path|dir(ectory)?\b")
+"""In the name of an input that chooses from files or folders, however they end."""
+MAX_MEMBERS = 100
+"""Members of an input of the type :data:`AUTOGROW`."""
+MAX_DEPTH = 8
+"""Choices that bring choices."""
 
 
 class CatalogueError(ValueError):
@@ -38,7 +58,7 @@ class Input:
 
     name: str
     type: str
-    """``COMBO`` for a choice, however it is written."""
+    """``COMBO`` for a choice, however it is written; several types are separated by commas."""
     required: bool = True
     widget: bool = False
     """Whether its value is set in the node, unless something is linked to it."""
@@ -46,8 +66,10 @@ class Input:
     """Whether the editor keeps, behind its value, what becomes of it after each run."""
     upload: str = ""
     """What the editor has an upload button for: ``image``, ``video``, ``audio``, ``file``; empty if for nothing."""
+    refreshed: bool = False
+    """Whether the editor has a switch and a button, behind its value, that read its list again."""
     default: Any = None
-    """None if there is none."""
+    """What a new node has; None if the class does not say, or would name the machine's first file."""
     multiline: bool = False
     minimum: float | None = None
     maximum: float | None = None
@@ -124,44 +146,67 @@ def _outputs(info: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(str(name) for name in said) if isinstance(said, list) else ()
 
 
-def _inputs(groups: Any, order: Any) -> Iterator[Input]:
+def _inputs(groups: Any, order: Any, prefix: str = "") -> Iterator[Input]:
     groups, order = groups if isinstance(groups, dict) else {}, order if isinstance(order, dict) else {}
     for group in ("required", "optional"):
         members = groups.get(group)
         members = members if isinstance(members, dict) else {}
         said = order.get(group)
-        first = [name for name in said if name in members] if isinstance(said, list) else []
+        first = [name for name in said if isinstance(name, str) and name in members] if isinstance(said, list) else []
         for name in dict.fromkeys([*first, *members]):
             spec = members[name]
             if isinstance(spec, list) and spec:
-                yield _input(name, spec, required=group == "required")
+                yield from _read(prefix + name, spec, required=group == "required")
 
 
-def _input(name: str, spec: list[Any], *, required: bool) -> Input:
+def _read(name: str, spec: list[Any], *, required: bool) -> Iterator[Input]:
     said = spec[1] if len(spec) > 1 and isinstance(spec[1], dict) else {}
-    kind = "COMBO" if isinstance(spec[0], list) else str(spec[0])
-    widget = (kind in WIDGETS or kind == DYNAMIC) and not said.get("forceInput")
-    control = kind in ("INT", "COMBO") and bool(said.get("control_after_generate", kind == "INT" and name in SEEDS))
+    if spec[0] == AUTOGROW:
+        yield from _members(name, said.get("template"), required=required)
+    else:
+        yield _input(name, spec[0], said, required=required)
+
+
+def _input(name: str, kind: Any, said: Mapping[str, Any], *, required: bool) -> Input:
+    options = _options(kind if isinstance(kind, list) else said.get("options"))
+    kind = "COMBO" if isinstance(kind, list) else str(said.get("widgetType") or kind)
+    kinds = kind.split(",")
+    is_widget = WIDGETS.issuperset(kinds) and (len(kinds) == 1 or "default" in said)
+    changes = said.get("control_after_generate", kind == "INT" and name in SEEDS)
+    remote = said.get("remote")
     return Input(
         name,
         kind,
         required=required,
-        widget=widget,
-        control=control,
-        upload=next((key.removesuffix("_upload") for key, on in said.items() if on is True and UPLOAD.search(key)), ""),
-        default=_default(said.get("default", ZEROS.get(kind))),
+        widget=is_widget and not said.get("forceInput"),
+        control=kinds[0] in ("INT", "FLOAT", "COMBO") and bool(changes),
+        upload=_upload(said),
+        refreshed=isinstance(remote, dict) and bool(remote.get("refresh_button")),
+        default=_default(name, kinds[0], said, options),
         multiline=said.get("multiline") is True,
         minimum=_number(said.get("min")),
         maximum=_number(said.get("max")),
         step=_number(said.get("step")),
-        options=_options(spec[0] if isinstance(spec[0], list) else said.get("options")) if kind == "COMBO" else (),
+        options=options if kind == "COMBO" else (),
         nested=_nested(name, said.get("options")) if kind == DYNAMIC else {},
         dynamic_prompt=kind == "STRING" and said.get("dynamicPrompts") is True,
     )
 
 
-def _default(value: Any) -> Any:
-    return _number(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
+def _upload(said: Mapping[str, Any]) -> str:
+    return next((key.removesuffix("_upload") for key, on in said.items() if on is True and UPLOAD.search(key)), "")
+
+
+def _default(name: str, kind: str, said: Mapping[str, Any], options: tuple[Any, ...]) -> Any:
+    default = said.get("default", ZEROS.get(kind))
+    if isinstance(default, (int, float)) and not isinstance(default, bool):
+        return _number(default)
+    if kind == "COMBO" and said.get("multiselect") is True:
+        return default or []
+    if kind == "COMBO" and not default:
+        names_files = _upload(said) or FILES.search(name) or any("/" in str(one) for one in options)
+        return None if names_files else next(iter(options), None)
+    return next(iter(_keys(said.get("options"))), None) if kind == DYNAMIC else default
 
 
 def _number(value: Any) -> float | None:
@@ -176,15 +221,32 @@ def _options(said: Any) -> tuple[Any, ...]:
     return tuple(options) if short and not any(FILE.search(str(one)) for one in options) else ()
 
 
-def _nested(name: str, options: Any) -> dict[str, tuple[Input, ...]]:
-    found: dict[str, tuple[Input, ...]] = {}
+def _keys(options: Any) -> dict[str, Any]:
+    """Give what each choice of the type :data:`DYNAMIC` brings."""
+    found = {}
     for option in options if isinstance(options, list) else ():
         match option:
-            case {"key": str(key), "inputs": dict(inputs)}:
-                found[key] = tuple(_prefixed(name, inner) for inner in _inputs(inputs, None))
+            case {"key": str(key)}:
+                found[key] = option.get("inputs")
     return found
 
 
-def _prefixed(name: str, inner: Input) -> Input:
-    nested = {choice: tuple(_prefixed(name, one) for one in inputs) for choice, inputs in inner.nested.items()}
-    return replace(inner, name=f"{name}.{inner.name}", nested=nested)
+def _nested(name: str, options: Any) -> dict[str, tuple[Input, ...]]:
+    keys = _keys(options) if name.count(".") < MAX_DEPTH else {}
+    return {key: tuple(_inputs(inputs, None, f"{name}.")) for key, inputs in keys.items()}
+
+
+def _members(name: str, template: Any, *, required: bool) -> Iterator[Input]:
+    """Give the members of a growing input that a new node has; of a node's further ones, its links are known."""
+    match template:
+        case {"input": {"required": dict(members)}} if name.count(".") < MAX_DEPTH:
+            least, names, prefix = template.get("min", 1), template.get("names"), template.get("prefix", "")
+        case _:
+            return
+    specs = [(key, spec) for key, spec in members.items() if isinstance(spec, list) and spec]
+    for number in range(min(least, MAX_MEMBERS) if isinstance(least, int) else 1):
+        for key, spec in specs:
+            called = f"{prefix if len(specs) == 1 else key}{number}"
+            if isinstance(names, list):
+                called = str(names[number]) if number < len(names) else called
+            yield from _read(f"{name}.{called}", spec, required=required and number == 0)

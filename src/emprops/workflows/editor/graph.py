@@ -6,12 +6,16 @@ texts. Both are read; here, ids are texts.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 MUTED, BYPASSED = 2, 4
 """Modes of nodes that do not run; the second lets through what comes in."""
 MAX_NODES = 2000
 """Nodes of a workflow, those of its subgraphs counted as often as they are used."""
+
+MAX_TYPE = 500
+"""Characters of the types that an input may take."""
 
 
 class NotAnEditorGraphError(ValueError):
@@ -29,7 +33,7 @@ class Slot:
     """Name of the widget whose value this input takes the place of."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Node:
     """A node."""
 
@@ -41,7 +45,24 @@ class Node:
     outputs: tuple[Slot, ...]
     values: Any
     """``widgets_values``: a list, or an object by name."""
+    names: tuple[str, ...]
+    """Names of the members of that list, where newer editors have saved them; else empty."""
     properties: Mapping[str, Any]
+
+    @cached_property
+    def slots(self) -> Mapping[str, int]:
+        """The number of each input, by its name and by that of its widget."""
+        found: dict[str, int] = {}
+        for number, slot in enumerate(self.inputs):
+            found.setdefault(slot.name, number)
+            if slot.widget is not None:
+                found.setdefault(slot.widget, number)
+        return found
+
+    @property
+    def first(self) -> Any:
+        """The first of its values; None if there is none."""
+        return self.values[0] if isinstance(self.values, list) and self.values else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +76,20 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class Broadcast:
+    """A connection that the pack "Use Everywhere" makes, without a link."""
+
+    link: Link
+    type: str
+
+
+@dataclass(frozen=True)
 class Graph:
     """One canvas: the workflow itself, or the definition of a subgraph."""
 
     nodes: Mapping[str, Node]
     links: Mapping[str, Link]
+    broadcasts: tuple["Broadcast", ...] = ()
     inputs: tuple[Slot, ...] = ()
     """Of a subgraph: what the node that stands for it takes …"""
     outputs: tuple[Slot, ...] = ()
@@ -67,6 +97,31 @@ class Graph:
     input_id: str = ""
     """The id by which links within name the inputs above; empty for the workflow itself."""
     output_id: str = ""
+
+    @cached_property
+    def into_outputs(self) -> Mapping[int, Link]:
+        """Of a subgraph: what leads to each of its outputs."""
+        found: dict[int, Link] = {}
+        for link in self.links.values() if self.output_id else ():
+            if link.target == self.output_id:
+                found.setdefault(link.target_slot, link)
+        return found
+
+    @cached_property
+    def widget_inputs(self) -> tuple[str, ...]:
+        """Of a subgraph: the names of its inputs that lead to a widget, in order."""
+        numbers = set()
+        for node in self.nodes.values() if self.input_id else ():
+            for slot in node.inputs:
+                link = self.links.get(slot.link or "") if slot.widget is not None else None
+                if link is not None and link.origin == self.input_id:
+                    numbers.add(link.origin_slot)
+        return tuple(slot.name for number, slot in enumerate(self.inputs) if number in numbers)
+
+    @cached_property
+    def linked(self) -> frozenset[str]:
+        """Ids of the nodes that have a link to or from them."""
+        return frozenset(end for link in self.links.values() for end in (link.origin, link.target))
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +162,7 @@ def _graph(data: Mapping[str, Any]) -> Graph:
     return Graph(
         nodes={node.id: node for node in nodes},
         links=dict(_links(data.get("links"))),
+        broadcasts=tuple(_broadcasts(data.get("extra"))),
         inputs=_slots(data.get("inputs")),
         outputs=_slots(data.get("outputs")),
         input_id=_id_of(data.get("inputNode"), "-10") if "inputNode" in data else "",
@@ -127,8 +183,17 @@ def _node(content: Mapping[str, Any]) -> Node:
         inputs=_slots(content.get("inputs")),
         outputs=_slots(content.get("outputs")),
         values=content.get("widgets_values"),
+        names=_names(content),
         properties=properties if isinstance(properties, dict) else {},
     )
+
+
+def _names(content: Mapping[str, Any]) -> tuple[str, ...]:
+    """Read which name each saved value has. Two values of one name are one there, and the list cannot be told apart."""
+    named, values = content.get("widgets_values_named"), content.get("widgets_values")
+    if isinstance(named, dict) and isinstance(values, list) and len(named) == len(values):
+        return tuple(named)
+    return ()
 
 
 def _slots(items: Any) -> tuple[Slot, ...]:
@@ -139,7 +204,7 @@ def _slots(items: Any) -> tuple[Slot, ...]:
         slots.append(
             Slot(
                 name=str(item.get("name", "")),
-                type=str(item.get("type", "*")),
+                type=str(item.get("type", "*"))[:MAX_TYPE],
                 link=None if link is None else str(link),
                 widget=name if isinstance(name, str) else None,
             )
@@ -158,8 +223,15 @@ def _links(items: Any) -> Iterator[tuple[str, Link]]:
                 continue
         try:
             yield str(number), Link(str(origin), int(origin_slot), str(target), int(target_slot))
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             continue  # a link that leads nowhere is none; what needs it will be named
+
+
+def _broadcasts(extra: Any) -> Iterator[Broadcast]:
+    for item in _objects(extra.get("ue_links")) if isinstance(extra, dict) else ():
+        match item:
+            case {"upstream": origin, "upstream_slot": int(slot), "downstream": target, "downstream_slot": int(at)}:
+                yield Broadcast(Link(str(origin), slot, str(target), at), str(item.get("type", "*")))
 
 
 def _objects(items: Any) -> list[dict[str, Any]]:

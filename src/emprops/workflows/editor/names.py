@@ -3,7 +3,7 @@
 from typing import Any
 
 from emprops.workflows.editor.graph import read_workflow
-from emprops.workflows.editor.wiring import laid_out
+from emprops.workflows.editor.layout import laid_out
 
 PROPERTY = "Node name for S&R"
 """The editor's "search and replace"; it gives most nodes their type as such a name."""

@@ -1,11 +1,11 @@
 """The values that a saved node holds, by the inputs they belong to. Pure.
 
-The editor saves them as a list without names, in the order of the class's inputs, and puts values of its own between:
-what becomes of a seed after a run, and buttons. Each value is checked against its input, so that a list which was saved
-with another version of the class is noticed instead of being taken for something else.
+The editor saves them as a list in the order of the class's inputs, and puts values of its own between: what becomes of
+a seed after a run, and buttons. Newer editors save names beside it. Each value is checked against its input, so that a
+list which was saved with another version of the class is noticed instead of being taken for something else.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,8 +13,10 @@ from emprops.connectors.comfyui.catalogue import Input, NodeClass
 from emprops.workflows.editor.graph import Node
 
 CONTROLS = frozenset({"fixed", "increment", "decrement", "randomize", "increment-wrap"})
-IDLE = (None, "", "image", "video", "audio", "upload")
-"""What the editor's buttons, and widgets that are only for the eye, hold."""
+CONTROL_NAMES = ("control_after_generate", "control_filter_list")
+"""How such values are called; the second of a node has a number behind it."""
+BUTTONS = frozenset({"", "image", "video", "audio", "upload", "refresh", "capture"})
+"""What the editor's buttons hold, and widgets that are only for the eye."""
 
 
 @dataclass(slots=True)
@@ -25,97 +27,145 @@ class Values:
     inputs: list[Input] = field(default_factory=list)
     """The inputs of the class, with those that choices brought."""
     problem: str = ""
+    unused: list[str] = field(default_factory=list)
+    """Values that no input of the class takes, as they are shown."""
 
 
 def values_of(node: Node, node_class: NodeClass) -> Values:
     """Read a node's values."""
     shown = frozenset(slot.widget for slot in node.inputs if slot.widget)
     if isinstance(node.values, dict):
-        return _named(node.values, node_class.inputs, shown)
-    reader = _Reader(node.values if isinstance(node.values, list) else [], shown)
-    reader.read([one for one in node_class.inputs if one.required])
-    if any(one.upload for one in node_class.inputs):
-        reader.pass_over_buttons()
-    reader.read([one for one in node_class.inputs if not one.required])
-    reader.finish()
-    return reader.values
+        values = _named(node.values, node_class.inputs, shown)
+        values.problem, values.unused = "", []  # packs that save by name keep things of their own there
+        return values
+    if node.names:
+        return _named(dict(zip(node.names, node.values, strict=True)), node_class.inputs, shown)
+    return _Reader(node.values if isinstance(node.values, list) else [], node_class, shown).read_all()
 
 
-def _named(given: dict[str, Any], inputs: Sequence[Input], shown: frozenset[str]) -> Values:
+def _named(given: Mapping[str, Any], inputs: Sequence[Input], shown: frozenset[str]) -> Values:
     values = Values()
-    for one in _expanded(inputs, given):
+    wanted = list(reversed(inputs))
+    while wanted:
+        one = wanted.pop()
         values.inputs.append(one)
-        if one.name in given and (one.widget or one.name in shown):
-            values.by_name[one.name] = given[one.name]
+        value = given.get(one.name) if one.widget or one.name in shown else None
+        if value is not None and not fits(one, value):
+            values.problem = values.problem or _misfit(one, value)
+        elif value is not None:
+            values.by_name[one.name] = value
+        wanted += reversed(one.nested.get(str(one.default if value is None else value), ()))
+    known = {one.name for one in values.inputs}
+    values.unused = [
+        f"{name[:50]} {_shown(value)}"
+        for name, value in given.items()
+        if name not in known and not name.startswith(CONTROL_NAMES) and not _is_idle(value)
+    ]
     return values
 
 
-def _expanded(inputs: Sequence[Input], given: dict[str, Any]) -> Iterator[Input]:
-    for one in inputs:
-        yield one
-        yield from _expanded(one.nested.get(str(given.get(one.name)), ()), given)
-
-
 class _Reader:
-    """Goes through the list."""
+    """Goes through a list without names."""
 
-    def __init__(self, given: list[Any], shown: frozenset[str]) -> None:
+    def __init__(self, given: list[Any], node_class: NodeClass, shown: frozenset[str]) -> None:
         self.values = Values()
         self._given = given
         self._shown = shown
+        self._inputs = node_class.inputs
         self._at = 0
-        self._widgets = 0
+        self._wanted = sum(map(self._has_value, node_class.inputs))
 
-    def read(self, inputs: Sequence[Input]) -> None:
+    def read_all(self) -> Values:
+        """Read the whole list; buttons for uploads come behind the required inputs."""
+        self._read([one for one in self._inputs if one.required])
+        if any(one.upload for one in self._inputs):
+            self._pass_over_buttons()
+        self._read([one for one in self._inputs if not one.required])
+        if not self.values.problem:
+            self.values.unused = [_shown(value) for value in self._given[self._at :] if not _is_idle(value)]
+        return self.values
+
+    def _has_value(self, one: Input) -> bool:
+        return one.widget or one.name in self._shown
+
+    def _read(self, inputs: Sequence[Input]) -> None:
         """Take a value for each input that has one."""
         for one in inputs:
             self.values.inputs.append(one)
-            if self.values.problem or not (one.widget or one.name in self._shown):
+            if self.values.problem or not self._has_value(one):
                 continue
-            self._widgets += 1
-            if self._at >= len(self._given):
-                continue  # saved before the class had this input
-            value = self._given[self._at]
+            self._wanted -= 1
+            value = self._take(one)
+            if value is not None and not fits(one, value):
+                self.values.problem = _misfit(one, value)
+                continue
+            if value is not None:
+                self.values.by_name[one.name] = value
+            nested = one.nested.get(str(one.default if value is None else value), ())
+            self._wanted += sum(map(self._has_value, nested))
+            self._read(nested)
+
+    def _take(self, one: Input) -> Any:
+        """Take the next value, and pass over what the editor keeps with it."""
+        value = self._next()
+        while value is not None and _is_idle(value) and not fits(one, value):
             self._at += 1
-            if value is None:
-                continue
-            if not fits(one, value):
-                self.values.problem = (
-                    f"its saved values do not fit its inputs: {one.name} takes {one.type}, not {str(value)[:50]!r}"
-                )
-                continue
-            self.values.by_name[one.name] = value
+            value = self._next()
+        self._at += 1
+        if one.control:
             self._pass_over_control(one)
-            self.read(one.nested.get(str(value), ()))
+        if one.refreshed:
+            self._pass_over_refresh()
+        return value
 
     def _pass_over_control(self, one: Input) -> None:
-        if one.control and self._next() in CONTROLS:
+        follows = self._next()
+        if isinstance(follows, str) and follows in CONTROLS:
             self._at += 1
             if one.type == "COMBO" and isinstance(self._next(), str):
                 self._at += 1  # the filter beside it
+        elif isinstance(follows, bool) and self._surplus() > 0:
+            self._at += 1  # as the editor once saved it: whether to randomize
 
-    def pass_over_buttons(self) -> None:
-        """Skip what stands for buttons."""
-        while self._at < len(self._given) and self._next() in IDLE:
+    def _pass_over_refresh(self) -> None:
+        if isinstance(self._next(), bool) and self._given[self._at + 1 : self._at + 2] == ["refresh"]:
+            self._at += 1
+        if self._next() == "refresh":
             self._at += 1
 
-    def finish(self) -> None:
-        """Notice what is left."""
-        rest = [value for value in self._given[self._at :] if value not in IDLE]
-        if rest and not self.values.problem:
-            self.values.problem = (
-                f"it has {len(self._given)} saved values for {self._widgets} inputs; this version of its class does not"
-                f" know {str(rest[0])[:50]!r}"
-            )
+    def _pass_over_buttons(self) -> None:
+        while self._surplus() > 0 and _is_idle(self._next()):
+            self._at += 1
 
     def _next(self) -> Any:
-        value = self._given[self._at] if self._at < len(self._given) else None
-        return value if isinstance(value, str) or value is None else object()
+        return self._given[self._at] if self._at < len(self._given) else None
+
+    def _surplus(self) -> int:
+        """Count the values that are left beyond those that are wanted."""
+        return len(self._given) - self._at - self._wanted
+
+
+def _is_idle(value: Any) -> bool:
+    if isinstance(value, dict):
+        return value.get("name") in BUTTONS
+    return value is None or (isinstance(value, str) and value in BUTTONS)
+
+
+def _shown(value: Any) -> str:
+    return repr(value if isinstance(value, (int, float)) else str(value)[:50])
+
+
+def _misfit(one: Input, value: Any) -> str:
+    return f"its saved values do not fit its inputs: {one.name} takes {one.type}, not {str(value)[:50]!r}"
 
 
 def fits(one: Input, value: Any) -> bool:
     """Tell whether a value can be that of an input. What a choice chooses from is for the machine to say."""
-    match one.type:
+    return any(_fits(kind, value) for kind in one.type.split(","))
+
+
+def _fits(kind: str, value: Any) -> bool:
+    match kind:
         case "INT":
             return type(value) is int or (isinstance(value, float) and value.is_integer())
         case "FLOAT":

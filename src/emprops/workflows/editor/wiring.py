@@ -1,25 +1,43 @@
 """Where an input of a saved workflow's node really comes from: through reroutes, bypassed nodes and subgraphs. Pure."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from emprops.workflows.editor.graph import BYPASSED, MAX_NODES, MUTED, Graph, Node, NotAnEditorGraphError, Workflow
+from emprops.connectors.comfyui.catalogue import Catalogue
+from emprops.workflows.editor.graph import (
+    BYPASSED,
+    MUTED,
+    Broadcast,
+    Graph,
+    Link,
+    Node,
+    NotAnEditorGraphError,
+    Workflow,
+)
+from emprops.workflows.editor.layout import Canvas
 
 REROUTES = frozenset({"Reroute", "Reroute (rgthree)"})
 PRIMITIVE = "PrimitiveNode"
 SETTER, GETTER = "SetNode", "GetNode"
 """A pair of nodes (KJNodes) that are connected by the name in them."""
-DECORATION = frozenset(
-    {"Note", "MarkdownNote", "Label (rgthree)", "Bookmark (rgthree)", "Fast Groups Bypasser (rgthree)"}
-    | {"Fast Groups Muter (rgthree)", "Fast Bypasser (rgthree)", "Fast Muter (rgthree)"}
+BROADCASTERS = frozenset({"Anything Everywhere", "Anything Everywhere?", "Anything Everywhere3", "Prompts Everywhere"})
+"""Nodes ("Use Everywhere") that connect what comes in to every open input of its type."""
+RGTHREE = ("Label", "Bookmark", "Fast Muter", "Fast Bypasser", "Fast Groups Muter", "Fast Groups Bypasser")
+DECORATION = frozenset({"Note", "MarkdownNote", *(f"{name} (rgthree)" for name in RGTHREE)})
+HELPERS = frozenset(
+    {"Fast Actions Button (rgthree)", "Random Unmuter (rgthree)", "Node Collector (rgthree)"}
+    | {"Mute / Bypass Repeater (rgthree)", "Mute / Bypass Relay (rgthree)"}
 )
+"""Nodes that change the workflow while one works in the editor."""
+VIRTUAL = REROUTES | DECORATION | HELPERS | BROADCASTERS | {PRIMITIVE, SETTER, GETTER}
+"""What is in the editor only."""
+ANY = ("", "*", "0")
+"""Types that go with every type."""
 MAX_HOPS = 200
 """Nodes between an input and where it comes from, after which it is taken to go in a circle."""
-VIRTUAL = REROUTES | DECORATION | {PRIMITIVE, SETTER, GETTER}
-"""What is in the editor only."""
-BY_INPUT = "-1"
-"""In the list of a subgraph's shown widgets: one that belongs to an input of the subgraph."""
+MAX_STEPS = 200_000
+"""Steps from node to node, all inputs together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,152 +58,187 @@ class Literal:
 Source = Output | Literal
 
 
-@dataclass(frozen=True)
-class Canvas:
-    """A graph where it is used: the workflow, or a subgraph in the place of one node."""
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """An input of a node, by name, wanted as a type."""
 
-    graph: Graph
-    path: tuple[str, ...] = ()
-    around: "Canvas | None" = None
-    """The canvas that has the node which this stands for …"""
-    node: Node | None = None
-    """… and that node."""
-    inner: dict[str, "Canvas"] = field(default_factory=dict)
-    overrides: Mapping[tuple[str, str], Any] = field(default_factory=dict)
-    """Values that the standing node shows in place of those within: by node and widget."""
-
-    def id_of(self, node: Node) -> str:
-        """The node's id in API form."""
-        return ":".join((*self.path, node.id))
+    canvas: Canvas
+    node: Node
+    name: str
+    type: str
 
 
-def laid_out(workflow: Workflow) -> list[Canvas]:
-    """Give the canvas of the workflow and those of all subgraphs that run, the outer before the inner.
+@dataclass(frozen=True, slots=True)
+class _Exit:
+    """An output of a node, wanted as a type."""
 
-    Raises :class:`NotAnEditorGraphError` if a subgraph contains itself, or all is too much.
-    """
-    canvases, total = [Canvas(workflow.root)], 0
-    for canvas in canvases:  # grows as it is walked
-        total += len(canvas.graph.nodes)
-        if total > MAX_NODES or len(canvas.path) > 20:
-            raise NotAnEditorGraphError(f"with its subgraphs, the workflow has more than {MAX_NODES} nodes")
-        for node in canvas.graph.nodes.values():
-            definition = workflow.subgraphs.get(node.type)
-            if definition is not None and node.mode not in (MUTED, BYPASSED):
-                path = (*canvas.path, node.id)
-                inner = Canvas(definition, path, canvas, node, overrides=_overrides(node, definition))
-                canvas.inner[node.id] = inner
-                canvases.append(inner)
-    return canvases
+    canvas: Canvas
+    node: Node
+    slot: int
+    type: str
 
 
-def _overrides(node: Node, definition: Graph) -> dict[tuple[str, str], Any]:
-    """Read the values that a node shows for widgets of its subgraph."""
-    values = node.values if isinstance(node.values, list) else []
-    shown = node.properties.get("proxyWidgets")
-    if isinstance(shown, list):
-        names = [(str(one[0]), str(one[1])) for one in shown if isinstance(one, list) and len(one) >= 2]
-    else:
-        names = [(BY_INPUT, slot.name) for slot in node.inputs if slot.widget]
-    if len(names) != len(values):
-        return {}  # the nodes within have their values, too
-    found = {name: value for name, value in zip(names, values, strict=True) if value is not None}
-    for slot_number, slot in enumerate(definition.inputs):
-        if (BY_INPUT, slot.name) in found:
-            for target, widget in _targets(definition, slot_number):
-                found[target, widget] = found[BY_INPUT, slot.name]
-    return {name: value for name, value in found.items() if name[0] != BY_INPUT}
+_Place = _Entry | _Exit | Source | None
 
 
-def _targets(definition: Graph, slot_number: int) -> Iterator[tuple[str, str]]:
-    for link in definition.links.values():
-        target = definition.nodes.get(link.target)
-        if (link.origin, link.origin_slot) != (definition.input_id, slot_number) or target is None:
-            continue
-        for slot in target.inputs[link.target_slot : link.target_slot + 1]:
-            yield target.id, slot.widget or slot.name
+class Wiring:
+    """Follows the links of one workflow, from an input back to what it gets."""
 
+    def __init__(self, workflow: Workflow, catalogue: Catalogue) -> None:
+        self._workflow = workflow
+        self._catalogue = catalogue
+        self._setters: dict[int, dict[Any, Node]] = {}
+        self._broadcasts: dict[int, dict[tuple[str, str], Link]] = {}
+        self._steps = 0
 
-def source_of(canvas: Canvas, node: Node, slot: int, kind: str = "", depth: int = 0) -> Source | None:
-    """Find where an input comes from; None if from nowhere, or from something that does not run.
+    def source_of(self, canvas: Canvas, node: Node, name: str) -> Source | None:
+        """Find where an input comes from; None if from nowhere, or from something that does not run.
 
-    ``kind``: the type that is wanted, where it is known better than the input knows it.
-    """
-    if depth > MAX_HOPS or not 0 <= slot < len(node.inputs):
+        Raises :class:`NotAnEditorGraphError` if finding them all takes too long.
+        """
+        number = node.slots.get(name)
+        place: _Place = _Entry(canvas, node, name, "" if number is None else node.inputs[number].type)
+        for _ in range(MAX_HOPS):
+            if isinstance(place, _Entry):
+                place = self._before(place)
+            elif isinstance(place, _Exit):
+                place = self._behind(place)
+            else:
+                return place
         return None
-    link = canvas.graph.links.get(node.inputs[slot].link or "")
-    if link is None:
-        return None
-    kind = kind or node.inputs[slot].type
-    if canvas.graph.input_id and link.origin == canvas.graph.input_id:
-        return _from_outside(canvas, link.origin_slot, kind, depth + 1)
-    origin = canvas.graph.nodes.get(link.origin)
-    return None if origin is None else _output_of(canvas, origin, link.origin_slot, kind, depth + 1)
+
+    def is_linked(self, canvas: Canvas, node: Node, name: str) -> bool:
+        """Whether something is connected to an input, be it muted or missing."""
+        number = node.slots.get(name)
+        return (number is not None and node.inputs[number].link is not None) or self._into(
+            canvas, node, name
+        ) is not None
+
+    def _spend(self, steps: int) -> None:
+        self._steps += steps
+        if self._steps > MAX_STEPS:
+            raise NotAnEditorGraphError("its links lead through too many reroutes, subgraphs and named connections")
+
+    def _into(self, canvas: Canvas, node: Node, name: str) -> Link | None:
+        self._spend(1)
+        number = node.slots.get(name)
+        link = None if number is None else canvas.graph.links.get(node.inputs[number].link or "")
+        if link is None and canvas.graph.broadcasts:
+            link = self._broadcasts_of(canvas.graph).get((node.id, name))
+        return link
+
+    def _before(self, entry: _Entry) -> _Place:
+        link = self._into(entry.canvas, entry.node, entry.name)
+        return None if link is None else self._from(entry.canvas, link, entry.type)
+
+    def _from(self, canvas: Canvas, link: Link, kind: str) -> _Place:
+        """Go to where a link begins: a node, or what is connected to the subgraph's host.
+
+        A host that is not connected gives the value that it shows, which the host around it may show in turn.
+        """
+        shown: Literal | None = None
+        while canvas.host is not None and canvas.around is not None and link.origin == canvas.graph.input_id:
+            if not 0 <= link.origin_slot < len(canvas.graph.inputs):
+                return None
+            name = canvas.graph.inputs[link.origin_slot].name
+            shown = Literal(canvas.shown[name]) if name in canvas.shown else shown
+            outer = self._into(canvas.around, canvas.host, name)
+            if outer is None:
+                return shown
+            canvas, link = canvas.around, outer
+        origin = canvas.graph.nodes.get(link.origin)
+        return None if origin is None else _Exit(canvas, origin, link.origin_slot, kind)
+
+    def _behind(self, exit_: _Exit) -> _Place:
+        canvas, node = exit_.canvas, exit_.node
+        if node.type == PRIMITIVE:  # whatever its mode, the editor has set the value
+            value = canvas.overrides.get(node.id, {}).get("value", node.first)
+            return None if value is None else Literal(value)
+        if node.mode in (MUTED, BYPASSED):
+            return self._let_through(exit_) if node.mode == BYPASSED else None
+        if node.id in canvas.inner:
+            inner = canvas.inner[node.id]
+            link = inner.graph.into_outputs.get(exit_.slot)
+            return None if link is None else self._from(inner, link, exit_.type)
+        return self._through(exit_) if node.type in VIRTUAL else Output(canvas.id_of(node), exit_.slot)
+
+    def _through(self, exit_: _Exit) -> _Entry | None:
+        """Go through a node that is in the editor only."""
+        node = exit_.node
+        if node.type == GETTER:
+            return self._named_elsewhere(exit_)
+        if node.type not in REROUTES and node.type != SETTER:
+            return None
+        return _Entry(exit_.canvas, node, node.inputs[0].name, exit_.type) if node.inputs else None
+
+    def _let_through(self, exit_: _Exit) -> _Entry | None:
+        """Choose the input that takes an output's place when its node is bypassed: the one beside it, if it fits."""
+        inputs = self._inputs_of(exit_.node)
+        self._spend(len(inputs))
+        outputs = exit_.node.outputs
+        given = outputs[exit_.slot].type if 0 <= exit_.slot < len(outputs) else ""
+        beside = inputs[exit_.slot : exit_.slot + 1] if exit_.slot >= 0 else []
+        if exit_.type in ANY:
+            fitting = beside or inputs
+        else:
+            exact = [one for one in inputs if one[1] == exit_.type]
+            fitting = [one for one in inputs if alike(one[1], given) and alike(one[1], exit_.type)]
+            fitting = [one for one in beside if one in fitting] or exact or fitting
+        return _Entry(exit_.canvas, exit_.node, *fitting[0]) if fitting else None
+
+    def _inputs_of(self, node: Node) -> list[tuple[str, str]]:
+        """Give the names and types of a node's inputs as the editor has them: those of its class (first what can only
+        be linked, then widgets) or subgraph, and what else the file has."""
+        definition, node_class = self._workflow.subgraphs.get(node.type), self._catalogue.get(node.type)
+        known: dict[str, str] = {}
+        if definition is not None:
+            known = {slot.name: slot.type for slot in definition.inputs}
+        elif node_class is not None:
+            ordered = sorted(node_class.inputs, key=lambda one: one.widget)
+            known = {one.name: one.type for one in ordered if not one.type.startswith("COMFY_")}
+        return list((known | {slot.name: slot.type for slot in node.inputs if slot.name not in known}).items())
+
+    def _named_elsewhere(self, getter: _Exit) -> _Entry | None:
+        name, canvas = getter.node.first, getter.canvas
+        if not isinstance(name, (str, int, float)):
+            return None
+        while True:
+            setter = self._setters_of(canvas.graph).get(name)
+            if setter is not None:
+                return _Entry(canvas, setter, setter.inputs[0].name, getter.type)
+            if canvas.around is None:
+                return None
+            canvas = canvas.around
+
+    def _setters_of(self, graph: Graph) -> Mapping[Any, Node]:
+        found = self._setters.get(id(graph))
+        if found is None:
+            found = self._setters[id(graph)] = {}
+            for node in sorted(graph.nodes.values(), key=lambda node: node.mode == MUTED):
+                if node.type == SETTER and node.inputs and isinstance(node.first, (str, int, float)):
+                    found.setdefault(node.first, node)
+        return found
+
+    def _broadcasts_of(self, graph: Graph) -> Mapping[tuple[str, str], Link]:
+        found = self._broadcasts.get(id(graph))
+        if found is None:
+            found = self._broadcasts[id(graph)] = {}
+            for one in graph.broadcasts:
+                node = graph.nodes.get(one.link.target)
+                name = None if node is None else self._broadcast_to(node, one)
+                if name is not None:
+                    found[one.link.target, name] = one.link
+        return found
+
+    def _broadcast_to(self, node: Node, one: Broadcast) -> str | None:
+        at, saved = one.link.target_slot, node.inputs
+        if node.type not in self._workflow.subgraphs and 0 <= at < len(saved) and alike(saved[at].type, one.type):
+            return saved[at].name  # a file may leave out widgets, which come last
+        inputs = self._inputs_of(node)
+        self._spend(len(inputs))
+        return inputs[at][0] if 0 <= at < len(inputs) else None
 
 
-def _from_outside(canvas: Canvas, slot_number: int, kind: str, depth: int) -> Source | None:
-    if canvas.around is None or canvas.node is None or slot_number >= len(canvas.graph.inputs):
-        return None
-    name = canvas.graph.inputs[slot_number].name
-    names = [slot.name for slot in canvas.node.inputs]
-    outer = names.index(name) if name in names else slot_number
-    return source_of(canvas.around, canvas.node, outer, kind, depth)
-
-
-def _output_of(canvas: Canvas, node: Node, slot: int, kind: str, depth: int) -> Source | None:
-    found: Source | None = None
-    if node.mode == MUTED:
-        pass
-    elif node.mode == BYPASSED:
-        through = _let_through(node, slot, kind)
-        found = None if through is None else source_of(canvas, node, through, kind, depth)
-    elif node.type in REROUTES or node.type == SETTER:
-        found = source_of(canvas, node, 0, kind, depth)
-    elif node.type == GETTER:
-        found = _named_elsewhere(canvas, node, kind, depth)
-    elif node.type == PRIMITIVE:
-        found = Literal(_first(node))
-    elif node.id in canvas.inner:
-        found = _from_inside(canvas.inner[node.id], slot, kind, depth)
-    else:
-        found = Output(canvas.id_of(node), slot)
-    return found
-
-
-def _let_through(node: Node, slot: int, kind: str) -> int | None:
-    """Choose the input that takes an output's place when its node is bypassed: the one beside it, if it is alike."""
-    wanted = kind if kind not in ("", "*") else node.outputs[slot].type if slot < len(node.outputs) else kind
-    if slot < len(node.inputs) and _alike(node.inputs[slot].type, wanted):
-        return slot
-    exact = [number for number, one in enumerate(node.inputs) if one.type == wanted]
-    alike = [number for number, one in enumerate(node.inputs) if _alike(one.type, wanted)]
-    return next(iter([*exact, *alike]), None)
-
-
-def _alike(one: str, other: str) -> bool:
-    kinds = set(one.upper().split(","))
-    return one in ("*", "") or other in ("*", "") or bool(kinds & set(other.upper().split(",")))
-
-
-def _named_elsewhere(canvas: Canvas | None, getter: Node, kind: str, depth: int) -> Source | None:
-    name = _first(getter)
-    while canvas is not None and name is not None:
-        for node in canvas.graph.nodes.values():
-            if node.type == SETTER and _first(node) == name and node.mode != MUTED:
-                return source_of(canvas, node, 0, kind, depth)
-        canvas = canvas.around
-    return None
-
-
-def _first(node: Node) -> Any:
-    return node.values[0] if isinstance(node.values, list) and node.values else None
-
-
-def _from_inside(inner: Canvas, slot: int, kind: str, depth: int) -> Source | None:
-    for link in inner.graph.links.values():
-        if link.target == inner.graph.output_id and link.target_slot == slot:
-            if link.origin == inner.graph.input_id:
-                return _from_outside(inner, link.origin_slot, kind, depth)
-            origin = inner.graph.nodes.get(link.origin)
-            return None if origin is None else _output_of(inner, origin, link.origin_slot, kind, depth + 1)
-    return None
+def alike(one: str, other: str) -> bool:
+    """Whether the editor lets an output of one type lead to an input of the other."""
+    return one in ANY or other in ANY or not set(one.lower().split(",")).isdisjoint(other.lower().split(","))
