@@ -40,6 +40,7 @@ WORKFLOWS = {
         workflow("upscale", {"id": "image", "type": "image_loader", "required": True}, PROMPT),
         workflow("any", {"id": "value", "type": "json"}),
         workflow("note", PROMPT, kind="basic"),
+        workflow("twice", SEED, SEED | {"id": "seed_2"}, SEED | {"id": "seed_3", "default": 5}),
     )
 }
 
@@ -160,6 +161,11 @@ class TestSeeds:
         assert plan(step(1, "image", seed="{{seed}}"), given={"seed": 0}, **arguments).steps[0].payload == {"seed": 0}
         assert "seed" in plan(step(1, "image", seed="{{seed}}"), **arguments).steps[0].payload
 
+    def test_further_seeds_are_drawn_too_unless_they_have_a_default(self) -> None:
+        drawn = [plan(step(1, "twice", seed=3), seed=str(n)).steps[0].payload for n in range(9)]
+        assert len({one["seed_2"] for one in drawn}) > 4
+        assert {(one["seed"], one["seed_3"]) for one in drawn} == {(3, 5)}
+
     def test_no_seed_given_is_a_fresh_one(self) -> None:
         assert plan(step(1, "image"), seed=None).generations[0].hash != plan(step(1, "image")).generations[0].hash
 
@@ -262,6 +268,14 @@ class TestRefusals:
         with pytest.raises(CollectionCorruptedError) as caught:
             plan(step(1, "image", size="{{n}}" if variables else 9999), variables=variables)
         assert caught.value.extra["details"]["problems"] == ["step 1, size must be a number from 64 to 2048, not 9999"]
+
+    @pytest.mark.parametrize("payload", [{}, {"image": None}, {"image": ""}, {"image": "{{photo}}"}])
+    def test_a_picture_that_nobody_gave_is_required(self, payload: dict[str, Any]) -> None:
+        photo = {"name": "photo", "type": "text", "required": False}
+        with pytest.raises(InvalidVariablesError) as caught:
+            plan(step(1, "upscale", **payload), variables=[photo])
+        missing = "photo" if payload.get("image") == "{{photo}}" else "image"
+        assert caught.value.extra["details"] == {missing: "is required (image of upscale)"}
 
     def test_a_faulty_workflow(self) -> None:
         broken = WORKFLOWS | {"image": Workflow(UUID(int=0), "image", "", "direct_job", {}, "image/png")}

@@ -56,6 +56,15 @@ CASES: list[tuple[str, str, dict[str, str], dict[str, Any], Any]] = [
         BareField(7, "footage"),
     ),
     (
+        "a field for videos before that",
+        "video",
+        {"footage": "image_loader", "sound": "audio_loader", "clip": "video_loader"},
+        recipe(),
+        BareField(7, "clip"),
+    ),
+    ("a picture goes into no field for videos", "image", {"clip": "video_loader"}, recipe(text("input")), "input"),
+    ("a video goes into no field for sounds", "video", {"sound": "audio_loader"}, recipe(), None),
+    (
         "a field that is set is not open",
         "image",
         {"image": "image_loader"},

@@ -8,8 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.workflows.graphs import CHECKPOINT, OCCASION, TEXT_TO_IMAGE, UPSCALER
+from tests.workflows.labelled import classes
 
-from emprops.workflows import comfy_data, comfy_graph, comfy_inputs, service
+from emprops.connectors.comfyui.catalogue import Catalogue
+from emprops.workflows import comfy_data, comfy_graph, service
+from emprops.workflows.comfy_roles import BY_NAME
 from emprops.workflows.kinds.base import FieldsError, PlannedWork
 from emprops.workflows.kinds.registry import KINDS
 from emprops.workflows.store import Workflow
@@ -65,8 +68,8 @@ def test_what_counts_as_a_model(name: str, value: Any, is_model: bool) -> None:
 def test_proposes_a_form() -> None:
     fields = fields_of(TEXT_TO_IMAGE)
     assert list(fields) == [
-        *("prompt", "negative_prompt", "seed", "steps", "cfg", "sampler_name", "scheduler", "denoise"),
-        *("width", "height", "batch_size"),
+        *("prompt", "negative_prompt", "seed", "steps", "cfg", "sampler_name", "scheduler"),
+        *("width", "height", "batch_size", "lora_strength"),
     ]
     assert {name: field["type"] for name, field in fields.items()}["prompt"] == "prompt_editor"
     assert fields["prompt"]["default"] == "a quiet harbour"
@@ -93,7 +96,7 @@ def test_passes_that_share_a_value_share_a_field() -> None:
     graph["20"] = copy.deepcopy(graph["3"])
     graph["20"]["inputs"] |= {"denoise": 0.5, "latent_image": ["3", 0]}
     data = comfy_data.prepare(graph).data
-    result = planned(data, {"seed": 5, "denoise_2": 0.4})
+    result = planned(data, {"seed": 5, "denoise": 0.4})
     assert [result[node]["inputs"]["seed"] for node in ("3", "20")] == [5, 5]
     assert [result[node]["inputs"]["denoise"] for node in ("3", "20")] == [1, 0.4]
 
@@ -161,10 +164,11 @@ def test_graphs_that_cannot_be_used(data: Any, says: str) -> None:
 
 LITERALS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 NAMES = ("seed", "noise_seed", "steps", "cfg", "denoise", "width", "batch_size", "sampler_name", "scheduler", "image")
-INPUTS = st.sampled_from([*comfy_inputs.TEXTS, *NAMES, "ckpt_name", "other"])
+INPUTS = st.sampled_from([*BY_NAME, *NAMES, "ckpt_name", "other", "value", "switch", "lora_name", "noise"])
+CLASSES = ("CLIPTextEncode", "KSampler", "KSamplerAdvanced", "PromptBox", "EmptyLatentImage", "PrimitiveInt", "Other")
 NODES = st.fixed_dictionaries(
     {
-        "class_type": st.sampled_from(["CLIPTextEncode", "KSampler", "PromptBox", "EmptyLatentImage", "Other"]),
+        "class_type": st.sampled_from([*CLASSES, "ComfySwitchNode", "StringReplace", "LoadVideo", "DisableNoise"]),
         "inputs": st.dictionaries(
             INPUTS | st.sampled_from(["positive", "negative"]),
             LITERALS | st.tuples(st.sampled_from("123"), st.integers(0, 3)).map(list),
@@ -174,11 +178,16 @@ NODES = st.fixed_dictionaries(
 )
 
 
-@given(st.fixed_dictionaries({"1": NODES, "2": NODES, "3": NODES}))
-def test_a_proposed_form_is_valid_and_sets_nothing_by_itself(graph: dict[str, Any]) -> None:
+@given(graph=st.fixed_dictionaries({"1": NODES, "2": NODES, "3": NODES}), known=st.sampled_from([None, classes()]))
+def test_a_proposed_form_is_valid_and_sets_nothing_by_itself(graph: dict[str, Any], known: Catalogue | None) -> None:
     before = copy.deepcopy(graph)
-    prepared = comfy_data.prepare(graph)
+    prepared = comfy_data.prepare(graph, known)
     assert prepared.analysis is not None
     assert service.check("comfy_workflow", prepared.data) == []
-    assert planned(prepared.data, {}) == before
+    files = {p.form_field["id"]: "https://x/y" for p in prepared.analysis.proposals if p.required}
+    after = planned(prepared.data, files)
+    for proposal in prepared.analysis.proposals:
+        for node, name in proposal.targets if proposal.required else ():
+            after[node]["inputs"][name] = before[node]["inputs"][name]
+    assert after == before
     assert graph == before

@@ -1,5 +1,6 @@
 """From a collection and a caller's variables to the steps of a job. Pure, and deterministic but for the new ids."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ from emprops.credits.prices import read_price
 from emprops.errors import BadRequestError, CollectionCorruptedError, InvalidVariablesError
 from emprops.queue.messages import Requirements
 from emprops.workflows import service as workflow_service
-from emprops.workflows.forms import Field
+from emprops.workflows.forms import REQUIRED, Field, Form
 from emprops.workflows.kinds.base import FieldsError, HeldValue, Occasion, PlannedWork
 from emprops.workflows.kinds.registry import KINDS
 from emprops.workflows.paths import copied
@@ -27,6 +28,8 @@ from emprops.workflows.store import Workflow
 MAX_PAYLOAD_BYTES = 1024 * 1024
 MAX_PLAN_BYTES = 16 * 1024 * 1024
 SEED = "seed"
+FURTHER_SEED = re.compile(r"seed_\d+")
+"""As a workflow's second sampler has it."""
 SEED_RANGE = (0, 2**32 - 1)
 SHOWN_NAMES = 10
 
@@ -161,9 +164,9 @@ def _plan_step(planner: _Planner, step: Step) -> None:
     workflow = planner.workflows[step.node_name]
     kind = KINDS[workflow.type]
     try:
-        seed = kind.form(workflow.data).fields.get(SEED)
-        fields = _fields(planner, step, seed)
-        work = kind.plan(workflow, fields, Occasion(_chance(planner, seed, fields), planner.at))
+        form = kind.form(workflow.data)
+        fields = _fields(planner, step, form)
+        work = kind.plan(workflow, fields, Occasion(_chance(planner, form.fields.get(SEED), fields), planner.at))
     except FieldsError as error:
         raise _blame(error, step, planner.recipe) from None
     except TextTooLongError:
@@ -184,14 +187,15 @@ def _plan_step(planner: _Planner, step: Step) -> None:
     planner.drafts.append(draft)
 
 
-def _fields(planner: _Planner, step: Step, seed: Field | None) -> dict[str, Any]:
-    """Give a step's form values: variables filled in, references as objects, a seed if the form takes one."""
+def _fields(planner: _Planner, step: Step, form: Form) -> dict[str, Any]:
+    """Return a step's form values: variables filled in, references as objects, and the seeds that the form takes."""
     budget = Budget()
     fields = {name: _fill(value, planner, budget) for name, value in step.payload.items()}
-    if seed is not None and seed.taking == "number" and fields.get(SEED) in (None, ""):
-        low = SEED_RANGE[0] if seed.minimum is None else int(max(seed.minimum, SEED_RANGE[0]))
-        high = SEED_RANGE[1] if seed.maximum is None else int(min(seed.maximum, SEED_RANGE[1]))
-        fields[SEED] = chance.whole(planner.generations[-1].hash, SEED, low, max(low, high))
+    for name, item in form.fields.items():
+        if _is_seed(name, item) and fields.get(name) in (None, ""):
+            low = SEED_RANGE[0] if item.minimum is None else int(max(item.minimum, SEED_RANGE[0]))
+            high = SEED_RANGE[1] if item.maximum is None else int(min(item.maximum, SEED_RANGE[1]))
+            fields[name] = chance.whole(planner.generations[-1].hash, name, low, max(low, high))
     return fields
 
 
@@ -204,6 +208,11 @@ def _chance(planner: _Planner, seed: Field | None, fields: Mapping[str, Any]) ->
 
 def _plain(seed: Any) -> Any:
     return int(seed) if isinstance(seed, float) and seed.is_integer() else seed
+
+
+def _is_seed(name: str, item: Field) -> bool:
+    further = FURTHER_SEED.fullmatch(name) is not None and item.default is None
+    return item.taking == "number" and (name == SEED or further)
 
 
 def _fill(node: Any, planner: _Planner, budget: Budget) -> Any:
@@ -246,12 +255,18 @@ def _finish(drafts: list[_Draft]) -> tuple[PlannedStep, ...]:
 
 
 def _blame(error: FieldsError, step: Step, recipe: Instructions) -> InvalidVariablesError | CollectionCorruptedError:
-    """A field got a wrong value: the fault of the variables in it, or of the collection if there are none to set."""
+    """A field got a wrong value: the fault of the variables in it, or of the collection if there are none to set.
+
+    A field that the collection leaves open waits for what it is given, as a picture to develop: that is missing.
+    """
     settable = {definition.name for definition in recipe.variables if not definition.locked}
     faults: dict[str, str] = {}
     for name, problem in error.problems.items():
         used = [part.name for part in mentions(step.payload.get(name)) if isinstance(part, Variable)]
-        faults |= {variable: f"{problem} ({name} of {step.name})" for variable in used if variable in settable}
+        blamed = [variable for variable in used if variable in settable]
+        if problem == REQUIRED and step.payload.get(name) in (None, ""):
+            blamed = [name]
+        faults |= dict.fromkeys(blamed, f"{problem} ({name} of {step.name})")
     if faults:
         return InvalidVariablesError(faults)
     return CollectionCorruptedError([f"step {step.id}, {name} {problem}" for name, problem in error.problems.items()])

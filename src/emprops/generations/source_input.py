@@ -42,7 +42,7 @@ def find_input(data: Any, workflows: Mapping[str, Workflow], input_type: str) ->
         return by_type
     names = (input_type, f"{input_type}_url", f"{input_type}_1", "input")
     by_name = next((name for name in names if name in free), None)
-    fields = list(_fields(recipe, workflows, free, taking="text" if input_type == TEXT else "file"))
+    fields = list(_fields(recipe, workflows, free, input_type))
     telling = next((place for name in names for field, place in fields if field == name), None)
     any_field = next((place for _, place in fields), None)
     order: tuple[str | BareField | None, ...] = (telling, any_field, by_name)
@@ -77,13 +77,24 @@ def _by_value_type(data: Any, free: Sequence[str], input_type: str) -> str | Non
 
 
 def _fields(
-    recipe: Instructions, workflows: Mapping[str, Workflow], free: Sequence[str], *, taking: str
+    recipe: Instructions, workflows: Mapping[str, Workflow], free: Sequence[str], input_type: str
 ) -> Iterator[tuple[str, str | BareField]]:
-    """Give the fields that take this, by name, with what has to be set: a variable or the field itself."""
+    """Give the fields that take this, by name, with what has to be set: a variable or the field itself.
+
+    Fields made for a video come before those for any file, and a picture goes into none of them.
+    """
+    fitting = {TEXT: ("",), "image": ("image",)}.get(input_type, (input_type, "image"))
+    for media in fitting:
+        yield from _fields_of(recipe, workflows, free, media)
+
+
+def _fields_of(
+    recipe: Instructions, workflows: Mapping[str, Workflow], free: Sequence[str], media: str
+) -> Iterator[tuple[str, str | BareField]]:
     for step in recipe.steps:
         workflow = workflows[step.node_name]
         for field in KINDS[workflow.type].form(workflow.data).fields.values():
-            if field.taking != taking:
+            if field.media != media or field.taking not in ("text", "file"):
                 continue
             match step.payload.get(field.id):
                 case None | "":

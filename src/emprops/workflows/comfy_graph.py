@@ -95,14 +95,3 @@ def models_of(graph: Graph) -> list[ModelUse]:
         if name in LOADER_INPUTS or MODEL_FILE.fullmatch(value):
             found.append(ModelUse(value.strip().replace("\\", "/"), node, graph[node]["class_type"], name))
     return found
-
-
-def upstream(graph: Graph, node: str, name: str) -> list[str]:
-    """Give the nodes from which an input comes, nearest first."""
-    seen: list[str] = []
-    wave = [linked(graph[node].get("inputs", {}).get(name))]
-    while wave:
-        found = [item for item in dict.fromkeys(wave) if item is not None and item not in seen]
-        seen += found
-        wave = [linked(value) for item in found for value in graph[item].get("inputs", {}).values()]
-    return seen

@@ -1,28 +1,44 @@
 """Which inputs of a ComfyUI graph a user would want to set, as a form. Pure.
 
-Literals that say what is made (texts, seed, size, steps, sampler, pictures) become form fields; links, and names of
-models, stay. Equal values with the same meaning share a field, as the two passes of a high-resolution graph do.
+``comfy_roles.py`` says what inputs mean; links, and what means nothing to a user, stay. Equal values with the same
+meaning share a field, as the two passes of a high-resolution graph do.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from emprops.connectors.comfyui.catalogue import Catalogue
-from emprops.workflows.comfy_graph import Graph, inputs_of, linked, upstream
+from emprops.workflows import comfy_flow
+from emprops.workflows.comfy_fields import content_of, is_settable, label_of
+from emprops.workflows.comfy_graph import Graph, inputs_of, linked
+from emprops.workflows.comfy_roles import BY_NAME, FILES, Role, Spot, last_part
 
 Json = dict[str, Any]
+Key = tuple[str, Any, Any]
+"""What inputs share that share a field: its name, their value, and what they are of."""
 
 MAX_PROPOSED = 60
-MAX_SEED = 2**64 - 1
-TEXTS = frozenset({"text", "text_g", "text_l", "clip_l", "t5xxl", "prompt", "positive_prompt", "negative_prompt"})
-SAMPLERS = (
-    *("euler", "euler_ancestral", "heun", "dpm_2", "dpm_2_ancestral", "lms", "dpm_fast", "dpmpp_2s_ancestral"),
-    *("dpmpp_sde", "dpmpp_2m", "dpmpp_2m_sde", "dpmpp_3m_sde", "ddpm", "lcm", "ddim", "uni_pc", "uni_pc_bh2"),
+MAX_NUMBER = 2**64 - 1
+INSTRUCTIONS = re.compile(r"^(?!.*\buser\b).*\b(system|template|trigger|instructions?)\b", re.IGNORECASE)
+"""In the title of a text that goes together with others: what the author says, not what a user asks for."""
+WRAPPED = re.compile(
+    r"(?:int|float|string|text|number)\s*\((?:multiline - )?(.*)\)|(.*?)\s*\((?:int|float)\)", re.IGNORECASE
 )
-SCHEDULERS = ("normal", "karras", "exponential", "sgm_uniform", "simple", "ddim_uniform", "beta")
-FILES = {"image": "image", "video": "video", "audio": "audio"}
-UPLOADS = ("LoadImage", "LoadVideo", "LoadAudio")
+"""How titles name what a primitive is for: ``Int (Width)``, ``Frame Rate(float)``."""
+TITLED = frozenset({"width", "height", "length", "duration", "fps", "steps", "cfg", "seed", "denoise", "guidance"})
+"""What a title may say that a primitive's value is."""
+SIZES = frozenset({"width", "height", "length"})
+FOLLOWERS = re.compile(r"ModelSampling|CLIPTextEncode|Scheduler|SolidMask|GenerateTracks|ResizeAndPad")
+"""Classes that are told a size which another node decides."""
+CANVAS = "EmptyImage"
+"""Decides the size where nothing else does."""
+PRIMITIVE = "value"
+"""The only input of nodes that hold a value for others."""
+MAX_LABEL = 60
+FIRST = ("prompt", "negative_prompt", "tags", "lyrics", *FILES)
+"""Fields at the top of a form, in this order; all others follow in the graph's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,27 +50,48 @@ class Proposal:
     required: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _View:
+    """A graph with what is found out about it once."""
+
+    graph: Graph
+    classes: Catalogue
+    used: Mapping[str, list[tuple[str, str]]]
+    running: set[str]
+    idle: set[str]
+    sides: Mapping[str, comfy_flow.Side]
+
+
 def propose(graph: Graph, classes: Catalogue | None = None) -> list[Proposal]:
-    """Give a field for each input worth setting, in the graph's order, texts first."""
-    del classes
-    roles = _text_roles(graph)
-    proposals: dict[tuple[str, str], Proposal] = {}
-    taken: set[str] = set()
-    for node, name, value in inputs_of(graph):
-        made = _field(graph, roles, node, name, value)
-        if made is None:
-            continue
-        role, content = made
-        key = (role, repr(value))
-        if key not in proposals:
-            if len(proposals) == MAX_PROPOSED:
-                break
-            name_of_field = _unused(role, taken)
-            label = name_of_field.replace("_", " ").capitalize()
-            base = {"id": name_of_field, "name": label, "display": True, "group": "main"}
-            proposals[key] = Proposal(base | content, required=content["type"] == "image_loader")
-        proposals[key].targets.append((node, name))
-    return sorted(proposals.values(), key=lambda proposal: proposal.form_field["type"] != "prompt_editor")
+    """Return a field for each input worth setting: texts first, then files, then the others in the graph's order.
+
+    ``classes``: what is known of the node classes. They tell limits and choices, and texts of any class.
+    """
+    known = classes or {}
+    view = _View(
+        graph,
+        known,
+        comfy_flow.uses_by_node(graph),
+        comfy_flow.running(graph, known),
+        comfy_flow.idle(graph),
+        comfy_flow.sides(graph, known),
+    )
+    meant = list(_meant(view))
+    groups: dict[Key, tuple[Role, list[Spot]]] = {}
+    followers: list[tuple[Key, Spot]] = []
+    leading = {
+        role.field for spot, role in meant if not FOLLOWERS.search(spot.class_type) and spot.class_type != CANVAS
+    }
+    for spot, role in meant:
+        key = (role.field, spot.value, role.apart(spot) if role.apart else None)
+        if _follows(spot, role, leading):
+            followers.append((key, spot))
+        else:
+            groups.setdefault(key, (role, []))[1].append(spot)
+    for key, spot in followers:
+        if key in groups:
+            groups[key][1].append(spot)
+    return _as_proposals(list(groups.values()))
 
 
 def form_of(proposals: list[Proposal]) -> Json:
@@ -74,69 +111,134 @@ def inputs_by_node(proposals: list[Proposal]) -> Json:
     return inputs
 
 
-def _field(graph: Graph, roles: dict[str, str], node: str, name: str, value: Any) -> tuple[str, Json] | None:
-    """Give what an input means and its field; None if it is nothing for a form."""
-    if linked(value) is not None:
+def _as_proposals(groups: list[tuple[Role, list[Spot]]]) -> list[Proposal]:
+    proposals: list[Proposal] = []
+    taken: set[str] = set()
+    rank = {name: at for at, name in enumerate(FIRST)}
+    for role, spots in sorted(groups[:MAX_PROPOSED], key=lambda group: rank.get(group[0].field, len(rank))):
+        name = _unused(role.field, taken)
+        titled = role.takes == "text" and spots[0].name == PRIMITIVE
+        label = (spots[0].title if titled else "") or label_of(name)
+        content = {"id": name, "name": label, "display": True, "group": "main"} | content_of(role, spots)
+        targets = [(spot.node, spot.name) for spot in spots]
+        proposals.append(Proposal(content, targets, required="required" in content))
+    return proposals
+
+
+def _meant(view: _View) -> Iterator[tuple[Spot, Role]]:
+    """Yield the literals that mean something to a user, with what they mean."""
+    for node, name, value in inputs_of(view.graph):
+        if (
+            node not in view.running
+            or node in view.idle
+            or linked(value) is not None
+            or not isinstance(value, (str, int, float))
+        ):
+            continue
+        spot = _spot(view, node, name, value)
+        found = _of_primitive(view, spot) if _is_primitive(spot) else _of_spot(view, spot)
+        if found is not None and is_settable(found[0]):
+            yield found
+
+
+def _of_spot(view: _View, spot: Spot) -> tuple[Spot, Role] | None:
+    role = _file_role(spot) or _role(view, spot)
+    if role is None or not _takes(role, spot) or any(test(spot) for test in role.unless):
         return None
-    class_type = graph[node]["class_type"]
+    return spot, role
+
+
+def _role(view: _View, spot: Spot) -> Role | None:
+    name = last_part(spot.name)
+    role = BY_NAME.get(name)
+    if role is None and spot.fact is not None and spot.fact.multiline and "prompt" in name and "system" not in name:
+        role = BY_NAME["prompt"]
+    if role is BY_NAME["prompt"]:
+        side = view.sides.get(spot.node) or spot.title.lower()
+        return BY_NAME["negative_prompt"] if "negative" in side or "negative" in name else role
+    return role
+
+
+def _takes(role: Role, spot: Spot) -> bool:
+    value, kind = spot.value, spot.fact.type if spot.fact is not None else "STRING"
+    if isinstance(value, bool):
+        return role.takes == "switch"
     if isinstance(value, str):
-        return _text_field(class_type, roles, node, name, value)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or abs(value) > MAX_SEED:
-        return None
-    numbers: dict[str, Callable[[Any], Json]] = {
-        "seed": _seed,
-        "noise_seed": _seed,
-        "steps": lambda given: _slider(given, 1, 150, 1),
-        "cfg": lambda given: _slider(given, 0, 30, 0.1),
-        "guidance": lambda given: _slider(given, 0, 100, 0.1),
-        "denoise": lambda given: _slider(given, 0, 1, 0.01),
-        "width": lambda given: _slider(given, 16, 4096, 8),
-        "height": lambda given: _slider(given, 16, 4096, 8),
-        "batch_size": lambda given: _slider(given, 1, 16, 1),
-    }
-    if name not in numbers:
-        return None
-    return ("seed" if name == "noise_seed" else name), numbers[name](value)
+        return (
+            role.takes == "file"
+            or (role.takes == "text" and kind == "STRING")
+            or (role.takes in ("choice", "either") and value != "")
+        )
+    if role.takes == "seed":
+        return isinstance(value, int) and 0 <= value <= MAX_NUMBER
+    return role.takes in ("number", "either") and abs(value) <= MAX_NUMBER
 
 
-def _text_field(class_type: str, roles: dict[str, str], node: str, name: str, value: str) -> tuple[str, Json] | None:
-    if name in TEXTS and ("Text" in class_type or "Prompt" in class_type or node in roles):
-        role = "negative_prompt" if name == "negative_prompt" else roles.get(node, "prompt")
-        return role, {"type": "prompt_editor"} | ({"default": value} if value else {})
-    if name in FILES and class_type.startswith(UPLOADS):
-        # No default: the file lies on the machine of whoever made the graph.
-        return FILES[name], {"type": "image_loader", "required": True}
-    options = {"sampler_name": SAMPLERS, "scheduler": SCHEDULERS}.get(name)
-    if options is None or not value:
-        return None
-    return name, {"type": "select", "default": value, "options": [value, *(o for o in options if o != value)]}
+def _file_role(spot: Spot) -> Role | None:
+    """Tell what a loader loads: as its class says, else by the names of class and input."""
+    kind = spot.fact.upload.rpartition("_")[2] if spot.fact is not None else ""
+    name = last_part(spot.name)
+    if not kind and "Load" in spot.class_type and name in (*FILES, "file", "url"):
+        kinds = [one for one in ("video", "audio", "image") if one in spot.class_type.lower()]
+        kind = next(iter(kinds), name)
+    return FILES.get("mask" if kind == "image" and "Mask" in spot.class_type else kind)
 
 
-def _seed(value: float) -> Json:
-    # No default either: a seed that is not given is drawn anew for each generation.
-    del value
-    return {"type": "number", "constraints": {"min": 0, "max": MAX_SEED, "step": 1}}
+def _is_primitive(spot: Spot) -> bool:
+    return spot.name == PRIMITIVE and comfy_flow.way_of(spot.class_type) == "straight"
 
 
-def _slider(value: float, low: float, high: float, step: float) -> Json:
-    limits = {"min": min(low, value), "max": max(high, value), "step": step}
-    return {"type": "slider", "default": value, "constraints": limits}
+def _of_primitive(view: _View, spot: Spot) -> tuple[Spot, Role] | None:
+    """Tell what a primitive's value means: what it is used for, or what its title says of it.
+
+    Where it goes into a sum, the title counts: seconds times frames per second is neither.
+    """
+    used: list[tuple[Spot, Role]] = []
+    reckoned: list[tuple[Spot, Role]] = []
+    for use in comfy_flow.uses_of(view.graph, view.used, spot.node, view.running):
+        if use.way == "text" and INSTRUCTIONS.search(spot.title):
+            continue
+        found = _of_spot(view, _spot(view, use.node, use.input, spot.value))
+        if found is not None:
+            there, role = found
+            fact = there.fact if use.way == "straight" else None
+            here = replace(there, node=spot.node, name=spot.name, title=spot.title, fact=fact)
+            if use.way != "math":
+                used.append((here, role))
+            elif not spot.title:
+                reckoned.append((here, role))
+    titled = _titled(spot)
+    same = [(here, role) for here, role in used if role is titled]
+    said = [(spot, titled)] if titled is not None else []
+    return next(iter([*same, *used, *said, *reckoned]), None)
 
 
-def _text_roles(graph: Graph) -> dict[str, str]:
-    """Tell prompts from negative ones: by the sampler's input to which a text leads."""
-    roles: dict[str, str] = {}
-    for role, name in (("negative_prompt", "negative"), ("prompt", "positive")):
-        for node in _with_link(graph, name):
-            # A text that leads to both is a prompt: it is set last.
-            roles |= dict.fromkeys(upstream(graph, node, name), role)
-    return roles
+def _titled(spot: Spot) -> Role | None:
+    role = BY_NAME.get(spot.title.replace(" ", "_").lower())
+    return role if role is not None and role.field in TITLED and _takes(role, spot) else None
 
 
-def _with_link(graph: Graph, name: str) -> Iterator[str]:
-    for node, given, value in inputs_of(graph):
-        if given == name and linked(value) is not None:
-            yield node
+def _spot(view: _View, node: str, name: str, value: Any) -> Spot:
+    content = view.graph[node]
+    fact = comfy_flow.fact_of(view.classes, content, name)
+    return Spot(node, content["class_type"], content["inputs"], name, value, fact, _title_of(content))
+
+
+def _title_of(content: Mapping[str, Any]) -> str:
+    meta = content.get("_meta")
+    title = meta.get("title") if isinstance(meta, dict) else None
+    if not isinstance(title, str):
+        return ""
+    inner = WRAPPED.fullmatch(title)
+    return next((part for part in inner.groups() if part), "") if inner else title[:MAX_LABEL]
+
+
+def _follows(spot: Spot, role: Role, leading: set[str]) -> bool:
+    """Whether an input only goes along with another of the same value, and is no field by itself."""
+    if spot.class_type == CANVAS:
+        return role.field in leading
+    # A primitive is there to decide.
+    return role.field in SIZES and spot.name != PRIMITIVE and FOLLOWERS.search(spot.class_type) is not None
 
 
 def _unused(role: str, taken: set[str]) -> str:

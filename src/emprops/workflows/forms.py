@@ -20,6 +20,8 @@ TYPES: dict[str, Taking] = {
     "color_picker": "text",
     "aspect_ratio": "text",
     "image_loader": "file",
+    "video_loader": "file",
+    "audio_loader": "file",
     "number": "number",
     "slider": "number",
     "checkbox": "switch",
@@ -31,6 +33,9 @@ LOWEST, HIGHEST = -(2**63), 2**64 - 1
 """JSON keeps no whole number beyond these."""
 MAX_FIELDS = 200
 MAX_URL = 4096
+LOADER = "_loader"
+"""How the types end that take a file; before it stands which kind."""
+REQUIRED = "is required"
 
 
 class FieldError(ValueError):
@@ -52,6 +57,8 @@ class Field:
     options: tuple[Any, ...] = ()
     labels: tuple[str, ...] = ()
     """As many as options: each may be given in the option's place."""
+    media: str = ""
+    """Which kind of file it takes: ``image``, ``video`` or ``audio``; empty for other fields."""
 
     def read(self, value: Any) -> Any:
         """Give the value as the payload takes it. Raises :class:`FieldError`."""
@@ -109,7 +116,7 @@ class Form:
                 value = item.default
             if value is None or value == "":
                 if item.required:
-                    filled.problems[name] = "is required"
+                    filled.problems[name] = REQUIRED
                 continue
             try:
                 filled.values[name] = item.read(value)
@@ -171,6 +178,7 @@ def read_field(name: str, item: Mapping[str, Any]) -> Field:
         whole=taking == "number" and step is not None and all(map(_whole, (step, minimum, item.get("default")))),
         options=options,
         labels=labels,
+        media=kind.removesuffix(LOADER) if taking == "file" and isinstance(kind, str) else "",
     )
     if result.default not in (None, ""):
         try:

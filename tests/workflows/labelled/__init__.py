@@ -15,7 +15,7 @@ from typing import Any
 
 from emprops.connectors.comfyui.catalogue import Catalogue, read_catalogue
 from emprops.workflows.comfy_graph import Graph
-from emprops.workflows.comfy_inputs import Proposal
+from emprops.workflows.comfy_inputs import Proposal, propose
 
 HERE = Path(__file__).parent
 CLASS = r'"[^"]+"|\S+'
@@ -122,8 +122,6 @@ def _spec(kind: str, said: str = "") -> list[Any]:
 
 def score(cases: list[Labelled], known: Catalogue | None) -> Score:
     """Propose for each graph, and compare."""
-    from emprops.workflows.comfy_inputs import propose  # noqa: PLC0415
-
     total = Score()
     for case in cases:
         graph: Graph = case.graph

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from emprops.queue.messages import Requirements
-from emprops.workflows.forms import Form
+from emprops.workflows.forms import REQUIRED, Form
 from emprops.workflows.paths import PathError, parse_path, set_path
 from emprops.workflows.store import Workflow
 
@@ -66,7 +66,7 @@ class Kind(Protocol):
 def filled(form: Form, fields: Mapping[str, Any], required: Iterable[str] = ()) -> dict[str, Any]:
     """Fill the form; ``required`` names further fields that must have a value. Raises :class:`FieldsError`."""
     result = form.fill(fields)
-    problems = {name: "is required" for name in required if name not in result.values} | result.problems
+    problems = {name: REQUIRED for name in required if name not in result.values} | result.problems
     if problems:
         raise FieldsError(problems)
     return result.values

@@ -1,0 +1,104 @@
+"""The form field for inputs of ComfyUI's nodes that mean the same: its type, limits and choices. Pure.
+
+Where the classes are known, a field allows what all of its inputs allow; else what is usual.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from emprops.workflows.comfy_roles import FILES, Role, Spot
+
+Json = dict[str, Any]
+
+MAX_SEED = 2**64 - 1
+SHORT_SEED = 2**31 - 1
+"""What every API takes for a seed."""
+ADDRESSES = ("http://", "https://", "/files/", "/api/files/")
+NAMES = {
+    "fps": "FPS",
+    "cfg": "CFG",
+    "bpm": "BPM",
+    "lora strength": "LoRA strength",
+    "scale by": "Scale factor",
+    "sampler name": "Sampler",
+    "camera pose": "Camera",
+    "keyscale": "Key",
+    "timesignature": "Time signature",
+}
+
+
+def label_of(name: str) -> str:
+    """Return what people read for a field's name."""
+    words, _, number = name.rpartition("_")
+    words, number = (words, f" {number}") if number.isdigit() else (name, "")
+    words = words.replace("_", " ")
+    return NAMES.get(words, words.capitalize()) + number
+
+
+def is_settable(spot: Spot) -> bool:
+    """Whether there is more than one value to choose from."""
+    fact = spot.fact
+    if fact is None or (len(fact.options) != 1 and (fact.minimum is None or fact.minimum != fact.maximum)):
+        return True
+    return spot.value not in (*fact.options, fact.minimum)
+
+
+def content_of(role: Role, spots: Sequence[Spot]) -> Json:
+    """Return the type of a field, and what goes with it."""
+    value = spots[0].value
+    match role.takes:
+        case "file":
+            return _file(role, value)
+        case "text":
+            return {"type": "prompt_editor"} | ({"default": value} if value else {})
+        case "switch":
+            return {"type": "checkbox", "default": value}
+        case "seed":
+            # No default: a seed that is not given is drawn anew for each generation.
+            return {"type": "number", "constraints": {"min": 0, "max": _highest_seed(spots), "step": 1}}
+    return _choice_or_number(role, spots)
+
+
+def _choice_or_number(role: Role, spots: Sequence[Spot]) -> Json:
+    value, options = spots[0].value, _options(role, spots)
+    if options:
+        return {"type": "select", "default": value, "options": [value, *(one for one in options if one != value)]}
+    if isinstance(value, str):
+        return {"type": "input", "default": value}
+    return {"type": "slider", "default": value, "constraints": _limits(role, spots)}
+
+
+def _file(role: Role, value: str) -> Json:
+    kind = "image" if role is FILES["mask"] else role.field
+    # A name alone is that of a file on the machine of whoever made the graph.
+    said: Json = {"default": value} if value.startswith(ADDRESSES) else {"required": True}
+    return {"type": f"{kind}_loader"} | said
+
+
+def _highest_seed(spots: Sequence[Spot]) -> int:
+    known = [int(spot.fact.maximum) for spot in spots if spot.fact is not None and spot.fact.maximum]
+    usual = [_usual_seed(spot) for spot in spots if spot.fact is None]
+    return max(int(spots[0].value), min([*known, *usual, MAX_SEED]))
+
+
+def _usual_seed(spot: Spot) -> int:
+    own = spot.name == "noise_seed" or "Sampler" in spot.class_type or spot.value > SHORT_SEED
+    return MAX_SEED if own else SHORT_SEED
+
+
+def _options(role: Role, spots: Sequence[Spot]) -> list[Any]:
+    lists = [spot.fact.options for spot in spots if spot.fact is not None and spot.fact.options]
+    if not lists:
+        return list(role.options)
+    return [one for one in lists[0] if all(one in others for others in lists)]
+
+
+def _limits(role: Role, spots: Sequence[Spot]) -> Json:
+    value = spots[0].value
+    facts = [spot.fact for spot in spots if spot.fact is not None]
+    low = max([role.low, *(fact.minimum for fact in facts if fact.minimum is not None)])
+    high = min([role.high, *(fact.maximum for fact in facts if fact.maximum is not None)])
+    usual = role.step or (1 if all(isinstance(spot.value, int) for spot in spots) else 0.1)
+    # A step of a class may be as small as numbers are; it may be larger than ours, but not smaller.
+    step = max([usual, *(fact.step for fact in facts if fact.step)])
+    return {"min": min(low, value), "max": max(high, value), "step": step}

@@ -1,0 +1,276 @@
+"""Which form fields are proposed for the inputs of a ComfyUI graph."""
+
+from typing import Any
+
+import pytest
+from tests.workflows.labelled import classes, labelled, score
+
+from emprops.connectors.comfyui.catalogue import Catalogue, read_catalogue
+from emprops.workflows.comfy_inputs import Proposal, propose
+
+Json = dict[str, Any]
+GOAL = 0.97
+CASES = list(labelled())
+
+
+def node(class_type: str, title: str = "", **inputs: Any) -> Json:
+    return {"class_type": class_type, "inputs": inputs} | ({"_meta": {"title": title}} if title else {})
+
+
+def fields(graph: Json, known: Catalogue | None = None) -> dict[str, Json]:
+    return {proposal.form_field["id"]: proposal.form_field for proposal in propose(graph, known)}
+
+
+def targets(graph: Json, known: Catalogue | None = None) -> dict[str, list[str]]:
+    return {one.form_field["id"]: [".".join(target) for target in one.targets] for one in propose(graph, known)}
+
+
+@pytest.mark.parametrize("held_out", [False, True], ids=["tuned", "held out"])
+@pytest.mark.parametrize("known", [None, classes()], ids=["classes unknown", "classes known"])
+def test_what_is_proposed_is_what_publishers_want(held_out: bool, known: Catalogue | None) -> None:
+    chosen = [case for case in CASES if case.held_out is held_out]
+    found = score(chosen, known)
+    part = f"{len(chosen)} graphs, {'held out' if held_out else 'tuned'}, classes {'known' if known else 'unknown'}"
+    print(f"{part}: precision {found.precision:.3f}, recall {found.recall:.3f}")
+    print(
+        *(f"superfluous: {one}" for one in found.superfluous), *(f"missing: {one}" for one in found.missing), sep="\n"
+    )
+    assert found.precision >= GOAL
+    assert found.recall >= GOAL
+
+
+def test_the_labelled_graphs_are_many_and_a_third_is_held_out() -> None:
+    assert len(CASES) >= 100
+    assert sum(case.held_out for case in CASES) * 3 >= len(CASES)
+    assert len({case.name for case in CASES}) == len(CASES)
+
+
+def test_equal_values_with_one_meaning_share_a_field_and_followers_make_none() -> None:
+    graph = {
+        "1": node("ModelSamplingFlux", model=["9", 0], width=1024, height=512),
+        "2": node("EmptySD3LatentImage", width=1024, height=768, batch_size=1),
+        "3": node("PrimitiveFloat", "Frame Rate(float)", value=24.0),
+        "4": node("CreateVideo", images=["2", 0], fps=["3", 0]),
+        "5": node("LTXVEmptyLatentAudio", frame_rate=24, frames_number=97),
+        "9": node("UNETLoader", unet_name="m.safetensors"),
+    }
+    found = targets(graph)
+    assert found["width"] == ["2.width", "1.width"]
+    assert found["height"] == ["2.height"]
+    assert found["fps"] == ["3.value", "5.frame_rate"]
+
+
+def test_an_output_leads_to_the_input_of_its_name() -> None:
+    graph = {
+        "1": node("CLIPTextEncode", text="a fox"),
+        "2": node("CLIPTextEncode", text="blurry"),
+        "3": node("MODELFirst", model=["9", 0], positive=["1", 0], negative=["2", 0]),
+        "4": node("CFGGuider", positive=["3", 1], negative=["3", 2]),
+        "5": node("CFGGuider", positive=["3", 1], negative=["3", 1]),
+        "9": node("UNETLoader"),
+    }
+    both = {"prompt": ["1.text"], "negative_prompt": ["2.text"]}
+    assert targets(graph) == both
+    info = {"output": ["MODEL", "CONDITIONING", "CONDITIONING"], "output_name": ["model", "positive", "negative"]}
+    assert targets(graph, read_catalogue({"MODELFirst": info})) == both
+
+
+def test_a_title_tells_where_links_do_not() -> None:
+    title = "CLIP Text Encode (Negative Prompt)"
+    graph = {"1": node("CLIPTextEncode", title, text="blurry"), "2": node("OddSampler", neg=["1", 0])}
+    assert targets(graph) == {"negative_prompt": ["1.text"]}
+    graph["3"] = node("KSampler", positive=["1", 0])
+    assert targets(graph) == {"prompt": ["1.text"]}
+
+
+def test_loras_are_told_apart_and_those_for_speed_left_out() -> None:
+    graph = {
+        "1": node("LoraLoader", lora_name="a.safetensors", strength_model=0.8, strength_clip=0.8),
+        "2": node("LoraLoaderModelOnly", lora_name="b.safetensors", strength_model=0.8),
+        "3": node("LoraLoaderModelOnly", lora_name="x-8steps.safetensors", strength_model=0.5),
+        "4": node("LoraLoaderModelOnly", lora_name=["9", 0], strength_model=0.5),
+        "5": node("LoraLoaderModelOnly", lora_name="depth.safetensors", strength_model=1.0),
+        "9": node("Chooser"),
+    }
+    assert targets(graph) == {
+        "lora_strength": ["1.strength_model", "1.strength_clip"],
+        "lora_strength_2": ["2.strength_model"],
+        "lora_strength_3": ["4.strength_model"],
+    }
+
+
+def test_texts_do_not_come_through_pictures() -> None:
+    graph = {
+        "1": node("CLIPTextEncode", text="first pass"),
+        "2": node("KSampler", positive=["1", 0]),
+        "3": node("VAEDecode", samples=["2", 0]),
+        "4": node("TextEncodeQwenImageEditPlus", prompt="", image1=["3", 0]),
+        "5": node("KSampler", negative=["4", 0]),
+    }
+    assert targets(graph) == {"prompt": ["1.text"], "negative_prompt": ["4.prompt"]}
+
+
+def test_any_class_with_a_text_of_several_lines_for_a_prompt() -> None:
+    graph = {"1": node("Odd", scene_prompt="a street", system_prompt="You are …", tracks="[]")}
+    text = ["STRING", {"multiline": True}]
+    info = {"input": {"required": dict.fromkeys(("scene_prompt", "system_prompt", "tracks"), text)}}
+    assert targets(graph, read_catalogue({"Odd": info})) == {"prompt": ["1.scene_prompt"]}
+    assert targets(graph) == {}
+
+
+def test_limits_and_choices_are_those_of_all_classes() -> None:
+    graph = {
+        "1": node("A", seed=5, steps=20, duration="5", aspect_ratio="1:1", cfg=3, length=33),
+        "2": node("B", seed=5, aspect_ratio="1:1", length=33),
+    }
+    info = {
+        "A": {
+            "seed": ["INT", {"min": 0, "max": 2**31 - 1}],
+            "steps": ["INT", {"min": 4, "max": 8}],
+            "duration": [["5", "10"]],
+            "aspect_ratio": [["16:9", "1:1", "9:16"]],
+            "cfg": ["FLOAT", {"min": 1.5, "max": 100.0, "step": 0.01}],
+            "length": ["INT", {"min": 1, "max": 16384, "step": 4}],
+        },
+        "B": {"seed": ["INT", {"max": 65535}], "aspect_ratio": [["9:16", "1:1"]], "length": ["INT", {"min": 9}]},
+    }
+    found = fields(graph, read_catalogue({name: {"input": {"required": taken}} for name, taken in info.items()}))
+    assert found["seed"]["constraints"] == {"min": 0, "max": 65535, "step": 1}
+    assert found["steps"]["constraints"] == {"min": 4, "max": 20, "step": 1}, "what is set stays allowed"
+    assert (found["duration"]["type"], found["duration"]["options"]) == ("select", ["5", "10"])
+    assert found["aspect_ratio"]["options"] == ["1:1", "9:16"]
+    assert found["cfg"]["constraints"] == {"min": 1.5, "max": 30, "step": 0.1}
+    assert found["length"]["constraints"] == {"min": 9, "max": 257, "step": 4}
+    without = fields(graph)
+    assert (without["duration"]["type"], without["aspect_ratio"]["type"]) == ("input", "input")
+    assert without["seed"]["constraints"]["max"] == 2**31 - 1, "what any API takes"
+
+
+def test_what_cannot_be_set_to_anything_else_is_no_field() -> None:
+    required = {"duration": ["INT", {"min": 5, "max": 5}], "resolution": [["1080p"]], "seed": ["INT", {"min": 0}]}
+    graph = {"1": node("Vidu", duration=5, resolution="1080p", seed=3)}
+    assert list(fields(graph, read_catalogue({"Vidu": {"input": {"required": required}}}))) == ["seed"]
+
+
+def test_settings_that_a_choice_brings() -> None:
+    one = {"key": "fast", "inputs": {"required": {"resolution": [["1K", "2K"]], "prompt": ["STRING", {}]}}}
+    info = {"input": {"required": {"model": ["COMFY_DYNAMICCOMBO_V3", {"options": [one]}]}}}
+    graph = {"1": node("A", model="fast", **{"model.resolution": "1K", "model.prompt": "a fox"})}
+    found = fields(graph, read_catalogue({"A": info}))
+    assert found["resolution"]["options"] == ["1K", "2K"]
+    assert found["prompt"]["default"] == "a fox"
+
+
+@pytest.mark.parametrize(
+    ("class_type", "name", "field", "kind"),
+    [
+        ("LoadImage", "image", "image", "image_loader"),
+        ("LoadImageOutput", "image", "image", "image_loader"),
+        ("LoadImageMask", "image", "mask", "image_loader"),
+        ("LoadVideo", "file", "video", "video_loader"),
+        ("VHS_LoadVideo", "video", "video", "video_loader"),
+        ("LoadAudio", "audio", "audio", "audio_loader"),
+        ("VHS_LoadAudioUpload", "audio", "audio", "audio_loader"),
+    ],
+)
+@pytest.mark.parametrize("known", [None, classes()], ids=["unknown", "known"])
+def test_loaders(class_type: str, name: str, field: str, kind: str, known: Catalogue | None) -> None:
+    found = fields({"1": node(class_type, **{name: "mine"})}, known)
+    assert {key: found[field].get(key) for key in ("type", "required", "default")} == {
+        "type": kind,
+        "required": True,
+        "default": None,
+    }
+    address = "https://example.com/a"
+    [proposal] = propose({"1": node(class_type, **{name: address})}, known)
+    assert (proposal.form_field["default"], proposal.required) == (address, False)
+
+
+def test_models_and_folders_are_no_files_of_users() -> None:
+    graph = {
+        "1": node("LoadImageDataSetFromFolder", folder="3d"),
+        "2": node("Load3D", model_file="a.glb", width=512, height=512),
+        "3": node("UpscaleModelLoader", model_name="4x.pth"),
+        "4": node("OpenAIInputFiles", file="a.pdf"),
+    }
+    assert fields(graph) == {}
+
+
+def test_what_a_switch_leaves_out_is_no_field() -> None:
+    graph = {
+        "1": node("PrimitiveInt", value=4),
+        "2": node("PrimitiveInt", value=20),
+        "3": node("PrimitiveBoolean", value=False),
+        "4": node("ComfySwitchNode", switch=["3", 0], on_true=["1", 0], on_false=["2", 0]),
+        "5": node("KSampler", steps=["4", 0]),
+    }
+    assert targets(graph) == {"steps": ["2.value"]}
+    graph["3"] = node("SomethingElse")
+    assert targets(graph) == {"steps": ["1.value"], "steps_2": ["2.value"]}
+
+
+def test_nodes_that_lead_to_no_output_are_no_fields_where_the_outputs_are_known() -> None:
+    graph = {
+        "1": node("LoadImage", image="a.png"),
+        "2": node("SaveImage", images=["1", 0]),
+        "3": node("LoadImage", image="b.png"),
+    }
+    assert list(fields(graph)) == ["image", "image_2"]
+    assert list(fields(graph, classes())) == ["image"]
+
+
+@pytest.mark.parametrize(
+    ("title", "found"),
+    [
+        ("Int (Duration)", ["duration"]),
+        ("Frame Rate(int)", ["fps"]),
+        ("Width", ["width"]),
+        ("Int (Multiplier)", []),
+        ("Batch sizes", []),
+        ("", ["length"]),
+    ],
+)
+def test_what_goes_into_a_sum_is_what_its_title_says(title: str, found: list[str]) -> None:
+    graph = {
+        "1": node("PrimitiveInt", title, value=5),
+        "2": node("ComfyMathExpression", **{"values.a": ["1", 0]}),
+        "3": node("EmptyLTXVLatentVideo", length=["2", 1]),
+    }
+    assert list(fields(graph)) == found
+
+
+def test_templates_and_instructions_are_the_authors() -> None:
+    graph = {
+        "1": node("PrimitiveStringMultiline", value="Draw <x> in <y>"),
+        "2": node("PrimitiveStringMultiline", "Text (User Prompt)", value="a fox"),
+        "3": node("StringReplace", string=["1", 0], find="<x>", replace=["2", 0]),
+        "4": node("PrimitiveString", value="snow"),
+        "5": node("RegexReplace", string=["3", 0], regex_pattern="<y>", replace=["4", 0]),
+        "6": node("PrimitiveString", "System prompt", value="You are …"),
+        "7": node("StringConcatenate", string_a=["6", 0], string_b=["5", 0]),
+        "8": node("CLIPTextEncode", text=["7", 0]),
+        "9": node("KSampler", negative=["8", 0]),
+    }
+    found = propose(graph)
+    assert [one.form_field["name"] for one in found] == ["User Prompt", "Negative prompt 2"]
+    assert [one.targets for one in found] == [[("2", "value")], [("4", "value")]]
+
+
+def test_a_pass_without_noise_that_only_reads_a_picture_is_not_set_up_by_users() -> None:
+    graph = {
+        "1": node("DisableNoise"),
+        "2": node("KSamplerSelect", sampler_name="euler"),
+        "3": node("BasicScheduler", scheduler="normal", steps=1, denoise=1.0),
+        "4": node("SetFirstSigma", sigmas=["3", 0], sigma=999.0),
+        "5": node("SamplerCustomAdvanced", noise=["1", 0], sampler=["2", 0], sigmas=["4", 0]),
+    }
+    assert fields(graph) == {}
+    graph["1"] = node("RandomNoise", noise_seed=3)
+    assert list(fields(graph)) == ["seed", "sampler_name", "scheduler", "steps"]
+
+
+def test_at_most_sixty_fields_are_proposed() -> None:
+    graph = {str(at): node("CLIPTextEncode", text=f"text {at}") for at in range(80)}
+    found: list[Proposal] = propose(graph)
+    assert [one.form_field["id"] for one in found[:2]] == ["prompt", "prompt_2"]
+    assert len(found) == 60
