@@ -166,7 +166,7 @@ def _takes(role: Role, spot: Spot) -> bool:
     if isinstance(value, str):
         return (
             role.takes == "file"
-            or (role.takes == "text" and kind == "STRING")
+            or (role.takes == "text" and "STRING" in kind.split(","))
             or (role.takes in ("choice", "either") and value != "")
         )
     if role.takes == "seed":
