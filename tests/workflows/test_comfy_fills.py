@@ -177,7 +177,7 @@ class TestStored:
         ]
         [warning] = stored["analysis"]["warnings"]
         assert (warning["node"], warning["class_type"]) == ("9", "SaveImage")
-        assert "%Bse.width%, which names no node" in warning["message"]
+        assert "%Bse.width%, which names no node" in warning["reason"]
         again = await client.patch("/api/workflows/fox", json={"data": stored["data"]}, headers=USER)
         assert again.json()["data"]["data"] == stored["data"]
 

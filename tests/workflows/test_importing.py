@@ -8,7 +8,7 @@ import orjson
 import pytest
 import redis.asyncio
 from tests.apps import as_user
-from tests.workflows.saved import OBJECT_INFO, TEXT_TO_IMAGE_API, text_to_image
+from tests.workflows.saved import OBJECT_INFO, TEXT_TO_IMAGE_API, info, text_to_image
 from typer.testing import CliRunner
 
 from emprops.cli.main import app as command
@@ -35,7 +35,52 @@ async def convert(client: httpx2.AsyncClient, **body: Any) -> httpx2.Response:
 async def test_by_a_document(client: httpx2.AsyncClient) -> None:
     reply = await convert(client, workflow=SAVED, object_info=OBJECT_INFO)
     assert reply.status_code == 200, reply.text
-    assert reply.json()["data"] == {"workflow": TEXT_TO_IMAGE_API}
+    assert reply.json()["data"] == {"workflow": TEXT_TO_IMAGE_API, "analysis": {"warnings": []}}
+
+
+def with_a_note() -> dict[str, Any]:
+    saved = text_to_image()
+    saved.node(50, "Note Plus", ["remember the foxes"])
+    saved.nodes["9"]["widgets_values"] = ["fox", "more"]
+    return saved.json()
+
+
+WARNINGS = [
+    {
+        "node": "50",
+        "class_type": "Note Plus",
+        "reason": "left out: no such node class is on the machine, and nothing is linked to it",
+    },
+    {
+        "node": "9",
+        "class_type": "SaveImage",
+        "reason": "this version of its class has no input for saved values: 'more'",
+    },
+]
+
+
+async def test_warnings_travel_in_the_reply_node_by_node(client: httpx2.AsyncClient, shelf: Catalogues) -> None:
+    reply = await convert(client, workflow=with_a_note(), object_info=OBJECT_INFO)
+    assert reply.json()["data"] == {"workflow": TEXT_TO_IMAGE_API, "analysis": {"warnings": WARNINGS}}
+    await shelf.show(pack(read_catalogue(OBJECT_INFO)))
+    body = BODY | {"name": "fox", "data": with_a_note()}
+    reply = await client.post("/api/workflows", json=body, headers=USER)
+    assert reply.status_code == 201, reply.text
+    assert reply.json()["data"]["analysis"]["warnings"] == WARNINGS
+    reply = await client.patch("/api/workflows/fox", json={"data": {"workflow": with_a_note()}}, headers=USER)
+    assert reply.json()["data"]["analysis"]["warnings"] == WARNINGS
+    reply = await client.patch("/api/workflows/fox", json={"data": SAVED}, headers=USER)
+    assert reply.json()["data"]["analysis"]["warnings"] == []
+
+
+async def test_the_machine_that_leaves_out_least_converts(client: httpx2.AsyncClient, shelf: Catalogues) -> None:
+    newer = OBJECT_INFO | {"SaveImage": info({"images": ["IMAGE"], "filename_prefix": ["STRING"], "more": ["STRING"]})}
+    newer["SaveImage"]["output_node"] = True
+    for known in (newer, OBJECT_INFO):  # the one that was shown last is asked first
+        await shelf.show(pack(read_catalogue(known)))
+    data = (await convert(client, workflow=with_a_note())).json()["data"]
+    assert data["workflow"]["9"]["inputs"]["more"] == "more"
+    assert data["analysis"]["warnings"] == WARNINGS[:1]
 
 
 async def test_what_cannot_be_converted_is_named(client: httpx2.AsyncClient) -> None:
@@ -54,7 +99,7 @@ async def test_by_the_machine_of_a_live_worker_that_allows_it(client: httpx2.Asy
     await shelf.show(pack(read_catalogue({"SaveImage": OBJECT_INFO["SaveImage"]})))
     await shelf.show(b"junk of a worker")
     reply = await convert(client, workflow=SAVED)
-    assert reply.json()["data"] == {"workflow": TEXT_TO_IMAGE_API}
+    assert reply.json()["data"] == {"workflow": TEXT_TO_IMAGE_API, "analysis": {"warnings": []}}
 
 
 async def test_a_saved_workflow_can_be_stored_as_it_is(client: httpx2.AsyncClient, shelf: Catalogues) -> None:
@@ -120,6 +165,14 @@ class TestCommand:
         arguments = ["comfy", "convert", str(saved), "--object-info", str(known), "-o", str(target)]
         assert CliRunner().invoke(command, arguments).exit_code == 0
         assert orjson.loads(target.read_bytes()) == TEXT_TO_IMAGE_API
+
+    def test_it_says_what_it_leaves_out(self, saved: Path, known: Path) -> None:
+        saved.write_bytes(orjson.dumps(with_a_note()))
+        said = CliRunner().invoke(command, ["comfy", "convert", str(saved), "--object-info", str(known)])
+        assert (said.exit_code, orjson.loads(said.stdout)) == (0, TEXT_TO_IMAGE_API)
+        assert said.stderr.splitlines() == [
+            f"- node {one['node']} ({one['class_type']}): {one['reason']}" for one in WARNINGS
+        ]
 
     def test_it_names_what_it_cannot_convert(self, saved: Path, known: Path) -> None:
         known.write_bytes(b"{}")

@@ -28,7 +28,8 @@ def convert(
     comfyui: Annotated[str | None, typer.Option(help="Address of a ComfyUI; else EMPROPS_COMFYUI_URL.")] = None,
     object_info: Annotated[Path | None, typer.Option(help="A file with what /object_info answered, instead.")] = None,
 ) -> None:
-    """Convert a saved workflow to API format, by the node classes of a ComfyUI. Names what cannot be converted."""
+    """Convert a saved workflow to API format, by the node classes of a ComfyUI. Names what cannot be converted and, on
+    stderr, what is left out."""
     saved = _read(workflow)
     if object_info is not None:
         known = _read(object_info)
@@ -40,6 +41,8 @@ def convert(
     converted = convert_graph(saved, read_catalogue(known))
     if converted.problems:
         fail("\n".join(["The workflow cannot be converted:", *(f"- {problem}" for problem in converted.problems)]))
+    for warning in converted.warnings:
+        typer.echo(f"- {warning}", err=True)
     text = orjson.dumps(converted.graph, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
     if output is None:
         typer.echo(text.decode(), nl=False)

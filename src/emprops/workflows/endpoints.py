@@ -1,6 +1,8 @@
 """List, read, make, change and delete workflows (spec: Workflow Management)."""
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Path
@@ -13,6 +15,8 @@ from emprops.kit.envelope import Envelope, failures, ok
 from emprops.kit.paging import Paging
 from emprops.kit.requests import Reader, Shared, Tx, router
 from emprops.workflows import importing, service, store
+from emprops.workflows.analysis_schemas import ConversionView, warnings_of
+from emprops.workflows.editor.convert import Remark
 from emprops.workflows.schemas import (
     ConvertedGraph,
     DeletedWorkflow,
@@ -36,34 +40,50 @@ Name = Annotated[str, Path(max_length=200, description="The workflow's name.")]
 NO_CATALOGUE = "The workflow is as ComfyUI's editor saves it, and nobody is there to convert it by."
 
 
-async def _new(body: WorkflowBody, resources: Shared) -> WorkflowBody:
+@dataclass(frozen=True, slots=True)
+class _New:
+    """A new workflow with a graph in API format, and what is to be said about its conversion."""
+
+    body: WorkflowBody
+    warnings: Sequence[Remark] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Changed:
+    """Changes with a graph in API format, and what is to be said about its conversion."""
+
+    body: WorkflowChanges
+    warnings: Sequence[Remark] = ()
+
+
+async def _new(body: WorkflowBody, resources: Shared) -> _New:
     """Convert a saved workflow before the transaction begins."""
     if body.type != "comfy_workflow":
-        return body
-    data = await importing.in_api_form(body.data, resources.redis, resources.settings.queue_prefix)
-    return body.model_copy(update={"data": data})
+        return _New(body)
+    taken = await importing.take(body.data, resources.redis, resources.settings.queue_prefix)
+    return _New(body.model_copy(update={"data": taken.data}), taken.warnings)
 
 
-async def _changes(name: Name, body: WorkflowChanges, resources: Shared) -> WorkflowChanges:
+async def _changes(name: Name, body: WorkflowChanges, resources: Shared) -> _Changed:
     if importing.editor_graph_in(body.data) is None:
-        return body
+        return _Changed(body)
     kind = body.type
     if kind is None:
         async with resources.database.reader() as reader:
             row = await store.get(reader, name)
         kind = row.type if row is not None else None  # type: ignore[assignment]
     if kind != "comfy_workflow":
-        return body
-    body.data = await importing.in_api_form(body.data, resources.redis, resources.settings.queue_prefix)
-    return body
+        return _Changed(body)
+    taken = await importing.take(body.data, resources.redis, resources.settings.queue_prefix)
+    return _Changed(body.model_copy(update={"data": taken.data}), taken.warnings)
 
 
-async def _classes_of_new(body: Annotated[WorkflowBody, Depends(_new)], resources: Shared) -> Catalogue:
-    return await importing.live_classes(body.data, resources.redis, resources.settings.queue_prefix)
+async def _classes_of_new(sent: Annotated[_New, Depends(_new)], resources: Shared) -> Catalogue:
+    return await importing.live_classes(sent.body.data, resources.redis, resources.settings.queue_prefix)
 
 
-async def _classes_of_changed(body: Annotated[WorkflowChanges, Depends(_changes)], resources: Shared) -> Catalogue:
-    return await importing.live_classes(body.data, resources.redis, resources.settings.queue_prefix)
+async def _classes_of_changed(sent: Annotated[_Changed, Depends(_changes)], resources: Shared) -> Catalogue:
+    return await importing.live_classes(sent.body.data, resources.redis, resources.settings.queue_prefix)
 
 
 @routes.get("", dependencies=[PublicRoute], response_model_exclude_unset=True)
@@ -87,7 +107,7 @@ async def list_workflows(
 
 @routes.post("", status_code=201, responses=failures(_409=f"There is a workflow of this name already. {NO_CATALOGUE}"))
 async def create_workflow(
-    body: Annotated[WorkflowBody, Depends(_new)],
+    sent: Annotated[_New, Depends(_new)],
     classes: Annotated[Catalogue, Depends(_classes_of_new)],
     caller: CurrentCaller,
     tx: Tx,
@@ -97,17 +117,19 @@ async def create_workflow(
 
     A `comfy_workflow` takes a graph in API format, or as ComfyUI's editor saves it while a worker with a ComfyUI lives.
     The reply says which node classes and model files the graph uses and, unless they are given, which inputs became
-    a form.
+    a form; its `warnings` say what the conversion left out.
     """
+    body = sent.body
     saved = await service.create(tx, caller, body.name, body.definition(), body.needs(), classes)
-    return ok(saved_view(saved))
+    return ok(saved_view(saved, sent.warnings))
 
 
 @routes.post("/convert", responses=failures(_409=NO_CATALOGUE), response_model_exclude_unset=True)
 async def convert_workflow(body: SavedGraph, caller: CurrentCaller, resources: Shared) -> Envelope[ConvertedGraph]:
     """Convert a workflow as ComfyUI's editor saves it to API format; nothing is stored.
 
-    What cannot be converted is named in `details.nodes`: the node, its class, and why.
+    What cannot be converted is named in `details.nodes`: the node, its class, and why. What was left out, and values
+    that were passed over, are named in `analysis.warnings` in the same way.
     """
     del caller
     if body.object_info is not None:
@@ -115,7 +137,8 @@ async def convert_workflow(body: SavedGraph, caller: CurrentCaller, resources: S
     else:
         catalogues = await importing.live_catalogues(resources.redis, resources.settings.queue_prefix)
     imported = await asyncio.to_thread(importing.converted, body.workflow, catalogues)
-    return ok(ConvertedGraph.model_validate(imported.data()))
+    analysis = ConversionView(warnings=warnings_of(imported.warnings))
+    return ok(ConvertedGraph(**imported.data(), analysis=analysis))
 
 
 @routes.get("/{name}", dependencies=[PublicRoute])
@@ -131,13 +154,14 @@ async def get_workflow(name: Name, reader: Reader) -> Envelope[WorkflowView]:
 @routes.put("/{name}")
 async def change_workflow(
     name: Name,
-    body: Annotated[WorkflowChanges, Depends(_changes)],
+    sent: Annotated[_Changed, Depends(_changes)],
     classes: Annotated[Catalogue, Depends(_classes_of_changed)],
     caller: CurrentCaller,
     tx: Tx,
 ) -> Envelope[SavedWorkflow]:
     """Change an own workflow; what is not sent stays. Services may change every workflow."""
-    return ok(saved_view(await service.change(tx, caller, name, body.changes(), body.needs(), classes)))
+    saved = await service.change(tx, caller, name, sent.body.changes(), sent.body.needs(), classes)
+    return ok(saved_view(saved, sent.warnings))
 
 
 @routes.delete("/{name}", responses=failures(_409="A collection uses the workflow."))

@@ -103,43 +103,61 @@ class Imported:
     """In API form."""
     fills: dict[str, Any]
     """Which of its texts are filled in for each generation (``comfy_fills.py``); empty if none is."""
+    warnings: Sequence[Remark]
+    """What was left out of the graph, and values that were passed over."""
 
     def data(self) -> dict[str, Any]:
         """Return what of a workflow's data comes from it."""
         return {"workflow": self.graph} | ({"fills": self.fills} if self.fills else {})
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A workflow's data with a saved workflow in it converted, and what is to be said about that."""
+
+    data: Any
+    warnings: Sequence[Remark] = ()
+
+
 def converted(graph: Mapping[str, Any], catalogues: Iterable[Catalogue]) -> Imported:
-    """Convert a saved workflow by the first catalogue that allows it.
+    """Convert a saved workflow by the first catalogue that allows it without a warning, else with the fewest.
 
     Raises :class:`NoCatalogueError` if there is none, and :class:`GraphNotConvertedError` with what keeps the machine
     from it that comes nearest.
     """
-    nearest: Converted | None = None
+    best: tuple[Converted, Catalogue] | None = None
     for catalogue in catalogues:
         result = convert(graph, catalogue)
-        if not result.problems:
-            names = {name: node for name, node in names_in(graph).items() if node in result.graph}
-            fills = fills_of(result.graph, catalogue, DYNAMIC_PROMPT) | ({"names": names} if names else {})
-            return Imported(result.graph, fills)
-        if nearest is None or len(result.problems) < len(nearest.problems):
-            nearest = result
-    if nearest is None:
+        if best is None or _faults(result) < _faults(best[0]):
+            best = result, catalogue
+        if _faults(result) == (0, 0):
+            break
+    if best is None:
         raise NoCatalogueError
-    raise GraphNotConvertedError(nearest.problems)
+    result, catalogue = best
+    if result.problems:
+        raise GraphNotConvertedError(result.problems)
+    names = {name: node for name, node in names_in(graph).items() if node in result.graph}
+    fills = fills_of(result.graph, catalogue, DYNAMIC_PROMPT) | ({"names": names} if names else {})
+    return Imported(result.graph, fills, result.warnings)
 
 
-async def in_api_form(data: Any, redis: Redis, prefix: str) -> Any:
+def _faults(result: Converted) -> tuple[int, int]:
+    return len(result.problems), len(result.warnings)
+
+
+async def take(data: Any, redis: Redis, prefix: str) -> Taken:
     """Return a workflow's data with a saved workflow in it converted; any other data as they are.
 
     Raises what :func:`converted` does.
     """
     graph = editor_graph_in(data)
     if graph is None:
-        return data
+        return Taken(data)
     rest = {} if graph is data else {name: value for name, value in data.items() if name not in WRAPPERS}
     catalogues = await live_catalogues(redis, prefix)
-    return (await asyncio.to_thread(converted, graph, catalogues)).data() | rest
+    imported = await asyncio.to_thread(converted, graph, catalogues)
+    return Taken(imported.data() | rest, imported.warnings)
 
 
 def catalogue_of(object_info: Mapping[str, Any]) -> Catalogue:

@@ -1,6 +1,6 @@
 """The shapes of workflow requests and replies (spec: Workflow Management)."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -9,7 +9,9 @@ from uuid import UUID
 from fastapi import Query
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from emprops.workflows.service import Analysed, Needs, Saved
+from emprops.workflows.analysis_schemas import AnalysisView, ConversionView, analysis_view
+from emprops.workflows.editor.convert import Remark
+from emprops.workflows.service import Needs, Saved
 from emprops.workflows.store import Definition, WorkflowRow
 
 Type = Literal["basic", "comfy_workflow", "fetch_api", "direct_job", "dynamic_json"]
@@ -149,9 +151,10 @@ class SavedGraph(BaseModel):
 class ConvertedGraph(BaseModel):
     """The same in API form: what a new workflow's ``data`` may be."""
 
-    model_config = ConfigDict(json_schema_extra={"example": {"workflow": API_GRAPH}})
+    model_config = ConfigDict(json_schema_extra={"example": {"workflow": API_GRAPH, "analysis": {"warnings": []}}})
 
     workflow: dict[str, Any]
+    analysis: ConversionView
     fills: dict[str, Any] = Field(default_factory=dict)
     """Which texts are filled in for each generation; left out if none is."""
 
@@ -188,53 +191,6 @@ class WorkflowView(BaseModel):
     updated_at: datetime
 
 
-class ModelUseView(BaseModel):
-    """A model file that a node of the graph loads."""
-
-    name: str
-    node: str
-    class_type: str
-    input: str
-
-
-class ProposedInput(BaseModel):
-    """A form field that was found in the graph, and which inputs of nodes it sets."""
-
-    field: str
-    type: str
-    targets: list[str]
-    """``node id.input name``."""
-
-
-class FilledInputView(BaseModel):
-    """An input of a node whose text is filled in for each generation, as ComfyUI's editor does."""
-
-    target: str
-    """``node id.input name``."""
-    signs: list[Literal["choices", "comments", "escapes", "dates", "values"]]
-    """What is in the text."""
-
-
-class NodeWarning(BaseModel):
-    """What somebody who stores or converts a graph should know of one of its nodes."""
-
-    node: str
-    class_type: str
-    message: str
-
-
-class AnalysisView(BaseModel):
-    """What a graph says about itself."""
-
-    node_classes: list[str]
-    models: list[ModelUseView]
-    unknown_models: list[str]
-    """Those that the catalog does not have, so that nothing keeps the workflow from machines without them."""
-    inputs: list[ProposedInput]
-    filled_inputs: list[FilledInputView]
-    warnings: list[NodeWarning]
-
-
 class SavedWorkflow(WorkflowView):
     """A workflow that was just stored."""
 
@@ -262,32 +218,8 @@ def view_of(row: WorkflowRow) -> WorkflowView:
     return WorkflowView.model_validate(asdict(row))
 
 
-def saved_view(saved: Saved) -> SavedWorkflow:
-    """Show a workflow that was just stored."""
+def saved_view(saved: Saved, warnings: Sequence[Remark] = ()) -> SavedWorkflow:
+    """Show a workflow that was just stored. ``warnings``: those of its conversion."""
     found = saved.analysed
-    return SavedWorkflow.model_validate(
-        {**asdict(saved.row), "analysis": found and _analysis_view(saved.row.data["workflow"], found)}
-    )
-
-
-def _analysis_view(graph: Mapping[str, Any], found: Analysed) -> AnalysisView:
-    return AnalysisView(
-        node_classes=list(found.analysis.node_classes),
-        models=[ModelUseView.model_validate(asdict(use)) for use in found.analysis.models],
-        unknown_models=list(found.unknown_models),
-        inputs=[
-            ProposedInput(
-                field=proposal.form_field["id"],
-                type=proposal.form_field["type"],
-                targets=[f"{node}.{name}" for node, name in proposal.targets],
-            )
-            for proposal in found.analysis.proposals
-        ],
-        filled_inputs=[
-            FilledInputView(target=f"{one.node}.{one.input}", signs=list(one.signs)) for one in found.analysis.filled
-        ],
-        warnings=[
-            NodeWarning(node=node, class_type=graph[node]["class_type"], message=message)
-            for node, message in found.analysis.unfilled
-        ],
-    )
+    analysis = None if found is None else analysis_view(saved.row.data["workflow"], found, warnings)
+    return SavedWorkflow.model_validate({**asdict(saved.row), "analysis": analysis})

@@ -1,0 +1,96 @@
+"""What a ComfyUI graph says about itself, and what is said about its conversion, as replies show it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+from emprops.workflows.editor.convert import Remark
+from emprops.workflows.service import Analysed
+
+
+class NodeWarning(BaseModel):
+    """What somebody who stores or converts a graph should know of one of its nodes."""
+
+    node: str
+    class_type: str
+    reason: str
+
+
+class ConversionView(BaseModel):
+    """What is to be said about a conversion."""
+
+    warnings: list[NodeWarning]
+    """What was left out of the graph, and values that were passed over."""
+
+
+class ModelUseView(BaseModel):
+    """A model file that a node of the graph loads."""
+
+    name: str
+    node: str
+    class_type: str
+    input: str
+
+
+class ProposedInput(BaseModel):
+    """A form field that was found in the graph, and which inputs of nodes it sets."""
+
+    field: str
+    type: str
+    targets: list[str]
+    """``node id.input name``."""
+
+
+class FilledInputView(BaseModel):
+    """An input of a node whose text is filled in for each generation, as ComfyUI's editor does."""
+
+    target: str
+    """``node id.input name``."""
+    signs: list[Literal["choices", "comments", "escapes", "dates", "values"]]
+    """What is in the text."""
+
+
+class AnalysisView(BaseModel):
+    """What a graph says about itself."""
+
+    node_classes: list[str]
+    models: list[ModelUseView]
+    unknown_models: list[str]
+    """Those that the catalog does not have, so that nothing keeps the workflow from machines without them."""
+    inputs: list[ProposedInput]
+    filled_inputs: list[FilledInputView]
+    warnings: list[NodeWarning]
+
+
+def analysis_view(graph: Mapping[str, Any], found: Analysed, warnings: Sequence[Remark]) -> AnalysisView:
+    """Show what a graph says about itself. ``warnings``: those of its conversion."""
+    return AnalysisView(
+        node_classes=list(found.analysis.node_classes),
+        models=[ModelUseView.model_validate(asdict(use)) for use in found.analysis.models],
+        unknown_models=list(found.unknown_models),
+        inputs=[
+            ProposedInput(
+                field=proposal.form_field["id"],
+                type=proposal.form_field["type"],
+                targets=[f"{node}.{name}" for node, name in proposal.targets],
+            )
+            for proposal in found.analysis.proposals
+        ],
+        filled_inputs=[
+            FilledInputView(target=f"{one.node}.{one.input}", signs=list(one.signs)) for one in found.analysis.filled
+        ],
+        warnings=[
+            *warnings_of(warnings),
+            *(
+                NodeWarning(node=node, class_type=graph[node]["class_type"], reason=reason)
+                for node, reason in found.analysis.unfilled
+            ),
+        ],
+    )
+
+
+def warnings_of(remarks: Sequence[Remark]) -> list[NodeWarning]:
+    """Show what is to be said about nodes."""
+    return [NodeWarning.model_validate(asdict(remark)) for remark in remarks]
