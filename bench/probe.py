@@ -15,10 +15,10 @@ from typing import ClassVar
 import structlog
 from redis import Redis as SyncRedis
 
-from emprops.connectors.base import Capabilities, Health, Outcome, RunContext
+from emprops.connectors.base import Capabilities, Health, Outcome, Produced, RunContext
 from emprops.kit.http import GuardedClient
 from emprops.kit.redis import connect
-from emprops.media.storage import storage_from
+from emprops.media.storage import FolderStorage
 from emprops.queue.matching import Offer
 from emprops.queue.messages import Ticket
 from emprops.queue.registry import FleetMember, WorkerInfo
@@ -29,9 +29,18 @@ from emprops.worker.heart import Heart
 from emprops.worker.lanes import Lanes
 from emprops.worker.loop import Tools, WorkerLoop
 
+RESULT = Outcome([Produced("result.txt", "text/plain", b"")])
+
+
+class Nowhere(FolderStorage):
+    """Forgets what it is given, so that no disk is measured."""
+
+    async def put_bytes(self, key: str, content: bytes, mime_type: str) -> None:
+        """Store nothing."""
+
 
 class Probe:
-    """Job type ``noop``: ends at once with nothing, so that only the queue and the loop are measured.
+    """Job type ``noop``: ends at once with a result that goes :class:`Nowhere`: only queue and loop are measured.
 
     The connector called ``noop`` answers with data, which the worker stores as a file: ``bench/cycles.py`` has it.
     """
@@ -55,7 +64,7 @@ class Probe:
             print(time.monotonic_ns() - stamp, flush=True)
         if "held" in ticket.payload:
             await self.released.acquire()
-        return Outcome()
+        return RESULT
 
     async def close(self) -> None:
         """Nothing to give back."""
@@ -72,7 +81,7 @@ async def main(redis_url: str, prefix: str, concurrency: int, folder: Path) -> N
         board=board,
         connectors={"noop": probe},
         lanes=Lanes(offers, shared=concurrency),
-        tools=Tools(storage_from(settings), GuardedClient(settings), settings),
+        tools=Tools(Nowhere(settings.files_dir), GuardedClient(settings), settings),
         grace=0.0,
     )
     heart = Heart(

@@ -1,5 +1,6 @@
 """Loading connectors by entry point, and the one that does nothing."""
 
+import re
 from importlib.metadata import EntryPoint
 
 import pytest
@@ -10,7 +11,7 @@ from emprops.connectors.base import BadInputError, FinalError, RetryableError
 from emprops.connectors.local_engine.connector import LocalEngine
 from emprops.connectors.noop import NoopConnector
 from emprops.connectors.registry import ConnectorLoadError, load_connectors, names_from_text
-from emprops.settings import Settings
+from emprops.settings import Settings, SettingsError
 
 
 class Declines(NoopConnector):
@@ -52,9 +53,64 @@ def test_a_connector_without_its_settings_is_left_out_unless_asked_for(monkeypat
         load_connectors(Settings(), ["picky"])
 
 
-def test_a_connector_that_cannot_be_imported_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    install(monkeypatch, gone="no.such.module:Thing")
-    with pytest.raises(ConnectorLoadError, match=r"gone \(no.such.module:Thing\) cannot be imported"):
+class BreaksDown(NoopConnector):
+    """Cannot be made."""
+
+    def __init__(self, _settings: Settings) -> None:
+        raise SystemExit("no licence")
+
+
+class SaysNothing(NoopConnector):
+    """Cannot say whether it is configured."""
+
+    @classmethod
+    def configured(cls, _settings: Settings) -> bool:
+        raise ValueError("no idea")
+
+
+class NameOfItsOwn(NoopConnector):
+    """Serves what no workflow could name over the gateway."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self.job_types = frozenset({"my job type"})
+
+
+class WronglySet(NoopConnector):
+    """Refuses a setting."""
+
+    def __init__(self, _settings: Settings) -> None:
+        raise SettingsError("PAINTBOX_URL must be a URL.")
+
+
+BROKEN = {
+    "no.such.module:Thing": "cannot be imported: ModuleNotFoundError: No module named 'no'",
+    f"{__name__}:Gone": "cannot be imported: AttributeError",
+    f"{__name__}:BreaksDown": "cannot be made: SystemExit: no licence",
+    f"{__name__}:SaysNothing": "cannot be made: ValueError: no idea",
+    f"{__name__}:NameOfItsOwn": "serves 'my job type', which is no job type",
+}
+
+
+@pytest.mark.parametrize(("value", "reason"), BROKEN.items())
+async def test_a_connector_that_cannot_be_loaded_is_shown_and_the_others_serve(
+    monkeypatch: pytest.MonkeyPatch, value: str, reason: str
+) -> None:
+    install(monkeypatch, broken=value, noop=f"{__name__}:NoopConnector")
+    made = load_connectors(Settings(), None)
+    assert [(connector.name, set(connector.job_types)) for connector in made] == [("broken", set()), ("noop", {"noop"})]
+    health = await made[0].check()
+    assert not health.ok
+    assert reason in health.message
+    with pytest.raises(FinalError):
+        await made[0].capabilities()
+    with pytest.raises(ConnectorLoadError, match=re.escape(reason)):
+        load_connectors(Settings(), ["broken"])
+
+
+def test_a_wrong_setting_of_a_connector_is_the_operators_to_mend(monkeypatch: pytest.MonkeyPatch) -> None:
+    install(monkeypatch, picky=f"{__name__}:WronglySet")
+    with pytest.raises(SettingsError, match="PAINTBOX_URL must be"):
         load_connectors(Settings(), None)
 
 

@@ -190,6 +190,29 @@ class TestSettings:
         await connector.close()
 
 
+@pytest.mark.parametrize(
+    ("status", "listing", "well"),
+    [
+        (200, [{"id": "x"}], True),
+        (200, {"data": [{"id": "x"}, "y", None]}, True),
+        (200, "models", True),
+        (404, {"detail": "Not Found"}, True),  # a service that lists no models works all the same
+        (403, {"error": {"message": "Missing scopes: api.model.read"}}, True),
+        (401, {"error": {"message": "no"}}, False),
+        (429, {"error": {"code": "insufficient_quota"}}, False),
+        (503, None, False),
+    ],
+)
+async def test_how_a_service_lists_its_models_does_not_matter(
+    fake: FakeOpenAI, status: int, listing: Any, well: bool
+) -> None:
+    connector = OpenAI(settings_of(fake))
+    fake.listing = (status, listing)
+    health = await connector.check()
+    await connector.close()
+    assert health.ok is well, health
+
+
 class TestChat:
     async def test_the_text_with_its_usage(self, connector: OpenAI, fake: FakeOpenAI, tmp_path: Path) -> None:
         context = RecordingContext(tmp_path)

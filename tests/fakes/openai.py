@@ -35,6 +35,8 @@ class FakeOpenAI(Faulty):
     """Sent in place of the end of a stream."""
     error: tuple[int, dict[str, Any]] | None = None
     """Status and ``error`` object of every answer."""
+    listing: tuple[int, Any] | None = None
+    """Status and body of the list of models, in place of the right one."""
     picture_url: str = ""
     """Pictures are given as this URL, not as base64."""
     picture: bytes = PNG
@@ -62,6 +64,9 @@ class FakeOpenAI(Faulty):
         return None
 
     async def models(self, request: Request) -> Response:
+        if self.listing is not None:
+            status, listing = self.listing
+            return JSONResponse(listing, status)
         model = {"id": "gpt-test", "object": "model", "created": 0, "owned_by": "test"}
         return self._refused(request) or JSONResponse({"object": "list", "data": [model]})
 

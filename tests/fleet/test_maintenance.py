@@ -12,7 +12,7 @@ import redis
 from tests.apps import api, client_of
 from tests.engines import Engines
 from tests.queue.helpers import ANYTHING, PREFIX, make_ticket
-from tests.worker.rig import PATIENCE, ReportLog, Rig, nothing
+from tests.worker.rig import DONE, PATIENCE, ReportLog, Rig, nothing
 from typer.testing import CliRunner, Result
 
 from emprops.auth import store
@@ -122,7 +122,7 @@ async def test_a_paused_worker_finishes_what_it_runs_and_claims_nothing(
 
     async def work(ticket: Ticket, context: RunContext) -> Outcome:
         await gate.wait()
-        return Outcome()
+        return DONE
 
     async def until(status: str) -> WorkerInfo:
         async with asyncio.timeout(PATIENCE):

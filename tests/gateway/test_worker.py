@@ -24,8 +24,9 @@ from emprops.queue.transport import AWAY, Settled, WorkerRefusedError
 from emprops.settings import Settings, SettingsError
 from emprops.worker.board import Board
 from emprops.worker.line import open_line
+from emprops.worker.loop import Tools
 from emprops.worker.main import work as work_over
-from emprops.worker.offers import survey
+from emprops.worker.offers import Surveyor
 from emprops.worker.remote.server import server_from
 
 
@@ -50,7 +51,10 @@ async def working(settings: Settings, body: Any) -> AsyncIterator[asyncio.Task[N
     async def work() -> None:
         async with open_line(settings, board) as line:
             ready.set()
-            await work_over(line, board, http, connectors, await survey(connectors))
+            surveyor = Surveyor(connectors)
+            await surveyor.ask()
+            tools = Tools(line.storage, http, line.settings)
+            await work_over(line, board, tools, connectors, surveyor)
 
     task = asyncio.create_task(work())
     try:

@@ -32,6 +32,8 @@ from emprops.worker.board import Board
 from emprops.worker.lanes import Lanes
 from emprops.worker.loop import WorkerLoop
 from emprops.worker.metrics import LoopCollector
+from emprops.worker.offers import Survey
+from emprops.worker.presence import Presence
 
 TOKEN = "8zQ4hT1vB7nX2kM5wR9cD3fG6jL0pS-metrics"
 Figures = dict[tuple[str, frozenset[tuple[str, str]]], float]
@@ -276,7 +278,8 @@ async def test_the_document_names_every_metric_and_no_other(rig: Rig) -> None:
     text = (await rig.client.get("/metrics")).text
     nothing: Any = None
     loop = WorkerLoop(link=nothing, board=Board(), connectors={}, lanes=Lanes({}, shared=1), tools=nothing)
-    families = [*text_string_to_metric_families(text), *LoopCollector(loop).collect()]
+    presence = Presence(nothing, loop.board, loop, Survey({}, {"noop": "ok"}))
+    families = [*text_string_to_metric_families(text), *LoopCollector(presence).collect()]
     shown = {f"{family.name}{'_total' if family.type == 'counter' else ''}" for family in families}
     page = (Path(__file__).parents[2] / "docs/14-watching-it-run.md").read_text()
     table = page.partition("## Metrics")[2].partition("### What to be woken by")[0]

@@ -27,8 +27,11 @@ from emprops.worker.heart import Heart
 from emprops.worker.lanes import Lanes
 from emprops.worker.loop import Tools, WorkerLoop
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 """Seconds after which a test is stuck, not slow."""
+
+DONE = Outcome(data={"done": True})
+"""A result, where it does not matter which."""
 
 Body = Callable[[Ticket, RunContext], Awaitable[Outcome]]
 
@@ -185,10 +188,10 @@ class Rig:
 
 async def nothing(ticket: Ticket, context: RunContext) -> Outcome:
     """Be done at once."""
-    return Outcome()
+    return DONE
 
 
 async def forever(ticket: Ticket, context: RunContext) -> Outcome:
     """Work until cancelled."""
     await asyncio.Event().wait()
-    return Outcome()
+    return DONE

@@ -5,9 +5,10 @@ import time
 import pytest
 from tests.queue.helpers import make_ticket
 
+from emprops.queue.bounds import MAX_MESSAGE
 from emprops.queue.messages import Claim
 from emprops.queue.transport import Beat
-from emprops.worker.board import MAX_MESSAGE_CHARACTERS, Board
+from emprops.worker.board import Board
 
 
 def claim_of(name: str, token: str = "t", attempt: int = 1) -> Claim:
@@ -47,10 +48,10 @@ def test_progress_is_a_percentage_whatever_is_told(stopped: list[str], told: flo
 def test_messages_can_be_sent_whatever_they_hold(stopped: list[str]) -> None:
     board = Board()
     claim = hold(board, claim_of("s"), stopped)
-    board.progress(claim, 1, "\ud800 node" + "x" * 5000)
+    board.progress(claim, 1, "\ud83c\udf0a\ud800\0 node\x1b" + "x" * 5000)
     (beat,) = board.beats(everything=False)
-    assert beat.message.startswith("? node")
-    assert len(beat.message) == MAX_MESSAGE_CHARACTERS
+    assert beat.message.startswith("🌊�� nodex")
+    assert len(beat.message) == MAX_MESSAGE
     board.progress(claim, 2, None)  # type: ignore[arg-type]
     assert board.beats(everything=False)[0].message == "None"
 

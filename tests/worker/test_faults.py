@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 from tests.queue.helpers import Worker as OtherWorker
 from tests.queue.helpers import lapse, make_ticket
 from tests.queue.proxy import Proxy
-from tests.worker.rig import PATIENCE, ReportLog, Rig, forever, nothing
+from tests.worker.rig import DONE, PATIENCE, ReportLog, Rig, forever, nothing
 
 from emprops.connectors.base import Outcome, RunContext
 from emprops.kit.redis import connect
@@ -81,7 +81,7 @@ async def test_a_result_that_comes_too_late_is_counted_and_changes_nothing(
 
     async def work(ticket: Ticket, context: RunContext) -> Outcome:
         await go_on.wait()
-        return Outcome()
+        return DONE
 
     rig = make_rig(body=work)
     other = OtherWorker(client, "other")
@@ -110,7 +110,7 @@ async def test_the_same_step_claimed_again_while_its_old_work_still_stops(
         nonlocal runs
         runs += 1
         if runs > 1:
-            return Outcome()
+            return DONE
         try:
             return await forever(ticket, context)
         finally:
@@ -186,7 +186,7 @@ async def test_an_outage_does_not_keep_the_worker_from_stopping(
 
     async def work(ticket: Ticket, context: RunContext) -> Outcome:
         await go_on.wait()
-        return Outcome()
+        return DONE
 
     client = connect(proxy.url)
     rig = make_rig(client=client, body=work, grace=0.2)
@@ -213,7 +213,7 @@ async def test_an_emptied_redis_stops_the_work_and_the_step_runs_again(
         nonlocal runs
         runs += 1
         if runs > 1:
-            return Outcome()
+            return DONE
         try:
             return await forever(ticket, context)
         finally:

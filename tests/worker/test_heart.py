@@ -12,7 +12,7 @@ import redis
 from tests.engines import Engines
 from tests.queue.helpers import PREFIX, make_ticket
 from tests.queue.proxy import Proxy
-from tests.worker.rig import PATIENCE, ReportLog, Rig, forever, nothing
+from tests.worker.rig import DONE, PATIENCE, ReportLog, Rig, forever, nothing
 
 from emprops.connectors.base import Outcome, RunContext
 from emprops.queue.claims import Queue
@@ -55,7 +55,7 @@ async def test_progress_is_throttled_and_rises(queue: Queue, make_rig: MakeRig, 
                 context.progress(percent + n / 100, f"at {percent}")
                 context.progress(percent - 15, "behind")
             await own_log.until_progress(ticket.id, percent)
-        return Outcome()
+        return DONE
 
     rig = make_rig(body=work)
     begun = time.monotonic()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.queue.helpers import PREFIX, make_ticket
 from tests.queue.helpers import Worker as OtherWorker
-from tests.worker.rig import PATIENCE, ReportLog, Rig, forever, nothing
+from tests.worker.rig import DONE, PATIENCE, ReportLog, Rig, forever, nothing
 
 from emprops.connectors.base import Outcome, RunContext
 from emprops.queue.claims import Queue
@@ -89,7 +89,7 @@ async def test_a_freed_slot_is_filled_from_its_own_lane(queue: Queue, make_rig: 
 
     async def work(ticket: Ticket, context: RunContext) -> Outcome:
         await (gate.wait() if ticket.job_type == "image" else forever(ticket, context))
-        return Outcome()
+        return DONE
 
     rig = with_lanes(make_rig(body=work, grace=0.0), image=1)
     await queue.enqueue(

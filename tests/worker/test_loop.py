@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from tests.queue.helpers import make_ticket
-from tests.worker.rig import PATIENCE, ReportLog, Rig, forever, nothing
+from tests.worker.rig import DONE, PATIENCE, ReportLog, Rig, forever, nothing
 
 from emprops.connectors.base import FinalError, Outcome, Produced, RetryableError, RunContext
 from emprops.queue.claims import Queue
@@ -81,7 +81,7 @@ async def test_all_slots_work_and_no_more(queue: Queue, make_rig: MakeRig, log: 
             await full.wait()
         await asyncio.sleep(0)
         running -= 1
-        return Outcome()
+        return DONE
 
     rig = make_rig(body=work, concurrency=4)
     await queue.enqueue([make_ticket(f"s{n:03}", at=n) for n in range(120)])

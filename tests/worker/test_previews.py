@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from tests.media.builders import saved, swapped_profile
 from tests.queue.helpers import PREFIX, Worker, make_ticket
-from tests.worker.rig import PATIENCE, ReportLog, Rig
+from tests.worker.rig import DONE, PATIENCE, ReportLog, Rig
 
 from emprops.connectors.base import Outcome, RunContext
 from emprops.queue.claims import Queue
@@ -117,7 +117,7 @@ async def test_a_run_shows_what_it_makes(
         else:
             show()
         await seen.wait()
-        return Outcome()
+        return DONE
 
     rig = make_rig(body=work)
     await queue.enqueue([make_ticket("s")])

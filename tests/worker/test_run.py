@@ -5,13 +5,14 @@ import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 import pytest
+from structlog.testing import capture_logs
 from tests.media.builders import picture, sound, video
 from tests.queue.helpers import make_ticket
-from tests.worker.rig import PATIENCE, Body, Scripted, forever
+from tests.worker.rig import DONE, PATIENCE, Body, Scripted, forever
 
 from emprops.connectors.base import (
     BadInputError,
@@ -24,11 +25,12 @@ from emprops.connectors.base import (
 )
 from emprops.kit.http import GuardedClient
 from emprops.media.storage import FolderStorage
+from emprops.queue.bounds import MAX_DATA_BYTES, MAX_DETAILS_BYTES, MAX_ERROR, MAX_FILES
 from emprops.queue.messages import Claim, Finished, Limits, Ticket
 from emprops.settings import Settings
 from emprops.worker.board import Board
 from emprops.worker.context import Context
-from emprops.worker.run import MAX_DATA_BYTES, MAX_DETAILS_BYTES, MAX_ERROR_CHARACTERS, run_claim
+from emprops.worker.run import run_claim
 
 Run = Callable[..., Any]
 
@@ -57,6 +59,14 @@ async def bench(tmp_path: Path) -> Any:
     bench = Bench(Settings(mode="test", data_dir=tmp_path), tmp_path / "files")
     yield bench
     await bench.http.close()
+
+
+def nested(levels: int) -> Any:
+    """Data of one level more."""
+    data: dict[str, Any] = {"x": 1}
+    for _ in range(levels):
+        data = {"x": data}
+    return data
 
 
 def raising(error: BaseException) -> Body:
@@ -118,8 +128,75 @@ async def test_a_result_without_files_gets_one(bench: Bench, data: Any, extensio
     assert await bench.storage.read(file.key) == content
 
 
-async def test_an_empty_result_is_a_result(bench: Bench) -> None:
-    assert await bench.run(giving(Outcome())) == Finished()
+def broken(text: str) -> str:
+    return f"{text}\0\ud800"
+
+
+def mended(text: str) -> str:
+    return f"{text}��"
+
+
+async def test_broken_characters_lose_no_result(bench: Bench) -> None:
+    picture = Produced(broken("sea") + ".png", "image/png", b"abc", node=broken("9"))
+    text = {broken("text"): [broken("a sea"), {"pair": "\ud83c\udf0a"}]}
+    finished = await bench.run(giving(Outcome([picture], text)))
+    assert finished.failure is None
+    assert finished.data == {mended("text"): [mended("a sea"), {"pair": "🌊"}]}
+    assert (finished.files[0].name, finished.files[0].node) == (mended("sea") + ".png", mended("9"))
+    finished = await bench.run(giving(Outcome(data={"text": broken("a sea")})))
+    assert await bench.storage.read(finished.files[0].key) == mended("a sea").encode()
+
+
+async def test_broken_characters_lose_no_reason(bench: Bench) -> None:
+    error = FinalError(broken("refused"), details={broken("node"): [broken("7")]})
+    finished = await bench.run(raising(error))
+    assert (finished.error, finished.details) == (mended("refused"), {mended("node"): [mended("7")]})
+
+
+@pytest.mark.parametrize("odd", [2**40, -1, float("nan"), float("inf"), "wide", None, 10**400])
+async def test_facts_that_are_none_are_left_out(bench: Bench, odd: Any) -> None:
+    picture = Produced("sea.png", "image/png; charset=x\0", b"abc", width=odd, height=odd, duration=odd)
+    (file,) = (await bench.run(giving(Outcome([picture])))).files
+    assert (file.width, file.height, file.duration, file.mime_type) == (None, None, None, "image/png")
+
+
+class Shape:
+    """A look-alike, as a third party may have it."""
+
+    files = ()
+    data: ClassVar = {"text": "a sea"}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "says"),
+    [
+        (Outcome(), "without a result: neither files nor data"),
+        (Outcome(data={}), "neither files nor data"),
+        (None, "returned no result"),
+        ("not an outcome", "returned no result"),
+        (Shape(), "returned no result"),
+        (Outcome(data=["x"]), "not a JSON object"),  # type: ignore[arg-type]
+        (Outcome(data={"value": {1, 2}}), "cannot be written as JSON"),
+        (Outcome(data={1: "x"}), "cannot be written as JSON"),  # type: ignore[dict-item]
+        (Outcome(data=nested(64)), "nested deeper than 64 levels"),
+        (Outcome([Produced(f"{n}.png", "image/png", b"x") for n in range(MAX_FILES + 1)]), "257 files; at most 256"),
+        (Outcome([Produced("sea.png", "image/png", "text")]), "neither bytes nor a path"),  # type: ignore[arg-type]
+        (Outcome(["sea.png"]), "neither bytes nor a path"),  # type: ignore[list-item]
+        (Outcome([Produced("sea\0.png", "image/png", b"")]), "The result sea�.png is empty"),
+    ],
+)
+async def test_what_is_no_result_fails_with_a_sentence(bench: Bench, outcome: Any, says: str) -> None:
+    finished = await bench.run(giving(outcome))
+    assert finished.failure == "final"
+    assert says in finished.error
+    assert finished.files == ()
+
+
+async def test_results_of_the_largest_size_are_taken(bench: Bench) -> None:
+    files = [Produced(f"{n}.png", "image/png", b"x") for n in range(MAX_FILES)]
+    finished = await bench.run(giving(Outcome(files, nested(63))))
+    assert finished.failure is None
+    assert len(finished.files) == MAX_FILES
 
 
 # --- failures
@@ -140,19 +217,39 @@ async def test_a_connector_says_what_kind_of_failure_it_is(bench: Bench, kind: t
 @pytest.mark.parametrize(
     ("error", "failure"),
     [
-        (ConnectionResetError("peer went away"), "retryable"),
-        (TimeoutError("no answer in 5 s"), "retryable"),
-        (OSError(28, "No space left on device"), "retryable"),
-        (ZeroDivisionError("division by zero"), "final"),
-        (KeyError("prompt"), "final"),
-        (MemoryError(), "final"),
+        (ConnectionResetError("secret"), "retryable"),
+        (TimeoutError("secret"), "retryable"),
+        (OSError(28, "No space left on device", "/srv/secret/file"), "retryable"),
+        (ZeroDivisionError("secret"), "final"),
+        (KeyError("secret"), "final"),
+        (MemoryError("secret"), "final"),
+        (SystemExit("secret"), "final"),
+        (KeyboardInterrupt("secret"), "final"),
+        (GeneratorExit("secret"), "final"),
+        (BaseExceptionGroup("secret", [SystemExit("secret"), ValueError("secret")]), "final"),
     ],
 )
-async def test_other_errors(bench: Bench, error: Exception, failure: str) -> None:
-    finished = await bench.run(raising(error))
+async def test_other_errors_are_named_and_the_rest_is_in_the_log(
+    bench: Bench, error: BaseException, failure: str
+) -> None:
+    with capture_logs() as logs:
+        finished = await bench.run(raising(error))
     assert finished.failure == failure
     assert type(error).__name__ in finished.error
+    assert finished.error.endswith("the operator finds the reason in the worker's log under s.")
+    assert "secret" not in f"{finished}"
     assert "longer than" not in finished.error
+    (line,) = [line for line in logs if line["log_level"] == "error"]
+    assert (line["step_id"], line["exc_info"]) == ("s", error)
+
+
+async def test_one_failure_of_a_task_group_is_what_it_is(bench: Bench) -> None:
+    async def body(ticket: Ticket, context: RunContext) -> Outcome:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(raising(RetryableError("busy", retry_after=3.0))(ticket, context))  # type: ignore[arg-type]
+        return DONE
+
+    assert await bench.run(body) == Finished(failure="retryable", error="busy", retry_after=3.0)
 
 
 async def test_a_run_that_takes_too_long_is_ended(bench: Bench) -> None:
@@ -186,16 +283,25 @@ async def test_a_thread_learns_that_the_time_is_up(bench: Bench) -> None:
             await asyncio.shield(work_done)
         finally:
             await work_done
-        return Outcome()
+        return DONE
 
     finished = await bench.run(body, max_run_time=0.02)
     assert done.is_set()
     assert finished.failure in {None, "retryable"}
 
 
-async def test_a_connector_that_breaks_itself_off_is_tried_again(bench: Bench) -> None:
-    finished = await bench.run(raising(asyncio.CancelledError()))
+async def cancel_oneself(ticket: Ticket, context: RunContext) -> Outcome:
+    task = asyncio.current_task()
+    assert task is not None
+    task.cancel()
+    return await forever(ticket, context)
+
+
+@pytest.mark.parametrize("body", [raising(asyncio.CancelledError()), cancel_oneself])
+async def test_a_connector_that_breaks_itself_off_is_tried_again(bench: Bench, body: Body) -> None:
+    finished = await bench.run(body)
     assert finished.failure == "retryable"
+    assert finished.error == "The connector scripted broke its own run off."
 
 
 async def test_cancelling_the_run_is_not_a_failure(bench: Bench) -> None:
@@ -207,6 +313,7 @@ async def test_cancelling_the_run_is_not_a_failure(bench: Bench) -> None:
 
     task = asyncio.create_task(bench.run(body))
     await begun.wait()
+    bench.context.stop()  # as the loop does
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -216,13 +323,9 @@ async def test_cancelling_the_run_is_not_a_failure(bench: Bench) -> None:
 @pytest.mark.parametrize(
     "outcome",
     [
-        Outcome(data={"value": {1, 2}}),
         Outcome(data={"value": 2**70}),
-        Outcome(data={"text": "\ud800"}),
-        Outcome([Produced("\ud800.png", "image/png", b"x")]),
         Outcome(data={"text": "x" * (MAX_DATA_BYTES + 1)}),
         Outcome([Produced("gone.png", "image/png", Path("/nonexistent/gone.png"))]),
-        "not an outcome",
     ],
 )
 async def test_what_cannot_be_sent_fails_the_step_and_nothing_else(bench: Bench, outcome: Any) -> None:
@@ -244,9 +347,7 @@ async def test_a_result_that_is_too_large_is_named_and_none_is_stored(bench: Ben
     assert (await bench.run(giving(Outcome([Produced("a.png", "image/png", bytes(10))])))).failure is None
 
 
-@pytest.mark.parametrize(
-    "details", [{"x": {1}}, {"x": "\ud800"}, {"x": "y" * MAX_DETAILS_BYTES}, {1: "x"}, {"x": 2**70}]
-)
+@pytest.mark.parametrize("details", [{"x": {1}}, {"x": "y" * MAX_DETAILS_BYTES}, {1: "x"}, {"x": 2**70}, nested(64)])
 async def test_details_that_cannot_be_sent_are_left_out(bench: Bench, details: Any) -> None:
     finished = await bench.run(raising(FinalError("refused", details=details)))
     assert (finished.failure, finished.error, list(finished.details)) == ("final", "refused", ["omitted"])
@@ -260,8 +361,8 @@ async def test_a_senseless_waiting_time_is_ignored(bench: Bench, wait: float) ->
 
 async def test_foreign_error_texts_are_cut_and_cleaned(bench: Bench) -> None:
     finished = await bench.run(raising(FinalError("a\0b\udcff" + "x" * 10_000_000)))
-    assert finished.error.startswith("ab?x")
-    assert len(finished.error) <= MAX_ERROR_CHARACTERS
+    assert finished.error.startswith("a�b�x")
+    assert len(finished.error) <= MAX_ERROR
     assert orjson.loads(finished.to_bytes())["error"] == finished.error
 
 
@@ -306,7 +407,7 @@ async def test_a_thread_that_outlives_its_run_leaves_nothing(bench: Bench) -> No
         thread.start()
         threads.append(thread)
         await asyncio.to_thread(wrote.wait, PATIENCE)
-        return Outcome()
+        return DONE
 
     threads: list[threading.Thread] = []
     await bench.run(body)
@@ -322,7 +423,7 @@ async def test_nothing_can_be_added_to_a_folder_while_it_is_removed(bench: Bench
 
     async def body(ticket: Ticket, context: RunContext) -> Outcome:
         folders.append(context.folder)
-        return Outcome()
+        return DONE
 
     def remove(path: Path, **options: Any) -> None:
         try:
@@ -347,7 +448,7 @@ async def test_inputs_of_our_own_are_read_where_they_lie(bench: Bench) -> None:
             await context.fetch("/files/uploads/sea.png", max_bytes=3)
         with pytest.raises(BadInputError, match="does not exist"):
             await context.fetch("/files/uploads/land.png")
-        return Outcome()
+        return DONE
 
     assert (await bench.run(body)).failure is None
 
@@ -360,7 +461,7 @@ async def test_inputs_fetched_at_once_do_not_overwrite_each_other(bench: Bench, 
     async def body(ticket: Ticket, context: RunContext) -> Outcome:
         fetched = await asyncio.gather(*(context.fetch(f"/files/uploads/{name}.txt") for name in "abc"))
         assert [path.read_text() for path, _ in fetched] == ["a", "b", "c"]
-        return Outcome()
+        return DONE
 
     assert (await bench.run(body)).failure is None
 
@@ -375,7 +476,7 @@ async def test_an_input_that_must_not_be_fetched_is_bad_and_one_that_is_away_may
 
     async def body(ticket: Ticket, context: RunContext) -> Outcome:
         await context.fetch(f"http://127.0.0.1:{port}/sea.png")
-        return Outcome()
+        return DONE
 
     assert (await bench.run(body)).failure == "bad_input"
     await bench.http.close()

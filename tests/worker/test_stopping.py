@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.queue.helpers import Worker as OtherWorker
 from tests.queue.helpers import ids, make_ticket
-from tests.worker.rig import PATIENCE, ReportLog, Rig, forever
+from tests.worker.rig import DONE, PATIENCE, ReportLog, Rig, forever
 
 from emprops.connectors.base import Outcome, RunContext
 from emprops.queue.claims import Queue
@@ -25,7 +25,7 @@ async def test_what_ends_within_the_grace_is_reported_as_it_ends(
 
     async def work(ticket: Ticket, context: RunContext) -> Outcome:
         await gates[ticket.id].wait()
-        return Outcome()
+        return DONE
 
     rig = make_rig(body=work, concurrency=3)
     await queue.enqueue([*map(make_ticket, gates), make_ticket("waiting", at=1)])
@@ -109,7 +109,7 @@ async def test_a_worker_that_stops_takes_no_more_wake_ups(
 
     async def work(ticket: Ticket, context: RunContext) -> Outcome:
         await go_on.wait()
-        return Outcome()
+        return DONE
 
     other = OtherWorker(client, "other")
     rig = make_rig(body=work, concurrency=2)

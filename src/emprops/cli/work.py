@@ -1,14 +1,14 @@
 """``emprops worker``: a process that pulls jobs. It needs Redis and storage, or a server and a key."""
 
-import asyncio
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from pydantic import SecretStr
 
-import emprops.worker.main
 from emprops.cli.exits import one_sentence, read_settings
+from emprops.worker.ending import run_process
+from emprops.worker.main import main
 
 
 def worker(
@@ -30,4 +30,4 @@ def worker(
         given = {"worker_key": SecretStr(key or ""), "worker_key_file": str(key_file or "")}
         settings = settings.model_copy(update=given)
     with one_sentence():
-        asyncio.run(emprops.worker.main.main(settings))
+        run_process(main(settings))

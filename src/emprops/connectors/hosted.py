@@ -18,6 +18,7 @@ from emprops.connectors.base import (
     BadInputError,
     ConnectorError,
     FinalError,
+    Health,
     Produced,
     RetryableError,
     RunContext,
@@ -189,6 +190,13 @@ def status_error(
     if status in (400, 413, 422):
         return BadInputError(f"{name} refused the request: {reason or status}", details=facts)
     return FinalError(f"{name} answered {status}. {reason}".strip(), details=facts)
+
+
+def health_of(error: ConnectorError) -> Health:
+    """Tell from a failed check whether the service can take work. It may not have what was asked for, or not for this
+    key, and yet do what it is there for; without a valid key, or credit, it does nothing."""
+    answered = error.details.get("status") not in (None, 401, 402) and not isinstance(error, RetryableError)
+    return Health(ok=answered, message=error.message)
 
 
 async def picked_up(content: bytes | Path, number: int, *, wanted: str, name: str) -> Produced:

@@ -3,10 +3,17 @@
 import re
 from collections.abc import Callable, Collection
 from importlib.metadata import EntryPoint, entry_points
+from typing import cast
 
-from emprops.connectors.base import Connector
+import structlog
+
+from emprops.connectors.base import Capabilities, Connector, FinalError, Health, Outcome, RunContext
 from emprops.connectors.noop import NoopConnector
-from emprops.settings import Settings
+from emprops.queue.bounds import JOB_TYPE
+from emprops.queue.messages import Ticket
+from emprops.settings import Settings, SettingsError
+
+log = structlog.get_logger(__name__)
 
 GROUP = "emprops.connectors"
 ConnectorClass = Callable[[Settings], Connector]
@@ -19,12 +26,38 @@ class ConnectorLoadError(Exception):
     """A connector cannot be used; the sentence says which one and what to do."""
 
 
+class Unusable:
+    """Stands in for a connector that cannot be loaded, so that the worker shows why, and serves what the others do."""
+
+    job_types: frozenset[str] = frozenset()
+
+    def __init__(self, name: str, reason: str) -> None:
+        self.name = name
+        self.reason = reason
+
+    async def check(self) -> Health:
+        """Say why it cannot be used."""
+        return Health(ok=False, message=self.reason)
+
+    async def capabilities(self) -> Capabilities:
+        """Offer nothing."""
+        raise FinalError(self.reason)
+
+    async def run(self, _ticket: Ticket, _context: RunContext) -> Outcome:
+        """Refuse: it serves no job type."""
+        raise FinalError(self.reason)
+
+    async def close(self) -> None:
+        """Nothing to give back."""
+
+
 def load_connectors(settings: Settings, names: Collection[str] | None = None) -> list[Connector]:
     """Make the named connectors, in the order of the names; without names, all that are installed and configured.
 
     An entry of the entry-point group ``emprops.connectors`` is a class taking the settings. It may have a classmethod
-    ``configured(settings) -> bool``; one that says no is left out, or is an error when it was asked for by name.
-    Raises :class:`ConnectorLoadError`; also when two connectors serve the same job type.
+    ``configured(settings) -> bool``; one that says no is left out, or is an error when it was asked for by name. So is
+    one that cannot be loaded; without names, :class:`Unusable` takes its place. Raises :class:`ConnectorLoadError`,
+    also when two connectors serve the same job type, and :class:`SettingsError` for settings that a connector refuses.
     """
     installed = {point.name: point for point in entry_points(group=GROUP)}
     chosen = list(dict.fromkeys(names)) if names else sorted(installed)
@@ -34,31 +67,49 @@ def load_connectors(settings: Settings, names: Collection[str] | None = None) ->
         raise ConnectorLoadError(f"There is no connector named {', '.join(unknown)}. Installed: {there}.")
     made: list[Connector] = []
     for name in chosen:
-        make = _class_of(installed[name]) if name in installed else HIDDEN[name]
-        if _configured(make, settings):
-            made.append(make(settings))
+        try:
+            connector = _make(name, installed.get(name), settings)
+        except ConnectorLoadError as error:
+            if names:
+                raise
+            log.exception("a connector cannot be used; the worker goes on without it", connector=name)
+            connector = cast("Connector", Unusable(name, str(error)))
+        if connector is not None:
+            made.append(connector)
         elif names:
             raise ConnectorLoadError(f"Connector {name} is not configured: its settings are missing.")
     _refuse_overlap(made)
     return made
 
 
+def _make(name: str, point: EntryPoint | None, settings: Settings) -> Connector | None:
+    """Make one connector; None if it is not configured."""
+    doing = "imported"
+    try:
+        make: ConnectorClass = point.load() if point else HIDDEN[name]
+        doing = "made"
+        ask = getattr(make, "configured", None)
+        if ask is not None and not ask(settings):
+            return None
+        connector = make(settings)
+        odd = [job_type for job_type in connector.job_types if not re.fullmatch(JOB_TYPE, job_type)]
+    except SettingsError:
+        raise
+    except (Exception, SystemExit) as error:
+        where = f" ({point.value})" if point else ""
+        reason = f"{type(error).__name__}: {error}"
+        raise ConnectorLoadError(f"Connector {name}{where} cannot be {doing}: {reason}.") from error
+    if odd:
+        raise ConnectorLoadError(
+            f"Connector {name} serves {odd[0]!r}, which is no job type: use up to 100 letters, digits, dots, dashes and"
+            " underscores."
+        )
+    return connector
+
+
 def names_from_text(text: str) -> list[str] | None:
     """Read a comma-separated setting; None when it is empty, which stands for all."""
     return [name for name in re.split(r"[,\s]+", text) if name] or None
-
-
-def _class_of(point: EntryPoint) -> ConnectorClass:
-    try:
-        loaded: ConnectorClass = point.load()
-    except (ImportError, AttributeError) as error:
-        raise ConnectorLoadError(f"Connector {point.name} ({point.value}) cannot be imported: {error}.") from error
-    return loaded
-
-
-def _configured(make: ConnectorClass, settings: Settings) -> bool:
-    ask = getattr(make, "configured", None)
-    return ask is None or bool(ask(settings))
 
 
 def _refuse_overlap(connectors: list[Connector]) -> None:

@@ -3,7 +3,6 @@
 Fields that this version does not know are ignored, so that a newer worker can talk to an older api.
 """
 
-import re
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -11,6 +10,7 @@ from pydantic import (
     AfterValidator,
     Base64Bytes,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
@@ -20,20 +20,13 @@ from pydantic import (
 
 from emprops.errors import BadRequestError
 from emprops.gateway.identity import NAME, REQUEST, TOKEN
+from emprops.queue import bounds
 from emprops.queue.matching import Offer, WorkerOffers
 from emprops.queue.messages import MAX_PREVIEW_BYTES, Finished
 from emprops.queue.registry import WorkerInfo
 from emprops.queue.transport import Turn
 
-MAX_DATA_BYTES = 256 * 1024
-MAX_DETAILS_BYTES = 16 * 1024
-MAX_CLAIMS = 500
-MAX_FILES = 256
 MAX_SLOTS = 100_000
-MAX_NAMES = 20_000
-"""Model files, or node classes, of one machine."""
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
-"""Characters that only move cursors and turn text around, in logs and terminals."""
 _INFO: TypeAdapter[WorkerInfo] = TypeAdapter(WorkerInfo)
 MAX_NUMBER = 2**53
 LATEST = 4_102_444_800_000
@@ -42,14 +35,14 @@ LATEST = 4_102_444_800_000
 
 def cut(length: int) -> AfterValidator:
     """Make what shortens a text and takes control characters out."""
-    return AfterValidator(lambda text: _CONTROL.sub("", text[: 2 * length])[:length])
+    return AfterValidator(lambda text: bounds.line(text, length))
 
 
 Name = Annotated[str, StringConstraints(pattern=f"^{NAME}$"), Field(examples=["gpu-1-4711-a1b2c3"])]
 Step = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,100}$")]
 Token = Annotated[str, StringConstraints(pattern=f"^{TOKEN}$")]
-Listed = Annotated[str, StringConstraints(max_length=500)]
-Small = Annotated[int, Field(ge=0, le=100_000)]
+Listed = Annotated[str, StringConstraints(max_length=bounds.MAX_NAME)]
+Pixels = Annotated[int | None, BeforeValidator(bounds.side)]
 
 _STEP = "0192f3a4-0000-7000-8000-000000000003"
 _TOKEN = "5e" * 32
@@ -94,13 +87,14 @@ class Terms(BaseModel):
 class OfferBody(BaseModel):
     """What a worker has for a job type; null where that kind of requirement is always met."""
 
-    models: Annotated[list[Listed], Field(max_length=MAX_NAMES)] | None = None
-    custom_nodes: Annotated[list[Listed], Field(max_length=MAX_NAMES)] | None = None
-    connector_capabilities: Annotated[dict[Listed, Listed], Field(max_length=100)] = {}
+    models: Annotated[list[Listed], Field(max_length=bounds.MAX_NAMES)] | None = None
+    custom_nodes: Annotated[list[Listed], Field(max_length=bounds.MAX_NAMES)] | None = None
+    connector_capabilities: Annotated[dict[Listed, Listed], Field(max_length=bounds.MAX_CAPABILITIES)] = {}
 
 
 Offers = Annotated[
-    dict[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,100}$")], OfferBody], Field(max_length=64)
+    dict[Annotated[str, StringConstraints(pattern=f"^{bounds.JOB_TYPE}$")], OfferBody],
+    Field(max_length=bounds.MAX_JOB_TYPES),
 ]
 
 
@@ -108,23 +102,23 @@ class FileBody(BaseModel):
     """A result file, uploaded before; size and checksum are known from there."""
 
     key: Annotated[str, StringConstraints(max_length=500)]
-    mime_type: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.+-]{1,60}/[A-Za-z0-9.+-]{1,60}$")]
-    name: Annotated[str, cut(255)] = ""
-    width: Small | None = None
-    height: Small | None = None
-    duration: Annotated[float, Field(ge=0, le=1e7, allow_inf_nan=False)] | None = None
-    node: Annotated[str, cut(200)] | None = None
+    mime_type: Annotated[str, AfterValidator(bounds.media_type)]
+    name: Annotated[str, cut(bounds.MAX_FILE_NAME)] = ""
+    width: Pixels = None
+    height: Pixels = None
+    duration: Annotated[float | None, BeforeValidator(bounds.duration)] = None
+    node: Annotated[str, cut(bounds.MAX_NODE)] | None = None
 
 
 class FinishedBody(BaseModel):
     """How an attempt ended; ``failure`` null: well."""
 
-    files: Annotated[list[FileBody], Field(max_length=MAX_FILES)] = []
+    files: Annotated[list[FileBody], Field(max_length=bounds.MAX_FILES)] = []
     data: dict[str, Any] = Field(default={}, description="Small JSON results: text, usage, seeds; at most 256 KB.")
     failure: Literal["retryable", "final", "bad_input"] | None = None
-    error: Annotated[str, cut(2_000)] = ""
-    details: dict[str, Any] = {}
-    retry_after: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    error: Annotated[str, cut(bounds.MAX_ERROR)] = ""
+    details: Annotated[dict[str, Any], AfterValidator(bounds.details)] = {}
+    retry_after: Annotated[float | None, BeforeValidator(bounds.wait)] = None
     trace: Annotated[str, cut(100)] = ""
     """W3C `traceparent` of the run, if it is traced."""
 
@@ -154,9 +148,9 @@ class TurnBody(WorkerBody):
 
     request: Annotated[str, StringConstraints(pattern=f"^{REQUEST}$")]
     """Chosen at random, and the same when this call is repeated because its answer was lost."""
-    want: Annotated[int, Field(ge=0, le=MAX_CLAIMS)]
+    want: Annotated[int, Field(ge=0, le=bounds.MAX_CLAIMS)]
     offers: Offers
-    finished: Annotated[list[SettledBody], Field(max_length=MAX_CLAIMS)] = []
+    finished: Annotated[list[SettledBody], Field(max_length=bounds.MAX_CLAIMS)] = []
 
 
 class ClaimView(BaseModel):
@@ -200,7 +194,7 @@ class PreviewItem(BaseModel):
     """A look at what a step is making."""
 
     mime_type: Literal["image/jpeg", "image/png", "text/plain"]
-    node: Annotated[str, cut(200)] = ""
+    node: Annotated[str, cut(bounds.MAX_NODE)] = ""
     content: Annotated[Base64Bytes, Field(max_length=MAX_PREVIEW_BYTES)]
 
 
@@ -208,7 +202,7 @@ class BeatItem(ClaimBody):
     """A sign of life for one claim."""
 
     progress: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] | None = None
-    message: Annotated[str, cut(500)] = ""
+    message: Annotated[str, cut(bounds.MAX_MESSAGE)] = ""
     preview: PreviewItem | None = None
 
 
@@ -217,7 +211,7 @@ class BeatBody(MachineBody):
 
     model_config = _shown(**_ME, machine="gpu-1", beats=[{**_CLAIM, "progress": 40, "message": "sampling"}])
 
-    beats: Annotated[list[BeatItem], Field(max_length=MAX_CLAIMS)]
+    beats: Annotated[list[BeatItem], Field(max_length=bounds.MAX_CLAIMS)]
 
 
 class BeatView(BaseModel):
@@ -231,7 +225,7 @@ class ReleaseBody(WorkerBody):
 
     model_config = _shown(**_ME, claims=[_CLAIM])
 
-    claims: Annotated[list[ClaimBody], Field(max_length=MAX_CLAIMS)]
+    claims: Annotated[list[ClaimBody], Field(max_length=bounds.MAX_CLAIMS)]
 
 
 class ReleaseView(BaseModel):
@@ -281,22 +275,12 @@ def offers_of(offers: dict[str, OfferBody]) -> WorkerOffers:
 
 
 def finished_of(body: FinishedBody) -> Finished:
-    """Read how an attempt ended, its files left out. Raises :class:`BadRequestError` for too much data."""
-    size = len(orjson.dumps(body.data))
-    if size > MAX_DATA_BYTES:
-        raise BadRequestError(f"finished.data has {size} bytes; at most {MAX_DATA_BYTES} are taken.")
-    details = body.details
-    if len(orjson.dumps(details)) > MAX_DETAILS_BYTES:
-        details = {"omitted": f"The details had more than {MAX_DETAILS_BYTES} bytes."}
-    wait = body.retry_after if body.retry_after is not None and 0 < body.retry_after <= 86_400 else None
-    return Finished(
-        data=body.data,
-        failure=body.failure,
-        error=body.error,
-        details=details,
-        retry_after=wait,
-        trace=body.trace,
-    )
+    """Read how an attempt ended, its files left out. Raises :class:`BadRequestError` for data that cannot be stored."""
+    try:
+        data = bounds.data(body.data)
+    except bounds.OutOfBoundsError as error:
+        raise BadRequestError(str(error)) from None
+    return Finished(data=data, **body.model_dump(include={"failure", "error", "details", "retry_after", "trace"}))
 
 
 def info_of(body: AnnounceBody, worker_id: str, machine_id: str) -> WorkerInfo:
@@ -317,9 +301,9 @@ def info_of(body: AnnounceBody, worker_id: str, machine_id: str) -> WorkerInfo:
 def _bounded(value: Any, depth: int = 0) -> Any:
     """Cut what others will be shown of a worker to a size that does no harm."""
     if isinstance(value, str):
-        return _CONTROL.sub("", value[:200])
+        return bounds.line(value, bounds.MAX_REASON)
     if isinstance(value, list) and depth < 2:
-        return [_bounded(inner, depth + 1) for inner in value[:MAX_CLAIMS]]
+        return [_bounded(inner, depth + 1) for inner in value[: bounds.MAX_CLAIMS]]
     if isinstance(value, dict) and depth < 2:
         return {_bounded(name): _bounded(inner, depth + 1) for name, inner in list(value.items())[:100]}
     if isinstance(value, int | float) and abs(value) <= MAX_NUMBER:

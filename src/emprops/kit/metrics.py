@@ -7,10 +7,12 @@ in its ``/metrics``. Labels take few values: never an id, a path as it was sent,
 import contextlib
 import platform
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from wsgiref.simple_server import WSGIServer
 
+import orjson
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -128,10 +130,15 @@ BUILD = level("build_info", "Version of EmProps and of Python that runs here.", 
 BUILD.labels(__version__, platform.python_version()).set(1)
 
 
+Readiness = Callable[[], tuple[bool, Mapping[str, str]]]
+"""Tells whether a process can do its work, and the state of each part: ``ok``, or what is wrong with it."""
+
+
 @contextlib.contextmanager
-def served(host: str, port: int, *more: Collector) -> Iterator[None]:
-    """Serve this process's metrics, and those of ``more``, at ``http://host:port/metrics`` while the block runs, from a
-    thread of its own; port 0 serves nothing. Raises :class:`SettingsError` if the address cannot be had."""
+def served(host: str, port: int, *more: Collector, readiness: Readiness | None = None) -> Iterator[None]:
+    """Serve this process's metrics, and those of ``more``, at ``http://host:port/metrics`` while the block runs, and
+    whether it is ready at ``/ready``; from a thread of its own. Port 0 serves nothing. Raises :class:`SettingsError` if
+    the address cannot be used."""
     if not port:
         yield
         return
@@ -141,12 +148,35 @@ def served(host: str, port: int, *more: Collector) -> Iterator[None]:
         server, thread = start_wsgi_server(port, addr=host, registry=REGISTRY)
     except OSError as error:
         raise SettingsError(f"Metrics cannot be served at {host}:{port}: {error.strerror}.") from error
+    if readiness is not None:
+        server.set_app(_with_readiness(server.get_app(), readiness))
     try:
         yield
     finally:
         _stop(server, thread)
         for collector in more:
             REGISTRY.unregister(collector)
+
+
+def _with_readiness(metrics: Any, readiness: Readiness) -> Any:
+    def answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if environ.get("PATH_INFO") != "/ready":
+            answered: Iterable[bytes] = metrics(environ, start_response)
+            return answered
+        ready, parts = readiness()
+        start_response("200 OK" if ready else "503 Service Unavailable", [("Content-Type", "application/json")])
+        return [_readiness_body(ready, parts)]
+
+    return answer
+
+
+def _readiness_body(ready: bool, parts: Mapping[str, str]) -> bytes:
+    """Write what ``/ready`` of the api answers in the same case."""
+    if ready:
+        return orjson.dumps({"data": {"status": "ok", "parts": parts}, "error": None})
+    missing = {part: state for part, state in parts.items() if state != "ok"}
+    sentence = "; ".join(f"{part} is {state}" for part, state in missing.items())
+    return orjson.dumps({"data": None, "error": f"Not ready: {sentence}.", "details": missing})
 
 
 def _stop(server: WSGIServer, thread: threading.Thread) -> None:

@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 import orjson
 
+from emprops.queue import bounds
+
 
 @dataclass(frozen=True, slots=True)
 class Requirements:
@@ -162,6 +164,23 @@ class StoredFile:
     node: str | None = None
     """Which node of a graph made it, where that means something."""
 
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "StoredFile":
+        """Decode within :mod:`~emprops.queue.bounds`; unknown fields are ignored."""
+        known = {name: data[name] for name in cls.__dataclass_fields__ if name in data}
+        node = known.get("node")
+        return cls(
+            **known
+            | {
+                "mime_type": bounds.media_type(known["mime_type"]),
+                "name": bounds.line(known.get("name", ""), bounds.MAX_FILE_NAME),
+                "width": bounds.side(known.get("width")),
+                "height": bounds.side(known.get("height")),
+                "duration": bounds.duration(known.get("duration")),
+                "node": None if node is None else bounds.line(node, bounds.MAX_NODE),
+            }
+        )
+
 
 FailureKind = Literal["retryable", "final", "bad_input"]
 
@@ -188,12 +207,17 @@ class Finished:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Finished":
-        """Decode; unknown fields are ignored."""
+        """Decode within :mod:`~emprops.queue.bounds`, as a worker of another version may have written it; unknown
+        fields are ignored. Data that cannot be stored are left out: the files are there, and are the result."""
         known = {name: data[name] for name in cls.__dataclass_fields__ if name in data}
-        known["files"] = tuple(
-            StoredFile(**{name: file[name] for name in StoredFile.__dataclass_fields__ if name in file})
-            for file in data.get("files", ())
-        )
+        known["files"] = tuple(StoredFile.from_json(file) for file in data.get("files", ()))
+        try:
+            known["data"] = bounds.data(data.get("data", {}))
+        except bounds.OutOfBoundsError as error:
+            known["data"] = {"omitted": str(error)}
+        known["error"] = bounds.line(data.get("error", ""), bounds.MAX_ERROR)
+        known["details"] = bounds.details(data.get("details", {}))
+        known["retry_after"] = bounds.wait(data.get("retry_after"))
         # for those who watch: whatever a worker says there, its result is to be recorded
         known["trace"] = known["trace"][:100] if isinstance(known.get("trace"), str) else ""
         return cls(**known)

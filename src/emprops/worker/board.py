@@ -5,12 +5,12 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
+from emprops.queue import bounds
 from emprops.queue.messages import Claim, Preview
 from emprops.queue.transport import Beat
 
 OVERTIME = 60.0
 """Seconds that work gets to stop once its time is up. Then its lease is left to lapse, whatever the work does."""
-MAX_MESSAGE_CHARACTERS = 500
 PREVIEW_INTERVAL = 1.0
 """Seconds between two previews of one step."""
 
@@ -79,7 +79,7 @@ class Board:
     def progress(self, claim: Claim, percent: float, message: str) -> None:
         """Note progress; it never falls. The heartbeat takes the latest along."""
         percent = min(100.0, max(0.0, float(percent)))
-        message = str(message).encode("utf-8", "replace").decode()[:MAX_MESSAGE_CHARACTERS]
+        message = bounds.line(message, bounds.MAX_MESSAGE)
         with self._lock:
             held = self._find(claim)
             if held is None:

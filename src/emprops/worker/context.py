@@ -38,11 +38,13 @@ class Context:
         storage: Storage,
         http: GuardedClient,
         settings: Settings,
+        folder: Path | None = None,
     ) -> None:
         self.claim = claim
         self.max_result_bytes = settings.max_result_bytes
         self._stopped = False
         self._lock = threading.Lock()
+        self._parent = folder
         self._folder: Path | None = None
         self._ended = False
         self._numbers = itertools.count()
@@ -109,7 +111,7 @@ class Context:
             if self._folder is None:
                 if self._ended:
                     raise RuntimeError("the run has ended; its folder is gone")
-                self._folder = Path(tempfile.mkdtemp(prefix="emprops-run-"))
+                self._folder = Path(tempfile.mkdtemp(prefix="emprops-run-", dir=self._parent))
             return self._folder
 
     async def fetch(self, url: str, *, max_bytes: int | None = None) -> tuple[Path, str]:

@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import structlog
 
@@ -17,7 +18,7 @@ from emprops.kit.storage import Storage
 from emprops.queue.matching import WorkerOffers
 from emprops.queue.messages import Claim, Finished
 from emprops.queue.registry import Counters
-from emprops.queue.transport import AWAY, Settled, Transport
+from emprops.queue.transport import AWAY, Settled, Transport, WorkerRefusedError
 from emprops.settings import Settings
 from emprops.worker import spans
 from emprops.worker.board import Board
@@ -28,7 +29,9 @@ from emprops.worker.run import run_claim, unserved
 log = structlog.get_logger(__name__)
 
 STOP_TIME = 10.0
-"""Seconds that cancelled work gets to end, and the last words to the queue to arrive, when the worker stops."""
+"""Seconds that cancelled work gets to end, and the last words to the queue to arrive, when the worker stops. Cancelled
+work gets no more than the grace, though always :data:`SHORTEST_STOP`."""
+SHORTEST_STOP = 2.0
 LONGEST_PAUSE = 5.0
 """Seconds between tries while the queue is away."""
 
@@ -57,6 +60,8 @@ class Tools:
     storage: Storage
     http: GuardedClient
     settings: Settings
+    folder: Path | None = None
+    """Where runs get their temporary folders; None: in the machine's."""
 
 
 @dataclass(slots=True)
@@ -137,9 +142,13 @@ class WorkerLoop:
                 if listener.done():
                     listener.result()  # a deaf worker must not stay
             await self._drain()
+        except BaseException as error:
+            stopped = await self._stop_running()
+            if isinstance(error, Exception) and not isinstance(error, WorkerRefusedError):
+                await self._hand_back(stopped)
+            raise
         finally:
             listener.cancel()
-            await self._stop_running()
             await asyncio.gather(listener, return_exceptions=True)
 
     async def _tick(self) -> None:
@@ -190,7 +199,14 @@ class WorkerLoop:
 
     def _start(self, claim: Claim, since: float) -> None:
         tools, lane = self.tools, self.lanes.of(claim.ticket.job_type)
-        context = Context(claim, board=self.board, storage=tools.storage, http=tools.http, settings=tools.settings)
+        context = Context(
+            claim,
+            board=self.board,
+            storage=tools.storage,
+            http=tools.http,
+            settings=tools.settings,
+            folder=tools.folder,
+        )
         run = Run(claim, context, lane, time.monotonic())
         lane.running += 1
         loop = asyncio.get_running_loop()
@@ -284,7 +300,7 @@ class WorkerLoop:
                 self._left += self.lanes.lines()
                 await self._leave_lines()
                 await self._tick()
-                while self._running:
+                while any(not run.abandoned for run in self._running.values()):
                     await self._news.wait()
                     self._news.clear()
                     await self._tick()
@@ -310,21 +326,25 @@ class WorkerLoop:
             await self._take(turn.claims, begun)
 
     async def _stop_running(self) -> list[Claim]:
-        """Cancel what is running and wait for it, though not for ever. Returns the claims it was stopped on."""
+        """Cancel what is running and wait for it, though not for ever. Returns the claims it was stopped on.
+
+        What ignores that is left to itself: it can report nothing any more, and the process does not wait for it.
+        """
         tasks = dict(self._running)
         for task, run in tasks.items():
             run.abandon()
             task.cancel()
         if tasks:
-            await asyncio.wait(tasks, timeout=STOP_TIME)
+            await asyncio.wait(tasks, timeout=min(STOP_TIME, max(self.grace, SHORTEST_STOP)))
         return [run.claim for run in tasks.values()]
 
     async def _hand_back(self, claims: Sequence[Claim]) -> None:
         if not claims:
             return
         try:
-            count = await self.link.release(claims)
-        except AWAY as error:
+            async with asyncio.timeout(STOP_TIME):
+                count = await self.link.release(claims)
+        except (*AWAY, WorkerRefusedError) as error:
             log.warning("could not hand back; the leases will lapse", steps=len(claims), error=str(error))
         else:
             log.info("handed back", steps=count)

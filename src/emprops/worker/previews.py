@@ -6,6 +6,8 @@ import warnings
 from PIL import Image, UnidentifiedImageError
 
 from emprops.kit.pixels import flat
+from emprops.kit.text import storable
+from emprops.queue import bounds
 from emprops.queue.messages import MAX_PREVIEW_BYTES, Preview
 
 MAX_INPUT_BYTES = 8 * 1024 * 1024
@@ -21,6 +23,7 @@ def made_small(content: bytes | str, mime_type: str, node: str) -> Preview | Non
     Of a long text, the end is kept. A small JPEG or PNG stays as it is; all other pictures become JPEG with sides of at
     most :data:`SIDE` pixels.
     """
+    node = bounds.line(node, bounds.MAX_NODE)
     if mime_type == "text/plain":
         text = content if isinstance(content, str) else content.decode("utf-8", "replace")
         return Preview(_end_of(text), mime_type, node) if text else None
@@ -54,5 +57,5 @@ def _of_picture(image: Image.Image, content: bytes, node: str) -> Preview | None
 
 
 def _end_of(text: str) -> bytes:
-    raw = text.encode("utf-8", "replace")[-MAX_PREVIEW_BYTES:]
+    raw = storable(text[-MAX_PREVIEW_BYTES:]).encode()[-MAX_PREVIEW_BYTES:]
     return raw.decode("utf-8", "ignore").encode()  # a character that was cut in two is left out

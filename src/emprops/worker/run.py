@@ -2,8 +2,8 @@
 
 import asyncio
 import hashlib
-import math
 from pathlib import Path
+from typing import Any
 
 import orjson
 import structlog
@@ -13,74 +13,81 @@ from emprops.kit import tracing
 from emprops.kit.storage import Storage, measure
 from emprops.media.probe import media_type_of
 from emprops.media.types import extension_of
+from emprops.queue import bounds
 from emprops.queue.messages import Claim, FailureKind, Finished, StoredFile
 from emprops.worker.context import Context
 
 log = structlog.get_logger(__name__)
-
-MAX_DATA_BYTES = 256 * 1024
-"""Results larger than this belong into files, not into Redis and job rows."""
-MAX_ERROR_CHARACTERS = 2_000
-MAX_DETAILS_BYTES = 16 * 1024
 
 
 async def run_claim(claim: Claim, connector: Connector, context: Context, storage: Storage) -> Finished:
     """Run one claim to its end. Every failure becomes a value; only the cancellation of this task is raised."""
     limit = claim.ticket.limits.max_run_time
     alarm = asyncio.get_running_loop().call_later(limit, context.stop)
+    clock = asyncio.timeout(limit)
     try:
-        async with asyncio.timeout(limit) as clock:
+        async with clock:
             with tracing.span("connector.run", {"emprops.connector": connector.name}):
-                outcome = with_result_file(await connector.run(claim.ticket, context))
-            if outcome.data and len(orjson.dumps(outcome.data)) > MAX_DATA_BYTES:
-                raise FinalError(f"The result's data exceeds {MAX_DATA_BYTES} bytes; large results go into files.")
-            _refuse_large(outcome, context.max_result_bytes)  # a stat costs a twentieth of a thread's errand
+                outcome = checked(await connector.run(claim.ticket, context), connector.name)
+            _refuse_by_size(outcome, context.max_result_bytes)  # a stat costs a twentieth of a thread's errand
             files = [await _store(claim, number, file, storage) for number, file in enumerate(outcome.files)]
-        finished = Finished(files=tuple(files), data=dict(outcome.data))
+        finished = Finished(files=tuple(files), data=outcome.data)
         finished.to_bytes()  # what cannot be sent must fail here, as this step's fault
         return finished
     except asyncio.CancelledError:
-        if _cancelling():
+        if context.cancelled() and _cancelling():
             raise
         return _failure("retryable", f"The connector {connector.name} broke its own run off.")
-    except ConnectorError as error:
-        return _failure(error.kind, error.message, details=error.details, retry_after=error.retry_after)  # type: ignore[arg-type]
-    except OSError as error:
+    except BaseException as error:  # SystemExit too: it ends this step, not the worker and the step's neighbours
         if isinstance(error, TimeoutError) and clock.expired():
             return _failure("retryable", f"The run took longer than {limit:g} seconds.", details={"code": "run_time"})
-        log.warning("run failed on the outside world", error=str(error))
-        return _failure("retryable", f"{type(error).__name__}: {error}")
-    except Exception as error:
-        log.exception("connector failed unexpectedly", connector=connector.name)
-        return _failure("final", f"The connector {connector.name} failed unexpectedly: {type(error).__name__}: {error}")
+        return failure_of(error, claim, connector.name)
     finally:
         alarm.cancel()
         context.end()
 
 
-def with_result_file(outcome: Outcome) -> Outcome:
-    """Give a result without files one, so that every result has a URL: its text, or else its data as JSON."""
-    if outcome.files or not outcome.data:
-        return outcome
-    text = outcome.data.get("text")
+def checked(outcome: Outcome, name: str) -> Outcome:
+    """Return a connector's result such that it can be stored. Results without files get one, so that each has a URL.
+
+    Raises :class:`FinalError` for what is no result, or too large a one.
+    """
+    if not isinstance(outcome, Outcome):
+        raise FinalError(f"The connector {name} returned no result.")
+    try:
+        data = bounds.data(outcome.data or {})
+        files = tuple(outcome.files)
+        bounds.file_count(len(files))
+    except bounds.OutOfBoundsError as error:
+        raise FinalError(str(error)) from error
+    if not all(isinstance(file, Produced) and isinstance(file.content, bytes | Path) for file in files):
+        raise FinalError(f"The connector {name} gave a file that is neither bytes nor a path.")
+    if not files and not data:
+        raise FinalError(f"The connector {name} reported success without a result: neither files nor data.")
+    return Outcome(files=files or (_file_of(data),), data=data)
+
+
+def _file_of(data: dict[str, Any]) -> Produced:
+    text = data.get("text")
     if isinstance(text, str):
-        file = Produced("result.txt", "text/plain", text.encode())
-    else:
-        file = Produced("result.json", "application/json", orjson.dumps(outcome.data))
-    return Outcome(files=(file,), data=outcome.data)
+        return Produced("result.txt", "text/plain", text.encode())
+    return Produced("result.json", "application/json", orjson.dumps(data))
 
 
-def _refuse_large(outcome: Outcome, limit: int) -> None:
+def _refuse_by_size(outcome: Outcome, limit: int) -> None:
     # all of them before the first is stored, so that a refused result leaves nothing behind
     for file in outcome.files:
         size = file.content.stat().st_size if isinstance(file.content, Path) else len(file.content)
+        name = bounds.line(file.name, bounds.MAX_FILE_NAME)
         if size > limit:
-            raise too_large(f"The result {file.name}", limit)
+            raise too_large(f"The result {name}", limit)
+        if not size and not file.mime_type.startswith("text/"):
+            raise FinalError(f"The result {name} is empty.")
 
 
 async def _store(claim: Claim, number: int, file: Produced, storage: Storage) -> StoredFile:
     # by content: a sound in a video's container, or a picture under another name, is stored as what it is
-    mime_type = await media_type_of(file.content) or file.mime_type
+    mime_type = await media_type_of(file.content) or bounds.media_type(file.mime_type)
     key = f"{claim.files_prefix}{number}{extension_of(mime_type)}"
     with tracing.span("file.store", {"emprops.key": key, "emprops.mime_type": mime_type}):
         if isinstance(file.content, Path):
@@ -89,36 +96,35 @@ async def _store(claim: Claim, number: int, file: Produced, storage: Storage) ->
         else:
             size, digest = len(file.content), hashlib.sha256(file.content).hexdigest()
             await storage.put_bytes(key, file.content, mime_type)
-    return StoredFile(
-        key=key,
-        mime_type=mime_type,
-        size=size,
-        sha256=digest,
-        name=file.name,
-        width=file.width,
-        height=file.height,
-        duration=file.duration,
-        node=file.node,
-    )
+    facts = {"name": file.name, "width": file.width, "height": file.height, "duration": file.duration}
+    stored = {"key": key, "mime_type": mime_type, "size": size, "sha256": digest, "node": file.node}
+    return StoredFile.from_json(stored | facts)
+
+
+def failure_of(error: BaseException, claim: Claim, name: str) -> Finished:
+    """Return how a run ended that raised this. The user gets a connector's own words, but none of a library's: those
+    may hold addresses, keys and folders, and are in the log."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    if isinstance(error, ConnectorError):
+        return _failure(error.kind, error.message, details=error.details, retry_after=error.retry_after)  # type: ignore[arg-type]
+    where = f"the operator finds the reason in the worker's log under {claim.ticket.id}"
+    kind = type(error).__name__
+    log.error("the run failed unexpectedly", connector=name, step_id=claim.ticket.id, exc_info=error)
+    if isinstance(error, OSError):
+        return _failure("retryable", f"Something that the run needs was away or broke off ({kind}); {where}.")
+    return _failure("final", f"The connector {name} failed unexpectedly ({kind}); {where}.")
 
 
 def _failure(
     kind: FailureKind, message: str, *, details: dict[str, object] | None = None, retry_after: float | None = None
 ) -> Finished:
-    # NUL and lone surrogates come with foreign texts; neither JSON nor PostgreSQL takes them
-    text = message[:MAX_ERROR_CHARACTERS].replace("\0", "").encode("utf-8", "replace").decode()
-    wait = retry_after if retry_after is not None and math.isfinite(retry_after) and retry_after > 0 else None
-    return Finished(failure=kind, error=text, details=_sendable(details or {}), retry_after=wait)
-
-
-def _sendable(details: dict[str, object]) -> dict[str, object]:
-    try:
-        size = len(orjson.dumps(details))
-    except TypeError as error:
-        return {"omitted": f"The details could not be sent: {error}"}
-    if size > MAX_DETAILS_BYTES:
-        return {"omitted": f"The details had {size} bytes; at most {MAX_DETAILS_BYTES} are sent."}
-    return details
+    return Finished(
+        failure=kind,
+        error=bounds.line(message, bounds.MAX_ERROR),
+        details=bounds.details(details or {}),
+        retry_after=bounds.wait(retry_after),
+    )
 
 
 def _cancelling() -> bool:

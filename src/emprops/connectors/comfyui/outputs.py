@@ -16,8 +16,8 @@ from emprops.connectors.base import FinalError, Outcome, Produced, RetryableErro
 from emprops.connectors.comfyui.api import Api, OutputGoneError
 from emprops.connectors.comfyui.problems import Graph
 from emprops.connectors.comfyui.watch import RAN
+from emprops.queue.bounds import MAX_FILES
 
-MAX_FILES = 500
 MAX_TEXT_BYTES = 128 * 1024
 """Longer texts travel as files."""
 TRIES = 3

@@ -5,7 +5,7 @@ from typing import ClassVar
 from openai import AsyncOpenAI
 
 from emprops.connectors.base import BadInputError, Capabilities, ConnectorError, Health, Outcome, RunContext
-from emprops.connectors.hosted import FILES, MAX_ANSWER_BYTES, Bounds, client_for, hiding
+from emprops.connectors.hosted import FILES, MAX_ANSWER_BYTES, Bounds, client_for, health_of, hiding
 from emprops.connectors.openai.chat import chat
 from emprops.connectors.openai.errors import translated
 from emprops.connectors.openai.images import image
@@ -45,12 +45,12 @@ class OpenAI:
         )
 
     async def check(self) -> Health:
-        """Ask which models there are: the cheapest request that needs the key."""
+        """Ask which models there are: the cheapest request that needs the key. How it lists them does not matter."""
         try:
             async with translated(self._hide):
-                await self._client.models.list(timeout=CHECK_TIMEOUT)
+                await self._client.get("/models", cast_to=object, options={"timeout": CHECK_TIMEOUT})
         except ConnectorError as error:
-            return Health(ok=False, message=error.message)
+            return health_of(error)
         return Health(ok=True)
 
     async def capabilities(self) -> Capabilities:

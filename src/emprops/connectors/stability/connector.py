@@ -29,6 +29,7 @@ from emprops.connectors.hosted import (
     Bounds,
     Hide,
     client_for,
+    health_of,
     hidden,
     hiding,
     input_picture,
@@ -97,7 +98,7 @@ class StabilityApi:
                 answer = await self._http.get("/v1/user/balance", timeout=CHECK_TIMEOUT)
                 _raise_for(answer.status_code, answer.headers, answer.content)
         except ConnectorError as error:
-            return Health(ok=False, message=error.message)
+            return health_of(error)
         return Health(ok=True)
 
     async def capabilities(self) -> Capabilities:

@@ -1,0 +1,55 @@
+"""The worker as others see it: its entry in the fleet, and its answer to ``/ready``."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from emprops import __version__
+from emprops.queue.registry import WorkerInfo
+from emprops.worker.board import Board
+from emprops.worker.line import Line
+from emprops.worker.loop import WorkerLoop
+from emprops.worker.offers import OK, Survey
+
+
+@dataclass(slots=True)
+class Presence:
+    """What the worker says of itself. Methods may be called from any thread, but for :meth:`surveyed`."""
+
+    line: Line
+    board: Board
+    loop: WorkerLoop
+    now: Survey
+    """What its connectors last said."""
+    started_at: int = field(default_factory=lambda: int(time.time() * 1000))
+    """Unix milliseconds."""
+
+    def surveyed(self, found: Survey) -> None:
+        """Offer this from now on."""
+        self.now = found
+        self.loop.offer(found.offers)
+
+    def describe(self) -> WorkerInfo:
+        """Return the entry as of now."""
+        loop, held = self.loop, self.board.step_ids()
+        return WorkerInfo(
+            worker_id=self.line.worker_id,
+            machine_id=self.line.machine_id,
+            status="draining" if loop.draining else "paused" if loop.paused else "busy" if held else "idle",
+            offers=self.now.offers,
+            concurrency=loop.lanes.total,
+            slots=dict(loop.lanes.own),
+            current=held,
+            started_at=self.started_at,
+            counters=loop.counted(),
+            connectors=dict(self.now.health),
+            version=__version__,
+        )
+
+    def readiness(self) -> tuple[bool, Mapping[str, str]]:
+        """Return whether the worker can take work, and the state of each part: ``ok``, or what is wrong with it.
+
+        One connector that is not available takes nothing from the others, so it alone makes no worker unready.
+        """
+        queue = "stopping" if self.loop.draining else OK if self.loop.heard else "not reached yet"
+        return queue == OK and bool(self.now.offers), {"queue": queue, **self.now.health}
