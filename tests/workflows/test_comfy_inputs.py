@@ -256,6 +256,17 @@ def test_templates_and_instructions_are_the_authors() -> None:
     assert [one.targets for one in found] == [[("2", "value")], [("4", "value")]]
 
 
+def test_texts_that_a_node_joins_are_users_unless_others_bring_them() -> None:
+    graph = {
+        "1": node("StringConcatenate", string_a="a cat", string_b="made of gum", delimiter=", "),
+        "2": node("CLIPTextEncode", text=["1", 0]),
+    }
+    assert targets(graph) == {"prompt": ["1.string_a"], "prompt_2": ["1.string_b"]}
+    graph["1"]["inputs"]["string_a"] = ["3", 0]
+    graph["3"] = node("PrimitiveString", value="a dog")
+    assert targets(graph) == {"prompt": ["3.value"]}
+
+
 def test_a_pass_without_noise_that_only_reads_a_picture_is_not_set_up_by_users() -> None:
     graph = {
         "1": node("DisableNoise"),

@@ -36,6 +36,7 @@ CANVAS = "EmptyImage"
 """Decides the size where nothing else does."""
 PRIMITIVE = "value"
 """The only input of nodes that hold a value for others."""
+JOINED = ("string", "string_a", "string_b")
 MAX_LABEL = 60
 FIRST = ("prompt", "negative_prompt", "tags", "lyrics", *FILES)
 """Fields at the top of a form, in this order; all others follow in the graph's."""
@@ -185,7 +186,10 @@ def _file_role(spot: Spot) -> Role | None:
 
 
 def _is_primitive(spot: Spot) -> bool:
-    return spot.name == PRIMITIVE and comfy_flow.way_of(spot.class_type) == "straight"
+    """Whether a node is there to hold the value for others; also one that joins texts of its own."""
+    way = comfy_flow.way_of(spot.class_type)
+    joins = way == "text" and spot.name in JOINED and not spot.links and spot.value != ""
+    return joins or (way == "straight" and spot.name == PRIMITIVE)
 
 
 def _of_primitive(view: _View, spot: Spot) -> tuple[Spot, Role] | None:
