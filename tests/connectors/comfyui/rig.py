@@ -1,0 +1,70 @@
+"""Graphs, connectors and runs for the tests of the ComfyUI connector."""
+
+import asyncio
+import io
+import wave
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from tests.connectors.contract import RecordingContext, make_ticket
+from tests.fakes.comfyui import FakeComfyUI
+
+from emprops.connectors.base import ConnectorError, Outcome
+from emprops.connectors.comfyui.connector import ComfyUI
+from emprops.settings import Settings
+
+
+def picture(form: str = "PNG", size: tuple[int, int] = (8, 6)) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", size, "red").save(buffer, form)
+    return buffer.getvalue()
+
+
+def sound() -> bytes:
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        file.writeframes(bytes(1600))
+    return buffer.getvalue()
+
+
+PNG, SOURCE = picture(), picture(size=(3, 3))
+
+
+async def at_once(_: float) -> None:
+    await asyncio.sleep(0)
+
+
+def make(fake: FakeComfyUI, **options: Any) -> ComfyUI:
+    return ComfyUI(Settings(comfyui_url=fake.base), pause=at_once, **options)
+
+
+def node(class_type: str, title: str = "", **inputs: Any) -> dict[str, Any]:
+    return {"class_type": class_type, "inputs": inputs} | ({"_meta": {"title": title}} if title else {})
+
+
+def graph(**middle: Any) -> dict[str, Any]:
+    """A graph with nodes of the test's between the model and the picture."""
+    between = {name.removeprefix("n"): content for name, content in middle.items()}
+    return {"1": node("CheckpointLoaderSimple", ckpt_name="sd15.safetensors"), **between, "9": node("SaveImage")}
+
+
+GATED = graph(n2=node("Gate"))
+
+
+async def run(connector: ComfyUI, content: Any, folder: Path, **context: Any) -> Outcome:
+    return await connector.run(make_ticket("comfyui", {"workflow": content}), RecordingContext(folder, **context))
+
+
+async def failure(connector: ComfyUI, content: Any, folder: Path) -> ConnectorError:
+    with pytest.raises(ConnectorError) as caught:
+        await run(connector, content, folder)
+    return caught.value
+
+
+def begin(connector: ComfyUI, content: Any, folder: Path) -> "asyncio.Task[Outcome]":
+    return asyncio.create_task(run(connector, content, folder))
