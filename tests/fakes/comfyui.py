@@ -8,45 +8,27 @@ import asyncio
 import contextlib
 import hashlib
 import json
-import struct
+from asyncio import Event
 from collections import defaultdict
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 from uuid import uuid4
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
-from tests.fakes.comfyui_rules import CLASSES, refusal
+from tests.fakes.comfyui_rules import CLASSES, validate
+from tests.fakes.comfyui_run import Prompt, Run
 from tests.fakes.faults import Faulty
 from tests.fakes.http_api import Reply
 
 Json = dict[str, Any]
 
-
-class InterruptedPromptError(Exception):
-    """The node was interrupted."""
-
-
-class NodeError(Exception):
-    """The node failed."""
-
-
-@dataclass
-class Prompt:
-    """A prompt in the queue, or running."""
-
-    number: int
-    id: str
-    graph: Json
-    extra: Json
-
-    @property
-    def entry(self) -> list[Any]:
-        return [self.number, self.id, self.graph, self.extra, []]
+KEPT = frozenset({"base", "pictures", "sockets", "pending", "history", "_drop", "_worker"})
+"""What :meth:`FakeComfyUI.renew` leaves: its place, and what a restart empties."""
 
 
 @dataclass
@@ -73,43 +55,38 @@ class FakeComfyUI(Faulty):
     """Take no WebSocket."""
     mute: bool = False
     """Send nothing about prompts."""
+    late: str = ""
+    """Where a prompt that ran is until ``release``, before it is in the history: in the ``queue``, or ``nowhere``."""
+    ui: Json = field(default_factory=dict)
+    """What ``Show`` puts out, if its input is empty; it may hold what no request could."""
+    boom: str = "it went boom\n"
+    """What ``Boom`` says, if it is not told."""
+    flags: Json = field(default_factory=dict)
+    """What each client has said that it understands."""
     connections: int = 0
     sockets: dict[str, WebSocket] = field(default_factory=dict)
-    gate: asyncio.Event = field(default_factory=asyncio.Event)
-    at_gate: asyncio.Event = field(default_factory=asyncio.Event)
-    queued: asyncio.Event = field(default_factory=asyncio.Event)
-    idle: asyncio.Event = field(default_factory=asyncio.Event)
-    connected: asyncio.Event = field(default_factory=asyncio.Event)
-    looked_for: asyncio.Event = field(default_factory=asyncio.Event)
+    gate: Event = field(default_factory=Event)
+    at_gate: Event = field(default_factory=Event)
+    queued: Event = field(default_factory=Event)
+    idle: Event = field(default_factory=Event)
+    connected: Event = field(default_factory=Event)
+    looked_for: Event = field(default_factory=Event)
     """Set when the queue is read."""
-    held: asyncio.Event = field(default_factory=asyncio.Event)
-    release: asyncio.Event = field(default_factory=asyncio.Event)
+    held: Event = field(default_factory=Event)
+    release: Event = field(default_factory=Event)
     """A reply with the fault ``hold`` sets the one, and waits for the other before what was asked is done."""
-    _interrupt: asyncio.Event = field(default_factory=asyncio.Event)
-    _drop: asyncio.Event = field(default_factory=asyncio.Event)
+    interrupted: Event = field(default_factory=Event)
+    _drop: Event = field(default_factory=Event)
     _worker: asyncio.Task[None] | None = None
 
     async def renew(self) -> None:
         """Become new; for the next test."""
         self.heal()
         await self.restart()
-        fresh = FakeComfyUI(base=self.base, pictures=self.pictures)
-        for name in (
-            "old",
-            "classes",
-            "files",
-            "cached",
-            "content_types",
-            "inputs",
-            "replies",
-            "asked",
-            "deaf",
-            "mute",
-        ):
-            setattr(self, name, getattr(fresh, name))
-        self.connections = 0
-        for name in ("gate", "at_gate", "queued", "idle", "connected", "looked_for", "held", "release"):
-            setattr(self, name, getattr(fresh, name))
+        fresh = FakeComfyUI()
+        for own in fields(self):
+            if own.name not in KEPT:
+                setattr(self, own.name, getattr(fresh, own.name))
 
     async def restart(self) -> bool:
         """Forget everything that is only in memory, as a real one does."""
@@ -125,7 +102,7 @@ class FakeComfyUI(Faulty):
     def drop_sockets(self) -> None:
         """Close every WebSocket that is open now."""
         self._drop.set()
-        self._drop = asyncio.Event()
+        self._drop = Event()
         self.sockets.clear()
         self.connected.clear()
 
@@ -177,13 +154,13 @@ class FakeComfyUI(Faulty):
             case ["system_stats" | "object_info" | "prompt" as name]:
                 stats = {"system": {"comfyui_version": "0.3.99"}, "devices": []}
                 waiting = {"exec_info": {"queue_remaining": len(self.pending)}}
-                return JSONResponse({"system_stats": stats, "object_info": self.classes, "prompt": waiting}[name])
+                return _json({"system_stats": stats, "object_info": self.classes, "prompt": waiting}[name])
             case ["queue"]:
                 self.looked_for.set()
                 running = [self.running.entry] if self.running else []
-                return JSONResponse({"queue_running": running, "queue_pending": [p.entry for p in self.pending]})
+                return _json({"queue_running": running, "queue_pending": [p.entry for p in self.pending]})
             case ["history", prompt_id]:
-                return JSONResponse({k: v for k, v in self.history.items() if k == prompt_id})
+                return _json({k: v for k, v in self.history.items() if k == prompt_id})
             case ["view"]:
                 return self._view(query)
         return Response("404: Not Found", 404)
@@ -198,30 +175,30 @@ class FakeComfyUI(Faulty):
             case ["interrupt"]:
                 wanted = None if self.old else (body or {}).get("prompt_id")
                 if self.running and wanted in (None, self.running.id):
-                    self._interrupt.set()
+                    self.interrupted.set()
                 return Response()
             case ["free"]:
                 self.cached.clear()
                 return Response()
             case ["api", "jobs", prompt_id, "cancel"] if not self.old:
-                return JSONResponse({"cancelled": self._cancel(prompt_id)})
+                return _json({"cancelled": self._cancel(prompt_id)})
         return Response("405: Method Not Allowed", 405)
 
     def _submit(self, body: Json) -> Response:
-        refused = refusal(body["prompt"], self.classes, self.inputs, old=self.old)
-        if refused is not None:
-            return JSONResponse(refused, 400)
+        error, outputs, problems = validate(body["prompt"], self.classes, self.inputs, old=self.old)
+        if error is not None:
+            return _json({"error": error, "node_errors": problems}, 400)
         prompt_id = str(uuid4()) if self.old else body.get("prompt_id") or str(uuid4())
         extra = {**body.get("extra_data", {}), "client_id": body.get("client_id")}
-        self.pending.append(Prompt(len(self.asked), prompt_id, body["prompt"], extra))
+        self.pending.append(Prompt(len(self.asked), prompt_id, body["prompt"], extra, outputs))
         self.queued.set()
         if self._worker is None or self._worker.done():
             self._worker = asyncio.create_task(self._work())
-        return JSONResponse({"prompt_id": prompt_id, "number": len(self.asked), "node_errors": {}})
+        return _json({"prompt_id": prompt_id, "number": len(self.asked), "node_errors": problems})
 
     def _cancel(self, prompt_id: str) -> bool:
         if self.running and self.running.id == prompt_id:
-            self._interrupt.set()
+            self.interrupted.set()
             return True
         before = len(self.pending)
         self.pending = [prompt for prompt in self.pending if prompt.id != prompt_id]
@@ -238,7 +215,7 @@ class FakeComfyUI(Faulty):
         while name in self.inputs and self.inputs[name] != content:
             name, number = f"{stem} ({number}).{extension}", number + 1
         self.inputs[name] = content
-        return JSONResponse({"name": name, "subfolder": "", "type": "input"})
+        return _json({"name": name, "subfolder": "", "type": "input"})
 
     def _view(self, query: dict[str, str]) -> Response:
         content = self.files.get((query.get("subfolder", ""), query["filename"]))
@@ -262,7 +239,7 @@ class FakeComfyUI(Faulty):
         self.connected.set()
         status = {"status": {"exec_info": {"queue_remaining": len(self.pending)}}, "sid": client_id}
         await socket.send_json({"type": "status", "data": status})
-        hearing = asyncio.create_task(_hear(socket))
+        hearing = asyncio.create_task(self._hear(socket, client_id))
         dropping = asyncio.create_task(drop.wait())
         await asyncio.wait({hearing, dropping}, return_when=asyncio.FIRST_COMPLETED)
         if not hearing.done():
@@ -273,10 +250,19 @@ class FakeComfyUI(Faulty):
         if self.sockets.get(client_id) is socket:
             del self.sockets[client_id]
 
-    async def send(self, prompt: Prompt, kind: str, data: Json) -> None:
-        await self._send(prompt, json.dumps({"type": kind, "data": {**data, "prompt_id": prompt.id}}))
+    async def _hear(self, socket: WebSocket, client_id: str) -> None:
+        with contextlib.suppress(WebSocketDisconnect):
+            while True:
+                message = await socket.receive_json()
+                if message["type"] == "feature_flags" and not self.old:
+                    self.flags[client_id] = message["data"]
+                    said = {"supports_preview_metadata": True, "max_upload_size": 104857600}
+                    await socket.send_json({"type": "feature_flags", "data": said})
 
-    async def _send(self, prompt: Prompt, message: str | bytes) -> None:
+    async def send(self, prompt: Prompt, kind: str, data: Json) -> None:
+        await self.send_raw(prompt, json.dumps({"type": kind, "data": {**data, "prompt_id": prompt.id}}))
+
+    async def send_raw(self, prompt: Prompt, message: str | bytes) -> None:
         socket = self.sockets.get(prompt.extra["client_id"])
         if socket is None or self.mute:
             return
@@ -288,94 +274,19 @@ class FakeComfyUI(Faulty):
     async def _work(self) -> None:
         while self.pending:
             prompt = self.running = self.pending.pop(0)
-            self._interrupt.clear()
-            outputs: Json = {}
-            status, messages = "success", []
-            await self.send(prompt, "execution_start", {})
-            await self.send(prompt, "execution_cached", {"nodes": []})
-            for node, content in prompt.graph.items():
-                try:
-                    await self._node(prompt, node, content, outputs)
-                except (InterruptedPromptError, NodeError) as error:
-                    kind, data = _failed(node, content, error)
-                    status, messages = "error", [[kind, {**data, "prompt_id": prompt.id}]]
-                    await self.send(prompt, kind, data)
-                    break
-            else:
-                await self.send(prompt, "execution_success", {})
+            self.interrupted.clear()
+            record = await Run(self, prompt).to_its_end()
+            self.running = None if self.late == "nowhere" else prompt
+            if self.late:
+                self.held.set()
+                await self.release.wait()
             self.running = None
-            said = {"status_str": status, "completed": status == "success", "messages": messages}
-            self.history[prompt.id] = {"prompt": prompt.entry, "outputs": outputs, "status": said}
+            self.history[prompt.id] = record
             await self.send(prompt, "executing", {"node": None})
         self.idle.set()
 
-    async def _node(self, prompt: Prompt, node: str, content: Json, outputs: Json) -> None:
-        if self._interrupt.is_set():
-            raise InterruptedPromptError
-        await self.send(prompt, "executing", {"node": node, "display_node": node})
-        inputs = content["inputs"]
-        match content["class_type"]:
-            case "Gate":
-                await self._hold()
-            case "Boom":
-                raise NodeError(inputs["type"])
-            case "KSampler":
-                await self._sample(prompt, node, int(inputs["steps"]))
-        key = json.dumps([node, content], sort_keys=True)
-        output = self.cached[key] = self.cached[key] if key in self.cached else self._output(node, content)
-        if output:
-            outputs[node] = output
-            await self.send(prompt, "executed", {"node": node, "display_node": node, "output": output})
-
-    async def _hold(self) -> None:
-        self.at_gate.set()
-        waits = [asyncio.create_task(event.wait()) for event in (self.gate, self._interrupt)]
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-        if self._interrupt.is_set():
-            raise InterruptedPromptError
-
-    async def _sample(self, prompt: Prompt, node: str, steps: int) -> None:
-        for step in range(1, steps + 1):
-            if self._interrupt.is_set():
-                raise InterruptedPromptError
-            await self.send(prompt, "progress", {"value": step, "max": steps, "node": node})
-            if not self.old:
-                state = {"value": step, "max": steps, "state": "running", "node_id": node, "prompt_id": prompt.id}
-                await self.send(prompt, "progress_state", {"nodes": {node: state}})
-            if prompt.extra.get("preview_method"):
-                await self.send_preview(prompt, node)
-            await asyncio.sleep(0)
-
-    async def send_preview(self, prompt: Prompt, node: str) -> None:
-        picture = self.pictures[".png"]
-        if self.old:
-            await self._send(prompt, struct.pack(">II", 1, 2) + picture)
-            return
-        said = {"node_id": node, "real_node_id": node, "image_type": "image/png", "prompt_id": prompt.id}
-        metadata = json.dumps(said).encode()
-        await self._send(prompt, struct.pack(">II", 4, len(metadata)) + metadata + picture)
-
-    def _output(self, node: str, content: Json) -> Json:
-        inputs = content["inputs"]
-        match content["class_type"]:
-            case "SaveImage":
-                count = inputs.get("batch", 1)
-                return {"images": [self._file(f"img_{node}_{number:05}_.png") for number in range(1, count + 1)]}
-            case "PreviewImage":
-                return {"images": [{"filename": "ComfyUI_temp_1.png", "subfolder": "", "type": "temp"}]}
-            case "VHS_VideoCombine":
-                return {"gifs": [self._file(f"clip_{node}.gif", "clips") | {"format": "image/gif"}]}
-            case "SaveAudio":
-                return {"audio": [self._file(f"sound_{node}.wav", "audio")]}
-            case "ShowText":
-                return {"text": [inputs["text"]]}
-        return {}
-
-    def _file(self, name: str, subfolder: str = "") -> Json:
+    def file(self, name: str, subfolder: str = "") -> Json:
+        """Store a file of its extension's kind, and name it as nodes do."""
         self.files.setdefault((subfolder, name), self.pictures[name[name.rindex(".") :]])
         return {"filename": name, "subfolder": subfolder, "type": "output"}
 
@@ -384,18 +295,9 @@ class FakeComfyUI(Faulty):
         return f"emprops-{hashlib.sha256(content).hexdigest()[:40]}{extension}"
 
 
-def _failed(node: str, content: Json, error: Exception) -> tuple[str, Json]:
-    data = {"node_id": node, "node_type": content["class_type"], "executed": []}
-    if isinstance(error, InterruptedPromptError):
-        return "execution_interrupted", data
-    more = {"traceback": ["/srv/comfy/nodes.py"], "current_inputs": {}, "current_outputs": []}
-    return "execution_error", {**data, **more, "exception_type": str(error), "exception_message": "it went boom\n"}
-
-
-async def _hear(socket: WebSocket) -> None:
-    with contextlib.suppress(WebSocketDisconnect):
-        while True:
-            await socket.receive_text()
+def _json(document: Any, status: int = 200) -> Response:
+    # as aiohttp does: with NaN, Infinity and lone surrogates
+    return Response(json.dumps(document), status, media_type="application/json")
 
 
 async def _cut(content: bytes) -> AsyncIterator[bytes]:

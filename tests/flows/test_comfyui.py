@@ -44,7 +44,7 @@ async def test_a_client_sees_what_is_being_made_and_then_the_result(system: Syst
         "1": node("CheckpointLoaderSimple", ckpt_name="sd15.safetensors"),
         "2": node("KSampler", steps=3),
         "3": node("Gate"),
-        "9": node("SaveImage"),
+        "9": node("SaveImage", in1=["1", 0], in2=["2", 0], in3=["3", 0]),
     }
     collection = await make(system, "comfy_workflow", {"workflow": graph}, {})
     job_id = await system.generate(collection, {"prompt": "a fox"})

@@ -29,7 +29,10 @@ from emprops.worker.ending import run_process
 from emprops.worker.lanes import Lanes
 from emprops.worker.offers import Survey, Surveyor, keep_showing
 
-GRAPH = {"1": {"class_type": "KSampler", "inputs": {"steps": 2}}, "9": {"class_type": "SaveImage", "inputs": {}}}
+GRAPH = {
+    "1": {"class_type": "KSampler", "inputs": {"steps": 2}},
+    "9": {"class_type": "SaveImage", "inputs": {"samples": ["1", 0]}},
+}
 
 
 def picture() -> bytes:

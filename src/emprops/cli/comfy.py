@@ -11,6 +11,7 @@ from emprops.cli.exits import fail, one_sentence, read_settings
 from emprops.connectors.base import ConnectorError
 from emprops.connectors.comfyui.api import Api
 from emprops.connectors.comfyui.catalogue import read_catalogue
+from emprops.kit.lenient_json import NotJsonError, read_json
 from emprops.workflows.editor.convert import convert as convert_graph
 
 app = typer.Typer(help="Work with the workflows of a ComfyUI.", no_args_is_help=True)
@@ -52,10 +53,10 @@ def convert(
 
 def _read(path: Path) -> Any:
     try:
-        return orjson.loads(path.read_bytes())
+        return read_json(path.read_bytes())  # as a ComfyUI wrote it, with NaN and all
     except OSError as error:
         fail(f"{path} cannot be read: {error.strerror}.")
-    except orjson.JSONDecodeError:
+    except NotJsonError:
         fail(f"{path} is not JSON.")
 
 

@@ -57,6 +57,11 @@ _EXTENSIONS = {
     "audio/ogg": ".ogg",
     "text/plain": ".txt",
     "application/json": ".json",
+    "model/gltf-binary": ".glb",
+    "model/gltf+json": ".gltf",
+    "model/obj": ".obj",
+    "model/stl": ".stl",
+    "model/vnd.usdz+zip": ".usdz",
 }
 
 

@@ -2,7 +2,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from tests.apps import served
-from tests.connectors.comfyui.rig import PNG, make, picture, sound
+from tests.connectors.comfyui.rig import GLB, PNG, make, picture, sound
 from tests.fakes.comfyui import FakeComfyUI
 
 from emprops.connectors.comfyui.connector import ComfyUI
@@ -10,7 +10,7 @@ from emprops.connectors.comfyui.connector import ComfyUI
 
 @pytest.fixture(scope="module")
 async def server() -> AsyncIterator[FakeComfyUI]:
-    fake = FakeComfyUI(pictures={".png": PNG, ".gif": picture("GIF"), ".wav": sound()})
+    fake = FakeComfyUI(pictures={".png": PNG, ".gif": picture("GIF"), ".wav": sound(), ".glb": GLB})
     async with served(fake.app()) as client:  # type: ignore[arg-type]
         fake.base = str(client.base_url).rstrip("/")
         yield fake

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 from tests.connectors.contract import RecordingContext, make_ticket
 from tests.fakes.comfyui import FakeComfyUI
+from tests.fakes.comfyui_rules import CLASSES
 
 from emprops.connectors.base import ConnectorError, Outcome
 from emprops.connectors.comfyui.connector import ComfyUI
@@ -20,6 +21,10 @@ def picture(form: str = "PNG", size: tuple[int, int] = (8, 6)) -> bytes:
     buffer = io.BytesIO()
     Image.new("RGB", size, "red").save(buffer, form)
     return buffer.getvalue()
+
+
+GLB = b"glTF\x02\0\0\0\x54\0\0\0\x40\0\0\0JSON" + b'{"asset":{"version":"2.0"}}'.ljust(64)
+"""A model without anything in it: header, and one chunk of JSON."""
 
 
 def sound() -> bytes:
@@ -50,7 +55,13 @@ def node(class_type: str, title: str = "", **inputs: Any) -> dict[str, Any]:
 def graph(**middle: Any) -> dict[str, Any]:
     """A graph with nodes of the test's between the model and the picture."""
     between = {name.removeprefix("n"): content for name, content in middle.items()}
-    return {"1": node("CheckpointLoaderSimple", ckpt_name="sd15.safetensors"), **between, "9": node("SaveImage")}
+    before = {"1": node("CheckpointLoaderSimple", ckpt_name="sd15.safetensors"), **between}
+    links = {f"from_{name}": [name, 0] for name, content in before.items() if not is_output(content)}
+    return {**before, "9": node("SaveImage", **links)}
+
+
+def is_output(content: dict[str, Any]) -> bool:
+    return bool(CLASSES.get(str(content.get("class_type")), {}).get("output_node"))
 
 
 GATED = graph(n2=node("Gate"))

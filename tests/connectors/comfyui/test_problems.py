@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 from tests.connectors.comfyui.rig import GATED, at_once, begin, failure, graph, node
-from tests.fakes.comfyui import FakeComfyUI, Prompt
+from tests.fakes.comfyui import FakeComfyUI
+from tests.fakes.comfyui_run import Prompt
 from tests.fakes.http_api import Reply
 
 from emprops.connectors.base import FinalError, RetryableError
 from emprops.connectors.comfyui.connector import ComfyUI
+from emprops.connectors.comfyui.problems import failure as failure_of
 from emprops.settings import Settings
 
 
@@ -113,3 +115,30 @@ async def test_a_server_that_is_not_there(tmp_path: Path, unused_tcp_port: int) 
     assert not health.ok
     assert f"127.0.0.1:{unused_tcp_port}" in health.message
     await connector.close()
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("torch.OutOfMemoryError", "Allocation on device\n"),
+        ("RuntimeError", "CUDA error: out of memory\nCUDA kernel errors might be asynchronously reported\n"),
+        ("RuntimeError", "HIP out of memory. Tried to allocate 2.00 GiB"),
+        ("RuntimeError", "MPS backend out of memory (MPS allocated: 17.95 GB)"),
+        ("RuntimeError", "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        ("RuntimeError", "level_zero backend failed with error: 39 (UR_RESULT_ERROR_OUT_OF_DEVICE_MEMORY)"),
+        ("RuntimeError", "Could not allocate tensor. There is not enough GPU video memory available!"),
+        ("RuntimeError", "[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory"),
+        ("numpy._core._exceptions._ArrayMemoryError", "Unable to allocate 9.31 GiB for an array"),
+        ("Exception", "Allocation on device 0 would exceed allowed memory. (out of memory)"),
+    ],
+)
+def test_out_of_memory_is_known_however_it_is_said(kind: str, message: str) -> None:
+    error = failure_of({"node_id": "2", "exception_type": kind, "exception_message": message}, {"2": node("KSampler")})
+    assert isinstance(error, RetryableError)
+    assert (error.details["code"], error.details["node_id"]) == ("out_of_memory", "2")
+
+
+@pytest.mark.parametrize("message", ["index out of memory bounds", "the memory is empty", "not enough arguments"])
+def test_other_failures_are_no_lack_of_memory(message: str) -> None:
+    error = failure_of({"exception_type": "RuntimeError", "exception_message": message}, {})
+    assert isinstance(error, FinalError)

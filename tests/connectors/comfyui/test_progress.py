@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from tests.connectors.comfyui.rig import GATED, PNG, graph, node, run
 from tests.connectors.contract import RecordingContext, make_ticket
-from tests.fakes.comfyui import FakeComfyUI, Prompt
+from tests.fakes.comfyui import FakeComfyUI
+from tests.fakes.comfyui_run import Prompt, send_picture
 
 from emprops.connectors.comfyui.connector import ComfyUI
 from emprops.connectors.comfyui.events import Event, Preview, parse
@@ -41,7 +42,7 @@ async def test_previews_of_other_prompts_are_not_shown(connector: ComfyUI, comfy
     running = asyncio.create_task(connector.run(make_ticket("comfyui", {"workflow": GATED}), context))
     await comfy.at_gate.wait()
     foreign = Prompt(1, "another-prompt", {}, {"client_id": next(iter(comfy.sockets))})
-    await comfy.send_preview(foreign, "2")
+    await send_picture(comfy, foreign, "2", PNG)
     comfy.gate.set()
     await running
     assert context.previews == []

@@ -80,7 +80,7 @@ async def test_an_interruption_by_somebody_else_may_be_tried_again(
 ) -> None:
     running = begin(connector, GATED, tmp_path)
     await comfy.at_gate.wait()
-    comfy._interrupt.set()
+    comfy.interrupted.set()
     with pytest.raises(RetryableError, match="interrupted") as caught:
         await running
     assert caught.value.details["node_id"] == "2"

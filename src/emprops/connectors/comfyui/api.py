@@ -17,6 +17,7 @@ import orjson
 
 from emprops.connectors.base import BadInputError, FinalError, RetryableError, too_large
 from emprops.kit.http import BUSY
+from emprops.kit.lenient_json import NotJsonError, read_json
 from emprops.kit.retry_after import retry_after
 from emprops.settings import SettingsError
 
@@ -24,6 +25,7 @@ CONNECT_TIMEOUT = 5.0
 IDLE_TIMEOUT = 60.0
 """Longest silence within an answer. ComfyUI's event loop stands still while it loads models."""
 MAX_JSON_BYTES = 64 * 1024 * 1024
+LARGE_JSON_BYTES = 256 * 1024
 BUFFER = 1024 * 1024
 
 
@@ -97,10 +99,10 @@ class Api:
                 body += chunk
                 if len(body) > self._max_json_bytes:
                     raise FinalError(f"ComfyUI's answer to {path} is larger than {self._max_json_bytes} bytes.")
-        try:
-            return Answer(response.status_code, orjson.loads(body))
-        except orjson.JSONDecodeError:
-            return Answer(response.status_code, None)
+        # Reading is quick unless the body is odd, and then slow: large ones must not keep the heartbeat waiting.
+        large = len(body) > LARGE_JSON_BYTES
+        document = await asyncio.to_thread(_document, bytes(body)) if large else _document(bytes(body))
+        return Answer(response.status_code, document)
 
     async def queue(self) -> Queue:
         """Read the queue."""
@@ -163,6 +165,13 @@ class Api:
         if answer.status == 200:
             return RetryableError(f"What answers at {self.place} does not speak like ComfyUI ({path}).")
         return FinalError(f"ComfyUI at {self.place} refused {path}: it answered {answer.status}.")
+
+
+def _document(body: bytes) -> Any:
+    try:
+        return read_json(body)
+    except NotJsonError:
+        return None
 
 
 def _entries(value: Any) -> list[list[Any]]:

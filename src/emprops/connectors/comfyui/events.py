@@ -12,6 +12,8 @@ import orjson
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
+from emprops.kit.lenient_json import NotJsonError, read_json
+
 OPEN_TIMEOUT = 10.0
 CLOSE_TIMEOUT = 1.0
 PING_TIMEOUT = 60.0
@@ -106,13 +108,17 @@ def parse(raw: str | bytes) -> Event | Preview | None:
     """Read a frame; None if it says nothing that is understood here."""
     if isinstance(raw, bytes):
         return _from_frame(raw)
-    try:
-        match orjson.loads(raw):
-            case {"type": str(kind), "data": dict(data)}:
-                return Event(kind, data)
-    except orjson.JSONDecodeError:
-        pass
+    match _document(raw):
+        case {"type": str(kind), "data": dict(data)}:
+            return Event(kind, data)
     return None
+
+
+def _document(raw: str | bytes) -> Any:
+    try:
+        return read_json(raw)
+    except NotJsonError:
+        return None
 
 
 def _from_frame(raw: bytes) -> Event | Preview | None:
@@ -130,10 +136,7 @@ def _from_frame(raw: bytes) -> Event | Preview | None:
 
 
 def _with_metadata(raw: bytes, length: int) -> Preview | None:
-    try:
-        metadata = orjson.loads(raw[8 : 8 + length])
-    except orjson.JSONDecodeError:
-        return None
+    metadata = _document(raw[8 : 8 + length])
     if not isinstance(metadata, dict):
         return None
     node = metadata.get("real_node_id") or metadata.get("node_id")

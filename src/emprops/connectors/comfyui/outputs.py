@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import mimetypes
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -14,56 +14,18 @@ from PIL import Image, UnidentifiedImageError
 
 from emprops.connectors.base import FinalError, Outcome, Produced, RetryableError, RunContext
 from emprops.connectors.comfyui.api import Api, OutputGoneError
+from emprops.connectors.comfyui.listing import MODELS, Item, items_of, texts_of
 from emprops.connectors.comfyui.problems import Graph
 from emprops.connectors.comfyui.watch import RAN
+from emprops.kit.text import REPLACEMENT
 from emprops.queue.bounds import MAX_FILES
 
 MAX_TEXT_BYTES = 128 * 1024
 """Longer texts travel as files."""
 TRIES = 3
-TEXTS = frozenset({"text", "texts", "string", "strings", "value", "values", "tags", "caption", "captions", "result"})
-"""Under which names nodes put out texts; strings under others are remarks for the editor."""
 MEDIA = ("image/", "video/", "audio/")
+BINARY = (*MEDIA, MODELS[".glb"])
 HEAD = 64 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """A stored file, as a node names it."""
-
-    node: str
-    filename: str
-    subfolder: str
-
-
-def items_of(outputs: Mapping[str, Any], graph: Graph) -> list[Item]:
-    """List the files, in the graph's order. One that several nodes or lists name comes once."""
-    found: dict[tuple[str, str], Item] = {}
-    for node, _, value in _values(outputs, graph):
-        match value:
-            case {"filename": str(filename)} if filename and value.get("type", "output") == "output":
-                subfolder = value.get("subfolder")
-                item = Item(node, filename, subfolder if isinstance(subfolder, str) else "")
-                found.setdefault((item.subfolder, item.filename), item)
-    return list(found.values())
-
-
-def texts_of(outputs: Mapping[str, Any], graph: Graph) -> list[tuple[str, str]]:
-    """List the texts: ``(node, text)``."""
-    return [
-        (node, value)
-        for node, name, value in _values(outputs, graph)
-        if isinstance(value, str) and value and name.lower() in TEXTS
-    ]
-
-
-def _values(outputs: Mapping[str, Any], graph: Graph) -> Iterator[tuple[str, str, Any]]:
-    place = {node: number for number, node in enumerate(graph)}
-    for node in sorted(outputs, key=lambda name: place.get(name, len(place))):
-        lists = outputs[node]
-        for name, values in (lists if isinstance(lists, dict) else {}).items():
-            for value in values if isinstance(values, list) else [values]:
-                yield node, name, value
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +39,18 @@ class Collector:
     async def collect(self, outputs: Mapping[str, Any], graph: Graph) -> Outcome:
         """Bring files and texts. Raises :class:`FinalError` if there is neither."""
         items, texts = items_of(outputs, graph), texts_of(outputs, graph)
-        if not items and not texts:
-            raise FinalError("The graph ran and stored nothing: it needs a node that saves, such as SaveImage.")
         if len(items) > MAX_FILES:
             raise FinalError(f"The graph stored {len(items)} files; at most {MAX_FILES} are taken.")
         files: list[Produced] = []
         for number, item in enumerate(items, 1):
-            files.append(await self._bring(item, number))
+            try:
+                files.append(await self._bring(item, number))
+            except OutputGoneError:
+                if not item.shown:
+                    raise
             self.context.progress(RAN + (100.0 - RAN) * number / len(items), f"Result {number} of {len(items)}")
+        if not files and not texts:
+            raise FinalError("The graph ran and stored nothing: it needs a node that saves, such as SaveImage.")
         text = "\n".join(text for _, text in texts)
         if len(text.encode("utf-8", "replace")) > MAX_TEXT_BYTES:
             files.append(Produced("text.txt", "text/plain", text.encode("utf-8", "replace"), node=texts[0][0]))
@@ -98,7 +64,15 @@ class Collector:
             try:
                 said = await self.api.download(params, target, self.max_bytes)
                 break
-            except OutputGoneError:
+            except OutputGoneError as error:
+                if item.shown:
+                    raise
+                if REPLACEMENT in item.filename + item.subfolder:
+                    raise FinalError(
+                        f"ComfyUI's output {item.filename} has a broken character in its name and cannot be asked for:"
+                        " change the prefix that the node names its files with.",
+                        details={"code": "output_unreachable"},
+                    ) from error
                 # Nodes that ran before are not run again: their files of then are named, though somebody may have
                 # removed them. Told to forget what it keeps in memory, ComfyUI makes them anew at the next try.
                 await self.api.post("/free", {"free_memory": True, "unload_models": False})
@@ -131,10 +105,10 @@ def _described(path: Path, item: Item, said: str) -> Produced:
 def type_of(filename: str, head: bytes, said: str) -> str:
     """Tell a file's media type: by its name if its first bytes allow that, else by those, else as the server says.
 
-    Raises :class:`RetryableError` for a text, such as an error page, in the place of a picture, video or sound.
+    Raises :class:`RetryableError` for a text, such as an error page, in the place of a picture, video, sound or model.
     """
-    named = mimetypes.guess_type(filename)[0] or ""
-    if named.startswith(MEDIA) and named != "image/svg+xml" and is_text(head[:512]):
+    named = MODELS.get(PurePosixPath(filename).suffix.lower()) or mimetypes.guess_type(filename)[0] or ""
+    if named.startswith(BINARY) and named != "image/svg+xml" and is_text(head[:512]):
         raise RetryableError(f"Instead of its output {filename}, ComfyUI's address gave a text, such as a web page.")
     looks: list[str] = []
     with contextlib.suppress(puremagic.PureError, ValueError):

@@ -1,5 +1,6 @@
 """What ComfyUI says when it refuses a graph, or fails while running it, as typed errors with node and class. Pure."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -12,6 +13,14 @@ EXCERPT = 500
 MAX_NODES = 10
 """Of how many nodes a refusal's details tell."""
 OUT_OF_MEMORY = ("OutOfMemoryError", "MemoryError")
+"""Endings of the exceptions of PyTorch, Python and NumPy."""
+OUT_OF_MEMORY_SAYS = re.compile(
+    r"out of (?:\w+ ){0,2}memory\b(?! (?:bounds|range|access))"  # CUDA, HIP, MPS, XPU, NPU; also as a RuntimeError
+    r"|out_of_(?:\w+_)?memory|OutOfMemory|MemoryAllocation|ALLOC_FAILED"  # error codes of CUDA, HIP, cuBLAS, oneAPI
+    r"|not enough (?:\w+ ){0,3}memory|can(?:'t|not) allocate memory|would exceed allowed memory",
+    re.IGNORECASE,
+)
+BLOCKED = "ExecutionBlocked"
 
 
 def refusal(status: int, document: Any, graph: Graph) -> ConnectorError:
@@ -48,7 +57,7 @@ def failure(data: Mapping[str, Any], graph: Graph) -> ConnectorError:
     # The traceback and the inputs stay out: they name the machine's folders, and may be of any size.
     details = {"node_id": node, "class_type": class_type, "exception_type": kind, "exception_message": text}
     where = f"Node {node} ({class_type})"
-    if kind.endswith(OUT_OF_MEMORY):
+    if kind.endswith(OUT_OF_MEMORY) or OUT_OF_MEMORY_SAYS.search(text):
         return RetryableError(f"{where} ran out of memory.", details={"code": "out_of_memory"} | details)
     return FinalError(_sentence(f"{where} failed: {text or kind}"), details={"code": "node_error"} | details)
 
