@@ -141,7 +141,10 @@ def test_what_is_given_stays() -> None:
     assert only_form["inputs"] == {"3": {"steps": {"value": "steps", "is_required": False}}}
     only_inputs = comfy_data.prepare({"workflow": TEXT_TO_IMAGE, "inputs": inputs}).data
     assert [(item["id"], item["type"]) for item in only_inputs["form"]["fields"]] == [("words", "prompt_editor")]
-    for data in (both, only_form, only_inputs):
+    odd = {"10": {"lora_name": {"value": "style"}}, "12": {"model_name": {"value": "style"}}, "3": {"none": 1}}
+    other = comfy_data.prepare({"workflow": TEXT_TO_IMAGE, "inputs": odd | {"3": {"cfg": {"value": "cfg"}}}}).data
+    assert [(item["id"], item["type"]) for item in other["form"]["fields"]] == [("style", "input"), ("cfg", "slider")]
+    for data in (both, only_form, only_inputs, other):
         assert service.check("comfy_workflow", data) == []
 
 

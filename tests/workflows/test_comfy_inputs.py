@@ -6,7 +6,7 @@ import pytest
 from tests.workflows.labelled import classes, labelled, score
 
 from emprops.connectors.comfyui.catalogue import Catalogue, read_catalogue
-from emprops.workflows.comfy_inputs import Proposal, propose
+from emprops.workflows.comfy_inputs import Proposal, propose, propose_for
 
 Json = dict[str, Any]
 GOAL = 0.97
@@ -278,6 +278,32 @@ def test_a_pass_without_noise_that_only_reads_a_picture_is_not_set_up_by_users()
     assert fields(graph) == {}
     graph["1"] = node("RandomNoise", noise_seed=3)
     assert list(fields(graph)) == ["seed", "sampler_name", "scheduler", "steps"]
+
+
+def test_inputs_that_somebody_chose_are_fields_whatever_they_mean() -> None:
+    graph = {
+        "1": node("ImageScaleToTotalPixels", megapixels=1.5, image=["2", 0], upscale_method="area"),
+        "2": node("LoadImage", image="a.png"),
+        "3": node("KSampler", seed=1, steps=20, add_noise=True),
+        "4": node("KSampler", seed=1, steps=20),
+        "5": node("Notes", words="one\ntwo"),
+    }
+    info = {"megapixels": ["FLOAT", {"min": 0.01, "max": 16.0}], "upscale_method": [["area", "lanczos"]]}
+    known = read_catalogue({"ImageScaleToTotalPixels": {"input": {"required": info}}})
+    chosen = [("1", "megapixels"), ("4", "steps"), ("1", "image"), ("3", "add_noise"), ("2", "image"), ("9", "text")]
+    chosen += [("1", "upscale_method"), ("3", "steps"), ("5", "words")]
+    found = {one.form_field["id"]: one for one in propose_for(graph, chosen, known)}
+    assert {name: one.form_field["type"] for name, one in found.items()} == {
+        "megapixels": "number",
+        "steps": "slider",
+        "add_noise": "checkbox",
+        "image": "image_loader",
+        "upscale_method": "select",
+        "words": "prompt_editor",
+    }
+    assert list(found) == ["megapixels", "steps", "add_noise", "image", "upscale_method", "words"]
+    assert found["megapixels"].form_field["constraints"] == {"min": 0.01, "max": 16.0}
+    assert found["steps"].targets == [("3", "steps"), ("4", "steps")]
 
 
 def test_at_most_sixty_fields_are_proposed() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from emprops.connectors.comfyui.catalogue import Catalogue
 from emprops.workflows import comfy_fills, comfy_graph, comfy_inputs
 from emprops.workflows.comfy_fills import FilledInput
-from emprops.workflows.comfy_graph import ModelUse
+from emprops.workflows.comfy_graph import Graph, ModelUse
 from emprops.workflows.comfy_inputs import Proposal
 
 WRAPPERS = ("workflow", "prompt")
@@ -54,7 +54,7 @@ def prepare(data: Any, classes: Catalogue | None = None) -> Prepared:
         stored["form"] = comfy_inputs.form_of(proposals)
         stored["inputs"] = comfy_inputs.inputs_by_node(proposals)
     elif "form" not in stored:
-        stored["form"] = _form_for(stored["inputs"], proposals)
+        stored["form"] = _form_for(stored["inputs"], graph, classes)
     elif "inputs" not in stored:
         fields = _ids(stored["form"])
         stored["inputs"] = comfy_inputs.inputs_by_node([p for p in proposals if p.form_field["id"] in fields])
@@ -78,16 +78,18 @@ def _unwrapped(data: Any) -> tuple[dict[str, Any] | None, Any]:
     return {}, data
 
 
-def _form_for(inputs: Any, proposals: Sequence[Proposal]) -> dict[str, Any]:
-    """Make a form for given inputs, from what is proposed for the same inputs of nodes."""
-    by_target = {target: proposal.form_field for proposal in proposals for target in proposal.targets}
+def _form_for(inputs: Any, graph: Graph, classes: Catalogue | None) -> dict[str, Any]:
+    """Make a form for given inputs, each field for what its input means."""
+    wanted = {
+        (node, name): source["value"]
+        for node, names in (inputs.items() if isinstance(inputs, dict) else ())
+        for name, source in (names.items() if isinstance(names, dict) else ())
+        if isinstance(source, dict) and isinstance(source.get("value"), str)
+    }
     fields: dict[str, dict[str, Any]] = {}
-    for node, names in inputs.items() if isinstance(inputs, dict) else ():
-        for name, source in names.items() if isinstance(names, dict) else ():
-            wanted = source.get("value") if isinstance(source, dict) else None
-            proposed = by_target.get((node, name))
-            if isinstance(wanted, str) and proposed is not None:
-                fields.setdefault(wanted, proposed | {"id": wanted})
+    for proposal in comfy_inputs.propose_for(graph, list(wanted), classes):
+        for name in (wanted[target] for target in proposal.targets if target in wanted):
+            fields.setdefault(name, proposal.form_field | {"id": name})
     return {"config": {"groupOrder": ["main"], "componentGroup": "comfy"}, "fields": list(fields.values())}
 
 

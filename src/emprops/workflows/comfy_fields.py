@@ -6,11 +6,11 @@ Where the classes are known, a field allows what all of its inputs allow; else w
 from collections.abc import Sequence
 from typing import Any
 
-from emprops.workflows.comfy_roles import FILES, Role, Spot
+from emprops.workflows.comfy_roles import FILES, Role, Spot, Takes, last_part
+from emprops.workflows.forms import HIGHEST
 
 Json = dict[str, Any]
 
-MAX_SEED = 2**64 - 1
 SHORT_SEED = 2**31 - 1
 """What every API takes for a seed."""
 ADDRESSES = ("http://", "https://", "/files/", "/api/files/")
@@ -43,6 +43,17 @@ def is_settable(spot: Spot) -> bool:
     return spot.value not in (*fact.options, fact.minimum)
 
 
+def plain_role(spot: Spot) -> Role:
+    """Return what an input means of which nothing more is known than its value and class."""
+    fact, value = spot.fact, spot.value
+    takes: Takes = "plain"
+    if isinstance(value, bool):
+        takes = "switch"
+    elif isinstance(value, str):
+        takes = "text" if "\n" in value or (fact is not None and fact.multiline) else "choice"
+    return Role(last_part(spot.name) or spot.name, (), takes)
+
+
 def content_of(role: Role, spots: Sequence[Spot]) -> Json:
     """Return the type of a field, and what goes with it."""
     value = spots[0].value
@@ -56,6 +67,8 @@ def content_of(role: Role, spots: Sequence[Spot]) -> Json:
         case "seed":
             # No default: a seed that is not given is drawn anew for each generation.
             return {"type": "number", "constraints": {"min": 0, "max": _highest_seed(spots), "step": 1}}
+        case "plain":
+            return _number(spots[0])
     return _choice_or_number(role, spots)
 
 
@@ -68,6 +81,14 @@ def _choice_or_number(role: Role, spots: Sequence[Spot]) -> Json:
     return {"type": "slider", "default": value, "constraints": _limits(role, spots)}
 
 
+def _number(spot: Spot) -> Json:
+    fact = spot.fact
+    said = {} if fact is None else {"min": fact.minimum, "max": fact.maximum, "step": fact.step}
+    said = {key: limit for key, limit in said.items() if limit is not None}
+    is_within = said.get("min", spot.value) <= spot.value <= said.get("max", spot.value)
+    return {"type": "number", "default": spot.value} | ({"constraints": said} if said and is_within else {})
+
+
 def _file(role: Role, value: str) -> Json:
     kind = "image" if role is FILES["mask"] else role.field
     # A name alone is that of a file on the machine of whoever made the graph.
@@ -78,12 +99,12 @@ def _file(role: Role, value: str) -> Json:
 def _highest_seed(spots: Sequence[Spot]) -> int:
     known = [int(spot.fact.maximum) for spot in spots if spot.fact is not None and spot.fact.maximum]
     usual = [_usual_seed(spot) for spot in spots if spot.fact is None]
-    return max(int(spots[0].value), min([*known, *usual, MAX_SEED]))
+    return max(int(spots[0].value), min([*known, *usual, HIGHEST]))
 
 
 def _usual_seed(spot: Spot) -> int:
     own = spot.name == "noise_seed" or "Sampler" in spot.class_type or spot.value > SHORT_SEED
-    return MAX_SEED if own else SHORT_SEED
+    return HIGHEST if own else SHORT_SEED
 
 
 def _options(role: Role, spots: Sequence[Spot]) -> list[Any]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from emprops.workflows.forms import HIGHEST, LOWEST
 from emprops.workflows.templates import MAX_DEPTH, deeper_than
 
 Graph = Mapping[str, Mapping[str, Any]]
@@ -79,6 +80,13 @@ def linked(value: Any) -> str | None:
             return source
         case _:
             return None
+
+
+def is_literal(value: Any) -> bool:
+    """Whether an input is a text, a number that JSON keeps, true or false: what a form can set."""
+    if isinstance(value, (int, float)):
+        return LOWEST <= value <= HIGHEST
+    return isinstance(value, str)
 
 
 def node_classes(graph: Graph) -> list[str]:

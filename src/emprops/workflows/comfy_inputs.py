@@ -5,14 +5,14 @@ meaning share a field, as the two passes of a high-resolution graph do.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from emprops.connectors.comfyui.catalogue import Catalogue
 from emprops.workflows import comfy_flow
-from emprops.workflows.comfy_fields import content_of, is_settable, label_of
-from emprops.workflows.comfy_graph import Graph, inputs_of, linked
+from emprops.workflows.comfy_fields import content_of, is_settable, label_of, plain_role
+from emprops.workflows.comfy_graph import Graph, inputs_of, is_literal
 from emprops.workflows.comfy_roles import BY_NAME, FILES, Role, Spot, last_part
 
 Json = dict[str, Any]
@@ -20,7 +20,6 @@ Key = tuple[str, Any, Any]
 """What inputs share that share a field: its name, their value, and what they are of."""
 
 MAX_PROPOSED = 60
-MAX_NUMBER = 2**64 - 1
 INSTRUCTIONS = re.compile(r"^(?!.*\buser\b).*\b(system|template|trigger|instructions?)\b", re.IGNORECASE)
 """In the title of a text that goes together with others: what the author says, not what a user asks for."""
 WRAPPED = re.compile(
@@ -95,6 +94,27 @@ def propose(graph: Graph, classes: Catalogue | None = None) -> list[Proposal]:
     return _as_proposals(list(groups.values()))
 
 
+def propose_for(graph: Graph, chosen: Sequence[tuple[str, str]], classes: Catalogue | None = None) -> list[Proposal]:
+    """Return a field for each of the chosen inputs (node, name) that has a value, in their order.
+
+    Those that :func:`propose` finds are as it finds them, with what shares their field; others as value and class say.
+    """
+    known = classes or {}
+    found = {target: proposal for proposal in propose(graph, known) for target in proposal.targets}
+    proposals: list[Proposal] = []
+    taken = {proposal.form_field["id"] for proposal in map(found.get, chosen) if proposal is not None}
+    for node, name in chosen:
+        if (node, name) not in found:
+            value = graph[node].get("inputs", {}).get(name) if node in graph else None
+            if not is_literal(value):
+                continue
+            spot = _spot(graph, known, node, name, value)
+            found[node, name] = _proposal(_file_role(spot) or plain_role(spot), [spot], taken)
+        if found[node, name] not in proposals:
+            proposals.append(found[node, name])
+    return proposals
+
+
 def form_of(proposals: list[Proposal]) -> Json:
     """Write proposals as a workflow's ``form``."""
     return {
@@ -117,26 +137,24 @@ def _as_proposals(groups: list[tuple[Role, list[Spot]]]) -> list[Proposal]:
     taken: set[str] = set()
     rank = {name: at for at, name in enumerate(FIRST)}
     for role, spots in sorted(groups[:MAX_PROPOSED], key=lambda group: rank.get(group[0].field, len(rank))):
-        name = _unused(role.field, taken)
-        titled = role.takes == "text" and spots[0].name == PRIMITIVE
-        label = (spots[0].title if titled else "") or label_of(name)
-        content = {"id": name, "name": label, "display": True, "group": "main"} | content_of(role, spots)
-        targets = [(spot.node, spot.name) for spot in spots]
-        proposals.append(Proposal(content, targets, required="required" in content))
+        proposals.append(_proposal(role, spots, taken))
     return proposals
+
+
+def _proposal(role: Role, spots: list[Spot], taken: set[str]) -> Proposal:
+    name = _unused(role.field, taken)
+    titled = role.takes == "text" and spots[0].name == PRIMITIVE
+    label = (spots[0].title if titled else "") or label_of(name)
+    content = {"id": name, "name": label, "display": True, "group": "main"} | content_of(role, spots)
+    return Proposal(content, [(spot.node, spot.name) for spot in spots], required="required" in content)
 
 
 def _meant(view: _View) -> Iterator[tuple[Spot, Role]]:
     """Yield the literals that mean something to a user, with what they mean."""
     for node, name, value in inputs_of(view.graph):
-        if (
-            node not in view.running
-            or node in view.idle
-            or linked(value) is not None
-            or not isinstance(value, (str, int, float))
-        ):
+        if node not in view.running or node in view.idle or not is_literal(value):
             continue
-        spot = _spot(view, node, name, value)
+        spot = _spot(view.graph, view.classes, node, name, value)
         found = _of_primitive(view, spot) if _is_primitive(spot) else _of_spot(view, spot)
         if found is not None and is_settable(found[0]):
             yield found
@@ -171,8 +189,8 @@ def _takes(role: Role, spot: Spot) -> bool:
             or (role.takes in ("choice", "either") and value != "")
         )
     if role.takes == "seed":
-        return isinstance(value, int) and 0 <= value <= MAX_NUMBER
-    return role.takes in ("number", "either") and abs(value) <= MAX_NUMBER
+        return isinstance(value, int) and value >= 0
+    return role.takes in ("number", "either")
 
 
 def _file_role(spot: Spot) -> Role | None:
@@ -202,7 +220,7 @@ def _of_primitive(view: _View, spot: Spot) -> tuple[Spot, Role] | None:
     for use in comfy_flow.uses_of(view.graph, view.used, spot.node, view.running):
         if use.way == "text" and INSTRUCTIONS.search(spot.title):
             continue
-        found = _of_spot(view, _spot(view, use.node, use.input, spot.value))
+        found = _of_spot(view, _spot(view.graph, view.classes, use.node, use.input, spot.value))
         if found is not None:
             there, role = found
             fact = there.fact if use.way == "straight" else None
@@ -222,9 +240,9 @@ def _titled(spot: Spot) -> Role | None:
     return role if role is not None and role.field in TITLED and _takes(role, spot) else None
 
 
-def _spot(view: _View, node: str, name: str, value: Any) -> Spot:
-    content = view.graph[node]
-    fact = comfy_flow.fact_of(view.classes, content, name)
+def _spot(graph: Graph, classes: Catalogue, node: str, name: str, value: Any) -> Spot:
+    content = graph[node]
+    fact = comfy_flow.fact_of(classes, content, name)
     return Spot(node, content["class_type"], content["inputs"], name, value, fact, _title_of(content))
 
 

@@ -33,8 +33,8 @@ SAMPLERS = (
 )
 SCHEDULERS = ("normal", "karras", "exponential", "sgm_uniform", "simple", "ddim_uniform", "beta")
 
-Takes = Literal["text", "number", "choice", "either", "switch", "seed", "file"]
-"""``either``: a number or a choice."""
+Takes = Literal["text", "number", "choice", "either", "switch", "seed", "file", "plain"]
+"""``either``: a number or a choice; ``plain``: a number without usual limits."""
 
 
 @dataclass(frozen=True, slots=True)
