@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,7 @@ import pytest
 import redis.asyncio
 from tests import factories
 from tests.engines import Engines
+from tests.queue.helpers import nested
 
 from emprops.generations.reports import Orchestrator
 from emprops.generations.tickets import Dispatcher, limits_from
@@ -19,7 +21,7 @@ from emprops.kit.database import Database
 from emprops.kit.redis import connect
 from emprops.queue.claims import Queue
 from emprops.queue.matching import Offer
-from emprops.queue.messages import Finished
+from emprops.queue.messages import Finished, StoredFile
 from emprops.queue.transport import Settled
 from emprops.queue.worker_link import WorkerLink
 from emprops.settings import Settings
@@ -64,14 +66,63 @@ async def read_all(orchestrator: Orchestrator) -> None:
 
 
 async def test_a_result_that_cannot_be_recorded_fails_its_job_only(orchestrator: Orchestrator) -> None:
-    bad = await finish_step(orchestrator, Finished(data={"text": "a\x00b"}))  # jsonb takes no NUL
+    odd = StoredFile(key="generations/a\x00.png", mime_type="image/png", size=1, sha256="")  # text takes no NUL
+    bad = await finish_step(orchestrator, Finished(files=(odd,)))
     good = await finish_step(orchestrator, Finished(data={"text": "fine"}))
     await read_all(orchestrator)
     row = await job_row(orchestrator.database, bad)
     assert row["status"] == "failed"
-    assert row["error_message"].startswith("The result could not be recorded")
+    sentence = f"The result could not be recorded; the operator finds the reason in the api's log under {bad}."
+    assert row["error_message"] == sentence
     assert (await job_row(orchestrator.database, good))["status"] == "completed"
     assert await orchestrator.redis.xlen("emprops:reports") == 0
+
+
+PICTURE = StoredFile(key="generations/a.png", mime_type="image/png", size=1, sha256="")
+ODD = replace(PICTURE, name="a\0.png", node="\0", width=2**40, height=-1, duration=1e300, mime_type="image/png\0")
+
+
+@pytest.mark.parametrize(
+    ("finished", "recorded"),
+    [
+        (Finished(data={"te\0xt": ["a\0b"]}), {"te�xt": ["a�b"]}),
+        (Finished(files=(ODD,), data={"n": 1}), {"n": 1}),
+        (Finished(data=nested(64)), nested(64)),
+        (Finished(data=nested(200)), {"omitted": "The result's data are nested deeper than 64 levels."}),
+    ],
+)
+async def test_what_a_worker_of_another_version_reports_is_recorded(
+    orchestrator: Orchestrator, finished: Finished, recorded: Any
+) -> None:
+    job_id = await finish_step(orchestrator, finished)
+    await read_all(orchestrator)
+    assert (await job_row(orchestrator.database, job_id))["status"] == "completed"
+    async with orchestrator.database.reader() as reader:
+        (step,) = await reader.fetch_dicts("SELECT output_data FROM step WHERE job_id = %s", (job_id,))
+        files = await reader.fetch_dicts(
+            "SELECT name, width, height, duration, mime_type, gen_out_data FROM flat_file WHERE job_id = %s", (job_id,)
+        )
+    assert step["output_data"]["data"] == recorded
+    none = {"width": None, "height": None, "duration": None, "mime_type": "application/octet-stream"}
+    assert files == ([{"name": "a�.png", "gen_out_data": {"node": "�"}, **none}] if finished.files else [])
+
+
+async def test_reasons_of_a_worker_of_another_version_are_recorded(orchestrator: Orchestrator) -> None:
+    job_id = await finish_step(orchestrator, Finished(failure="final", error="re\0fused", details={"no\0de": "7\0"}))
+    await read_all(orchestrator)
+    row = await job_row(orchestrator.database, job_id)
+    assert row["status"] == "failed"
+    assert "re�fused" in row["error_message"]
+    async with orchestrator.database.reader() as reader:
+        history = await reader.fetch_dicts("SELECT data FROM job_history WHERE job_id = %s", (job_id,))
+    assert {"no�de": "7�"} in [entry["data"] for entry in history]
+
+
+async def test_a_success_without_a_result_is_a_failure(orchestrator: Orchestrator) -> None:
+    job_id = await finish_step(orchestrator, Finished())
+    await read_all(orchestrator)
+    row = await job_row(orchestrator.database, job_id)
+    assert (row["status"], "success without a result" in row["error_message"]) == ("failed", True)
 
 
 async def test_an_error_of_ours_fails_one_job_and_not_the_batch(

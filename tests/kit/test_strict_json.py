@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emprops.errors import TooLargeError
-from emprops.kit.strict_json import MalformedJsonError, parse_json
+from emprops.kit.strict_json import MalformedJsonError, Strictness, parse_json
 
 REFUSED = {
     "empty": b"",
@@ -59,6 +59,40 @@ KEPT = {
 @pytest.mark.parametrize("raw", KEPT.values(), ids=KEPT.keys())
 def test_kept(raw: bytes) -> None:
     assert parse_json(raw) == orjson.loads(raw)
+
+
+MENDS = Strictness(max_depth=3, max_key_length=5, mends_texts=True)
+
+
+@pytest.mark.parametrize(
+    ("raw", "document"),
+    [
+        (b'{"a\\u0000": ["\\ud800", "\\ud83d\\ude00"]}', {"a�": ["�", "😀"]}),
+        (b'{"a": "\\udfff", "n": 18446744073709551615}', {"a": "�", "n": 2**64 - 1}),
+        (b'["\\\\ud800"]', ["\\ud800"]),
+        (b'{"a": [1, "\xc3\xa4"]}', {"a": [1, "ä"]}),
+    ],
+)
+def test_broken_characters_are_mended_where_that_is_wanted(raw: bytes, document: object) -> None:
+    assert parse_json(raw, MENDS) == document
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'["\\ud800", NaN]',
+        b'["\\ud800", 18446744073709551616]',
+        b'["\\ud800"',
+        b'["\\ud8"]',
+        b'{"\\ud800": [[[1]]]}',
+        b'{"123456": "\\ud800"}',
+        b'["\\ud800"' + b"[" * 100_000,
+        b'["\xff"]',
+    ],
+)
+def test_all_the_rest_is_refused_there_too(raw: bytes) -> None:
+    with pytest.raises(MalformedJsonError):
+        parse_json(raw, MENDS)
 
 
 def test_largest_seed_stays_an_integer() -> None:

@@ -111,3 +111,11 @@ async def reports(client: Any, step: str | None = None) -> list[Report]:
 async def kinds(client: Any, step: str) -> list[str]:
     """What was reported about a step."""
     return [report.kind for report in await reports(client, step)]
+
+
+def nested(levels: int) -> dict[str, Any]:
+    """Data of so many levels."""
+    data: dict[str, Any] = {"x": 1}
+    for _ in range(levels - 1):
+        data = {"x": data}
+    return data

@@ -17,7 +17,7 @@ from tests.worker.rig import DONE, PATIENCE, ReportLog, Rig, forever, nothing
 from emprops.connectors.base import Outcome, RunContext
 from emprops.queue.claims import Queue
 from emprops.queue.keys import KEYS
-from emprops.queue.messages import Ticket
+from emprops.queue.messages import Preview, Ticket
 from emprops.queue.registry import Fleet, WorkerInfo
 
 MakeRig = Callable[..., Rig]
@@ -178,6 +178,25 @@ async def test_a_heart_survives_what_it_does_not_expect(queue: Queue, make_rig: 
             rig.board.progress(rig.board.claims()[0], 5.0, "alive")
             await log.until("s", "progress")
         assert heart.is_alive()
+
+
+async def test_news_that_cannot_be_sent_keep_no_lease_from_being_renewed(
+    queue: Queue, make_rig: MakeRig, log: ReportLog, client: Any
+) -> None:
+    """Whatever they hold: nothing of the kind comes so far, and if it did, it must not cost the work."""
+    rig = make_rig(body=forever, grace=0.0)
+    await queue.enqueue([make_ticket("s")])
+    async with rig.working():
+        await rig.begun("s")
+        (claim,) = rig.board.claims()
+        rig.board.preview(claim, Preview(b"x", "text/plain", "\ud800"))
+        await client.zadd(PREFIX + KEYS.leases, {"s": 1})
+        renewed = threading.Event()
+        rig.board.renewed = lambda _beats, _at: renewed.set()  # type: ignore[method-assign]
+        async with rig.beating():
+            assert await asyncio.to_thread(renewed.wait, PATIENCE)
+        assert await client.zscore(PREFIX + KEYS.leases, "s") > 1
+        assert rig.loop.counters.lost_leases == 0
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")

@@ -11,7 +11,7 @@ import orjson
 import pytest
 from structlog.testing import capture_logs
 from tests.media.builders import picture, sound, video
-from tests.queue.helpers import make_ticket
+from tests.queue.helpers import make_ticket, nested
 from tests.worker.rig import DONE, PATIENCE, Body, Scripted, forever
 
 from emprops.connectors.base import (
@@ -59,14 +59,6 @@ async def bench(tmp_path: Path) -> Any:
     bench = Bench(Settings(mode="test", data_dir=tmp_path), tmp_path / "files")
     yield bench
     await bench.http.close()
-
-
-def nested(levels: int) -> Any:
-    """Data of one level more."""
-    data: dict[str, Any] = {"x": 1}
-    for _ in range(levels):
-        data = {"x": data}
-    return data
 
 
 def raising(error: BaseException) -> Body:
@@ -178,7 +170,7 @@ class Shape:
         (Outcome(data=["x"]), "not a JSON object"),  # type: ignore[arg-type]
         (Outcome(data={"value": {1, 2}}), "cannot be written as JSON"),
         (Outcome(data={1: "x"}), "cannot be written as JSON"),  # type: ignore[dict-item]
-        (Outcome(data=nested(64)), "nested deeper than 64 levels"),
+        (Outcome(data=nested(65)), "nested deeper than 64 levels"),
         (Outcome([Produced(f"{n}.png", "image/png", b"x") for n in range(MAX_FILES + 1)]), "257 files; at most 256"),
         (Outcome([Produced("sea.png", "image/png", "text")]), "neither bytes nor a path"),  # type: ignore[arg-type]
         (Outcome(["sea.png"]), "neither bytes nor a path"),  # type: ignore[list-item]
@@ -194,7 +186,7 @@ async def test_what_is_no_result_fails_with_a_sentence(bench: Bench, outcome: An
 
 async def test_results_of_the_largest_size_are_taken(bench: Bench) -> None:
     files = [Produced(f"{n}.png", "image/png", b"x") for n in range(MAX_FILES)]
-    finished = await bench.run(giving(Outcome(files, nested(63))))
+    finished = await bench.run(giving(Outcome(files, nested(64))))
     assert finished.failure is None
     assert len(finished.files) == MAX_FILES
 
@@ -347,7 +339,7 @@ async def test_a_result_that_is_too_large_is_named_and_none_is_stored(bench: Ben
     assert (await bench.run(giving(Outcome([Produced("a.png", "image/png", bytes(10))])))).failure is None
 
 
-@pytest.mark.parametrize("details", [{"x": {1}}, {"x": "y" * MAX_DETAILS_BYTES}, {1: "x"}, {"x": 2**70}, nested(64)])
+@pytest.mark.parametrize("details", [{"x": {1}}, {"x": "y" * MAX_DETAILS_BYTES}, {1: "x"}, {"x": 2**70}, nested(65)])
 async def test_details_that_cannot_be_sent_are_left_out(bench: Bench, details: Any) -> None:
     finished = await bench.run(raising(FinalError("refused", details=details)))
     assert (finished.failure, finished.error, list(finished.details)) == ("final", "refused", ["omitted"])

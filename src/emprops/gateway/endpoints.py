@@ -31,13 +31,21 @@ from emprops.gateway.service import Gateway
 from emprops.gateway.uploads import receive
 from emprops.kit.envelope import Envelope, failures, ok
 from emprops.kit.requests import Shared, StrictRoute, router
+from emprops.kit.strict_json import Strictness
+from emprops.queue.bounds import MAX_DATA_BYTES, MAX_DEPTH
+
+AROUND_DATA = 8
+"""Levels of a body that a result's data are in, and some more."""
 
 
 class WorkerRoute(StrictRoute):
-    """Results of many steps at once, and lists of all models of a machine, are larger than what users send."""
+    """Results of many steps at once, and lists of all models of a machine, are larger than what users send. What is
+    in them the worker only passes on, so no character in it is a reason to refuse what it has to say."""
 
     max_body_bytes = 8 * 1024 * 1024
-    max_json_nodes = 400_000
+    strictness = Strictness(
+        max_depth=MAX_DEPTH + AROUND_DATA, max_nodes=400_000, max_key_length=MAX_DATA_BYTES, mends_texts=True
+    )
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Ask for the key before the body is read, as strangers may not send one of that size."""

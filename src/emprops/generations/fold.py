@@ -4,12 +4,14 @@ The job's row is locked while this is decided and written, so what is decided he
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from emprops.jobs.states import OPEN, overall_progress
 from emprops.jobs.store import HistoryEntry, LockedJob, StepState
-from emprops.queue.messages import Report, StoredFile
+from emprops.queue.messages import Finished, Report, StoredFile
+
+NO_RESULT = Finished(failure="final", error="the worker reported success without a result: neither files nor data")
 
 
 @dataclass(slots=True)
@@ -121,12 +123,15 @@ def _progress(folded: Folded, step: StepState, report: Report) -> None:
 
 
 def _completed(folded: Folded, step: StepState, report: Report) -> None:
+    finished = report.finished
+    if finished is None or not (finished.files or finished.data):
+        _failed(folded, step, replace(report, finished=NO_RESULT))
+        return
     if report.attempt > step.attempt or step.status != "processing":
         step.attempt, step.worker_id = report.attempt, report.worker_id
-    finished = report.finished
     step.status, step.progress, step.changed, step.error_message = "completed", 100.0, True, None
-    folded.files[step.id] = finished.files if finished else ()
-    folded.data[step.id] = dict(finished.data) if finished else {}
+    folded.files[step.id] = finished.files
+    folded.data[step.id] = dict(finished.data)
     _note(folded, step, "processing", f"Node {step.step_name} completed", {"attempt": report.attempt})
 
 

@@ -135,9 +135,10 @@ class Orchestrator:
             await self._apply({job_id: reports})
         except UNAVAILABLE:
             raise
-        except Exception as error:
+        except Exception:
             log.exception("the reports of a job cannot be recorded; failing it")
-            await self.fail(job_id, f"The result could not be recorded: {type(error).__name__}")
+            where = f"the operator finds the reason in the api's log under {job_id}"
+            await self.fail(job_id, f"The result could not be recorded; {where}.")
 
     async def resume(self, job_ids: Sequence[UUID]) -> None:
         """Draw from the steps of open jobs, as they stand, what should have followed: next steps, or the end."""

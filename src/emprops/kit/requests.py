@@ -19,7 +19,7 @@ from emprops.kit.database import Database, Transaction
 from emprops.kit.pubsub import Pokes
 from emprops.kit.sse import StreamLimit
 from emprops.kit.storage import Storage
-from emprops.kit.strict_json import parse_json
+from emprops.kit.strict_json import Strictness, parse_json
 from emprops.settings import Settings
 
 
@@ -121,8 +121,8 @@ class StrictRoute(APIRoute):
 
     max_body_bytes: ClassVar[int | None] = None
     """Limit of this kind of route; None: ``Settings.max_body_bytes``. Routes for uploads use a subclass."""
-    max_json_nodes: ClassVar[int | None] = None
-    """The same for the number of values in a JSON body; None: ``Settings.max_json_nodes``."""
+    strictness: ClassVar[Strictness | None] = None
+    """What is taken of a JSON body; None: by ``Settings.max_json_nodes`` and ``Settings.max_json_depth``."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Wrap FastAPI's handler."""
@@ -136,7 +136,7 @@ class StrictRoute(APIRoute):
                 _refuse_compressed(request)
                 request = _bounded(request, self.max_body_bytes or settings.max_body_bytes)
                 if not takes_form:
-                    request = await _read_json(request, settings, self.max_json_nodes or settings.max_json_nodes)
+                    request = await _read_json(request, settings, self.strictness)
             return await _answer(handle, request)
 
         return handle_strictly
@@ -178,7 +178,7 @@ def _bounded(request: Request, limit: int) -> Request:
     return Request(request.scope, receive)
 
 
-async def _read_json(request: Request, settings: Settings, max_nodes: int) -> Request:
+async def _read_json(request: Request, settings: Settings, strictness: Strictness | None) -> Request:
     try:
         async with asyncio.timeout(settings.body_timeout):
             raw = await request.body()
@@ -191,5 +191,5 @@ async def _read_json(request: Request, settings: Settings, max_nodes: int) -> Re
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
         raise UnsupportedMediaTypeError("Send the body as JSON, with the header 'Content-Type: application/json'.")
-    document = parse_json(raw, max_depth=settings.max_json_depth, max_nodes=max_nodes)
+    document = parse_json(raw, strictness or Strictness(settings.max_json_depth, settings.max_json_nodes))
     return _ReadRequest(request, raw, document)

@@ -105,7 +105,7 @@ class Heart(threading.Thread):
     def _beat(self, beats: list[Beat]) -> None:
         begun = time.monotonic()
         try:
-            lost = self.heartbeat.beat(beats)
+            lost = self._sent(beats)
         except AWAY as error:
             log.warning("heartbeat failed", error=str(error), claims=len(beats))
             self.board.unsent(beats)
@@ -119,6 +119,15 @@ class Heart(threading.Thread):
         if gone:
             log.warning("claims are no longer ours; stopping their work", steps=_names(gone))
             self.board.lose(gone)
+
+    def _sent(self, beats: list[Beat]) -> set[str]:
+        try:
+            return self.heartbeat.beat(beats)
+        except (*AWAY, WorkerRefusedError):
+            raise
+        except Exception:  # whatever is wrong with some claim's news, no lease may end of it
+            log.exception("news of steps could not be sent; renewing their leases without")
+            return self.heartbeat.beat([Beat(beat.claim) for beat in beats])
 
     def _announce(self, now: float, started: float) -> None:
         info = self.describe()

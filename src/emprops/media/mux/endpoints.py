@@ -10,7 +10,7 @@ from emprops.auth.dependencies import PublicRoute
 from emprops.errors import BadRequestError, NotFoundError, RequestTimeoutError, TooLargeError, UnauthorizedError
 from emprops.kit.envelope import Envelope, ok
 from emprops.kit.requests import Resources, Shared, router
-from emprops.kit.strict_json import parse_json
+from emprops.kit.strict_json import Strictness, parse_json
 from emprops.media.mux.events import Outcome, apply, event_of
 from emprops.media.mux.signature import is_genuine
 
@@ -35,7 +35,7 @@ async def receive_mux_event(request: Request, resources: Shared) -> Envelope[Out
     if not is_genuine(secret, request.headers.get("mux-signature", ""), body, time.time()):
         log.warning("an event that Mux did not sign was refused")
         raise UnauthorizedError("The Mux-Signature header does not fit the body, or is too old.")
-    document = parse_json(body, max_depth=settings.max_json_depth, max_nodes=settings.max_json_nodes)
+    document = parse_json(body, Strictness(settings.max_json_depth, settings.max_json_nodes))
     event = event_of(document)
     if event is None:
         return ok("ignored")  # every kind of event may be sent here

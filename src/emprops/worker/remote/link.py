@@ -10,6 +10,7 @@ import orjson
 import structlog
 
 from emprops import __version__
+from emprops.queue.bounds import MAX_CLAIMS
 from emprops.queue.matching import WorkerOffers
 from emprops.queue.messages import Claim, Finished, Ticket
 from emprops.queue.transport import Settled, Turn, Wake, WorkerRefusedError
@@ -65,11 +66,12 @@ class RemoteLink:
         late: tuple[Claim, ...] = ()
         more = False
         parts = list(_parts(finished)) or [[]]
+        wanted = min(want, MAX_CLAIMS)
         for number, part in enumerate(parts):
-            refused, more = await self._turn(part, want if number == len(parts) - 1 else 0, offers)
+            refused, more = await self._turn(part, wanted if number == len(parts) - 1 else 0, offers)
             late += refused
         claims, self._claims = tuple(self._claims), []
-        return Turn(claims, late, more)
+        return Turn(claims, late, more or (wanted < want and len(claims) >= wanted))
 
     async def _turn(
         self, finished: Sequence[Settled], want: int, offers: WorkerOffers
@@ -112,9 +114,11 @@ class RemoteLink:
 
     async def release(self, claims: Sequence[Claim]) -> int:
         """Hand claims back unharmed. Returns how many were ours."""
-        if not claims:
-            return 0
-        return int((await self._call("release", {"claims": [claim_body(claim) for claim in claims]}))["released"])
+        released = 0
+        for start in range(0, len(claims), MAX_CLAIMS):
+            part = [claim_body(claim) for claim in claims[start : start + MAX_CLAIMS]]
+            released += int((await self._call("release", {"claims": part}))["released"])
+        return released
 
     async def wait(self, timeout: float) -> Wake | None:
         """Have the server answer when there is news, at most ``timeout`` seconds later."""

@@ -5,11 +5,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import httpx2
+import structlog
 
+from emprops.queue.bounds import MAX_CLAIMS
 from emprops.queue.registry import WorkerInfo
 from emprops.queue.transport import Beat
 from emprops.worker.remote.link import claim_body, offers_body
-from emprops.worker.remote.server import Server, away, client_options, data_of, request_of
+from emprops.worker.remote.server import Server, ServerSaysNoError, away, client_options, data_of, request_of
+
+log = structlog.get_logger(__name__)
 
 MAX_PREVIEWS = 8
 """Previews in one call."""
@@ -33,14 +37,29 @@ class RemotePulse:
         self._client.close()
 
     def beat(self, beats: Sequence[Beat]) -> set[str]:
-        """Renew leases and pass progress on. Returns the step ids that are not ours any more."""
-        items = [{**claim_body(beat.claim), "progress": beat.progress, "message": beat.message} for beat in beats]
-        # The server takes bodies of a megabyte. Whose preview is left out has the next one a second later.
-        shown = [(item, beat.preview) for item, beat in zip(items, beats, strict=True) if beat.preview is not None]
-        for item, preview in shown[:MAX_PREVIEWS]:
-            content = base64.b64encode(preview.content).decode()
-            item["preview"] = {"mime_type": preview.mime_type, "node": preview.node, "content": content}
-        return set(self._call("beat", {"beats": items})["lost"])
+        """Renew leases and pass progress on, as many claims at a time as the server takes. Returns the step ids that
+        are not ours any more."""
+        lost: set[str] = set()
+        for start in range(0, len(beats), MAX_CLAIMS):
+            lost |= self._beat(beats[start : start + MAX_CLAIMS])
+        return lost
+
+    def _beat(self, beats: Sequence[Beat]) -> set[str]:
+        try:
+            return set(self._call("beat", {"beats": _items(beats)})["lost"])
+        except ServerSaysNoError as error:
+            refusal = error
+        # One claim's news must not keep the others' leases from being renewed, nor its own.
+        if len(beats) > 1:
+            middle = len(beats) // 2
+            return self._beat(beats[:middle]) | self._beat(beats[middle:])
+        (beat,) = beats
+        bare = Beat(beat.claim)
+        if beat == bare:
+            log.error("renewal of a claim refused", step_id=beat.claim.ticket.id, error=refusal.sentence)
+            return {beat.claim.ticket.id}  # its lease will lapse
+        log.warning("news of a step refused", step_id=beat.claim.ticket.id, error=refusal.sentence)
+        return self._beat([bare])
 
     def announce(self, info: WorkerInfo) -> bool | None:
         """Say that the worker is there. Tells whether it should pause; None: as before."""
@@ -61,6 +80,16 @@ class RemotePulse:
         except httpx2.HTTPError as error:
             raise away(error) from error
         return data_of(response.status_code, response.content)
+
+
+def _items(beats: Sequence[Beat]) -> list[dict[str, Any]]:
+    items = [{**claim_body(beat.claim), "progress": beat.progress, "message": beat.message} for beat in beats]
+    # Bodies are bounded. A claim whose preview is left out has the next one a second later.
+    shown = [(item, beat.preview) for item, beat in zip(items, beats, strict=True) if beat.preview is not None]
+    for item, preview in shown[:MAX_PREVIEWS]:
+        content = base64.b64encode(preview.content).decode()
+        item["preview"] = {"mime_type": preview.mime_type, "node": preview.node, "content": content}
+    return items
 
 
 def _entry(info: WorkerInfo) -> dict[str, Any]:

@@ -135,6 +135,6 @@ def data_of(status: int, body: bytes) -> dict[str, Any]:
         return data
     if (status, answer.get("code")) in ((401, "unauthorized"), (403, "forbidden")):
         raise WorkerRefusedError(f"The server does not take this worker's key: {sentence}")
-    if status in (400, 404, 409, 413, 415):
+    if status in (400, 404, 409, 413, 415) and isinstance(answer.get("error"), str):
         raise ServerSaysNoError(status, sentence)
     raise ServerAwayError(f"The server answered {status}: {sentence}")
