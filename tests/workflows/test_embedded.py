@@ -40,7 +40,7 @@ def test_both_graphs_are_found_in_each_kind_of_file(name: str) -> None:
 
 @pytest.mark.parametrize("name", API_ONLY)
 def test_the_graph_that_ran_is_found_alone(name: str) -> None:
-    assert found(KINDS[name](texts_of(prompt=PROMPT))).data() == {"prompt": PROMPT}
+    assert found(KINDS[name](texts_of(prompt=PROMPT))).data() == {"workflow": PROMPT}
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -74,7 +74,7 @@ def test_other_files_say_what_to_send(content: bytes, says: str) -> None:
 def test_the_workflow_as_json(wrapped: Any) -> None:
     file = found(json.dumps(wrapped).encode())
     assert (file.mime_type, file.workflow) == ("application/json", SAVED)
-    assert found(json.dumps(PROMPT).encode()).data() == {"prompt": PROMPT}
+    assert found(json.dumps(PROMPT).encode()).data() == {"workflow": PROMPT}
 
 
 def test_what_python_writes_as_json_is_read() -> None:

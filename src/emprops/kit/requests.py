@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated, Any, ClassVar
 
+import orjson
 from fastapi import APIRouter, Depends, params
 from fastapi.routing import APIRoute
 from redis.asyncio import Redis
@@ -134,12 +135,30 @@ class StrictRoute(APIRoute):
             if takes_body:
                 settings = resources_of(request).settings
                 _refuse_compressed(request)
-                request = _bounded(request, self.max_body_bytes or settings.max_body_bytes)
-                if not takes_form:
-                    request = await _read_json(request, settings, self.strictness)
+                if takes_form:
+                    request = bounded(request, self.max_body_bytes or settings.max_body_bytes)
+                else:
+                    request = await self.read(request, settings)
             return await _answer(handle, request)
 
         return handle_strictly
+
+    async def read(self, request: Request, settings: Settings) -> Request:
+        """Read a JSON body. Routes that take it in other ways as well override this; see :func:`with_document`."""
+        request = bounded(request, self.max_body_bytes or settings.max_body_bytes)
+        return await _read_json(request, settings, self.strictness)
+
+
+def with_document(request: Request, document: Any) -> Request:
+    """Return the request as if its body were this JSON document."""
+    headers = [(name, value) for name, value in request.scope["headers"] if name != b"content-type"]
+    scope = {**request.scope, "headers": [*headers, (b"content-type", b"application/json")]}
+    return _ReadRequest(Request(scope, request.receive), orjson.dumps(document), document)
+
+
+def media_type_of(request: Request) -> str:
+    """Return the ``Content-Type`` of a request's body in lower case, without parameters; empty if none is given."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def router(
@@ -159,8 +178,11 @@ def _refuse_compressed(request: Request) -> None:
         raise UnsupportedMediaTypeError("Compressed request bodies are not accepted; send the body as it is.")
 
 
-def _bounded(request: Request, limit: int) -> Request:
-    """Count the body while it comes in. An HTTPException, because FastAPI lets nothing else through a form parser."""
+def bounded(request: Request, limit: int) -> Request:
+    """Count the body while it comes in, and refuse one of more bytes than the limit.
+
+    With an HTTPException, because FastAPI lets nothing else through a form parser.
+    """
     too_large = HTTPException(413, f"The request body is larger than the {limit} bytes allowed here.")
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared[:20]) > limit:
@@ -188,7 +210,7 @@ async def _read_json(request: Request, settings: Settings, strictness: Strictnes
         ) from None
     if not raw.strip(b" \t\r\n"):
         return _ReadRequest(request, b"", None)
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = media_type_of(request)
     if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
         raise UnsupportedMediaTypeError("Send the body as JSON, with the header 'Content-Type: application/json'.")
     document = parse_json(raw, strictness or Strictness(settings.max_json_depth, settings.max_json_nodes))

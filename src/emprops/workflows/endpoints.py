@@ -33,8 +33,9 @@ from emprops.workflows.schemas import (
     saved_view,
     view_of,
 )
+from emprops.workflows.uploads import FileRoute, described
 
-routes = router(prefix="/workflows", tags=["workflows"])
+routes = router(prefix="/workflows", tags=["workflows"], route_class=FileRoute)
 
 Name = Annotated[str, Path(max_length=200, description="The workflow's name.")]
 NO_CATALOGUE = "The workflow is as ComfyUI's editor saves it, and nobody is there to convert it by."
@@ -105,7 +106,12 @@ async def list_workflows(
     return Envelope(data=[item_of(row, with_data=include) for row in rows], error=None)
 
 
-@routes.post("", status_code=201, responses=failures(_409=f"There is a workflow of this name already. {NO_CATALOGUE}"))
+@routes.post(
+    "",
+    status_code=201,
+    responses=failures(_409=f"There is a workflow of this name already. {NO_CATALOGUE}"),
+    openapi_extra=described([*WorkflowBody.model_fields], required=["name"]),
+)
 async def create_workflow(
     sent: Annotated[_New, Depends(_new)],
     classes: Annotated[Catalogue, Depends(_classes_of_new)],
@@ -116,6 +122,8 @@ async def create_workflow(
     """Make a workflow (spec: Create Workflow). What it needs must be in the catalog.
 
     A `comfy_workflow` takes a graph in API format, or as ComfyUI's editor saves it while a worker with a ComfyUI lives.
+    Instead of JSON, send a picture, video or sound that ComfyUI made: in a form with the other fields, or as the body
+    itself with those in the query. Label and MIME type then follow from the name and the file, unless they are sent.
     The reply says which node classes and model files the graph uses and, unless they are given, which inputs became
     a form; its `warnings` say what the conversion left out.
     """
@@ -124,10 +132,16 @@ async def create_workflow(
     return ok(saved_view(saved, sent.warnings))
 
 
-@routes.post("/convert", responses=failures(_409=NO_CATALOGUE), response_model_exclude_unset=True)
+@routes.post(
+    "/convert",
+    responses=failures(_409=NO_CATALOGUE),
+    response_model_exclude_unset=True,
+    openapi_extra=described(["object_info"]),
+)
 async def convert_workflow(body: SavedGraph, caller: CurrentCaller, resources: Shared) -> Envelope[ConvertedGraph]:
     """Convert a workflow as ComfyUI's editor saves it to API format; nothing is stored.
 
+    Instead of JSON, send a picture, video or sound that ComfyUI made, as the body itself or in a form.
     What cannot be converted is named in `details.nodes`: the node, its class, and why. What was left out, and values
     that were passed over, are named in `analysis.warnings` in the same way.
     """
@@ -136,7 +150,7 @@ async def convert_workflow(body: SavedGraph, caller: CurrentCaller, resources: S
         catalogues = iter([importing.catalogue_of(body.object_info)])
     else:
         catalogues = await importing.live_catalogues(resources.redis, resources.settings.queue_prefix)
-    imported = await asyncio.to_thread(importing.converted, body.workflow, catalogues)
+    imported = await asyncio.to_thread(importing.imported, body.workflow, catalogues, body.prompt)
     analysis = ConversionView(warnings=warnings_of(imported.warnings))
     return ok(ConvertedGraph(**imported.data(), analysis=analysis))
 

@@ -12,8 +12,9 @@ from redis.exceptions import RedisError
 from emprops.connectors.comfyui.catalogue import Catalogue, CatalogueError, NodeClass, read_catalogue, unpack
 from emprops.errors import BadRequestError, ConflictError
 from emprops.queue.catalogues import Catalogues
+from emprops.workflows import comfy_graph
 from emprops.workflows.comfy_data import WRAPPERS, classes_in
-from emprops.workflows.comfy_fills import DYNAMIC_PROMPT, fills_of
+from emprops.workflows.comfy_fills import CHOICES, DYNAMIC_PROMPT, fills_of
 from emprops.workflows.editor.convert import Converted, Remark, convert
 from emprops.workflows.editor.graph import is_editor_graph
 from emprops.workflows.editor.names import names_in
@@ -119,6 +120,23 @@ class Taken:
     warnings: Sequence[Remark] = ()
 
 
+def imported(graph: Mapping[str, Any], catalogues: Iterable[Catalogue], prompt: Any = None) -> Imported:
+    """Convert a saved workflow; a graph in API form stays as it is.
+
+    ``prompt``: the same in API form, as files that ComfyUI made have it, in case the other cannot be converted. Raises
+    what :func:`converted` does.
+    """
+    if not is_editor_graph(graph) and not comfy_graph.find_problems(graph):
+        return Imported(dict(graph), fills_of(graph, next(iter(catalogues), {}), CHOICES), ())
+    try:
+        return converted(graph, catalogues)
+    except (NoCatalogueError, GraphNotConvertedError) as error:
+        if comfy_graph.find_problems(prompt):
+            raise
+        reason = f"the graph that ComfyUI ran stands in for the saved workflow, which was not converted: {error}"
+        return Imported(prompt, {}, [Remark("", "", reason)])
+
+
 def converted(graph: Mapping[str, Any], catalogues: Iterable[Catalogue]) -> Imported:
     """Convert a saved workflow by the first catalogue that allows it without a warning, else with the fewest.
 
@@ -149,6 +167,7 @@ def _faults(result: Converted) -> tuple[int, int]:
 async def take(data: Any, redis: Redis, prefix: str) -> Taken:
     """Return a workflow's data with a saved workflow in it converted; any other data as they are.
 
+    A graph in API form that stands beside the saved one, as ``prompt``, takes its place if it cannot be converted.
     Raises what :func:`converted` does.
     """
     graph = editor_graph_in(data)
@@ -156,8 +175,8 @@ async def take(data: Any, redis: Redis, prefix: str) -> Taken:
         return Taken(data)
     rest = {} if graph is data else {name: value for name, value in data.items() if name not in WRAPPERS}
     catalogues = await live_catalogues(redis, prefix)
-    imported = await asyncio.to_thread(converted, graph, catalogues)
-    return Taken(imported.data() | rest, imported.warnings)
+    made = await asyncio.to_thread(imported, graph, catalogues, data.get("prompt"))
+    return Taken(made.data() | rest, made.warnings)
 
 
 def catalogue_of(object_info: Mapping[str, Any]) -> Catalogue:

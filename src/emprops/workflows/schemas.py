@@ -143,6 +143,8 @@ class SavedGraph(BaseModel):
     model_config = ConfigDict(json_schema_extra={"example": {"workflow": EDITOR_GRAPH}})
 
     workflow: dict[str, Any]
+    prompt: dict[str, Any] | None = None
+    """The same in API format, for a workflow that cannot be converted: what ComfyUI keeps in the files it makes."""
     object_info: dict[str, Any] | None = None
     """What a ComfyUI answers at ``/object_info``, or ``/object_info/{class}`` for each class that is used; without it,
     the classes of live workers' machines count."""

@@ -52,10 +52,10 @@ class Found:
     """In API form: what ComfyUI ran."""
 
     def data(self) -> dict[str, Any]:
-        """Return it as a workflow's data: ``prompt`` stands in for a ``workflow`` that cannot be converted."""
-        return {
-            name: graph for name, graph in (("workflow", self.workflow), ("prompt", self.prompt)) if graph is not None
-        }
+        """Return it as a workflow's data: ``workflow``, and ``prompt`` if that is another graph."""
+        if self.workflow is None:
+            return {"workflow": self.prompt}
+        return {"workflow": self.workflow} | ({} if self.prompt is None else {"prompt": self.prompt})
 
 
 def find_workflow(file: BinaryIO) -> Found:
