@@ -8,6 +8,7 @@ import orjson
 import pytest
 import redis.asyncio
 from tests.apps import as_user
+from tests.workflows.made_by_comfy import png, texts_of
 from tests.workflows.saved import OBJECT_INFO, TEXT_TO_IMAGE_API, info, text_to_image
 from typer.testing import CliRunner
 
@@ -179,6 +180,25 @@ class TestCommand:
         said = CliRunner().invoke(command, ["comfy", "convert", str(saved), "--object-info", str(known)])
         assert said.exit_code == 1
         assert "- node 9 (SaveImage): no such node class" in said.stderr
+
+    def test_a_picture_that_comfyui_made(self, tmp_path: Path, known: Path) -> None:
+        picture, ran = tmp_path / "fox.png", {"9": {"class_type": "SaveImage", "inputs": {}}}
+        picture.write_bytes(png(texts_of(SAVED, ran)))
+        said = CliRunner().invoke(command, ["comfy", "convert", str(picture), "--object-info", str(known)])
+        assert (said.exit_code, orjson.loads(said.stdout), said.stderr) == (0, TEXT_TO_IMAGE_API, "")
+        said = CliRunner().invoke(command, ["comfy", "convert", str(picture)])
+        assert (said.exit_code, orjson.loads(said.stdout)) == (0, ran)
+        assert "this is the graph that ComfyUI ran" in said.stderr
+        known.write_bytes(b"{}")
+        said = CliRunner().invoke(command, ["comfy", "convert", str(picture), "--object-info", str(known)])
+        assert (said.exit_code, orjson.loads(said.stdout)) == (0, ran)
+        assert "was not converted: The workflow cannot be converted: node 4" in said.stderr
+        picture.write_bytes(png(texts_of(prompt=ran)))
+        said = CliRunner().invoke(command, ["comfy", "convert", str(picture)])
+        assert (said.exit_code, orjson.loads(said.stdout), said.stderr) == (0, ran, "")
+        picture.write_bytes(png({}))
+        said = CliRunner().invoke(command, ["comfy", "convert", str(picture)])
+        assert (said.exit_code, "has no ComfyUI workflow in it" in said.stderr) == (1, True)
 
     @pytest.mark.parametrize(
         ("arguments", "says"),

@@ -12,7 +12,8 @@ from emprops.connectors.base import ConnectorError
 from emprops.connectors.comfyui.api import Api
 from emprops.connectors.comfyui.catalogue import read_catalogue
 from emprops.kit.lenient_json import NotJsonError, read_json
-from emprops.workflows.editor.convert import convert as convert_graph
+from emprops.workflows.embedded.find import Found, NoWorkflowError, find_workflow
+from emprops.workflows.importing import GraphNotConvertedError, Imported, imported
 
 app = typer.Typer(help="Work with the workflows of a ComfyUI.", no_args_is_help=True)
 
@@ -24,31 +25,62 @@ def comfy() -> None:
 
 @app.command()
 def convert(
-    workflow: Annotated[Path, typer.Argument(help="The workflow as the editor saves it.")],
+    workflow: Annotated[Path, typer.Argument(help="The workflow as the editor saves it, or a file that ComfyUI made.")],
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Where to write it; else stdout.")] = None,
     comfyui: Annotated[str | None, typer.Option(help="Address of a ComfyUI; else EMPROPS_COMFYUI_URL.")] = None,
     object_info: Annotated[Path | None, typer.Option(help="A file with what /object_info answered, instead.")] = None,
 ) -> None:
     """Convert a saved workflow to API format, by the node classes of a ComfyUI. Names what cannot be converted and, on
-    stderr, what is left out."""
-    saved = _read(workflow)
-    if object_info is not None:
-        known = _read(object_info)
+    stderr, what is left out.
+
+    The workflow may be within a picture, video or sound. If that has only what ComfyUI ran, that is written as it is.
+    """
+    found = _find(workflow)
+    url = comfyui or read_settings().comfyui_url
+    if found.workflow is None:
+        made = imported(found.data()["workflow"], [])
+    elif found.prompt is not None and not url and object_info is None:
+        typer.echo(
+            "- this is the graph that ComfyUI ran; to convert the saved one, name a ComfyUI: --comfyui", err=True
+        )
+        made = imported(found.prompt, [])
     else:
-        with one_sentence():
-            known = asyncio.run(_ask(comfyui or read_settings().comfyui_url))
-    if not isinstance(known, dict):
-        fail(f"{object_info} is not what /object_info answers: an object of node classes.")
-    converted = convert_graph(saved, read_catalogue(known))
-    if converted.problems:
-        fail("\n".join(["The workflow cannot be converted:", *(f"- {problem}" for problem in converted.problems)]))
-    for warning in converted.warnings:
+        made = _converted(found, _classes(url, object_info))
+    for warning in made.warnings:
         typer.echo(f"- {warning}", err=True)
-    text = orjson.dumps(converted.graph, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    text = orjson.dumps(made.graph, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
     if output is None:
         typer.echo(text.decode(), nl=False)
     else:
         output.write_bytes(text)
+
+
+def _converted(found: Found, known: dict[str, Any]) -> Imported:
+    try:
+        return imported(found.data()["workflow"], [read_catalogue(known)], found.prompt)
+    except GraphNotConvertedError as error:
+        fail("\n".join(["The workflow cannot be converted:", *(f"- {problem}" for problem in error.problems)]))
+
+
+def _find(path: Path) -> Found:
+    try:
+        with path.open("rb") as file:
+            return find_workflow(file)
+    except OSError as error:
+        fail(f"{path} cannot be read: {error.strerror}.")
+    except NoWorkflowError as error:
+        fail(str(error))
+
+
+def _classes(url: str, object_info: Path | None) -> dict[str, Any]:
+    if object_info is not None:
+        known = _read(object_info)
+    else:
+        with one_sentence():
+            known = asyncio.run(_ask(url))
+    if not isinstance(known, dict):
+        fail(f"{object_info} is not what /object_info answers: an object of node classes.")
+    return known
 
 
 def _read(path: Path) -> Any:

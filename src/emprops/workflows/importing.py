@@ -34,6 +34,7 @@ class GraphNotConvertedError(BadRequestError):
         more = f" (and {len(problems) - SHOWN_PROBLEMS} more)" if len(problems) > SHOWN_PROBLEMS else ""
         nodes = [{"node": one.node, "class_type": one.class_type, "reason": one.reason} for one in problems]
         super().__init__(f"The workflow cannot be converted: {shown}{more}.", extra={"details": {"nodes": nodes}})
+        self.problems = problems
 
 
 class NoCatalogueError(ConflictError):
