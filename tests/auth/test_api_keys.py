@@ -79,6 +79,19 @@ async def test_a_reading_key_changes_nothing(production: httpx2.AsyncClient, add
             assert (response.status_code, response.json()["code"]) == (403, "forbidden")
 
 
+async def test_a_reading_key_posts_what_changes_nothing(production: httpx2.AsyncClient, add_key: MakeKey) -> None:
+    text = await add_key("read", owner=ANNA)
+    assert (await production.post("/ws/ticket", headers=key(text))).status_code == 201
+    assert (await production.post("/api/ws/ticket", headers=key(text))).status_code == 201
+    for path, status in (
+        ("collections/none/price", 404),
+        ("jobs/0192f0c8-0000-7000-8000-00000000000c/stream-ticket", 404),
+    ):
+        response = await production.post(f"/{path}", headers=key(text), json={"variables": {}})
+        assert response.status_code == status, response.text
+    assert (await production.post("/projects", headers=key(text), json={"name": "P"})).status_code == 403
+
+
 async def test_a_workers_key_is_for_workers(production: httpx2.AsyncClient, add_key: MakeKey) -> None:
     text = await add_key("worker", owner=ANNA)
     for path in ("/whoami", "/user"):
@@ -227,12 +240,19 @@ async def test_use_is_noted_once_a_minute(database: Database, add_key: MakeKey) 
 
 async def test_keys_in_the_url_are_refused(production: httpx2.AsyncClient, add_key: MakeKey) -> None:
     text = await add_key("service")
-    names = ("api_key", "apikey", "X-API-Key", "api-key", "access_token", "q")
+    names = ("api_key", "apikey", "X-API-Key", "api-key", "access_token", "jwt", "id_token", "q")
     for name, headers in itertools.product(names, ({}, key(text))):
         response = await production.get("/whoami", params={name: text}, headers=headers)
         assert response.status_code == 400, name
         assert "X-API-Key" in response.json()["error"]
         assert text not in response.text
+
+
+@pytest.mark.parametrize("name", ["jwt", "token", "q"])
+async def test_tokens_in_the_url_are_refused(production: httpx2.AsyncClient, name: str) -> None:
+    response = await production.get("/whoami", params={name: good()}, headers={"Authorization": f"Bearer {good()}"})
+    assert response.status_code == 400
+    assert "do not belong in the URL" in response.json()["error"]
 
 
 async def test_no_key_or_token_is_logged(

@@ -5,8 +5,9 @@ believes the ``user_id`` header, and production knows nobody.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 from urllib.parse import parse_qsl
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from emprops.auth import store
 from emprops.auth.caller import READ, SERVICE, Caller
 from emprops.auth.identity_header import canonical_uuid, claimed_user
 from emprops.auth.keys import KeyRing, contains_key
+from emprops.auth.limits import RateLimiter
 from emprops.auth.startup import check_settings, verifier_from
 from emprops.auth.tokens import Subject
 from emprops.errors import BadRequestError, ForbiddenError, UnauthorizedError
@@ -25,8 +27,11 @@ from emprops.kit.origin import SAFE_METHODS
 from emprops.kit.requests import resources_of
 from emprops.settings import Settings
 
-CREDENTIAL_PARAMETERS = frozenset({"apikey", "xapikey", "accesstoken"})
+CREDENTIAL_PARAMETERS = frozenset({"apikey", "xapikey", "accesstoken", "jwt", "idtoken", "bearer"})
 MAX_REMEMBERED = 10_000
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
+_TOKEN = re.compile(r"eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.")
+"""How a JSON Web Token begins: two JSON objects in base64."""
 _PUNCTUATION = re.compile(r"[^a-z0-9]")
 
 
@@ -63,12 +68,23 @@ class Credentials:
         if len(keys) > 1 or len(tokens) > 1:
             raise BadRequestError("X-API-Key and Authorization may be sent once.")
         if keys:
-            key = await self._keys.check(keys[0], resources_of(connection).database)
-            return caller_of_key(key, connection)
+            return caller_of_key(await self._key(keys[0], connection), connection)
         if tokens and verifier is not None:
             subject = await verifier.verify(bearer_token(tokens[0]))
             return Caller(user_id=await self._users.of(subject, resources_of(connection).database))
         return None
+
+    async def _key(self, text: str, connection: HTTPConnection) -> store.ApiKey:
+        """Check a key. Guesses are limited by address; keys that were valid a moment ago are not held up by them."""
+        limiter: RateLimiter = connection.app.state.limiter
+        if not self._keys.proven(text):
+            await limiter.check_guesses(connection)
+        try:
+            return await self._keys.check(text, resources_of(connection).database)
+        except UnauthorizedError:
+            if self._keys.is_guess(text):
+                await limiter.count_guess(connection)
+            raise
 
     async def close(self) -> None:
         """Close connections to the token issuer."""
@@ -145,10 +161,22 @@ def caller_of_key(key: store.ApiKey, connection: HTTPConnection) -> Caller:
         return replace(sender, user_id=user_id, is_service=True)
     if READ in scopes:
         # what a WebSocket would change is refused message by message (live/commands.py)
-        if connection.scope["type"] == "http" and connection.scope["method"] not in SAFE_METHODS:
+        if connection.scope["type"] == "http" and not may_read_with(connection):
             raise ForbiddenError("This API key may only read; changing something takes a key with the scope service.")
         return replace(sender, user_id=key.owner_user_id, is_service=key.owner_user_id is None)
     return sender
+
+
+def reads_only(endpoint: Endpoint) -> Endpoint:
+    """Mark an endpoint that takes POST and changes nothing, such as a ticket or a look-up, so that reading keys may
+    call it."""
+    endpoint.reads_only = True  # type: ignore[attr-defined]
+    return endpoint
+
+
+def may_read_with(connection: HTTPConnection) -> bool:
+    """Return whether a request is one that a key with the scope ``read`` may make."""
+    return connection.scope["method"] in SAFE_METHODS or hasattr(connection.scope.get("endpoint"), "reads_only")
 
 
 def bearer_token(authorization: str) -> str:
@@ -165,7 +193,7 @@ def refuse_credentials_in_url(connection: HTTPConnection) -> None:
     if not query:
         return
     for name, value in parse_qsl(query, keep_blank_values=True):
-        if _PUNCTUATION.sub("", name.lower()) in CREDENTIAL_PARAMETERS or contains_key(value):
+        if _PUNCTUATION.sub("", name.lower()) in CREDENTIAL_PARAMETERS or contains_key(value) or _TOKEN.search(value):
             raise BadRequestError(
                 "API keys and tokens do not belong in the URL: send them as X-API-Key or Authorization header,"
                 " and replace this one, as it may have been logged."

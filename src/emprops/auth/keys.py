@@ -19,6 +19,8 @@ from emprops.kit.database import Database
 
 REMEMBER = 15.0
 """Seconds for which a key's row is believed without looking again: the longest a revoked key still works."""
+REMEMBER_WRONG = 60.0
+"""Seconds in which a wrong key that comes again is no further guess."""
 MAX_REMEMBERED = 10_000
 
 _KEY = re.compile(r"emp_([a-z0-9]{8})_([A-Za-z0-9_-]{43})")
@@ -52,12 +54,40 @@ def contains_key(text: str) -> bool:
     return _KEY.search(text) is not None
 
 
+@dataclass(slots=True)
+class _Remembered:
+    row: store.ApiKey
+    read_at: float
+    proven: bool = False
+    """Whether somebody has sent the whole key, not only its public part."""
+
+
 class KeyRing:
     """Checks keys against the database, at most once per :data:`REMEMBER` seconds and key; one per process."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._remembered: dict[str, tuple[store.ApiKey, float]] = {}
+        self._remembered: dict[str, _Remembered] = {}
+        self._wrong: dict[bytes, float] = {}
+
+    def is_guess(self, text: str) -> bool:
+        """Return whether a key that was refused is one more try: of the form of a key, and not sent a minute ago too.
+
+        A client that goes on sending one revoked key guesses nothing.
+        """
+        digest, now = digest_of(text), self._clock()
+        if _KEY.fullmatch(text) is None or now - self._wrong.get(digest, -REMEMBER_WRONG) < REMEMBER_WRONG:
+            return False
+        if len(self._wrong) >= MAX_REMEMBERED:
+            self._wrong.clear()
+        self._wrong[digest] = now
+        return True
+
+    def proven(self, text: str) -> bool:
+        """Return whether this key was found valid within the last :data:`REMEMBER` seconds."""
+        match = _KEY.fullmatch(text)
+        known = self._fresh(match[1]) if match else None
+        return known is not None and known.proven and hmac.compare_digest(digest_of(text), known.row.key_hash)
 
     async def check(self, text: str, database: Database) -> store.ApiKey:
         """Return the key's row. Raises :class:`UnauthorizedError`, with one sentence for every reason.
@@ -65,24 +95,30 @@ class KeyRing:
         The digest is compared, in constant time, whether there is such a row or not.
         """
         match = _KEY.fullmatch(text)
-        row = await self._row(match[1], database) if match else None
-        same = hmac.compare_digest(digest_of(text), row.key_hash if row else _NO_DIGEST)
-        if row is None or not same or not row.live:
+        known = await self._known(match[1], database) if match else None
+        same = hmac.compare_digest(digest_of(text), known.row.key_hash if known else _NO_DIGEST)
+        if known is None or not same or not known.row.live:
             raise UnauthorizedError("The API key is not valid.")
-        return row
+        if not known.proven:
+            known.proven = True
+            async with database.reader() as writer:
+                await store.touch_key(writer, known.row.id)
+        return known.row
 
-    async def _row(self, prefix: str, database: Database) -> store.ApiKey | None:
-        remembered, at = self._remembered.get(prefix, (None, 0.0))
-        now = self._clock()
-        if remembered is not None and now - at < REMEMBER:
-            return remembered
+    def _fresh(self, prefix: str) -> _Remembered | None:
+        known = self._remembered.get(prefix)
+        return known if known is not None and self._clock() - known.read_at < REMEMBER else None
+
+    async def _known(self, prefix: str, database: Database) -> _Remembered | None:
+        known, now = self._fresh(prefix), self._clock()
+        if known is not None:
+            return known
         async with database.reader() as reader:
             row = await store.find_key(reader, prefix)
-            if row is not None and row.live:
-                await store.touch_key(reader, row.id)
         self._remembered.pop(prefix, None)
-        if row is not None:
-            if len(self._remembered) >= MAX_REMEMBERED:
-                self._remembered.clear()
-            self._remembered[prefix] = (row, now)
-        return row
+        if row is None:
+            return None
+        if len(self._remembered) >= MAX_REMEMBERED:
+            self._remembered.clear()
+        self._remembered[prefix] = found = _Remembered(row, now)
+        return found

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from ipaddress import ip_address, ip_network
 
 import structlog
 from redis.asyncio import Redis
@@ -43,10 +44,15 @@ local now = time[1] + time[2] / 1000000
 local level = math.max(tonumber(redis.call('GET', KEYS[1]) or 0) - now, 0)
 local cost, size = tonumber(ARGV[1]), tonumber(ARGV[2])
 if level + cost > size + 0.000001 then return {0, tostring(level)} end
+if ARGV[3] == 'look' then return {1, tostring(level)} end
 level = level + cost
 redis.call('SET', KEYS[1], string.format('%.6f', now + level), 'PX', math.ceil(level * 1000))
 return {1, tostring(level)}
 """
+
+
+GUESSES_A_MINUTE = 20
+"""Wrong API keys from one address."""
 
 
 class Kind(StrEnum):
@@ -105,27 +111,54 @@ class RateLimiter:
         if not allowance.allowed:
             raise TooManyRequestsError(f"More than {limit} {kind} a minute; try again later.", wait=allowance.wait)
 
-    async def count(self, redis: Redis, bucket: str, limit: int) -> Allowance:
-        """Count a request in a bucket, in Redis if it answers, else here."""
+    async def check_guesses(self, connection: HTTPConnection) -> None:
+        """Refuse to look at another API key from an address that sent too many wrong ones. Raises
+        :class:`TooManyRequestsError`."""
+        allowance = await self._guess(connection, pour=False)
+        if not allowance.allowed:
+            message = "Too many wrong API keys from this address; try again later."
+            raise TooManyRequestsError(message, wait=allowance.wait)
+
+    async def count_guess(self, connection: HTTPConnection) -> None:
+        """Count a wrong API key."""
+        await self._guess(connection, pour=True)
+
+    async def _guess(self, connection: HTTPConnection, *, pour: bool) -> Allowance:
+        bucket = f"guesses:{network_of(connection)}"
+        return await self.count(resources_of(connection).redis, bucket, GUESSES_A_MINUTE, pour=pour)
+
+    async def count(self, redis: Redis, bucket: str, limit: int, *, pour: bool = True) -> Allowance:
+        """Count a request in a bucket, in Redis if it answers, else here; without ``pour`` only look at it."""
         if self._clock() >= self._ask_again_at:
             try:
                 async with asyncio.timeout(PATIENCE):
                     script = redis.register_script(_POUR)
-                    allowed, level = await script(keys=[self._prefix + bucket], args=[WINDOW / limit, WINDOW])
+                    arguments = [WINDOW / limit, WINDOW, "pour" if pour else "look"]
+                    allowed, level = await script(keys=[self._prefix + bucket], args=arguments)
                 return Allowance(limit, bool(allowed), float(level))
             except (RedisError, TimeoutError) as error:
                 self._ask_again_at = self._clock() + LEAVE_ALONE
                 log.warning("rate limits are counted in this process only", error=str(error))
-        return self._count_here(bucket, limit)
+        return self._count_here(bucket, limit, pour=pour)
 
-    def _count_here(self, bucket: str, limit: int) -> Allowance:
+    def _count_here(self, bucket: str, limit: int, *, pour: bool = True) -> Allowance:
         now, cost = self._clock(), WINDOW / limit
         level = max(self._own.get(bucket, now) - now, 0.0)
         allowed = level + cost <= WINDOW + 1e-6
-        if allowed:
+        if allowed and pour:
             level += cost
             if len(self._own) >= MAX_REMEMBERED:
                 self._own = {name: empty_at for name, empty_at in self._own.items() if empty_at > now}
             if len(self._own) < MAX_REMEMBERED or bucket in self._own:
                 self._own[bucket] = now + level
         return Allowance(limit, allowed, level)
+
+
+def network_of(connection: HTTPConnection) -> str:
+    """Return the address that a request comes from; of an IPv6 address its /64, which is one customer's."""
+    host = connection.client.host if connection.client else ""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host
+    return str(ip_network((address, 64), strict=False)) if address.version == 6 else host

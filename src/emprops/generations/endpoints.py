@@ -7,6 +7,7 @@ from fastapi import Depends, Path
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import HTTPConnection, Request
 
+from emprops.auth.authenticators import reads_only
 from emprops.auth.dependencies import CurrentUser, StartsWork
 from emprops.auth.once import Once
 from emprops.collections import service as collections
@@ -145,6 +146,7 @@ async def generate(
     response_model=Envelope[PriceView],
     responses=failures(_400=CollectionCorruptedError(["step 1 has no nodeName"])),
 )
+@reads_only
 async def price(collection_id: CollectionRef, body: PriceBody, user_id: CurrentUser, reader: Reader) -> Any:
     """Say what a generation with these variables would cost, in credits. Nothing is started or held.
 

@@ -7,6 +7,7 @@ from fastapi import Header, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from emprops.auth.authenticators import reads_only
 from emprops.auth.caller import may_touch
 from emprops.auth.dependencies import CurrentCaller, CurrentUser, StreamCaller
 from emprops.auth.tickets import TICKET_LIFE, issue_ticket, stream_of
@@ -136,6 +137,7 @@ async def get_preview(job_id: UUID, request: Request, caller: CurrentCaller, res
 
 
 @routes.post("/{job_id}/stream-ticket", status_code=201)
+@reads_only
 async def create_stream_ticket(
     job_id: UUID, caller: CurrentCaller, reader: Reader, resources: Shared
 ) -> Envelope[StreamTicket]:

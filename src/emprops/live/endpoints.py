@@ -6,6 +6,7 @@ from fastapi import Depends, Path
 from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocket
 
+from emprops.auth.authenticators import reads_only
 from emprops.auth.dependencies import CurrentCaller, SocketCaller
 from emprops.auth.tickets import SOCKET, TICKET_LIFE, issue_ticket
 from emprops.errors import ForbiddenError
@@ -30,6 +31,7 @@ Connections = Annotated[Live, Depends(live_of)]
 
 
 @routes.post("/ticket", status_code=201)
+@reads_only
 async def create_socket_ticket(caller: CurrentCaller, resources: Shared) -> Envelope[StreamTicket]:
     """Give a ticket that opens one WebSocket, as `/ws/client/{id}?ticket=…`: browsers cannot send headers with it."""
     ticket = await issue_ticket(resources.redis, resources.settings.queue_prefix, caller, SOCKET)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import Depends, Path
 
+from emprops.auth.authenticators import reads_only
 from emprops.auth.dependencies import CurrentCaller, PublicRoute
 from emprops.auth.once import Once
 from emprops.connectors.comfyui.catalogue import Catalogue
@@ -138,6 +139,7 @@ async def create_workflow(
     response_model_exclude_unset=True,
     openapi_extra=described(["object_info"]),
 )
+@reads_only
 async def convert_workflow(body: SavedGraph, caller: CurrentCaller, resources: Shared) -> Envelope[ConvertedGraph]:
     """Convert a workflow as ComfyUI's editor saves it to API format; nothing is stored.
 
