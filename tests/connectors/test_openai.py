@@ -20,6 +20,7 @@ from emprops.settings import Settings, SettingsError
 
 CHAT = {"model": "gpt-test", "messages": [{"role": "user", "content": "Describe a fox."}]}
 IMAGE = {"prompt": "a fox", "size": "1024x1024"}
+STOP = {"index": 0, "delta": {}, "finish_reason": "stop"}
 SOURCE = "https://files.example/source.jpg"
 
 
@@ -246,7 +247,7 @@ class TestChat:
     async def test_pictures_are_brought_here_before_they_are_sent(
         self, connector: OpenAI, fake: FakeOpenAI, inputs: Mapping[str, Path], tmp_path: Path
     ) -> None:
-        inline = "data:image/png;base64,AAAA"
+        inline = "data:image/png;base64,AAA_AA\nA"
         parts = [
             {"type": "text", "text": "What is this?"},
             {"type": "image_url", "image_url": {"url": SOURCE, "detail": "low"}},
@@ -257,11 +258,74 @@ class TestChat:
         sent = fake.asked[0]["messages"][0]["content"]
         here = "data:image/jpeg;base64," + base64.b64encode(JPEG).decode()
         assert sent[1]["image_url"] == {"url": here, "detail": "low"}
-        assert sent[2]["image_url"]["url"] == inline
+        assert sent[2]["image_url"]["url"] == "data:image/png;base64,AAA/AAA="
         page = {"type": "image_url", "image_url": {"url": "https://files.example/page"}}
         wrong = {"model": "m", "messages": [{"role": "user", "content": [page]}]}
         with pytest.raises(BadInputError, match="not to a picture"):
             await run(connector, "openai_chat", wrong, tmp_path, inputs)
+
+    @pytest.mark.parametrize(
+        "choices",
+        [
+            [{"delta": {"content": "A fox."}}, {"finish_reason": "stop"}],
+            [{"delta": None}, {"delta": {"content": "A fox."}, "finish_reason": "stop"}],
+            [{"delta": {"content": [{"type": "text", "text": "A "}]}}, {"delta": {"content": ["fox."]}}, STOP],
+            [{"delta": {"content": [{"type": "thinking", "thinking": []}, {"type": "text", "text": "A fox."}]}}, STOP],
+            [{"index": 0, "message": {"role": "assistant", "content": "A fox."}, "finish_reason": "stop"}],
+            [{"delta": {"content": "A fox."}}, {"message": {"content": "A fox."}, "finish_reason": "stop"}],
+            [{"choices": None}, {"choices": []}, {"choices": [None]}, {"delta": {"content": "A fox."}}, STOP],
+            [{"delta": {"content": "A fox.", "refusal": ["odd"]}, "finish_reason": {}}, STOP],
+        ],
+    )
+    async def test_streams_of_services_that_resemble_it(
+        self, connector: OpenAI, fake: FakeOpenAI, tmp_path: Path, choices: list[dict[str, Any]]
+    ) -> None:
+        fake.choices = choices
+        outcome = await run(connector, "openai_chat", CHAT, tmp_path)
+        assert (outcome.data["text"], outcome.data["finish_reason"]) == ("A fox.", "stop")
+
+    async def test_pictures_in_an_answer_become_files(
+        self, connector: OpenAI, fake: FakeOpenAI, tmp_path: Path
+    ) -> None:
+        inline = "data:image/png;base64," + base64.urlsafe_b64encode(PNG).decode().rstrip("=")
+        own = f"{fake.base}/files/a.png"
+        pictures = [{"type": "image_url", "image_url": {"url": inline}}, {"type": "image_url", "image_url": own}]
+        fake.choices = [
+            {"delta": {"content": "Here: ", "images": pictures[:1]}},
+            {"delta": {"content": pictures}},
+            STOP,
+        ]
+        outcome = await run(connector, "openai_chat", CHAT, tmp_path)
+        assert [content_of(file) for file in outcome.files] == [PNG, PNG]
+        assert outcome.data["text"] == "Here: "
+        fake.choices = [{"delta": {"content": pictures[:1]}, "finish_reason": "stop"}]
+        outcome = await run(connector, "openai_chat", CHAT, tmp_path)
+        assert (len(outcome.files), "text" in outcome.data) == (1, False)
+        fake.choices = [
+            {"delta": {"images": [{"type": "image_url", "image_url": {"url": f"data:image/png,{n}"}}]}}
+            for n in range(11)
+        ]
+        fake.choices.append(STOP)
+        assert "at most 10" in (await failure(connector, "openai_chat", CHAT, tmp_path)).message
+
+    @pytest.mark.parametrize(
+        ("url", "says"),
+        [
+            ("data:image/png;base64,§", "in valid base64"),
+            ("data:image/png;base64,", "must be a picture"),
+            ("data:text/html;base64,AAAA", "leads to text/html"),
+            ("data:;base64,AAAA", "leads to an unnamed type"),
+        ],
+    )
+    async def test_an_encoded_picture_that_is_none(
+        self, connector: OpenAI, fake: FakeOpenAI, tmp_path: Path, url: str, says: str
+    ) -> None:
+        part = {"type": "image_url", "image_url": {"url": url}}
+        payload = {"model": "m", "messages": [{"role": "user", "content": [part]}]}
+        error = await failure(connector, "openai_chat", payload, tmp_path)
+        assert isinstance(error, BadInputError)
+        assert says in error.message
+        assert fake.asked == []
 
     @pytest.mark.parametrize(
         ("change", "kind", "says"),
@@ -345,6 +409,18 @@ class TestImages:
         ]
         assert outcome.data["usage"]["total_tokens"] == 12
         assert fake.asked == [IMAGE | {"n": 2, "quality": "low", "model": "gpt-image-2.5-flare"}]
+
+    @pytest.mark.parametrize("as_url", [False, True])
+    async def test_encoded_pictures_in_every_form(
+        self, connector: OpenAI, fake: FakeOpenAI, tmp_path: Path, as_url: bool
+    ) -> None:
+        plain, lines = base64.urlsafe_b64encode(PNG).decode().rstrip("="), base64.encodebytes(PNG).decode()
+        for encoded in (f"data:image/png;base64,{plain}", f"data:;base64,{lines}", *([] if as_url else [plain, lines])):
+            setattr(fake, "picture_url" if as_url else "encoded", encoded)
+            outcome = await run(connector, "openai_image", IMAGE, tmp_path)
+            assert [content_of(file) for file in outcome.files] == [PNG]
+        setattr(fake, "picture_url" if as_url else "encoded", "data:image/png;base64,§")
+        assert "not valid base64" in (await failure(connector, "openai_image", IMAGE, tmp_path)).message
 
     async def test_editing_sends_the_pictures(
         self, connector: OpenAI, fake: FakeOpenAI, inputs: Mapping[str, Path], tmp_path: Path

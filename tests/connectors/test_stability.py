@@ -1,6 +1,7 @@
 """The Stability connector against a server that speaks its REST API on loopback."""
 
 import asyncio
+import base64
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -321,6 +322,36 @@ class TestRefusals:
             assert says in error.message
             assert error.details["status"] == status
             assert error.retry_after == (60 if status == 429 else None), "as the API's documentation says"
+
+    @pytest.mark.parametrize("name", ["image", "result"])
+    async def test_a_result_in_json_is_read(
+        self, connector: StabilityApi, fake: FakeStability, tmp_path: Path, name: str
+    ) -> None:
+        encoded = base64.urlsafe_b64encode(PNG).decode().rstrip("=")
+        for text in (encoded, f"data:image/png;base64,{encoded}"):
+            fake.as_json = {name: text, "finish_reason": "SUCCESS", "seed": 7}
+            outcome = await run(connector, TEXT, tmp_path)
+            assert [(file.mime_type, content_of(file)) for file in outcome.files] == [("image/png", PNG)]
+            assert outcome.data == {"finish_reason": "SUCCESS", "seed": 7}
+
+    @pytest.mark.parametrize(
+        ("answer", "says"),
+        [
+            ({"image": "§"}, "not valid base64"),
+            ({"image": ""}, "not valid base64"),
+            ({"image": "AAAA"}, "no image"),
+            ({"image": 5}, "no image but JSON"),
+            ({"errors": ["no"]}, "no image but no"),
+            ({"image": "AAAA", "finish_reason": "CONTENT_FILTERED"}, "refused the content"),
+        ],
+    )
+    async def test_json_without_a_result(
+        self, connector: StabilityApi, fake: FakeStability, tmp_path: Path, answer: dict[str, Any], says: str
+    ) -> None:
+        fake.as_json = answer
+        error = await failure(connector, TEXT, tmp_path)
+        assert type(error) is FinalError
+        assert says in error.message
 
     async def test_what_is_no_picture_is_refused(
         self, connector: StabilityApi, fake: FakeStability, inputs: Mapping[str, Path], tmp_path: Path

@@ -37,6 +37,10 @@ class FakeOpenAI(Faulty):
     """Status and ``error`` object of every answer."""
     listing: tuple[int, Any] | None = None
     """Status and body of the list of models, in place of the right one."""
+    choices: list[dict[str, Any]] | None = None
+    """In place of the choices of a streamed text, one in each chunk; anything that is no choice is the whole chunk."""
+    encoded: str = ""
+    """In place of the picture's base64."""
     picture_url: str = ""
     """Pictures are given as this URL, not as base64."""
     picture: bytes = PNG
@@ -84,6 +88,11 @@ class FakeOpenAI(Faulty):
         deltas: list[dict[str, Any]] = [{"role": "assistant", "content": ""}]
         deltas += [{"content": word} for word in self.words]
         deltas += [{"refusal": self.refusal}] if self.refusal else []
+        if self.choices is not None:
+            for choice in self.choices:
+                yield _event(choice if "choices" in choice else head | {"choices": [choice]})
+            yield b"data: [DONE]\n\n"
+            return
         for delta in deltas:
             yield _event(head | {"choices": [{"index": 0, "delta": delta, "finish_reason": None}]})
             await asyncio.sleep(0)
@@ -128,7 +137,7 @@ class FakeOpenAI(Faulty):
         yield _event(head | done, f"{kind}.completed")
 
     def _pictures(self, count: int) -> Response:
-        one = {"b64_json": base64.b64encode(self.picture).decode()}
+        one = {"b64_json": self.encoded or base64.b64encode(self.picture).decode()}
         if self.picture_url:
             one = {"url": self.picture_url, "revised_prompt": "a better fox"}
         return JSONResponse({"created": 1, "data": [one] * count, "usage": USAGE})

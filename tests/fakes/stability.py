@@ -35,6 +35,8 @@ class FakeStability(Faulty):
     error: tuple[int, dict[str, Any]] | None = None
     content: bytes | None = None
     """In place of the picture or video."""
+    as_json: dict[str, Any] | None = None
+    """In place of a picture or video, this with status 200."""
     asked: list[Asked] = field(default_factory=list)
     started: dict[str, int] = field(default_factory=dict)
     """Id of work to how often it was asked for."""
@@ -76,6 +78,8 @@ class FakeStability(Faulty):
         return self._refused(request)
 
     def _result(self, content: bytes, mime_type: str) -> Response:
+        if self.as_json is not None:
+            return JSONResponse(self.as_json)
         content = content if self.content is None else self.content
         return Response(content, 200, {"finish-reason": self.finish_reason, "seed": "42"}, mime_type)
 

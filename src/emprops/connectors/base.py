@@ -111,7 +111,8 @@ class RunContext(Protocol):
     async def fetch(self, url: str, *, max_bytes: int | None = None) -> tuple[Path, str]:
         """Bring an input file to this machine: ``(path, mime type)``.
 
-        A URL of the platform's own storage is read directly, any other goes through the guarded HTTP client.
+        A URL of the platform's own storage is read directly and a ``data:`` URL decoded; any other goes through the
+        guarded HTTP client.
         Raises :class:`BadInputError` when it cannot be had or is larger than ``max_bytes``.
         """
 

@@ -12,7 +12,9 @@ from pathlib import Path
 import structlog
 
 from emprops.connectors.base import BadInputError, RetryableError
+from emprops.connectors.encoded import decoded, is_data_url
 from emprops.errors import AppError
+from emprops.kit import bodies
 from emprops.kit.http import GuardedClient, OutboundUnavailableError
 from emprops.kit.storage import Storage
 from emprops.media.storage import key_of
@@ -115,9 +117,11 @@ class Context:
             return self._folder
 
     async def fetch(self, url: str, *, max_bytes: int | None = None) -> tuple[Path, str]:
-        """Bring an input file here; our own storage is read directly, anything else through the guarded client."""
+        """Bring an input file here: from our own storage, out of a ``data:`` URL, or through the guarded client."""
         limit = MAX_INPUT_BYTES if max_bytes is None else max_bytes
         target = self.folder / f"input-{next(self._numbers)}"
+        if is_data_url(url):
+            return await asyncio.to_thread(_decode, url, target, limit)
         key = key_of(self._settings, url)
         try:
             if key is None:
@@ -155,3 +159,13 @@ class Context:
         with contextlib.suppress(OSError):
             folder = folder.rename(doomed)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _decode(url: str, target: Path, limit: int) -> tuple[Path, str]:
+    file = decoded(url)
+    if file is None or not file.content:
+        raise BadInputError("The input file is a data: URL that is empty or not valid base64.")
+    if len(file.content) > limit:
+        raise BadInputError(f"The input file has {len(file.content)} bytes; at most {limit} are taken.")
+    target.write_bytes(file.content)
+    return target, file.mime_type or bodies.look(target)

@@ -6,9 +6,11 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from emprops.connectors.base import BadInputError
+from emprops.connectors.encoded import is_data_url
 
 Payload = Mapping[str, Any]
 LONGEST_TEXT = 10_000
+LONGEST_URL = 4096
 SECONDS = re.compile(r"\s*(\d{1,6}(?:\.\d{1,6})?)\s*(?:s|sec|secs|second|seconds)?\s*", re.IGNORECASE)
 
 
@@ -83,10 +85,10 @@ def choice(payload: Payload, name: str, default: str, allowed: Collection[str]) 
 
 
 def url(payload: Payload, name: str, *, purpose: str) -> str:
-    """A required address of an input file; an object with ``url`` is read too."""
+    """A required address of an input file, or a ``data:`` URL; an object with ``url`` is read too."""
     value = payload.get(name)
     if isinstance(value, Mapping):
         value = value.get("url")
-    if not isinstance(value, str) or not value.strip() or len(value) > 4096:
+    if not isinstance(value, str) or not value.strip() or (len(value) > LONGEST_URL and not is_data_url(value)):
         raise BadInputError(f"{name} is required: the URL of {purpose}.")
     return value.strip()

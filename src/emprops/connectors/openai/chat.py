@@ -1,6 +1,5 @@
 """``openai_chat``: one chat completion, streamed; what is there so far is told as progress."""
 
-import base64
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +12,8 @@ from emprops.connectors.base import BadInputError, FinalError, Outcome, Retryabl
 from emprops.connectors.hosted import media_type
 from emprops.connectors.local_engine import payload as fields
 from emprops.connectors.openai.errors import NAME, refused
+from emprops.connectors.openai.messages import message, read_content
+from emprops.connectors.openai.pictures import Pictures
 
 PASSED = frozenset(
     {"frequency_penalty", "logit_bias", "logprobs", "max_completion_tokens", "max_tokens", "metadata", "moderation"}
@@ -22,10 +23,9 @@ PASSED = frozenset(
     | {"keep_alive", "min_p", "options", "repetition_penalty", "think", "top_k"}  # what vLLM and Ollama add
 )
 OURS = frozenset({"model", "messages", "prompt", "system", "stream", "stream_options", "n"})
-PARTS = frozenset({"text", "image_url", "input_audio", "refusal"})
 MAX_MESSAGES = 1000
 LONGEST_PROMPT = 200_000
-MAX_PICTURE_BYTES = 20 * 1024 * 1024
+MAX_PICTURES = 10
 SHOWN = 400
 """Characters of the text so far in a progress message."""
 PREVIEWED = 10_000
@@ -34,12 +34,12 @@ USUAL = 1500.0
 """Characters after which a text is taken to be two thirds done: its length is not known before it ends."""
 
 
-async def chat(client: AsyncOpenAI, payload: Mapping[str, Any], context: RunContext) -> Outcome:
-    """Run a chat completion. Data: ``text``, ``usage``, ``model``, ``finish_reason``."""
+async def chat(client: AsyncOpenAI, pictures: Pictures, payload: Mapping[str, Any], context: RunContext) -> Outcome:
+    """Run a chat completion. Data: ``text``, ``usage``, ``model``, ``finish_reason``; pictures become files."""
     body = {name: value for name, value in payload.items() if name in PASSED and value is not None}
     _refuse_unknown(payload)
     model = fields.text(payload, "model", longest=200)
-    messages = [await _message(message, number, context) for number, message in enumerate(_messages(payload))]
+    messages = [await message(given, number, context) for number, given in enumerate(_messages(payload))]
     context.progress(0.0, "Waiting for the model")
     stream = await client.chat.completions.create(
         model=model,
@@ -52,7 +52,7 @@ async def chat(client: AsyncOpenAI, payload: Mapping[str, Any], context: RunCont
         if media_type(stream.response.headers) != "text/event-stream":
             raise FinalError(f"{NAME} did not stream its answer, although it was asked to.")
         said = await _listen(stream, context)
-    outcome = said.outcome(model)
+    outcome = await said.outcome(model, pictures)
     context.progress(100.0)
     return outcome
 
@@ -62,6 +62,8 @@ class _Said:
     """What the stream gave so far."""
 
     texts: list[str] = field(default_factory=list)
+    pictures: dict[str, None] = field(default_factory=dict)
+    """URLs, in order; some services repeat them in their last chunk."""
     refusals: list[str] = field(default_factory=list)
     length: int = 0
     finish_reason: str = ""
@@ -69,23 +71,34 @@ class _Said:
     usage: dict[str, Any] | None = None
 
     def take(self, chunk: ChatCompletionChunk) -> str:
-        """Add a chunk; gives the text in it."""
-        self.model = chunk.model or self.model
-        if chunk.usage is not None:
-            self.usage = chunk.usage.model_dump(exclude_none=True)
-        if not chunk.choices:  # the last chunk has usage only; others may come before the first word
+        """Add a chunk; return the text in it. Services that only resemble OpenAI leave out what they like."""
+        data = chunk.to_dict(warnings=False)
+        self.model = _text(data.get("model")) or self.model
+        usage = data.get("usage")
+        self.usage = _without_none(usage) if isinstance(usage, dict) else self.usage
+        choices = data.get("choices")
+        # The last chunk has usage only; others may come before the first word.
+        choice = choices[0] if isinstance(choices, list) and choices else None
+        if not isinstance(choice, dict):
             return ""
-        choice = chunk.choices[0]
-        self.finish_reason = choice.finish_reason or self.finish_reason
-        if choice.delta.refusal:
-            self.refusals.append(choice.delta.refusal)
-        text = choice.delta.content or ""
+        self.finish_reason = _text(choice.get("finish_reason")) or self.finish_reason
+        said = choice.get("delta")
+        if not said and not self.texts:  # the whole at once, as without a stream
+            said = choice.get("message")
+        return self._take_message(said) if isinstance(said, dict) else ""
+
+    def _take_message(self, said: Mapping[str, Any]) -> str:
+        if refusal := _text(said.get("refusal")):
+            self.refusals.append(refusal)
+        text, urls = read_content(said.get("content"))
+        urls += read_content(said.get("images"))[1]
+        self.pictures |= dict.fromkeys(urls)
         if text:
             self.texts.append(text)
             self.length += len(text)
         return text
 
-    def outcome(self, model: str) -> Outcome:
+    async def outcome(self, model: str, pictures: Pictures) -> Outcome:
         """Judge the whole. Raises for what is no result."""
         facts = {"finish_reason": self.finish_reason, "usage": self.usage, "model": self.model or model}
         if self.refusals:
@@ -95,10 +108,25 @@ class _Said:
         if not self.finish_reason:
             raise RetryableError(f"{NAME} broke off in the middle of its answer.")
         text = "".join(self.texts)
-        if not text.strip():
+        if len(self.pictures) > MAX_PICTURES:
+            raise FinalError(f"{NAME} gave {len(self.pictures)} pictures; at most {MAX_PICTURES} are taken.")
+        files = [await pictures.at(url, number) for number, url in enumerate(self.pictures, 1)]
+        if text.strip():
+            return Outcome(files=files, data={"text": text, **facts})
+        if not files:
             why = " within max_tokens" if self.finish_reason == "length" else ""
             raise FinalError(f"The model wrote no text{why} (it ended with {self.finish_reason}).", details=facts)
-        return Outcome(data={"text": text, **facts})
+        return Outcome(files=files, data=facts)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _without_none(tree: Any) -> Any:
+    if isinstance(tree, dict):
+        return {name: _without_none(value) for name, value in tree.items() if value is not None}
+    return tree
 
 
 async def _listen(stream: AsyncStream[ChatCompletionChunk], context: RunContext) -> _Said:
@@ -132,39 +160,3 @@ def _messages(payload: Mapping[str, Any]) -> list[Any]:
     if not isinstance(messages, list) or not 1 <= len(messages) <= MAX_MESSAGES:
         raise BadInputError(f"messages is required: a list of 1 to {MAX_MESSAGES} messages; or prompt, a text.")
     return messages
-
-
-async def _message(message: Any, number: int, context: RunContext) -> dict[str, Any]:
-    where = f"messages[{number}]"
-    if not isinstance(message, dict) or not isinstance(message.get("role"), str):
-        raise BadInputError(f"{where} must be an object with role and content.")
-    content = message.get("content")
-    if not isinstance(content, (str, list)):
-        raise BadInputError(f"{where}.content must be a text or a list of parts.")
-    if isinstance(content, str):
-        return message
-    parts = [await _part(part, f"{where}.content[{place}]", context) for place, part in enumerate(content)]
-    return message | {"content": parts}
-
-
-async def _part(part: Any, where: str, context: RunContext) -> dict[str, Any]:
-    """Check a part of a message; a picture's URL becomes the picture.
-
-    The service would fetch it itself: not from our storage, which it may not reach, and, where it runs in the
-    operator's network, from addresses that the user must not reach.
-    """
-    if not isinstance(part, dict) or part.get("type") not in PARTS:
-        raise BadInputError(f"{where}.type must be one of {', '.join(sorted(PARTS))}.")
-    if part["type"] != "image_url":
-        return part
-    picture = part.get("image_url")
-    given = {"url": picture} if isinstance(picture, str) else picture
-    url = given.get("url") if isinstance(given, dict) else None
-    if not isinstance(url, str) or not url.startswith(("https://", "http://", "data:image/")):
-        raise BadInputError(f"{where}.image_url.url must be the http(s) or data: URL of a picture.")
-    if not url.startswith("data:"):
-        path, mime_type = await context.fetch(url, max_bytes=MAX_PICTURE_BYTES)
-        if not mime_type.startswith("image/"):
-            raise BadInputError(f"{where}.image_url.url leads to {mime_type}, not to a picture.")
-        url = f"data:{mime_type};base64,{base64.b64encode(path.read_bytes()).decode()}"
-    return part | {"image_url": {**cast("dict[str, Any]", given), "url": url}}

@@ -9,6 +9,7 @@ from emprops.connectors.hosted import FILES, MAX_ANSWER_BYTES, Bounds, client_fo
 from emprops.connectors.openai.chat import chat
 from emprops.connectors.openai.errors import translated
 from emprops.connectors.openai.images import image
+from emprops.connectors.openai.pictures import Pictures
 from emprops.queue.messages import Ticket
 from emprops.settings import Settings
 
@@ -63,11 +64,12 @@ class OpenAI:
         Raises :class:`BadInputError` for what the service will not take, :class:`RetryableError` when it is away or
         busy, with its ``Retry-After``, :class:`FinalError` when it refuses the content or the key.
         """
+        pictures = Pictures(str(self._client.base_url), self._http, context, self._max_file_bytes)
         async with translated(self._hide):
             if ticket.job_type == "openai_chat":
-                outcome = await chat(self._client, ticket.payload, context)
+                outcome = await chat(self._client, pictures, ticket.payload, context)
             elif ticket.job_type == "openai_image":
-                outcome = await image(self._client, self._http, ticket.payload, context, self._max_file_bytes)
+                outcome = await image(self._client, pictures, ticket.payload, context)
             else:
                 raise BadInputError(f"openai runs openai_chat and openai_image, not {ticket.job_type}.")
         return Outcome(files=outcome.files, data=self._hide(dict(outcome.data)))

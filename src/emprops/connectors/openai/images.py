@@ -1,23 +1,17 @@
 """``openai_image``: pictures from a prompt, or, with ``image``, from a prompt and pictures."""
 
-import asyncio
-import base64
-import binascii
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-import httpx2
 from openai import AsyncOpenAI
 from openai.types import Image, ImagesResponse
 from openai.types.images_response import Usage
 
 from emprops.connectors.base import BadInputError, FinalError, Outcome, Produced, RetryableError, RunContext
-from emprops.connectors.hosted import input_picture, media_type, picked_up, same_origin, saved, status_error
+from emprops.connectors.hosted import input_picture, media_type
 from emprops.connectors.local_engine import payload as fields
 from emprops.connectors.openai.errors import NAME
+from emprops.connectors.openai.pictures import Pictures, picture_of
 
 DEFAULT_MODEL = "gpt-image-2.5-flare"
 PASSED = frozenset(
@@ -37,14 +31,10 @@ MAX_INPUTS = 16
 MAX_INPUT_BYTES = 50 * 1024 * 1024
 
 
-async def image(
-    client: AsyncOpenAI, http: httpx2.AsyncClient, payload: Mapping[str, Any], context: RunContext, max_bytes: int
-) -> Outcome:
+async def image(client: AsyncOpenAI, pictures: Pictures, payload: Mapping[str, Any], context: RunContext) -> Outcome:
     """Make or edit pictures. Data: ``model``, ``usage`` where told, ``revised_prompt`` where the service changed it.
 
-    ``partial_images`` (1 to 3; each costs its tokens) asks for unfinished pictures, which are shown as previews.
-    ``max_bytes``: how large a picture at a URL may be.
-    """
+    ``partial_images`` (1 to 3; each costs its tokens) asks for unfinished pictures, which are shown as previews."""
     request = await _request(payload, context)
     context.progress(5.0, "Waiting for the picture")
     make: Any = client.images.edit if "image" in request else client.images.generate
@@ -53,7 +43,7 @@ async def image(
     else:
         answer = await make(**request)
     context.progress(90.0, "Fetching the picture")
-    outcome = await _Results(str(client.base_url), http, context, max_bytes).collect(answer, request["model"])
+    outcome = await _collected(answer, request["model"], pictures)
     context.progress(100.0)
     return outcome
 
@@ -99,7 +89,7 @@ async def _streamed(stream: Any, context: RunContext) -> ImagesResponse:
             if context.cancelled():
                 raise RetryableError("The run was told to stop.")
             if event.type.endswith(".partial_image"):
-                context.preview(await _decoded(event.b64_json), f"image/{event.output_format}")
+                context.preview(await picture_of(event.b64_json), f"image/{event.output_format}")
                 context.progress(5.0 + 80.0 * (event.partial_image_index + 1) / (MAX_PARTIAL + 1), "Painting")
             elif event.type.endswith(".completed"):
                 done.append(Image(b64_json=event.b64_json))
@@ -109,64 +99,27 @@ async def _streamed(stream: Any, context: RunContext) -> ImagesResponse:
     return ImagesResponse.construct(created=0, data=done, usage=usage and Usage.construct(**usage))
 
 
-async def _decoded(text: str) -> bytes:
-    try:
-        return await asyncio.to_thread(base64.b64decode, text, validate=True)
-    except (binascii.Error, ValueError):
-        raise FinalError(f"{NAME} gave a picture that is not valid base64.") from None
+async def _collected(answer: ImagesResponse, model: str, pictures: Pictures) -> Outcome:
+    items = answer.data or []
+    if not items:
+        raise FinalError(f"{NAME} gave no picture.")
+    if len(items) > MAX_PICTURES:
+        raise FinalError(f"{NAME} gave {len(items)} pictures; at most {MAX_PICTURES} are taken.")
+    files = [await _file(item, number, pictures) for number, item in enumerate(items, 1)]
+    data: dict[str, Any] = {"model": model}
+    if answer.usage is not None:
+        data["usage"] = answer.usage.model_dump(exclude_none=True)
+    if revised := [item.revised_prompt for item in items if item.revised_prompt]:
+        data["revised_prompt"] = revised[0] if len(items) == 1 else revised
+    return Outcome(files=files, data=data)
 
 
-@dataclass(frozen=True, slots=True)
-class _Results:
-    base_url: str
-    http: httpx2.AsyncClient
-    context: RunContext
-    max_bytes: int
-
-    async def collect(self, answer: ImagesResponse, model: str) -> Outcome:
-        items = answer.data or []
-        if not items:
-            raise FinalError(f"{NAME} gave no picture.")
-        if len(items) > MAX_PICTURES:
-            raise FinalError(f"{NAME} gave {len(items)} pictures; at most {MAX_PICTURES} are taken.")
-        files = [await self._file(item, number) for number, item in enumerate(items, 1)]
-        data: dict[str, Any] = {"model": model}
-        if answer.usage is not None:
-            data["usage"] = answer.usage.model_dump(exclude_none=True)
-        if revised := [item.revised_prompt for item in items if item.revised_prompt]:
-            data["revised_prompt"] = revised[0] if len(items) == 1 else revised
-        return Outcome(files=files, data=data)
-
-    async def _file(self, item: Image, number: int) -> Produced:
-        if item.b64_json:
-            return await picked_up(await _decoded(item.b64_json), number, wanted="image", name=NAME)
-        if not item.url:
-            raise FinalError(f"{NAME} gave a picture without content and without URL.")
-        return await picked_up(await self._download(item.url, number), number, wanted="image", name=NAME)
-
-    async def _download(self, url: str, number: int) -> Path:
-        # Only the operator's own service may be private; a URL that leads elsewhere is a stranger's.
-        if same_origin(url, self.base_url):
-            return await self._own(url, self.context.folder / f"result-{number}")
-        try:
-            return (await self.context.fetch(url, max_bytes=self.max_bytes))[0]
-        except BadInputError:  # its sentence has the URL, whose query is often a signature
-            raise FinalError(f"The picture cannot be had from {_host(url)}.") from None
-        except RetryableError:
-            raise RetryableError(f"The picture cannot be had from {_host(url)} now.") from None
-
-    async def _own(self, url: str, target: Path) -> Path:
-        async with self.http.stream("GET", url) as response:
-            if not response.is_success:
-                raise status_error(NAME, response.status_code, response.headers, "The picture cannot be had.", {})
-            return await saved(response, target, name=NAME)
-
-
-def _host(url: str) -> str:
-    try:
-        return urlsplit(url).hostname or "the URL that it was given with"
-    except ValueError:
-        return "the URL that it was given with"
+async def _file(item: Image, number: int, pictures: Pictures) -> Produced:
+    if item.b64_json:
+        return await pictures.encoded(item.b64_json, number)
+    if not item.url:
+        raise FinalError(f"{NAME} gave a picture without content and without URL.")
+    return await pictures.at(item.url, number)
 
 
 def _addresses(payload: Mapping[str, Any]) -> list[str]:

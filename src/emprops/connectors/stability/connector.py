@@ -9,6 +9,7 @@ import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import httpx2
@@ -24,6 +25,7 @@ from emprops.connectors.base import (
     RetryableError,
     RunContext,
 )
+from emprops.connectors.encoded import decoded
 from emprops.connectors.hosted import (
     MAX_ANSWER_BYTES,
     Bounds,
@@ -53,6 +55,8 @@ MAX_MISSES = 5
 MAX_INPUT_BYTES = 10 * 1024 * 1024
 LOCKED_OUT = 60.0
 """Seconds for which the API takes nothing more after too many requests; it does not always say so in a header."""
+ENCODED = ("image", "video", "result")
+"""Keys of a result's content in JSON."""
 STARTED, DONE = 10.0, 95.0
 USUAL = 60.0
 """Seconds after which such work is taken to be two thirds done."""
@@ -186,13 +190,27 @@ class _Run:
             reason = answer.headers.get("finish-reason", "SUCCESS")
             _refuse_filtered(reason)
             if media_type(answer.headers) == "application/json":
-                raise FinalError(f"{NAME} gave no {self.work.wanted} but {_reason(await answer.aread()) or 'JSON'}.")
+                return await self._of_json(await answer.aread())
             path_here = await saved(answer, self.context.folder / "result-1", name=NAME)
-            file: Produced = await picked_up(path_here, 1, wanted=self.work.wanted, name=NAME)
-            seed = answer.headers.get("seed", "")
-            return Outcome(
-                files=[file], data={"finish_reason": reason, **({"seed": int(seed)} if _whole(seed) else {})}
-            )
+            return await self._outcome(path_here, reason, answer.headers.get("seed", ""))
+
+    async def _of_json(self, content: bytes) -> Outcome:
+        """Read a result that is told in JSON, as the API does when it is asked to, and some gateways before it do
+        unasked: ``{"image" | "video" | "result": base64, "finish_reason", "seed"}``."""
+        body = _object(content)
+        encoded = next((body[name] for name in ENCODED if isinstance(body.get(name), str)), None)
+        if encoded is None:
+            raise FinalError(f"{NAME} gave no {self.work.wanted} but {_reason(content) or 'JSON'}.")
+        reason = str(body.get("finish_reason") or "SUCCESS")
+        _refuse_filtered(reason)
+        file = await asyncio.to_thread(decoded, encoded)
+        if file is None or not file.content:
+            raise FinalError(f"{NAME} gave a result that is not valid base64.")
+        return await self._outcome(file.content, reason, str(body.get("seed", "")))
+
+    async def _outcome(self, content: bytes | Path, reason: str, seed: str) -> Outcome:
+        file: Produced = await picked_up(content, 1, wanted=self.work.wanted, name=NAME)
+        return Outcome(files=[file], data={"finish_reason": reason, **({"seed": int(seed)} if _whole(seed) else {})})
 
 
 class _LostError(FinalError):
