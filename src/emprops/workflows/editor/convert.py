@@ -108,7 +108,7 @@ class _Maker:
             made.problems.append(self._remark(values.problem))
         known = {one.name for one in (*node_class.inputs, *values.inputs)}
         made.content["inputs"] |= self._links(slot.name for slot in self.node.inputs if slot.name not in known)
-        made.is_open = self._is_open(node_class)
+        made.is_open = node_class.is_output and self._is_open(node_class)
         if self.node.type == OWN_CHOICE:
             made.content["inputs"] |= _own_choice(self.node, made.content["inputs"].get("choice"))
         elif values.unused:

@@ -7,7 +7,7 @@ texts. Both are read; here, ids are texts.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 MUTED, BYPASSED = 2, 4
 """Modes of nodes that do not run; the second lets through what comes in."""
@@ -22,8 +22,7 @@ class NotAnEditorGraphError(ValueError):
     """What was given is not formed like a saved workflow; the sentence says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(NamedTuple):
     """An input or output of a node, as the file has it."""
 
     name: str
@@ -65,8 +64,7 @@ class Node:
         return self.values[0] if isinstance(self.values, list) and self.values else None
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(NamedTuple):
     """A connection."""
 
     origin: str

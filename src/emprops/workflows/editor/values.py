@@ -161,7 +161,7 @@ def _misfit(one: Input, value: Any) -> str:
 
 def fits(one: Input, value: Any) -> bool:
     """Tell whether a value can be that of an input. What a choice chooses from is for the machine to say."""
-    return any(_fits(kind, value) for kind in one.type.split(","))
+    return _fits(one.type, value) if "," not in one.type else any(_fits(kind, value) for kind in one.type.split(","))
 
 
 def _fits(kind: str, value: Any) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from emprops.connectors.comfyui.catalogue import Catalogue
 from emprops.workflows.editor.graph import (
@@ -58,8 +58,7 @@ class Literal:
 Source = Output | Literal
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class _Entry(NamedTuple):
     """An input of a node, by name, wanted as a type."""
 
     canvas: Canvas
@@ -68,8 +67,7 @@ class _Entry:
     type: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Exit:
+class _Exit(NamedTuple):
     """An output of a node, wanted as a type."""
 
     canvas: Canvas
@@ -96,13 +94,16 @@ class Wiring:
 
         Raises :class:`NotAnEditorGraphError` if finding them all takes too long.
         """
+        link = self._into(canvas, node, name)
+        if link is None:
+            return None
         number = node.slots.get(name)
-        place: _Place = _Entry(canvas, node, name, "" if number is None else node.inputs[number].type)
+        place = self._from(canvas, link, "" if number is None else node.inputs[number].type)
         for _ in range(MAX_HOPS):
-            if isinstance(place, _Entry):
-                place = self._before(place)
-            elif isinstance(place, _Exit):
+            if isinstance(place, _Exit):
                 place = self._behind(place)
+            elif isinstance(place, _Entry):
+                place = self._before(place)
             else:
                 return place
         return None
