@@ -71,6 +71,30 @@ def test_a_connection_to_everywhere_into_a_subgraph() -> None:
     assert api(data)["50:3"]["inputs"]["model"] == ["4", 0]
 
 
+def test_a_connection_to_everywhere_takes_the_place_of_a_muted_node() -> None:
+    data = everywhere(broadcast(), model=900)
+    data["nodes"].append(
+        {"id": 70, "type": "CheckpointLoaderSimple", "mode": 2, "widgets_values": ["sd15.safetensors"]}
+    )
+    data["links"].append([900, 70, 0, 3, 0, "MODEL"])
+    assert api(data) == TEXT_TO_IMAGE_API
+    data["nodes"][-1]["mode"] = 0
+    assert api(data)["3"]["inputs"]["model"] == ["70", 0], "what is connected by hand counts"
+
+
+def test_a_connection_to_everywhere_within_a_subgraph_and_out_of_it() -> None:
+    saved = in_subgraph()
+    definition = saved.subgraphs[0]
+    definition["links"] = [link for link in definition["links"] if link["target_id"] != -20]
+    definition["nodes"][1]["inputs"][1]["link"] = None
+    vae = broadcast(upstream=-10, upstream_slot=4, downstream=8, downstream_slot=1, type="VAE")
+    image = broadcast(upstream=8, downstream=-20, type="IMAGE")
+    definition["extra"] = {"ue_links": [vae, image]}
+    graph = api(saved)
+    assert graph["50:8"]["inputs"]["vae"] == ["4", 2]
+    assert graph["9"]["inputs"]["images"] == ["50:8", 0]
+
+
 def test_names_are_looked_up_outside_of_a_subgraph_too_and_a_muted_setter_is_the_second_choice() -> None:
     saved = in_subgraph()
     saved.node(40, "SetNode", ["VAE"])

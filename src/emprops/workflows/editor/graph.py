@@ -100,7 +100,8 @@ class Graph:
     def into_outputs(self) -> Mapping[int, Link]:
         """Of a subgraph: what leads to each of its outputs."""
         found: dict[int, Link] = {}
-        for link in self.links.values() if self.output_id else ():
+        links = [*self.links.values(), *(one.link for one in self.broadcasts)] if self.output_id else []
+        for link in links:
             if link.target == self.output_id:
                 found.setdefault(link.target_slot, link)
         return found

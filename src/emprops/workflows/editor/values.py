@@ -147,7 +147,7 @@ class _Reader:
 
 def _is_idle(value: Any) -> bool:
     if isinstance(value, dict):
-        return value.get("name") in BUTTONS
+        value = value.get("name", value)
     return value is None or (isinstance(value, str) and value in BUTTONS)
 
 

@@ -124,8 +124,10 @@ class Wiring:
         self._spend(1)
         number = node.slots.get(name)
         link = None if number is None else canvas.graph.links.get(node.inputs[number].link or "")
-        if link is None and canvas.graph.broadcasts:
-            link = self._broadcasts_of(canvas.graph).get((node.id, name))
+        if canvas.graph.broadcasts:
+            origin = None if link is None else canvas.graph.nodes.get(link.origin)
+            if link is None or (origin is not None and origin.mode in (MUTED, BYPASSED)):
+                link = self._broadcasts_of(canvas.graph).get((node.id, name), link)
         return link
 
     def _before(self, entry: _Entry) -> _Place:
@@ -232,9 +234,10 @@ class Wiring:
         return found
 
     def _broadcast_to(self, node: Node, one: Broadcast) -> str | None:
-        at, saved = one.link.target_slot, node.inputs
-        if node.type not in self._workflow.subgraphs and 0 <= at < len(saved) and alike(saved[at].type, one.type):
-            return saved[at].name  # a file may leave out widgets, which come last
+        at = one.link.target_slot
+        saved = node.inputs[at : at + 1] if at >= 0 and node.type not in self._workflow.subgraphs else ()
+        if saved and saved[0].link is None and alike(saved[0].type, one.type):
+            return saved[0].name  # the file has left out open widgets, which come last
         inputs = self._inputs_of(node)
         self._spend(len(inputs))
         return inputs[at][0] if 0 <= at < len(inputs) else None
