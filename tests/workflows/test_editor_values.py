@@ -151,6 +151,14 @@ def test_names_beside_the_values_tell_which_is_which() -> None:
     assert api(saved)["3"]["inputs"]["steps"] == 20, "names of another list say nothing"
 
 
+def test_names_of_inputs_that_a_choice_brings() -> None:
+    saved = resized("ResizeV3")
+    named = {"mode.height": 200, "mode": "to", "mode.width": 320}
+    saved.nodes["60"] |= {"widgets_values": list(named.values()), "widgets_values_named": named}
+    inputs = api(saved)["60"]["inputs"]
+    assert inputs == {"image": ["8", 0], "mode": "to", "mode.width": 320, "mode.height": 200}
+
+
 def test_names_that_lead_to_an_input_of_another_type() -> None:
     saved = sampler(["many"], widgets_values_named={"steps": "many"})
     assert "steps takes INT, not 'many'" in problems(saved)[0]
@@ -166,12 +174,19 @@ def test_inputs_that_take_several_types() -> None:
 
 def test_widgets_of_newer_editors() -> None:
     convert = shown("Draw", {"color": ["COLOR", {"default": "#ffffff"}], "curve": ["CURVE"], "box": ["BOUNDING_BOX"]})
-    box = {"x": 0, "y": 0, "width": 8, "height": 8}
-    assert convert(["#ff0000", [[0, 0], [1, 1]], box]) == {
-        "color": "#ff0000",
-        "curve": {"__type__": "CURVE", "__value__": [[0, 0], [1, 1]]},
-        "box": box,
-    }
+    box = {"x": 0, "y": 1, "width": 8, "height": 9}
+    curve = [[0, 0], [1, 1]]
+    right = {"color": "#ff0000", "curve": {"__type__": "CURVE", "__value__": curve}, "box": box}
+    assert convert(["#ff0000", curve, box]) == right
+    convert = shown("Crop", {"box": ["BOUNDING_BOX"], "scale": ["INT"], "merge": ["COMPOSITOR"], "hidden": ["NEWER"]})
+    right = {"box": box, "scale": 2, "merge": {}}
+    with pytest.raises(AssertionError, match="its input hidden is not connected"):
+        convert([box, 0, 1, 8, 9, 2, {}])
+    named = {"box": box, "x": 0, "y": 1, "width": 8, "height": 9, "scale": 2, "merge": {}, "hidden": [1]}
+    assert convert(list(named.values()), widgets_values_named=named) == right | {"hidden": {"__value__": [1]}}
+    convert = shown("Crop", {"box": ["BOUNDING_BOX"], "scale": ["INT"], "merge": ["COMPOSITOR"]})
+    assert convert([box, 0, 1, 8, 9, 2, {}]) == right
+    assert convert([box, 2, {}]) == right
 
 
 def test_a_list_of_choices_that_was_not_saved_is_empty() -> None:

@@ -13,15 +13,18 @@ from typing import Any
 import orjson
 
 BASIC = frozenset({"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO"})
-OTHER = frozenset({"COLOR", "COLORS", "MARKDOWN", "TEXTAREA", "CURVE", "RANGE", "BOUNDING_BOX", "BOUNDING_BOXES"})
+OTHER = frozenset(
+    {"BOUNDING_BOX", "BOUNDING_BOXES", "COLOR", "COLORS", "COMPOSITOR", "CURVE", "MARKDOWN", "RANGE", "TEXTAREA"}
+    | {"VIDEO_EDIT", "COMFY_BRANCH_SELECTOR", "COMFY_BRANCH_INPUT_NAMES"}
+)
 """Types of widgets whose value is saved as it is sent."""
 BROWSER: Mapping[str, str] = {
     "WEBCAM": "is taken by a webcam",
     "AUDIO_RECORD": "is recorded with a microphone",
     "LOAD_3D": "is drawn from a 3-D scene",
     "LOAD_3D_ANIMATION": "is drawn from a 3-D scene",
+    "LOAD_3D_ADVANCED": "is drawn from a 3-D scene",
     "PAINTER": "is painted by hand",
-    "COMPOSITOR": "is put together by hand",
 }
 """Types whose value the editor's page makes when it sends a workflow, and how."""
 DYNAMIC = "COMFY_DYNAMICCOMBO_V3"

@@ -15,6 +15,8 @@ from emprops.workflows.editor.graph import Node
 CONTROLS = frozenset({"fixed", "increment", "decrement", "randomize", "increment-wrap"})
 CONTROL_NAMES = ("control_after_generate", "control_filter_list")
 """How such values are called; the second of a node has a number behind it."""
+BOX, BOX_PARTS = "BOUNDING_BOX", ("x", "y", "width", "height")
+"""A box, and what the editor keeps behind its value: the same numbers again."""
 BUTTONS = frozenset({"", "image", "video", "audio", "upload", "refresh", "capture"})
 """What the editor's buttons hold, and widgets that are only for the eye."""
 
@@ -33,35 +35,41 @@ class Values:
 
 def values_of(node: Node, node_class: NodeClass) -> Values:
     """Read a node's values."""
-    shown = frozenset(slot.widget for slot in node.inputs if slot.widget)
-    if isinstance(node.values, dict):
-        values = _named(node.values, node_class.inputs, shown)
-        values.problem, values.unused = "", []  # packs that save by name keep things of their own there
-        return values
+    if isinstance(node.values, dict):  # as some packs save them, with things of their own among them
+        return _named(node.values, node_class.inputs)
     if node.names:
-        return _named(dict(zip(node.names, node.values, strict=True)), node_class.inputs, shown)
+        values = _named(dict(zip(node.names, node.values, strict=True)), node_class.inputs)
+        _check(values, node)
+        return values
+    shown = frozenset(slot.widget for slot in node.inputs if slot.widget)
     return _Reader(node.values if isinstance(node.values, list) else [], node_class, shown).read_all()
 
 
-def _named(given: Mapping[str, Any], inputs: Sequence[Input], shown: frozenset[str]) -> Values:
+def _named(given: Mapping[str, Any], inputs: Sequence[Input]) -> Values:
     values = Values()
     wanted = list(reversed(inputs))
     while wanted:
         one = wanted.pop()
         values.inputs.append(one)
-        value = given.get(one.name) if one.widget or one.name in shown else None
-        if value is not None and not fits(one, value):
-            values.problem = values.problem or _misfit(one, value)
-        elif value is not None:
+        value = given.get(one.name)
+        if value is not None:
             values.by_name[one.name] = value
         wanted += reversed(one.nested.get(str(one.default if value is None else value), ()))
-    known = {one.name for one in values.inputs}
-    values.unused = [
-        f"{name[:50]} {_shown(value)}"
-        for name, value in given.items()
-        if name not in known and not name.startswith(CONTROL_NAMES) and not _is_idle(value)
-    ]
     return values
+
+
+def _check(values: Values, node: Node) -> None:
+    """Say which values do not fit, and which no input takes."""
+    known = {one.name for one in values.inputs}
+    for one in values.inputs:
+        value = values.by_name.get(one.name)
+        if value is not None and not fits(one, value):
+            values.problem = values.problem or _misfit(one, value)
+        if one.type == BOX:
+            known.update(BOX_PARTS)
+    for name, value in zip(node.names, node.values, strict=True):
+        if name not in known and not name.startswith(CONTROL_NAMES) and not _is_idle(value):
+            values.unused.append(f"{name[:50]} {_shown(value)}")
 
 
 class _Reader:
@@ -116,6 +124,8 @@ class _Reader:
             self._pass_over_control(one)
         if one.refreshed:
             self._pass_over_refresh()
+        if one.type == BOX and self._surplus() >= len(BOX_PARTS):
+            self._at += len(BOX_PARTS)
         return value
 
     def _pass_over_control(self, one: Input) -> None:
