@@ -5,7 +5,6 @@ middle of a run. ``old`` is a version that gives its own prompt ids, interrupts 
 """
 
 import asyncio
-import contextlib
 import hashlib
 import json
 from asyncio import Event
@@ -19,9 +18,9 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
-from starlette.websockets import WebSocket, WebSocketDisconnect
 from tests.fakes.comfyui_rules import CLASSES, validate
 from tests.fakes.comfyui_run import Prompt, Run
+from tests.fakes.comfyui_sockets import Sockets
 from tests.fakes.faults import Faulty
 from tests.fakes.http_api import Reply
 
@@ -32,7 +31,7 @@ KEPT = frozenset({"base", "pictures", "sockets", "pending", "history", "_drop", 
 
 
 @dataclass
-class FakeComfyUI(Faulty):
+class FakeComfyUI(Faulty, Sockets):
     """``base`` is set once it is served. ``replies`` are given once each, before the path works as usual."""
 
     base: str = ""
@@ -51,32 +50,22 @@ class FakeComfyUI(Faulty):
     pending: list[Prompt] = field(default_factory=list)
     running: Prompt | None = None
     history: Json = field(default_factory=dict)
-    deaf: bool = False
-    """Take no WebSocket."""
-    mute: bool = False
-    """Send nothing about prompts."""
     late: str = ""
     """Where a prompt that ran is until ``release``, before it is in the history: in the ``queue``, or ``nowhere``."""
     ui: Json = field(default_factory=dict)
     """What ``Show`` puts out, if its input is empty; it may hold what no request could."""
     boom: str = "it went boom\n"
     """What ``Boom`` says, if it is not told."""
-    flags: Json = field(default_factory=dict)
-    """What each client has said that it understands."""
-    connections: int = 0
-    sockets: dict[str, WebSocket] = field(default_factory=dict)
     gate: Event = field(default_factory=Event)
     at_gate: Event = field(default_factory=Event)
     queued: Event = field(default_factory=Event)
     idle: Event = field(default_factory=Event)
-    connected: Event = field(default_factory=Event)
     looked_for: Event = field(default_factory=Event)
     """Set when the queue is read."""
     held: Event = field(default_factory=Event)
     release: Event = field(default_factory=Event)
     """A reply with the fault ``hold`` sets the one, and waits for the other before what was asked is done."""
     interrupted: Event = field(default_factory=Event)
-    _drop: Event = field(default_factory=Event)
     _worker: asyncio.Task[None] | None = None
 
     async def renew(self) -> None:
@@ -98,13 +87,6 @@ class FakeComfyUI(Faulty):
         self.history.clear()
         self.drop_sockets()
         return True
-
-    def drop_sockets(self) -> None:
-        """Close every WebSocket that is open now."""
-        self._drop.set()
-        self._drop = Event()
-        self.sockets.clear()
-        self.connected.clear()
 
     def paths(self) -> list[str]:
         return [path for path, _ in self.asked]
@@ -225,49 +207,6 @@ class FakeComfyUI(Faulty):
         if isinstance(content, int):
             return StreamingResponse(_zeros(content), media_type=mime_type)
         return Response(content, media_type=mime_type)
-
-    # --- WebSocket
-
-    async def socket(self, socket: WebSocket) -> None:
-        if self.deaf:
-            await socket.close()
-            return
-        await socket.accept()
-        client_id, drop = socket.query_params["clientId"], self._drop
-        self.connections += 1
-        self.sockets[client_id] = socket
-        self.connected.set()
-        status = {"status": {"exec_info": {"queue_remaining": len(self.pending)}}, "sid": client_id}
-        await socket.send_json({"type": "status", "data": status})
-        hearing = asyncio.create_task(self._hear(socket, client_id))
-        dropping = asyncio.create_task(drop.wait())
-        await asyncio.wait({hearing, dropping}, return_when=asyncio.FIRST_COMPLETED)
-        if not hearing.done():
-            with contextlib.suppress(RuntimeError):
-                await socket.close(1011)
-        hearing.cancel()
-        dropping.cancel()
-        if self.sockets.get(client_id) is socket:
-            del self.sockets[client_id]
-
-    async def _hear(self, socket: WebSocket, client_id: str) -> None:
-        with contextlib.suppress(WebSocketDisconnect):
-            while True:
-                message = await socket.receive_json()
-                if message["type"] == "feature_flags" and not self.old:
-                    self.flags[client_id] = message["data"]
-                    said = {"supports_preview_metadata": True, "max_upload_size": 104857600}
-                    await socket.send_json({"type": "feature_flags", "data": said})
-
-    async def send(self, prompt: Prompt, kind: str, data: Json) -> None:
-        await self.send_raw(prompt, json.dumps({"type": kind, "data": {**data, "prompt_id": prompt.id}}))
-
-    async def send_raw(self, prompt: Prompt, message: str | bytes) -> None:
-        socket = self.sockets.get(prompt.extra["client_id"])
-        if socket is None or self.mute:
-            return
-        with contextlib.suppress(RuntimeError, WebSocketDisconnect):
-            await (socket.send_text(message) if isinstance(message, str) else socket.send_bytes(message))
 
     # --- running graphs
 

@@ -49,7 +49,7 @@ class TestFaults(FaultContract):
         limit = 1024 * 1024 if "[gigantic]" in fault else 1024**3
         made = ComfyUI(
             Settings(comfyui_url=comfy.base, max_result_bytes=limit),
-            patience=Patience(away=0.0, answer=0.3 if "[slow]" in fault else 30.0),
+            patience=Patience(away=0.0, late=0.0, answer=0.3 if "[slow]" in fault else 30.0),
             max_answer_bytes=1024 * 1024,
             pause=at_once,
         )

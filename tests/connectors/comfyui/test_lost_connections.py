@@ -1,5 +1,6 @@
 """A run outlives lost connections to its ComfyUI."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -41,15 +42,46 @@ async def test_a_server_without_events_is_asked(comfy: FakeComfyUI, tmp_path: Pa
     await connector.close()
 
 
-async def test_a_restart_forgets_the_prompt_which_may_be_tried_again(
-    connector: ComfyUI, comfy: FakeComfyUI, tmp_path: Path
-) -> None:
+async def test_a_restart_forgets_the_prompt_which_may_be_tried_again(comfy: FakeComfyUI, tmp_path: Path) -> None:
+    connector = make(comfy, patience=Patience(late=0.0))
     running = begin(connector, GATED, tmp_path)
     await comfy.at_gate.wait()
     await comfy.restart()
     with pytest.raises(RetryableError, match="restarted") as caught:
         await running
     assert caught.value.details == {"code": "prompt_lost"}
+    await connector.close()
+
+
+@pytest.mark.parametrize("where", ["queue", "nowhere"])
+@pytest.mark.parametrize("mute", [False, True])
+async def test_history_that_comes_late_is_waited_for(
+    comfy: FakeComfyUI, tmp_path: Path, where: str, *, mute: bool
+) -> None:
+    comfy.late, comfy.mute = where, mute
+    connector = make(comfy, patience=Patience(quiet=0.01, late=60.0))
+    running = begin(connector, graph(), tmp_path)
+    await comfy.held.wait()
+    for _ in range(3):
+        comfy.looked_for.clear()
+        await comfy.looked_for.wait()
+    comfy.release.set()
+    assert len((await running).files) == 1
+    await connector.close()
+
+
+async def test_news_of_other_prompts_do_not_keep_it_from_looking(comfy: FakeComfyUI, tmp_path: Path) -> None:
+    connector = make(comfy, patience=Patience(quiet=0.05))
+    running = begin(connector, GATED, tmp_path)
+    await comfy.at_gate.wait()
+    told = asyncio.create_task(comfy.tell_all("status", {"status": {"exec_info": {"queue_remaining": 7}}}, every=0.005))
+    comfy.looked_for.clear()
+    await comfy.looked_for.wait()
+    comfy.mute = True
+    comfy.gate.set()
+    assert len((await running).files) == 1
+    told.cancel()
+    await connector.close()
 
 
 async def test_a_short_outage_is_waited_out(connector: ComfyUI, comfy: FakeComfyUI, tmp_path: Path) -> None:

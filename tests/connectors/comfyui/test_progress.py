@@ -13,7 +13,7 @@ from tests.fakes.comfyui_run import Prompt, send_picture
 
 from emprops.connectors.comfyui.connector import ComfyUI
 from emprops.connectors.comfyui.events import Event, Preview, parse
-from emprops.connectors.comfyui.watch import Meter
+from emprops.connectors.comfyui.meter import Meter
 
 
 async def test_nodes_make_up_the_whole(connector: ComfyUI, tmp_path: Path) -> None:

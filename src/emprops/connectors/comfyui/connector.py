@@ -1,33 +1,31 @@
 """Connector for ComfyUI: a graph goes in, its events are followed, everything it stored comes back.
 
-``api.py`` and ``events.py`` speak the protocol; ``inputs.py``, ``watch.py`` and ``outputs.py`` are the three parts of a
-run; ``problems.py`` reads refusals and failures, ``offers.py`` what the machine has.
+``api.py`` and ``events.py`` speak the protocol; ``inputs.py``, ``prompt.py``, ``watch.py`` and ``outputs.py`` are the
+parts of a run; ``problems.py`` reads refusals and failures, ``offers.py`` what the machine has.
 """
 
 import asyncio
 import contextlib
 import time
 from dataclasses import dataclass
-from typing import Any, ClassVar
-from uuid import uuid4
+from typing import ClassVar
 
-import structlog
-
-from emprops.connectors.base import Capabilities, ConnectorError, Health, Outcome, RetryableError, RunContext
+from emprops.connectors.base import Capabilities, ConnectorError, Health, Outcome, RunContext
 from emprops.connectors.comfyui.api import IDLE_TIMEOUT, MAX_JSON_BYTES, Api
-from emprops.connectors.comfyui.events import Events, Pause
+from emprops.connectors.comfyui.catalogue import Catalogue, read_catalogue
+from emprops.connectors.comfyui.events import MAX_MESSAGE_BYTES, Events, Pause
+from emprops.connectors.comfyui.frames import Frames
 from emprops.connectors.comfyui.inputs import Uploads, read_graph
 from emprops.connectors.comfyui.offers import read_offers, uploads_of
 from emprops.connectors.comfyui.outputs import Collector
-from emprops.connectors.comfyui.problems import Graph, refusal
-from emprops.connectors.comfyui.watch import PATIENCE, QUIET, Watch
+from emprops.connectors.comfyui.problems import Graph
+from emprops.connectors.comfyui.prompt import Prompt
+from emprops.connectors.comfyui.watch import LATE, PATIENCE, QUIET, Watch
 from emprops.queue.messages import Ticket
 from emprops.settings import Settings
 
-log = structlog.get_logger(__name__)
-
-STOP_TIME = 8.0
-"""Seconds that a run which was told to stop takes at most to say so to ComfyUI."""
+MAX_SENT_BYTES = 512 * 1024 * 1024
+"""Largest picture that is taken from the WebSocket; it is in memory while it arrives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +36,8 @@ class Patience:
     """How long a run waits for an event until it asks."""
     away: float = PATIENCE
     """How long a run waits for a server that went away."""
+    late: float = LATE
+    """How long a prompt may be in none of the server's records."""
     answer: float = IDLE_TIMEOUT
     """Longest silence within an answer."""
     offers: float = 60.0
@@ -45,7 +45,11 @@ class Patience:
 
 
 class ComfyUI:
-    """Connector for the job type ``comfyui``. Payload: ``workflow``, a graph in API form with its inputs filled."""
+    """Connector for the job type ``comfyui``.
+
+    Payload: ``workflow``, a graph in API form with its inputs filled; ``allow_partial``, whether a result is wanted
+    although some of the graph's outputs cannot be run.
+    """
 
     name: ClassVar[str] = "comfyui"
 
@@ -63,6 +67,7 @@ class ComfyUI:
         self._max_file_bytes = settings.max_result_bytes
         self._pause = pause
         self._uploads: frozenset[tuple[str, str]] = frozenset()
+        self._classes: Catalogue = {}
         self._offers: Capabilities | None = None
         self._offers_read = 0.0
 
@@ -90,7 +95,9 @@ class ComfyUI:
             return known
         object_info = await self._api.get("/object_info")
         self._uploads = uploads_of(object_info)
-        self._offers, self._offers_read = await asyncio.to_thread(read_offers, object_info), time.monotonic()
+        self._classes = await asyncio.to_thread(read_catalogue, object_info)
+        self._offers = await asyncio.to_thread(read_offers, object_info, self._classes)
+        self._offers_read = time.monotonic()
         return self._offers
 
     async def run(self, ticket: Ticket, context: RunContext) -> Outcome:
@@ -100,11 +107,15 @@ class ComfyUI:
         machine lacks a model or node class, :class:`RetryableError` when ComfyUI is away, restarted, or out of memory.
         """
         graph = read_graph(ticket.payload)
+        allow_partial = ticket.payload.get("allow_partial") is True
         context.progress(0.0, "Preparing")
         await Uploads(self._api, context, self._uploads).fill(graph)
-        prompt = _Prompt(self._api, graph, previews=context.shows_previews)
+        extra = {"preview_method": "auto"} if context.shows_previews else {}
+        prompt = Prompt(self._api, graph, extra, outputs=self._outputs_of(graph), allow_partial=allow_partial)
+        frames = Frames(graph, context.folder, min(self._max_file_bytes, MAX_SENT_BYTES))
+        url, largest = self._api.socket_url(prompt.client_id), MAX_SENT_BYTES if frames.nodes else MAX_MESSAGE_BYTES
         # Connected first, so that no event is missed.
-        async with Events(self._api.socket_url(prompt.client_id), pause=self._pause) as events:
+        async with Events(url, pause=self._pause, max_bytes=largest) as events:
             try:
                 prompt_id = await prompt.submit()
                 watch = Watch(
@@ -113,116 +124,33 @@ class ComfyUI:
                     context,
                     graph,
                     prompt_id,
+                    frames,
+                    allow_partial=allow_partial,
                     quiet=self._patience.quiet,
                     patience=self._patience.away,
+                    late=self._patience.late,
                 )
                 outputs = await watch.outputs()
-            except BaseException:
+            except BaseException as error:
                 await prompt.withdraw()
+                await self._make_room(error)
                 raise
-        outcome = await Collector(self._api, context, self._max_file_bytes).collect(outputs, graph)
+        missing = [*prompt.missing, *watch.blocked.values()]
+        collector = Collector(self._api, context, self._max_file_bytes)
+        outcome = await collector.collect(outputs, graph, frames=frames.files, missing=missing)
         context.progress(100.0)
         return outcome
+
+    def _outputs_of(self, graph: Graph) -> frozenset[str]:
+        classes = {node: self._classes.get(content["class_type"]) for node, content in graph.items()}
+        return frozenset(node for node, known in classes.items() if known is not None and known.is_output)
+
+    async def _make_room(self, error: BaseException) -> None:
+        """After a lack of memory, have ComfyUI put its models away, so that the next try finds room."""
+        if isinstance(error, ConnectorError) and error.details.get("code") == "out_of_memory":
+            with contextlib.suppress(ConnectorError):
+                await self._api.post("/free", {"unload_models": True, "free_memory": True})
 
     async def close(self) -> None:
         """Close connections."""
         await self._api.close()
-
-
-class _Prompt:
-    """One graph's place in ComfyUI's queue."""
-
-    def __init__(self, api: Api, graph: Graph, *, previews: bool) -> None:
-        self.client_id = uuid4().hex
-        self._api = api
-        self._graph = graph
-        self._id = str(uuid4())
-        self._extra = {"preview_method": "auto"} if previews else {}
-        self._submission: asyncio.Task[str] | None = None
-        self._withdrawal: asyncio.Task[None] | None = None
-        self._refused = False
-
-    async def submit(self) -> str:
-        """Put the graph into the queue; gives the prompt's id."""
-        self._submission = asyncio.create_task(self._submit())
-        # A request that was begun is finished in any case: only then is it known what to withdraw.
-        return await asyncio.shield(self._submission)
-
-    async def _submit(self) -> str:
-        # Newer servers take our id; older ones give their own.
-        body: dict[str, Any] = {"prompt": self._graph, "client_id": self.client_id, "prompt_id": self._id}
-        try:
-            answer = await self._api.post("/prompt", body | {"extra_data": self._extra})
-        except RetryableError:
-            found = await self._found()
-            if found is None:
-                raise
-            self._id = found
-            return found
-        match answer.document:
-            case {"prompt_id": str(prompt_id)} if answer.status == 200:
-                self._id = prompt_id
-                return prompt_id
-            case dict() if answer.status == 400:
-                self._refused = True
-                raise refusal(answer.status, answer.document, self._graph)
-            case _:
-                raise RetryableError(
-                    f"ComfyUI at {self._api.place} gave no sensible answer to the graph (status {answer.status}).",
-                    details={"status": answer.status},
-                )
-
-    async def _found(self) -> str | None:
-        """Look for a prompt whose submission was not answered."""
-        with contextlib.suppress(ConnectorError):
-            queue = await self._api.queue()
-            for item in (*queue.running, *queue.pending):
-                if self._ours(item):
-                    return str(item[1])
-            if await self._api.history(self._id) is not None:
-                return self._id
-        return None
-
-    def _ours(self, item: list[Any]) -> bool:
-        extra = item[3] if len(item) > 3 and isinstance(item[3], dict) else {}
-        return item[1] == self._id or extra.get("client_id") == self.client_id
-
-    async def withdraw(self) -> None:
-        """Remove or interrupt exactly this prompt, if it is still there. Ends within seconds, whatever the server does.
-
-        Raises nothing but the cancellation of the caller, which does not keep the prompt from being withdrawn.
-        """
-        self._withdrawal = asyncio.create_task(self._withdraw())
-        await asyncio.shield(self._withdrawal)
-
-    async def _withdraw(self) -> None:
-        try:
-            async with asyncio.timeout(STOP_TIME):
-                if await self._is_queued() and not await self._cancelled_by_id():
-                    await self._remove_or_interrupt()
-        except (ConnectorError, TimeoutError) as error:
-            log.warning("could not withdraw a prompt", prompt_id=self._id, error=str(error))
-
-    async def _is_queued(self) -> bool:
-        """Wait for the submission's end; False if the server refused the graph."""
-        if self._submission is None:
-            return False
-        with contextlib.suppress(ConnectorError):  # it may have come through all the same
-            await self._submission
-        return not self._refused
-
-    async def _cancelled_by_id(self) -> bool:
-        """Ask the newest servers, which look and cancel in one step."""
-        answer = await self._api.post(f"/api/jobs/{self._id}/cancel", {})
-        return answer.status == 200 and isinstance(answer.document, dict) and answer.document.get("cancelled") is True
-
-    async def _remove_or_interrupt(self) -> None:
-        queue = await self._api.queue()
-        waiting = [item[1] for item in queue.pending if self._ours(item)]
-        if waiting:
-            await self._api.post("/queue", {"delete": waiting})
-            queue = await self._api.queue()  # it may have begun in between
-        running = [item[1] for item in queue.running if self._ours(item)]
-        if running:
-            # Older servers interrupt whatever runs, so this is sent only while that is ours.
-            await self._api.post("/interrupt", {"prompt_id": running[0]})

@@ -10,7 +10,8 @@ from typing import Any, Self
 
 import orjson
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import WebSocketException
+from websockets.exceptions import ConnectionClosed, WebSocketException
+from websockets.frames import CloseCode
 
 from emprops.kit.lenient_json import NotJsonError, read_json
 
@@ -50,7 +51,12 @@ class Preview:
 class Events:
     """Connects when entered, and again whenever the connection is lost. What was told meanwhile is lost."""
 
-    def __init__(self, url: str, *, pause: Pause = asyncio.sleep) -> None:
+    def __init__(self, url: str, *, pause: Pause = asyncio.sleep, max_bytes: int = MAX_MESSAGE_BYTES) -> None:
+        self.whole = True
+        """False once messages may have been missed."""
+        self.too_large = False
+        """Whether that was because one was larger than ``max_bytes``."""
+        self._max_bytes = max_bytes
         self._url = url
         self._pause = pause
         self._socket: ClientConnection | None = None
@@ -80,7 +86,10 @@ class Events:
                         return message
         except TimeoutError:
             return None
-        except (WebSocketException, OSError):
+        except (WebSocketException, OSError) as error:
+            sent = error.sent if isinstance(error, ConnectionClosed) else None
+            self.too_large = self.too_large or (sent is not None and sent.code == CloseCode.MESSAGE_TOO_BIG)
+            self.whole = False
             with contextlib.suppress(WebSocketException, OSError):
                 await self._socket.close()
             self._socket, self._tries = None, 0
@@ -95,12 +104,12 @@ class Events:
                 open_timeout=OPEN_TIMEOUT,
                 close_timeout=CLOSE_TIMEOUT,
                 ping_timeout=PING_TIMEOUT,
-                max_size=MAX_MESSAGE_BYTES,
+                max_size=self._max_bytes,
             )
             await self._socket.send(FEATURES)
         except (WebSocketException, OSError):
             # Not an error by itself: whether the run can go on is for the server's records to say.
-            self._socket = None
+            self._socket, self.whole = None, False
             self._tries += 1
 
 

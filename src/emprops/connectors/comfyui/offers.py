@@ -5,14 +5,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from emprops.connectors.base import Capabilities
-from emprops.connectors.comfyui.catalogue import pack, read_catalogue
+from emprops.connectors.comfyui.catalogue import Catalogue, pack
 
 MODEL_FILE = re.compile(r".+\.(safetensors|sft|ckpt|pt|pt2|pth|bin|gguf|onnx)", re.IGNORECASE | re.DOTALL)
 CUSTOM = "custom_nodes."
 
 
-def read_offers(object_info: Mapping[str, Any]) -> Capabilities:
-    """Read an ``/object_info`` answer.
+def read_offers(object_info: Mapping[str, Any], catalogue: Catalogue) -> Capabilities:
+    """Read an ``/object_info`` answer; ``catalogue`` is what was read of its classes.
 
     Models are there under each name that a workflow may use: ``folder/name`` and ``name``. Custom nodes are the
     classes, and the names of the folders under ``custom_nodes`` that they come from.
@@ -31,8 +31,7 @@ def read_offers(object_info: Mapping[str, Any]) -> Capabilities:
                 if is_model(option):
                     whole = option.replace("\\", "/")
                     models |= {whole, whole.rpartition("/")[2]}
-    packed = pack(read_catalogue(object_info))
-    return Capabilities(models=tuple(sorted(models)), custom_nodes=tuple(sorted(custom)), catalogue=packed)
+    return Capabilities(models=tuple(sorted(models)), custom_nodes=tuple(sorted(custom)), catalogue=pack(catalogue))
 
 
 def is_model(value: Any) -> bool:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import mimetypes
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -14,9 +14,10 @@ from PIL import Image, UnidentifiedImageError
 
 from emprops.connectors.base import FinalError, Outcome, Produced, RetryableError, RunContext
 from emprops.connectors.comfyui.api import Api, OutputGoneError
+from emprops.connectors.comfyui.frames import Frame
 from emprops.connectors.comfyui.listing import MODELS, Item, items_of, texts_of
-from emprops.connectors.comfyui.problems import Graph
-from emprops.connectors.comfyui.watch import RAN
+from emprops.connectors.comfyui.meter import RAN
+from emprops.connectors.comfyui.problems import MAX_NODES, Graph, MissingNode
 from emprops.kit.text import REPLACEMENT
 from emprops.queue.bounds import MAX_FILES
 
@@ -36,12 +37,22 @@ class Collector:
     context: RunContext
     max_bytes: int
 
-    async def collect(self, outputs: Mapping[str, Any], graph: Graph) -> Outcome:
-        """Bring files and texts. Raises :class:`FinalError` if there is neither."""
+    async def collect(
+        self,
+        outputs: Mapping[str, Any],
+        graph: Graph,
+        *,
+        frames: Sequence[Frame] = (),
+        missing: Sequence[MissingNode] = (),
+    ) -> Outcome:
+        """Bring files and texts, with the pictures that were sent (``frames``), in the graph's order.
+
+        ``missing`` are nodes that did not run; the result names them. Raises :class:`FinalError` if there is nothing.
+        """
         items, texts = items_of(outputs, graph), texts_of(outputs, graph)
-        if len(items) > MAX_FILES:
-            raise FinalError(f"The graph stored {len(items)} files; at most {MAX_FILES} are taken.")
-        files: list[Produced] = []
+        if len(items) + len(frames) > MAX_FILES:
+            raise FinalError(f"The graph made {len(items) + len(frames)} files; at most {MAX_FILES} are taken.")
+        files = [await asyncio.to_thread(_pictured, frame) for frame in frames]
         for number, item in enumerate(items, 1):
             try:
                 files.append(await self._bring(item, number))
@@ -49,13 +60,17 @@ class Collector:
                 if not item.shown:
                     raise
             self.context.progress(RAN + (100.0 - RAN) * number / len(items), f"Result {number} of {len(items)}")
-        if not files and not texts:
-            raise FinalError("The graph ran and stored nothing: it needs a node that saves, such as SaveImage.")
-        text = "\n".join(text for _, text in texts)
-        if len(text.encode("utf-8", "replace")) > MAX_TEXT_BYTES:
-            files.append(Produced("text.txt", "text/plain", text.encode("utf-8", "replace"), node=texts[0][0]))
-            return Outcome(files=files)
-        return Outcome(files=files, data={"text": text} if texts else {})
+        place = {node: number for number, node in enumerate(graph)}
+        files.sort(key=lambda file: place.get(file.node or "", len(place)))
+        data: dict[str, Any] = {}
+        text = "\n".join(text for _, text in texts).encode("utf-8", "replace")
+        if len(text) > MAX_TEXT_BYTES:
+            files.append(Produced("text.txt", "text/plain", text, node=texts[0][0]))
+        elif text:
+            data["text"] = text.decode()
+        if not files and not data:
+            raise _nothing(missing)
+        return Outcome(files=files, data=data | ({"missing_nodes": list(missing)} if missing else {}))
 
     async def _bring(self, item: Item, number: int) -> Produced:
         target = self.context.folder / f"output-{number}"
@@ -82,6 +97,21 @@ class Collector:
                 if not tries_left:
                     raise
         return await asyncio.to_thread(_described, target, item, said)
+
+
+def _nothing(missing: Sequence[MissingNode]) -> FinalError:
+    if missing:
+        first = missing[0]
+        text = f"Nothing of the graph was made. Node {first['node_id']} ({first['class_type']}): {first['reason']}"
+        return FinalError(text, details={"code": "nothing_made", "missing_nodes": list(missing)[:MAX_NODES]})
+    return FinalError("The graph ran and stored nothing: it needs a node that saves, such as SaveImage.")
+
+
+def _pictured(frame: Frame) -> Produced:
+    with frame.path.open("rb") as file:
+        mime_type = type_of(frame.name, file.read(HEAD), "")
+    width, height = _size(frame.path)
+    return Produced(frame.name, mime_type, frame.path, width=width, height=height, node=frame.node)
 
 
 def _described(path: Path, item: Item, said: str) -> Produced:

@@ -8,10 +8,14 @@ from emprops.connectors.base import BadInputError, ConnectorError, FinalError, R
 from emprops.connectors.comfyui.offers import is_model
 
 Graph = Mapping[str, Mapping[str, Any]]
+MissingNode = dict[str, str]
+"""An output node that did not run: ``node_id``, ``class_type``, ``reason``."""
 
 EXCERPT = 500
 MAX_NODES = 10
 """Of how many nodes a refusal's details tell."""
+MAX_MISSING = 50
+"""Of how many nodes that did not run a result tells."""
 OUT_OF_MEMORY = ("OutOfMemoryError", "MemoryError")
 """Endings of the exceptions of PyTorch, Python and NumPy."""
 OUT_OF_MEMORY_SAYS = re.compile(
@@ -24,7 +28,7 @@ BLOCKED = "ExecutionBlocked"
 
 
 def refusal(status: int, document: Any, graph: Graph) -> ConnectorError:
-    """Read the answer to a prompt that was not taken (``{error, node_errors}``)."""
+    """Read the answer to a prompt that was not taken, or only in part (``{error, node_errors}``)."""
     document = document if isinstance(document, dict) else {}
     said = document.get("error")
     error: Mapping[str, Any] = said if isinstance(said, dict) else {"message": str(said or "")}
@@ -60,6 +64,27 @@ def failure(data: Mapping[str, Any], graph: Graph) -> ConnectorError:
     if kind.endswith(OUT_OF_MEMORY) or OUT_OF_MEMORY_SAYS.search(text):
         return RetryableError(f"{where} ran out of memory.", details={"code": "out_of_memory"} | details)
     return FinalError(_sentence(f"{where} failed: {text or kind}"), details={"code": "node_error"} | details)
+
+
+def is_block(data: Mapping[str, Any]) -> bool:
+    """Tell whether an ``execution_error`` is only that of a branch: ComfyUI goes on with the others."""
+    return data.get("exception_type") == BLOCKED
+
+
+def missing_outputs(node_errors: Any, graph: Graph) -> list[MissingNode]:
+    """List the outputs that do not run because of these errors, each with the first reason."""
+    found: dict[str, MissingNode] = {}
+    for problem in _node_problems(node_errors, graph):
+        where = f"Node {problem['node_id']} ({problem['class_type']})"
+        for output in problem["outputs"] or [problem["node_id"]]:
+            reason = _sentence(f"{where} was refused: {problem['message']}")
+            found.setdefault(output, missing_node(output, reason, graph))
+    return list(found.values())[:MAX_MISSING]
+
+
+def missing_node(node: str, reason: str, graph: Graph) -> MissingNode:
+    """Name a node that did not run."""
+    return {"node_id": node, "class_type": class_of(graph, node), "reason": reason}
 
 
 def interrupted(data: Mapping[str, Any], graph: Graph) -> RetryableError:
@@ -101,7 +126,9 @@ def _node_problems(node_errors: Any, graph: Graph) -> Iterator[dict[str, Any]]:
         errors = content.get("errors") if isinstance(content, dict) else None
         for error in errors if isinstance(errors, list) else ():
             if isinstance(error, dict):
-                yield _problem(node, str(content.get("class_type") or class_of(graph, node)), error)
+                problem = _problem(node, str(content.get("class_type") or class_of(graph, node)), error)
+                outputs = content.get("dependent_outputs")
+                yield problem | {"outputs": [name for name in outputs or () if isinstance(name, str)][:MAX_NODES]}
 
 
 def _problem(node: str, class_type: str, error: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,92 +7,25 @@ from typing import Any
 from emprops.connectors.base import RetryableError, RunContext
 from emprops.connectors.comfyui.api import Api
 from emprops.connectors.comfyui.events import Event, Events, Preview
-from emprops.connectors.comfyui.problems import Graph, class_of, failure, interrupted
+from emprops.connectors.comfyui.frames import Frames
+from emprops.connectors.comfyui.meter import Meter
+from emprops.connectors.comfyui.problems import (
+    Graph,
+    MissingNode,
+    failure,
+    interrupted,
+    is_block,
+    missing_node,
+)
 
 QUIET = 5.0
 """Seconds of silence after which the server is asked how the prompt stands."""
 PATIENCE = 60.0
 """Seconds that a server may be away in the middle of a run."""
-RAN = 95.0
-"""Progress once the graph has run; the rest is bringing the results here."""
-
-
-@dataclass(slots=True)
-class Meter:
-    """How far a graph is, from the events about its nodes. Every node counts the same."""
-
-    graph: Graph
-    done: set[str] = field(default_factory=set)
-    shares: dict[str, float] = field(default_factory=dict)
-    """Nodes that run, and how much of each is done, 0–1."""
-    message: str = ""
-
-    @property
-    def percent(self) -> float:
-        """0 to :data:`RAN`."""
-        running = sum(share for node, share in self.shares.items() if node not in self.done)
-        return RAN * min(1.0, (len(self.done) + running) / max(1, len(self.graph)))
-
-    def tell(self, event: Event) -> bool:
-        """Take an event in; says whether it meant progress."""
-        data = event.data
-        match event.type:
-            case "execution_start":
-                self.message = "Started"
-            case "execution_cached" if isinstance(data.get("nodes"), list):
-                self.done |= self.graph.keys() & {node for node in data["nodes"] if isinstance(node, str)}
-            case "executing" if isinstance(data.get("node"), str):
-                self._begin(self._own(data.get("display_node") or data["node"]))
-            case "executed" if isinstance(data.get("node"), str):
-                self._finish(self._own(data["node"]))
-            case "progress":
-                self._advance(self._own(data.get("node")), data.get("value"), data.get("max"))
-            case "progress_text" if data.get("node") in self.graph:
-                self.message = f"{self._title(data['node'])}: {str(data.get('text', ''))[:200]}"
-            case "progress_state" if isinstance(data.get("nodes"), dict):
-                for node, state in data["nodes"].items():
-                    if node in self.graph and isinstance(state, dict):
-                        self._state(node, state)
-            case _:
-                return False
-        return True
-
-    def _own(self, node: Any) -> str:
-        name = node if isinstance(node, str) else ""
-        return name if name in self.graph else name.partition(".")[0]
-
-    def _begin(self, node: str) -> None:
-        # Nodes run one after the other here; those that began before have ended, whether or not that was told.
-        for other in [name for name in self.shares if name != node]:
-            self._finish(other)
-        if node in self.graph and node not in self.done:
-            self.shares.setdefault(node, 0.0)
-            self.message = self._title(node)
-
-    def _finish(self, node: str) -> None:
-        self.shares.pop(node, None)
-        if node in self.graph:
-            self.done.add(node)
-
-    def _advance(self, node: str, value: Any, top: Any) -> None:
-        if not (isinstance(value, int | float) and isinstance(top, int | float) and top > 0):
-            return
-        if not node and len(self.shares) == 1:
-            node = next(iter(self.shares))
-        if node in self.graph and node not in self.done:
-            self.shares[node] = max(self.shares.get(node, 0.0), min(1.0, value / top))
-            self.message = f"{self._title(node)} {value:g}/{top:g}" if top > 1 else self._title(node)
-
-    def _state(self, node: str, state: dict[str, Any]) -> None:
-        if state.get("state") == "finished":
-            self._finish(node)
-        elif state.get("state") == "running":
-            self._advance(node, state.get("value"), state.get("max"))
-
-    def _title(self, node: str) -> str:
-        meta = self.graph[node].get("_meta")
-        title = meta.get("title") if isinstance(meta, dict) else None
-        return str(title)[:100] if title else class_of(self.graph, node)
+LATE = 3.0
+"""Seconds that a prompt may be neither in the queue nor in the history before it counts as lost."""
+AGAIN = 0.5
+"""Seconds after which it is then looked for again."""
 
 
 @dataclass(slots=True)
@@ -104,49 +37,92 @@ class Watch:
     context: RunContext
     graph: Graph
     prompt_id: str
+    frames: Frames
+    allow_partial: bool = False
     quiet: float = QUIET
     patience: float = PATIENCE
+    late: float = LATE
+    blocked: dict[str, MissingNode] = field(default_factory=dict)
+    """Nodes that did not run because one before them said so, where that is allowed."""
+    _meter: Meter = field(init=False)
     _heard: float = field(default_factory=time.monotonic)
+    _due: float = 0.0
+    """When the records are to be looked at."""
+    _gone: float | None = None
+    """Since when no record has the prompt."""
     _percent: float = 0.0
+    _ended: bool = False
+    """Whether ComfyUI has said that the prompt ended: all its messages were before that."""
+
+    def __post_init__(self) -> None:
+        self._meter = Meter(self.graph)
+        self._wait(self.quiet)
 
     async def outputs(self) -> dict[str, Any]:
-        """Wait for the end; gives node id → what it put out.
+        """Wait for the end; return node id → what it put out.
 
         Raises what the graph's failure means, and :class:`RetryableError` when the server forgot the prompt, when
-        somebody removed or interrupted it, or when the server is away for longer than ``patience``.
+        somebody removed or interrupted it, when pictures that are sent were missed, or when the server is away for
+        longer than ``patience``.
         """
-        meter = Meter(self.graph)
         while True:
             if self.context.cancelled():
                 raise RetryableError("The run was told to stop.")
-            message = await self.events.next(self.quiet)
-            if isinstance(message, Event):
-                self._heard = time.monotonic()
-                if not self._told(message, meter):
-                    continue
-            elif isinstance(message, Preview):
-                self._heard = time.monotonic()
-                if message.prompt_id in (None, self.prompt_id):
-                    self.context.preview(message.content, message.mime_type, message.node)
+            message = await self.events.next(max(0.0, self._due - time.monotonic()))
+            if message is not None and not await self._take(message):
                 continue
             entry = await self._look()
+            self._wait(self.quiet if self._gone is None else min(self.quiet, AGAIN))
             if entry is not None:
-                return self._outputs(entry)
+                outputs = self._outputs(entry)
+                await self._hear_out()
+                return outputs
 
-    def _told(self, event: Event, meter: Meter) -> bool:
-        """Take an event in; says whether it is time to look at the records."""
+    def _wait(self, seconds: float) -> None:
+        """Look at the records when that long nothing is heard of the prompt; messages about others do not count."""
+        self._due = time.monotonic() + seconds
+
+    async def _take(self, message: Event | Preview) -> bool:
+        """Take a message in; return whether it is time to look at the records."""
+        self._heard = time.monotonic()
+        if isinstance(message, Event):
+            return self._told(message)
+        if message.prompt_id in (None, self.prompt_id):
+            self._wait(self.quiet)
+            if not await self.frames.take(message, self._meter.running):
+                self.context.preview(message.content, message.mime_type, message.node)
+        return False
+
+    def _told(self, event: Event) -> bool:
         if event.data.get("prompt_id", self.prompt_id) != self.prompt_id:
             return False
         if event.type == "execution_error":
-            raise failure(event.data, self.graph)
+            error = failure(event.data, self.graph)
+            if not (self.allow_partial and is_block(event.data)):
+                raise error
+            node = str(event.data.get("node_id", ""))
+            self.blocked[node] = missing_node(node, error.message, self.graph)
+            return False
         if event.type == "execution_interrupted":
             raise interrupted(event.data, self.graph)
-        if meter.tell(event):
+        if self._meter.tell(event):
+            self._wait(self.quiet)
             # Rises only: a cached node may be told of late, and a loop begins its nodes anew.
-            self._percent = max(self._percent, meter.percent)
-            self.context.progress(self._percent, meter.message)
+            self._percent = max(self._percent, self._meter.percent)
+            self.context.progress(self._percent, self._meter.message)
             return False
-        return event.type == "execution_success" or (event.type == "executing" and event.data.get("node") is None)
+        end = event.type == "execution_success" or (event.type == "executing" and event.data.get("node") is None)
+        self._ended = self._ended or end
+        return end
+
+    async def _hear_out(self) -> None:
+        """Wait for pictures that were sent before the end, if the graph sends any."""
+        deadline = time.monotonic() + self.quiet
+        while self.frames.nodes and self.events.whole and not self._ended and time.monotonic() < deadline:
+            message = await self.events.next(max(0.0, deadline - time.monotonic()))
+            if message is not None:
+                await self._take(message)
+        self.frames.check(complete=self.events.whole and self._ended, oversized=self.events.too_large)
 
     async def _look(self) -> dict[str, Any] | None:
         """Read how the prompt stands: its entry in the history, or None while it waits or runs."""
@@ -154,7 +130,7 @@ class Watch:
             queue = await self.api.queue()
             # The queue first: between the two, a prompt can only move from it into the history.
             if any(item[1] == self.prompt_id for item in (*queue.running, *queue.pending)):
-                self._heard = time.monotonic()
+                self._heard, self._gone = time.monotonic(), None
                 return None
             entry = await self.api.history(self.prompt_id)
         except RetryableError:
@@ -162,12 +138,19 @@ class Watch:
                 raise
             return None
         if entry is None:
+            self._miss()
+        return entry
+
+    def _miss(self) -> None:
+        """Note that no record has the prompt. Raises :class:`RetryableError` once that has been so for a while."""
+        now = time.monotonic()
+        self._gone = now if self._gone is None else self._gone
+        if now - self._gone >= self.late:
             raise RetryableError(
                 f"ComfyUI at {self.api.place} does not know the prompt any more: it was restarted, or somebody removed "
                 "the prompt.",
                 details={"code": "prompt_lost"},
             )
-        return entry
 
     def _outputs(self, entry: dict[str, Any]) -> dict[str, Any]:
         status = entry.get("status")
