@@ -83,9 +83,34 @@ async def test_a_saved_workflow_is_converted_by_the_machine_and_runs_there(
         ],
         "links": [],
     }
-    collection = await make(system, "comfy_workflow", saved, {"prompt": "{{prompt}}"})
+    data = {"workflow": saved, "inputs": {"1": {"text": {"value": "prompt"}}}}
+    collection = await make(system, "comfy_workflow", data, {"prompt": "{{prompt}}"})
     job = await system.finished(await system.generate(collection, {"prompt": "a {red|red} fox // or so"}))
     assert job["status"] == "completed", job["error_message"]
     (asked,) = machine.bodies("/prompt")
     assert asked["prompt"]["1"] == {"inputs": {"text": "a red fox "}, "class_type": "ShowText"}
     assert list(asked["prompt"]) == ["1", "9"]
+
+
+@pytest.mark.usefixtures("worker")
+@pytest.mark.parametrize("allow_partial", [True, False])
+async def test_a_graph_that_runs_in_part_is_a_result_only_where_that_is_wanted(
+    system: System, machine: FakeComfyUI, *, allow_partial: bool
+) -> None:
+    await machine.renew()
+    graph = {
+        "1": node("KSampler", steps=0),
+        "2": node("SaveImage", images=["1", 0]),
+        "9": node("SaveImage"),
+    }
+    data = {"workflow": graph, "allow_partial": allow_partial, "form": {"fields": []}, "inputs": {}}
+    collection = await make(system, "comfy_workflow", data, {})
+    job = await system.finished(await system.generate(collection, {"prompt": "a fox"}))
+    if not allow_partial:
+        assert job["status"] == "failed"
+        assert "Value 0 smaller than min of 1: steps" in job["error_message"]
+        return
+    assert (await system.file(job["workflow_output"])).content == PNG
+    async with system.database.reader() as reader:
+        (data,) = await reader.fetch_values("SELECT output_data FROM step WHERE job_id = %s", (job["id"],))
+    assert [missing["node_id"] for missing in data["data"]["missing_nodes"]] == ["2"]

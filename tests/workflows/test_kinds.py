@@ -247,6 +247,13 @@ class TestComfyWorkflow:
             }
         }
 
+    @pytest.mark.parametrize("allowed", [True, False, None])
+    def test_the_payload_says_whether_a_part_is_wanted(self, allowed: bool | None) -> None:
+        data = COMFY | ({} if allowed is None else {"allow_partial": allowed})
+        assert service.check("comfy_workflow", data) == []
+        payload = plan("comfy_workflow", {"text": "a fox"}, data).payload
+        assert payload.get("allow_partial", False) is (allowed is True)
+
     def test_a_required_input_without_a_value(self) -> None:
         with pytest.raises(FieldsError, match="text is required"):
             plan("comfy_workflow", {})
@@ -259,6 +266,7 @@ class TestComfyWorkflow:
             (lambda d: d["workflow"].pop("6"), "input positive of node 3 comes from node 6, which the graph does not"),
             (lambda d: d["inputs"].update({"9": {}}), "inputs name node 9, which the graph does not have"),
             (lambda d: d["inputs"]["6"]["text"].update(value="x"), "input text of node 6 needs the id of a form field"),
+            (lambda d: d.update(allow_partial="yes"), "allow_partial must be true or false"),
         ],
     )
     def test_names_faults(self, change: Callable[[dict[str, Any]], object], message: str) -> None:

@@ -2,8 +2,8 @@
 
 ``data: {form, inputs, workflow}``, where ``workflow`` is ``{node id: {class_type, inputs}}`` and ``inputs`` is
 ``{node id: {input name: {value: form field id, default, is_required}}}``. ``fills`` says which texts are filled in for
-each generation (``comfy_fills.py``). The payload is ``{"workflow": graph}``; what the machine must have is linked to
-the workflow.
+each generation (``comfy_fills.py``). With ``allow_partial`` a result may lack outputs that ComfyUI refuses. The payload
+is ``{"workflow": graph}``, and ``allow_partial`` if it is set; what the machine must have is linked to the workflow.
 """
 
 from collections.abc import Iterator, Mapping
@@ -25,6 +25,8 @@ class ComfyWorkflow:
         if not isinstance(data, dict) or deeper_than(data, MAX_DEPTH):
             return [f"data must be an object with form, inputs and workflow, at most {MAX_DEPTH} levels deep"]
         form, problems = read_form(data.get("form"))
+        if not isinstance(data.get("allow_partial", False), bool):
+            problems = [*problems, "allow_partial must be true or false"]
         graph: Any = data.get("workflow")
         wrong = comfy_graph.find_problems(graph)
         if wrong:
@@ -59,7 +61,10 @@ class ComfyWorkflow:
             if value is not None:
                 graph[node].setdefault("inputs", {})[name] = copied(value)
         comfy_fills.fill(graph, workflow.data.get("fills", {}), occasion.draw, occasion.at)
-        return PlannedWork("comfyui", {"workflow": graph}, requirements_of(workflow), workflow.output_mime_type)
+        payload: dict[str, Any] = {"workflow": graph}
+        if workflow.data.get("allow_partial"):
+            payload["allow_partial"] = True
+        return PlannedWork("comfyui", payload, requirements_of(workflow), workflow.output_mime_type)
 
 
 def _sources(inputs: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str, Any]]:
