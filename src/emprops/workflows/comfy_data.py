@@ -5,13 +5,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from emprops.connectors.comfyui.catalogue import Catalogue
-from emprops.workflows import comfy_fills, comfy_graph, comfy_inputs
+from emprops.workflows import comfy_app, comfy_fills, comfy_graph, comfy_inputs
 from emprops.workflows.comfy_fills import FilledInput
 from emprops.workflows.comfy_graph import Graph, ModelUse
 from emprops.workflows.comfy_inputs import Proposal
 
 WRAPPERS = ("workflow", "prompt")
 """Under which key a graph may lie: ours, and that of ComfyUI's own requests."""
+SHOWN = "app_inputs"
+"""Under which key lies what an app shows: for each widget the inputs that it sets, ``[[node, name], …]``. It decides
+which inputs a proposed form has, and is not stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +46,10 @@ def prepare(data: Any, classes: Catalogue | None = None) -> Prepared:
     rest, graph = _unwrapped(data)
     if comfy_graph.find_problems(graph):
         return Prepared(data if rest is None else {**rest, "workflow": graph})
-    proposals = comfy_inputs.propose(graph, classes)
     stored = {**(rest or {}), "workflow": graph}
+    shown = stored.pop(SHOWN, None)
+    stored.pop("analysis", None)  # of a conversion, whose reply may be sent here as it is
+    proposals = comfy_app.propose_shown(graph, shown, classes) or comfy_inputs.propose(graph, classes)
     if "fills" not in stored and (fills := comfy_fills.fills_of(graph, classes or {}, comfy_fills.CHOICES)):
         stored["fills"] = fills
     filled, unfilled = comfy_fills.filled_inputs(graph, comfy_fills.sound(stored.get("fills"), graph))

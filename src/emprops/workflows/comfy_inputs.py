@@ -142,7 +142,7 @@ def _as_proposals(groups: list[tuple[Role, list[Spot]]]) -> list[Proposal]:
 
 
 def _proposal(role: Role, spots: list[Spot], taken: set[str]) -> Proposal:
-    name = _unused(role.field, taken)
+    name = unused(role.field, taken)
     titled = role.takes == "text" and spots[0].name == PRIMITIVE
     label = (spots[0].title if titled else "") or label_of(name)
     content = {"id": name, "name": label, "display": True, "group": "main"} | content_of(role, spots)
@@ -263,7 +263,8 @@ def _follows(spot: Spot, role: Role, leading: set[str]) -> bool:
     return role.field in SIZES and spot.name != PRIMITIVE and FOLLOWERS.search(spot.class_type) is not None
 
 
-def _unused(role: str, taken: set[str]) -> str:
+def unused(role: str, taken: set[str]) -> str:
+    """Return a name for another field of a role, and add it to those that are taken."""
     name, number = role, 1
     while name in taken:
         number += 1

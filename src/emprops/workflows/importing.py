@@ -13,8 +13,9 @@ from emprops.connectors.comfyui.catalogue import Catalogue, CatalogueError, Node
 from emprops.errors import BadRequestError, ConflictError
 from emprops.queue.catalogues import Catalogues
 from emprops.workflows import comfy_graph
-from emprops.workflows.comfy_data import WRAPPERS, classes_in
+from emprops.workflows.comfy_data import SHOWN, WRAPPERS, classes_in
 from emprops.workflows.comfy_fills import CHOICES, DYNAMIC_PROMPT, fills_of
+from emprops.workflows.editor.app_mode import Shown, shown_in
 from emprops.workflows.editor.convert import Converted, Remark, convert
 from emprops.workflows.editor.graph import is_editor_graph
 from emprops.workflows.editor.names import names_in
@@ -107,10 +108,13 @@ class Imported:
     """Which of its texts are filled in for each generation (``comfy_fills.py``); empty if none is."""
     warnings: Sequence[Remark]
     """What was left out of the graph, and values that were passed over."""
+    shown: Sequence[Sequence[tuple[str, str]]] = ()
+    """For each widget that the workflow's app shows, the inputs that it sets."""
 
     def data(self) -> dict[str, Any]:
         """Return what of a workflow's data comes from it."""
-        return {"workflow": self.graph} | ({"fills": self.fills} if self.fills else {})
+        more = {"fills": self.fills, SHOWN: [[list(target) for target in targets] for targets in self.shown]}
+        return {"workflow": self.graph} | {name: value for name, value in more.items() if value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +139,8 @@ def imported(graph: Mapping[str, Any], catalogues: Iterable[Catalogue], prompt: 
         if comfy_graph.find_problems(prompt):
             raise
         reason = f"the graph that ComfyUI ran stands in for the saved workflow, which was not converted: {error}"
-        return Imported(prompt, {}, [Remark("", "", reason)])
+        shown = shown_in(graph)
+        return Imported(prompt, {}, [Remark("", "", reason), *_lost(shown, graph)], shown.inputs)
 
 
 def converted(graph: Mapping[str, Any], catalogues: Iterable[Catalogue]) -> Imported:
@@ -158,7 +163,16 @@ def converted(graph: Mapping[str, Any], catalogues: Iterable[Catalogue]) -> Impo
         raise GraphNotConvertedError(result.problems)
     names = {name: node for name, node in names_in(graph).items() if node in result.graph}
     fills = fills_of(result.graph, catalogue, DYNAMIC_PROMPT) | ({"names": names} if names else {})
-    return Imported(result.graph, fills, result.warnings)
+    shown = shown_in(graph)
+    return Imported(result.graph, fills, [*result.warnings, *_lost(shown, graph)], shown.inputs)
+
+
+def _lost(shown: Shown, graph: Mapping[str, Any]) -> list[Remark]:
+    types = {str(node.get("id")): str(node.get("type")) for node in graph["nodes"] if isinstance(node, dict)}
+    return [
+        Remark(node, types.get(node, ""), f"the app shows its input {widget}, which the workflow does not have")
+        for node, widget in shown.lost
+    ]
 
 
 def _faults(result: Converted) -> tuple[int, int]:

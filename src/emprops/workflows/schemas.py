@@ -159,6 +159,9 @@ class ConvertedGraph(BaseModel):
     analysis: ConversionView
     fills: dict[str, Any] = Field(default_factory=dict)
     """Which texts are filled in for each generation; left out if none is."""
+    app_inputs: list[list[tuple[str, str]]] = Field(default_factory=list)
+    """What the workflow's app shows, in App Mode: for each widget the inputs ``[node, name]`` that it sets. When the
+    graph is stored, the proposed form has these. Left out if there is no app."""
 
 
 class WorkflowItem(BaseModel):
