@@ -267,6 +267,28 @@ def test_texts_that_a_node_joins_are_users_unless_others_bring_them() -> None:
     assert targets(graph) == {"prompt": ["3.value"]}
 
 
+def test_a_node_that_shows_a_text_asks_for_it_only_if_it_holds_it() -> None:
+    graph = {
+        "1": node("PrimitiveString", value="You are …"),
+        "2": node("GeminiNode", system_prompt=["1", 0]),
+        "3": node("ShowText", text=["1", 0]),
+        "4": node("ShowText", text="a fox"),
+        "5": node("SaveText", text="said"),
+    }
+    assert targets(graph) == {"prompt": ["4.text"]}
+
+
+def test_a_value_is_followed_through_many_nodes_but_not_without_end() -> None:
+    graph = {str(at): node("PrimitiveInt", value=at) for at in range(1000)}
+    for at in range(1000, 2000):
+        graph[str(at)] = node("StringConcatenate", string_a=[str(at - 1), 0], string_b=[str(at - 1000), 0])
+    graph["2000"] = node("PrimitiveInt", value=20)
+    for at in range(2001, 2020):
+        graph[str(at)] = node("Reroute", value=[str(at - 1), 0])
+    graph["2020"] = node("KSampler", steps=["2019", 0])
+    assert targets(graph) == {"steps": ["2000.value"]}
+
+
 def test_a_pass_without_noise_that_only_reads_a_picture_is_not_set_up_by_users() -> None:
     graph = {
         "1": node("DisableNoise"),

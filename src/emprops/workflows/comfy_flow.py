@@ -8,6 +8,7 @@ math utilities) stand for what uses it. From a sampler back to the texts, an out
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 from emprops.connectors.comfyui.catalogue import Catalogue, Input
@@ -27,6 +28,8 @@ NO_TEXT = frozenset({"find", "regex_pattern", "pattern", "delimiter", "substring
 TEMPLATES = ("StringReplace", "RegexReplace")
 """They put ``replace`` into ``string``; where the former is linked, a text at the latter is a template."""
 SWITCH = "ComfySwitchNode"
+MAX_HANDS = 50
+"""Nodes that a value is followed through."""
 NO_NOISE = "DisableNoise"
 NO_PROMPT = "ConditioningZeroOut"
 """Makes of any text none."""
@@ -77,10 +80,8 @@ def running(graph: Graph, classes: Catalogue) -> set[str]:
     A node that no other uses is an output unless its class says that it is none.
     """
     used = uses_by_node(graph)
-    ends = [node for node in graph if node not in used]
-    wanted = [
-        node for node, content in graph.items() if _is_output(content["class_type"], classes, node in ends)
-    ] or ends
+    wanted = [node for node, content in graph.items() if _is_output(content["class_type"], classes, node not in used)]
+    wanted = wanted or [node for node in graph if node not in used]
     reached = set(wanted)
     while wanted:
         node = wanted.pop()
@@ -113,6 +114,7 @@ def _literal(graph: Graph, value: Any, hops: int = 5) -> Any:
     return _literal(graph, graph[source].get("inputs", {}).get("value"), hops - 1) if is_primitive else None
 
 
+@lru_cache(maxsize=1000)
 def way_of(class_type: str) -> Way | None:
     """Tell what a class does with the value it hands on; None if it does something of its own."""
     return next((way for beginning, way in HANDS_ON.items() if class_type.startswith(beginning)), None)
@@ -122,7 +124,7 @@ def uses_of(graph: Graph, used: Mapping[str, list[tuple[str, str]]], node: str, 
     """Yield the inputs that a node's value reaches, nearest first, through nodes that hand it on."""
     waiting: deque[tuple[str, Way]] = deque([(node, "straight")])
     seen = {node}
-    while waiting:
+    while waiting and len(seen) <= MAX_HANDS:
         at, way = waiting.popleft()
         for user, name in used.get(at, ()):
             further = way_of(graph[user]["class_type"])

@@ -154,14 +154,19 @@ def _source(spot: Spot) -> Any:
     return tuple(tuple(spot.inputs[name]) for name in followed)
 
 
+def _is_display(spot: Spot) -> bool:
+    """A text of somewhere else that a node only shows."""
+    return spot.name in spot.links and re.match("Show|Display", spot.class_type) is not None
+
+
 def _lora(spot: Spot) -> Any:
     return str(spot.inputs.get("lora_name"))
 
 
-SHOWN = _of(r"^(Save|Preview|Show|Display|Note|MarkdownNote)|^Text(Lower|Upper)")
+NOT_ASKED = _of(r"^(Save|Preview|Note|MarkdownNote)|^Text(Lower|Upper)")
 
 ROLES = (
-    Role("prompt", tuple(sorted(TEXTS)), "text", unless=(SHOWN,)),
+    Role("prompt", tuple(sorted(TEXTS)), "text", unless=(NOT_ASKED, _is_display)),
     Role("negative_prompt", ("negative_prompt", "negative", "text_negative", "neg_prompt"), "text"),
     Role("tags", ("tags",), "text"),
     Role("lyrics", ("lyrics",), "text"),
