@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from tests.workflows.conversion import api, known, problems, warnings
-from tests.workflows.saved import MODELS, SAMPLERS, Json, Saved, info, text_to_image
+from tests.workflows.saved import MODELS, SAMPLERS, TEXT_TO_IMAGE_API, Json, Saved, info, text_to_image
 
 SAMPLER = [1, "fixed", 20, 8, "euler", "normal", 1]
 
@@ -236,6 +236,25 @@ def test_inputs_that_grow_keep_their_dotted_names() -> None:
     graph = api(saved, known(GROWING))
     assert graph["60"]["inputs"] == {f"images.image{number}": ["8", 0] for number in range(3)}
     assert graph["61"]["inputs"] == {"expression": "a * b", "values.a": ["60", 1], "values.b": ["60", 1]}
+
+
+def test_members_of_an_input_that_grows_hold_values_too() -> None:
+    template = {"input": {"required": {"value": ["FLOAT", {"default": 1.0}]}}, "prefix": "value", "min": 1}
+    convert = shown("Sum", {"values": ["COMFY_AUTOGROW_V3", {"template": template}], "label": ["STRING"]})
+    assert convert([0.5, "fox"]) == {"values.value0": 0.5, "label": "fox"}
+    named = {"values.value0": 0.5, "values.value1": 2, "label": "fox"}
+    assert convert(list(named.values()), widgets_values_named=named) == named
+
+
+def test_links_to_widgets_that_the_class_no_longer_has_are_dropped() -> None:
+    saved = text_to_image()
+    saved.node(60, "Number", [7])
+    saved.link(60, 0, 9, "depth", "INT")
+    catalogue = known({"Number": info({"value": ["INT"]})})
+    assert api(saved, catalogue, warned=True) == TEXT_TO_IMAGE_API
+    assert warnings(saved, catalogue) == [
+        "node 9 (SaveImage): this version of its class has no input for what is linked to depth"
+    ]
 
 
 def test_an_input_that_grows_needs_something() -> None:

@@ -10,7 +10,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from emprops.connectors.comfyui.catalogue import BROWSER, FILE, Catalogue, Input, NodeClass
-from emprops.workflows.editor.graph import BYPASSED, MUTED, Node, NotAnEditorGraphError, Workflow, read_workflow
+from emprops.workflows.editor.graph import (
+    BYPASSED,
+    MUTED,
+    Node,
+    NotAnEditorGraphError,
+    Slot,
+    Workflow,
+    read_workflow,
+)
 from emprops.workflows.editor.layout import Canvas, laid_out
 from emprops.workflows.editor.values import Values, values_of
 from emprops.workflows.editor.wiring import HELPERS, VIRTUAL, Literal, Output, Wiring
@@ -107,7 +115,7 @@ class _Maker:
         if values.problem and not made.problems:
             made.problems.append(self._remark(values.problem))
         known = {one.name for one in (*node_class.inputs, *values.inputs)}
-        made.content["inputs"] |= self._links(slot.name for slot in self.node.inputs if slot.name not in known)
+        self._set_further([slot for slot in self.node.inputs if slot.name not in known], made)
         made.is_open = node_class.is_output and self._is_open(node_class)
         if self.node.type == OWN_CHOICE:
             made.content["inputs"] |= _own_choice(self.node, made.content["inputs"].get("choice"))
@@ -152,8 +160,16 @@ class _Maker:
             return Literal(one.default)
         return None
 
-    def _links(self, names: Iterator[str]) -> dict[str, Any]:
+    def _set_further(self, slots: Sequence[Slot], made: _Made) -> None:
         """Give the links to inputs that only this node has: some classes take as many as one likes."""
+        gone = [slot.name for slot in slots if slot.widget is not None and "." not in slot.name]
+        made.content["inputs"] |= self._links(slot.name for slot in slots if slot.name not in gone)
+        linked = [name for name in gone if self.wiring.is_linked(self.canvas, self.node, name)]
+        if linked:
+            reason = f"this version of its class has no input for what is linked to {', '.join(linked[:SHOWN_VALUES])}"
+            made.warnings.append(self._remark(reason))
+
+    def _links(self, names: Iterator[str]) -> dict[str, Any]:
         sources = {name: self.wiring.source_of(self.canvas, self.node, name) for name in names}
         return {name: [one.node, one.slot] for name, one in sources.items() if isinstance(one, Output)}
 

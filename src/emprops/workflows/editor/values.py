@@ -55,6 +55,12 @@ def _named(given: Mapping[str, Any], inputs: Sequence[Input]) -> Values:
         if value is not None:
             values.by_name[one.name] = value
         wanted += reversed(one.nested.get(str(one.default if value is None else value), ()))
+    known = {one.name for one in values.inputs}
+    groups = {name.rpartition(".")[0] for name in known} - {""}
+    for name in given.keys() - known if groups else ():
+        if name.rpartition(".")[0] in groups:  # a further member of an input that grows
+            values.inputs.append(Input(name, "*", required=False, widget=True))
+            values.by_name[name] = given[name]
     return values
 
 
