@@ -104,6 +104,10 @@ class Settings(BaseSettings):
     credits_initial: Decimal | None = Field(default=None, ge=0, max_digits=15, decimal_places=6)
     """Credits that a user starts with; unset: none in production, else 1000, so that priced samples work at once."""
 
+    # --- models and custom nodes
+    catalog_open: bool | None = None
+    """Whether users may add models and custom nodes; services always may. Unset: not in production, else yes."""
+
     # --- files
     storage: Literal["folder", "s3"] = "folder"
     s3_bucket: str = ""
@@ -239,6 +243,11 @@ class Settings(BaseSettings):
     def traces_url(self) -> str:
         """Where traces are sent; empty: nowhere."""
         return self.otlp_traces_endpoint or (self.otlp_endpoint and f"{self.otlp_endpoint.rstrip('/')}/v1/traces")
+
+    @property
+    def users_add_to_catalog(self) -> bool:
+        """Whether users may add models and custom nodes."""
+        return self.mode != "production" if self.catalog_open is None else self.catalog_open
 
     @property
     def initial_credits(self) -> Decimal:

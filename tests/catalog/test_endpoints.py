@@ -1,12 +1,17 @@
 """Models and custom nodes over HTTP (spec: Model & Node Management)."""
 
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
-from tests.apps import as_user
+import redis.asyncio
+from tests.apps import api, as_user, client_of, service_key
+from tests.auth.tokens import SECRET, good
 
+from emprops.kit.database import Database
 from emprops.kit.ids import new_id
+from emprops.settings import Settings
 
 MODEL: dict[str, Any] = {
     "name": "SDXL/sd_xl_base_1.0.safetensors",
@@ -151,6 +156,61 @@ async def test_adding_takes_a_caller(either: Catalog) -> None:
     response = await either.client.post(f"/api/{either.kind}", json={"name": "x"})
     assert response.status_code == 401
     assert await either.get() == []
+
+
+async def test_services_change_what_they_send(either: Catalog, database: Database) -> None:
+    made = await either.add(**(MODEL if either.kind == "models" else NODE))
+    url, headers = f"/api/{either.kind}/{made['name']}", await service_key(database)
+    changed = await either.client.patch(url, json={"description": "new", "hash": "1"}, headers=headers)
+    assert changed.status_code == 200, changed.text
+    kept = {key: value for key, value in made.items() if key not in {"updated_at", "updatedAt", "hash"}}
+    assert changed.json()["data"].items() >= (kept | {"description": "new"}).items()
+    renamed = await either.client.patch(url, json={"name": "y"}, headers=headers)
+    assert renamed.json()["data"]["id"] == made["id"]
+    await either.add(name="x")
+    taken = await either.client.patch(f"/api/{either.kind}/x", json={"name": "y"}, headers=headers)
+    assert (taken.status_code, taken.json()["error"]) == (409, "The name y is taken already.")
+    for wrong in ({"name": ""}, {"name": None}, {"name": "a\nb"}):
+        assert (await either.client.patch(f"/api/{either.kind}/y", json=wrong, headers=headers)).status_code == 400
+
+
+async def test_what_no_workflow_needs_can_be_deleted(either: Catalog, database: Database) -> None:
+    headers = await service_key(database)
+    await either.add(name="needed")
+    body = {"name": "w", "label": "W", "description": "", "output_mime_type": "image/png", "type": "basic"}
+    needs = {either.kind.replace("-", "_"): ["needed"], "data": {"form": {"fields": [{"id": "x", "type": "text"}]}}}
+    stored = await either.client.post("/api/workflows", json=body | needs, headers=either.headers)
+    assert stored.status_code == 201, stored.text
+    refused = await either.client.delete(f"/api/{either.kind}/needed", headers=headers)
+    assert (refused.status_code, refused.json()["error"]) == (
+        409,
+        "Workflows need needed: w; change or delete them first.",
+    )
+    assert (await either.client.delete("/api/workflows/w", headers=either.headers)).status_code == 200
+    assert (await either.client.delete(f"/api/{either.kind}/needed", headers=headers)).status_code == 200
+    assert await either.get() == []
+    assert (await either.client.delete(f"/api/{either.kind}/needed", headers=headers)).status_code == 404
+    assert (await either.client.patch(f"/api/{either.kind}/needed", json={}, headers=headers)).status_code == 404
+
+
+@pytest.mark.parametrize(("changes", "status"), [({}, 403), ({"catalog_open": True}, 201)])
+async def test_in_production_users_add_where_they_may(
+    settings: Settings,
+    database: Database,
+    redis: redis.asyncio.Redis,
+    tmp_path: Path,
+    changes: dict[str, Any],
+    status: int,
+) -> None:
+    values = {"mode": "production", "jwt_secret": SECRET, "database_url": settings.database_url}
+    production = Settings(**{**values, "redis_url": settings.redis_url, **changes})
+    user = {"Authorization": f"Bearer {good()}"}
+    async with api(production, database, redis, tmp_path) as app, client_of(app) as client:
+        for kind in ("models", "custom-nodes"):
+            sent = await client.post(f"/api/{kind}", json={"name": "x"}, headers=user)
+            assert sent.status_code == status, sent.text
+            for_services = await client.post(f"/api/{kind}", json={"name": "s"}, headers=await service_key(database))
+            assert for_services.status_code == 201
 
 
 @pytest.mark.parametrize(

@@ -275,11 +275,15 @@ TABLE = [
     # --- models and custom nodes
     row("GET", "/models", PUBLIC),
     row("GET", "/models/{name:path}", PUBLIC, name="model"),
-    row("POST", "/models", KNOWN.but(owner=201, other=201, service=201), body={"name": "{unknown}.pt"}),
+    row("POST", "/models", OPERATOR.but(service=201), body={"name": "{unknown}.pt"}),
+    row("PATCH", "/models/{name:path}", SERVICE, body={"status": "retired"}, name="model"),
+    row("DELETE", "/models/{name:path}", SERVICE, name="spare_model"),
     row("POST", "/models/batch", PUBLIC, body={"names": ["vae.pt"]}),
     row("GET", "/custom-nodes", PUBLIC),
     row("GET", "/custom-nodes/defaults", PUBLIC),
     row("GET", "/custom-nodes/{name:path}", PUBLIC, name="custom_node"),
-    row("POST", "/custom-nodes", KNOWN.but(owner=201, other=201, service=201), body={"name": "nodes-{unknown}"}),
+    row("POST", "/custom-nodes", OPERATOR.but(service=201), body={"name": "nodes-{unknown}"}),
+    row("PATCH", "/custom-nodes/{name:path}", SERVICE, body={"commit": "0a1b2c3"}, name="custom_node"),
+    row("DELETE", "/custom-nodes/{name:path}", SERVICE, name="spare_custom_node"),
     row("POST", "/custom-nodes/batch", PUBLIC, body={"names": ["nodes"]}),
 ]

@@ -81,6 +81,8 @@ async def make_world(tx: Transaction) -> World:
         "own_workflow": workflow,
         "model": model,
         "custom_node": custom_node,
+        "spare_model": await factories.make_model(tx),
+        "spare_custom_node": await factories.make_custom_node(tx),
         "public_collection_id": SAMPLES.collections["art"],
         "global_collection_id": SAMPLES.collections["image-to-video"],
     }

@@ -1,19 +1,22 @@
-"""Models and custom nodes: list, read, look up many, add."""
+"""Models and custom nodes: list, read, look up many, add, change, delete."""
 
 from enum import Enum
 from typing import Annotated
 
 from fastapi import Path
 
-from emprops.auth.dependencies import CurrentCaller, PublicRoute
+from emprops.auth.dependencies import CurrentCaller, PublicRoute, ServiceCaller
 from emprops.auth.once import Once
 from emprops.catalog import service, store
 from emprops.catalog.schemas import (
     CustomNodeBody,
+    CustomNodeChange,
     CustomNodeView,
+    Deleted,
     FoundCustomNodes,
     FoundModels,
     ModelBody,
+    ModelChange,
     ModelView,
     NamesBody,
     custom_node_view,
@@ -22,7 +25,7 @@ from emprops.catalog.schemas import (
 from emprops.errors import NotFoundError
 from emprops.kit.envelope import Envelope, failures, ok
 from emprops.kit.paging import Paging
-from emprops.kit.requests import Reader, Tx, router
+from emprops.kit.requests import Reader, Shared, Tx, router
 
 routes = router()
 MODELS: list[str | Enum] = ["models"]
@@ -38,8 +41,11 @@ async def list_models(reader: Reader, page: Paging) -> Envelope[list[ModelView]]
 
 
 @routes.post("/models", tags=MODELS, status_code=201, responses=failures(_409="There is a model of this name already."))
-async def create_model(body: ModelBody, _caller: CurrentCaller, tx: Tx, _once: Once = None) -> Envelope[ModelView]:
-    """Add a model, so that workflows can need it."""
+async def create_model(
+    body: ModelBody, caller: CurrentCaller, tx: Tx, resources: Shared, _once: Once = None
+) -> Envelope[ModelView]:
+    """Add a model, so that workflows can need it. For services, and for users where the operator allows it."""
+    service.check_may_add(caller, resources.settings)
     return ok(model_view(await service.add_model(tx, body.new())))
 
 
@@ -59,6 +65,19 @@ async def get_model(name: Name, reader: Reader) -> Envelope[ModelView]:
     if not found:
         raise NotFoundError("Model not found")
     return ok(model_view(found[0]))
+
+
+@routes.patch("/models/{name:path}", tags=MODELS, responses=failures(_409="The new name is taken already."))
+async def change_model(name: Name, body: ModelChange, _service: ServiceCaller, tx: Tx) -> Envelope[ModelView]:
+    """Change what is sent of a model. For services."""
+    return ok(model_view(await service.change_model(tx, name, body.model_dump(exclude_unset=True))))
+
+
+@routes.delete("/models/{name:path}", tags=MODELS, responses=failures(_409="Workflows need it."))
+async def delete_model(name: Name, _service: ServiceCaller, tx: Tx) -> Envelope[Deleted]:
+    """Delete a model that no workflow needs. For services."""
+    await service.delete(tx, "model", name)
+    return ok(Deleted(name=name))
 
 
 @routes.get("/custom-nodes", tags=CUSTOM_NODES, dependencies=[PublicRoute])
@@ -84,9 +103,10 @@ async def list_default_custom_nodes(reader: Reader, page: Paging) -> Envelope[li
     responses=failures(_409="There is a custom node of this name already."),
 )
 async def create_custom_node(
-    body: CustomNodeBody, _caller: CurrentCaller, tx: Tx, _once: Once = None
+    body: CustomNodeBody, caller: CurrentCaller, tx: Tx, resources: Shared, _once: Once = None
 ) -> Envelope[CustomNodeView]:
-    """Add a custom node, so that workflows can need it."""
+    """Add a custom node, so that workflows can need it. For services, and for users where the operator allows it."""
+    service.check_may_add(caller, resources.settings)
     return ok(custom_node_view(await service.add_custom_node(tx, body.new())))
 
 
@@ -106,3 +126,18 @@ async def get_custom_node(name: Name, reader: Reader) -> Envelope[CustomNodeView
     if not found:
         raise NotFoundError("Custom node not found")
     return ok(custom_node_view(found[0]))
+
+
+@routes.patch("/custom-nodes/{name:path}", tags=CUSTOM_NODES, responses=failures(_409="The new name is taken already."))
+async def change_custom_node(
+    name: Name, body: CustomNodeChange, _service: ServiceCaller, tx: Tx
+) -> Envelope[CustomNodeView]:
+    """Change what is sent of a custom node. For services."""
+    return ok(custom_node_view(await service.change_custom_node(tx, name, body.model_dump(exclude_unset=True))))
+
+
+@routes.delete("/custom-nodes/{name:path}", tags=CUSTOM_NODES, responses=failures(_409="Workflows need it."))
+async def delete_custom_node(name: Name, _service: ServiceCaller, tx: Tx) -> Envelope[Deleted]:
+    """Delete a custom node that no workflow needs. For services."""
+    await service.delete(tx, "custom_node", name)
+    return ok(Deleted(name=name))

@@ -77,6 +77,15 @@ class ModelBody(BaseModel):
         return NewModel(**{field.name: getattr(self, field.name) for field in fields(NewModel)})
 
 
+class ModelChange(ModelBody):
+    """What to change of a model; what is not sent stays. Unknown fields are ignored."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"status": "retired"}})
+
+    name: Name = Field(default_factory=str)
+    auth_required: bool = Field(default_factory=bool)
+
+
 class ModelView(BaseModel):
     """A model file that workflows may need."""
 
@@ -122,6 +131,17 @@ class CustomNodeBody(BaseModel):
         return NewCustomNode(**{field.name: getattr(self, field.name) for field in fields(NewCustomNode)})
 
 
+class CustomNodeChange(CustomNodeBody):
+    """What to change of a custom node; what is not sent stays. Unknown fields are ignored."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"commit": "0a1b2c3"}})
+
+    name: Name = Field(default_factory=str)
+    recursive: bool = Field(default_factory=bool)
+    requirements: bool = Field(default_factory=bool)
+    is_default: bool = Field(default_factory=bool)
+
+
 class CustomNodeView(BaseModel):
     """A ComfyUI extension that workflows may need."""
 
@@ -148,6 +168,12 @@ class NamesBody(BaseModel):
     )
 
     names: list[Annotated[str, Field(max_length=255)]] = Field(max_length=MAX_BATCH)
+
+
+class Deleted(BaseModel):
+    """What was deleted."""
+
+    name: str
 
 
 class FoundModels(BaseModel):

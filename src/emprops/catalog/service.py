@@ -1,12 +1,20 @@
-"""What the catalog knows, and adding to it."""
+"""What the catalog knows, and changing it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
 
+from psycopg.errors import UniqueViolation
+
+from emprops.auth.caller import Caller
 from emprops.catalog import store
-from emprops.catalog.store import CustomNode, Model, NewCustomNode, NewModel
-from emprops.errors import BadRequestError, ConflictError
+from emprops.catalog.store import CustomNode, Kind, Model, NewCustomNode, NewModel
+from emprops.errors import BadRequestError, ConflictError, ForbiddenError, NotFoundError
 from emprops.kit.database import Transaction
 from emprops.kit.ids import new_id
+from emprops.settings import Settings
+
+NOT_FOUND: dict[Kind, str] = {"model": "Model not found", "custom_node": "Custom node not found"}
 
 
 async def add_model(tx: Transaction, new: NewModel) -> Model:
@@ -23,6 +31,53 @@ async def add_custom_node(tx: Transaction, new: NewCustomNode) -> CustomNode:
     if added is None:
         raise ConflictError(f"There is a custom node named {new.name} already.")
     return added
+
+
+async def change_model(tx: Transaction, name: str, changes: Mapping[str, Any]) -> Model:
+    """Change a model. Raises :class:`~emprops.errors.NotFoundError`, and :class:`~emprops.errors.ConflictError` if the
+    new name is taken."""
+    with _unique_name(changes):
+        changed = await store.update_model(tx, name, changes)
+    if changed is None:
+        raise NotFoundError(NOT_FOUND["model"])
+    return changed
+
+
+async def change_custom_node(tx: Transaction, name: str, changes: Mapping[str, Any]) -> CustomNode:
+    """Change a custom node. Raises as :func:`change_model`."""
+    with _unique_name(changes):
+        changed = await store.update_custom_node(tx, name, changes)
+    if changed is None:
+        raise NotFoundError(NOT_FOUND["custom_node"])
+    return changed
+
+
+async def delete(tx: Transaction, kind: Kind, name: str) -> None:
+    """Delete a model or custom node. Raises :class:`~emprops.errors.NotFoundError`, and
+    :class:`~emprops.errors.ConflictError` naming the workflows that need it."""
+    if not await store.lock_entry(tx, kind, name):
+        raise NotFoundError(NOT_FOUND[kind])
+    needed_by = await store.workflows_that_need(tx, kind, name)
+    if needed_by:
+        raise ConflictError(f"Workflows need {name}: {', '.join(needed_by)}; change or delete them first.")
+    await store.delete(tx, kind, name)
+
+
+def check_may_add(caller: Caller, settings: Settings) -> None:
+    """Raise :class:`~emprops.errors.ForbiddenError` where only services may add to the catalog."""
+    if not (caller.is_service or settings.users_add_to_catalog):
+        raise ForbiddenError(
+            "Only services add models and custom nodes here; the operator can let users do it with"
+            " EMPROPS_CATALOG_OPEN=true."
+        )
+
+
+@contextmanager
+def _unique_name(changes: Mapping[str, Any]) -> Iterator[None]:
+    try:
+        yield
+    except UniqueViolation:
+        raise ConflictError(f"The name {changes['name']} is taken already.") from None
 
 
 async def require(tx: Transaction, *, models: Sequence[str], custom_nodes: Sequence[str]) -> None:

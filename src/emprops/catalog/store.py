@@ -1,10 +1,10 @@
 """Models and custom nodes in PostgreSQL: what workflows may need, and where machines get it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
@@ -65,6 +65,7 @@ class CustomNode(NewCustomNode):
     updated_at: datetime
 
 
+Kind = Literal["model", "custom_node"]
 MODEL = ", ".join(field.name for field in fields(Model))
 CUSTOM_NODE = ", ".join(field.name for field in fields(CustomNode))
 
@@ -113,6 +114,38 @@ async def insert_custom_node(tx: Transaction, node_id: UUID, new: NewCustomNode)
     )
 
 
+async def update_model(tx: Transaction, name: str, changes: Mapping[str, Any]) -> Model | None:
+    """Change a model. None: there is none of this name. Raises ``UniqueViolation`` if the new name is taken."""
+    return await tx.fetch_one(Model, _update("model", changes, MODEL), {**_stored(changes), "current_name": name})
+
+
+async def update_custom_node(tx: Transaction, name: str, changes: Mapping[str, Any]) -> CustomNode | None:
+    """Change a custom node. None: there is none of this name. Raises ``UniqueViolation`` if the new name is taken."""
+    statement = _update("custom_node", changes, CUSTOM_NODE)
+    return await tx.fetch_one(CustomNode, statement, {**_stored(changes), "current_name": name})
+
+
+async def workflows_that_need(tx: Transaction, kind: Kind, name: str) -> list[str]:
+    """Return the names of workflows that need a model or custom node, the first 20."""
+    return await tx.fetch_values(
+        f"""
+        SELECT w.name FROM {kind} needed JOIN workflow_{kind} link ON link.{kind}_id = needed.id
+        JOIN workflow w ON w.id = link.workflow_id WHERE needed.name = %s ORDER BY w.name LIMIT 20
+        """,
+        (name,),
+    )
+
+
+async def lock_entry(tx: Transaction, kind: Kind, name: str) -> bool:
+    """Lock a model or custom node, so that no workflow comes to need it meanwhile. False: there is none."""
+    return await tx.fetch_value(f"SELECT id FROM {kind} WHERE name = %s FOR UPDATE", (name,)) is not None
+
+
+async def delete(tx: Transaction, kind: Kind, name: str) -> None:
+    """Delete a model or custom node that no workflow needs."""
+    await tx.execute(f"DELETE FROM {kind} WHERE name = %s", (name,))
+
+
 async def lock_names(tx: Transaction, table: str, names: Sequence[str]) -> set[str]:
     """Give those of the names that exist in ``model`` or ``custom_node``; until the transaction ends they stay."""
     found = await tx.fetch_values(
@@ -130,8 +163,16 @@ def _insert(table: str, shape: type, returned: str) -> str:
     """
 
 
+def _update(table: str, changes: Mapping[str, Any], returned: str) -> str:
+    columns = "".join(f"{name} = %({name})s, " for name in changes)
+    return f"UPDATE {table} SET {columns} updated_at = now() WHERE name = %(current_name)s RETURNING {returned}"
+
+
 def _parameters(new: NewModel | NewCustomNode) -> dict[str, Any]:
-    values = {field.name: getattr(new, field.name) for field in fields(new)}
+    return _stored({field.name: getattr(new, field.name) for field in fields(new)})
+
+
+def _stored(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: Jsonb(value) if isinstance(value, (dict, list)) else value for name, value in values.items()}
 
 
