@@ -60,7 +60,7 @@ def test_values_of_a_host_follow_the_inputs_of_the_definition_not_its_own() -> N
     assert api(saved) == laid_out(steps=33, seed=44)
 
 
-def test_names_beside_the_values_of_a_host_tell_which_is_which() -> None:
+def test_saved_names_of_a_hosts_values_count() -> None:
     saved = in_subgraph(values=["old", 33], widgets_values_named={"gone": "old", "steps": 33})
     assert api(saved) == laid_out(steps=33)
 
@@ -143,7 +143,7 @@ def test_a_value_for_a_primitive_within() -> None:
     assert api(saved) == laid_out(steps=20, seed=1)
 
 
-def test_a_bypassed_host_lets_the_input_beside_the_output_through() -> None:
+def test_a_bypassed_host_lets_the_input_of_the_outputs_number_through() -> None:
     saved = text_to_image()
     inner = Saved()
     inner.node(1, "ImageScaleBy", ["lanczos", 2])

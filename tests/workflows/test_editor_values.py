@@ -89,7 +89,7 @@ def test_the_first_file_of_a_machine_is_nobodys_default(said: Any) -> None:
 
 
 def test_trailing_values_are_passed_over_and_named() -> None:
-    saved = sampler([*SAMPLER, "more", 7, None, "image", {"name": "upload"}])
+    saved = sampler([*SAMPLER, "more", 7, "randomize", None, "image", {"name": "upload"}])
     assert warnings(saved) == [
         "node 3 (KSampler): this version of its class has no input for saved values: 'more', 7",
     ]
@@ -122,7 +122,7 @@ def test_a_seed_without_control_before_a_switch() -> None:
     assert convert([5, "fixed", True]) == {"seed": 5, "tiled": True}
 
 
-def test_a_choice_that_changes_after_each_run_has_a_filter_beside_it() -> None:
+def test_a_choice_that_changes_after_each_run_has_a_filter() -> None:
     said = {"mode": [["x", "y"], {"control_after_generate": True}], "text": ["STRING"]}
     assert shown("Walk", said)(["y", "increment", "", "fox"]) == {"mode": "y", "text": "fox"}
 
@@ -138,7 +138,7 @@ def test_buttons_of_lists_that_are_read_again() -> None:
     assert convert(["fox.png [output]", False, "refresh", "image"]) == {"image": "fox.png [output]", "invert": False}
 
 
-def test_names_beside_the_values_tell_which_is_which() -> None:
+def test_saved_names_of_values_count() -> None:
     names = ["gone", "seed", "control_after_generate", "steps", "cfg", "sampler_name", "scheduler", "denoise"]
     values = [0.25, 4, "fixed", 30, 7, "euler", "normal", 0.5]
     saved = sampler(values, widgets_values_named=dict(zip(names, values, strict=True)))

@@ -225,7 +225,7 @@ def _options(said: Any) -> tuple[Any, ...]:
 
 
 def _keys(options: Any) -> dict[str, Any]:
-    """Give what each choice of the type :data:`DYNAMIC` brings."""
+    """Return what each choice of an input of the type :data:`DYNAMIC` brings."""
     found = {}
     for option in options if isinstance(options, list) else ():
         match option:
@@ -240,7 +240,7 @@ def _nested(name: str, options: Any) -> dict[str, tuple[Input, ...]]:
 
 
 def _members(name: str, template: Any, *, required: bool) -> Iterator[Input]:
-    """Give the members of a growing input that a new node has; of a node's further ones, its links are known."""
+    """Yield the members that a growing input always has. Further ones are known from a node's own slots."""
     match template:
         case {"input": {"required": dict(members)}} if name.count(".") < MAX_DEPTH:
             least, names, prefix = template.get("min", 1), template.get("names"), template.get("prefix", "")

@@ -127,7 +127,7 @@ class _Maker:
         return made
 
     def _set(self, one: Input, values: Values, made: _Made) -> None:
-        """Give an input what it gets, or say why it gets nothing."""
+        """Set an input, or say why it stays empty."""
         found = self._value(one, values)
         if one.type in BROWSER and isinstance(found, Literal) and not _is_plain(found.value):
             found = None
@@ -161,7 +161,7 @@ class _Maker:
         return None
 
     def _set_further(self, slots: Sequence[Slot], made: _Made) -> None:
-        """Give the links to inputs that only this node has: some classes take as many as one likes."""
+        """Set inputs that only this node has and not its class: some classes take any number of them."""
         gone = [slot.name for slot in slots if slot.widget is not None and "." not in slot.name]
         made.content["inputs"] |= self._links(slot.name for slot in slots if slot.name not in gone)
         linked = [name for name in gone if self.wiring.is_linked(self.canvas, self.node, name)]
@@ -222,7 +222,7 @@ def _is_plain(value: Any) -> bool:
 
 
 def _own_choice(node: Node, choice: Any) -> dict[str, Any]:
-    """Give what the editor sends for a list that its user wrote: the place of the choice in it, and the list."""
+    """Return what the editor sends for a list written in the node: the position of the choice, and the list."""
     values = node.values if isinstance(node.values, list) else []
     options = values[2:]
     choice = values[0] if isinstance(choice, list) and values else choice

@@ -133,7 +133,7 @@ class Workflow:
 
 
 def is_editor_graph(data: Any) -> bool:
-    """Tell whether this is a saved workflow rather than a graph in API form."""
+    """Return whether this is a saved workflow rather than a graph in API form."""
     return isinstance(data, dict) and isinstance(data.get("nodes"), list)
 
 

@@ -138,7 +138,7 @@ def _proxies(host: Node) -> list[tuple[str, str]] | None:
 
 
 def _held(host: Node, definition: Graph, proxies: list[tuple[str, str]] | None) -> Iterator[tuple[str, str, Any]]:
-    """Give the values that a host holds: (node, widget, value)."""
+    """Yield the values that a host holds: (node, widget, value)."""
     names: Sequence[tuple[str, str]]
     values = host.values if isinstance(host.values, list) else []
     if isinstance(host.values, dict):

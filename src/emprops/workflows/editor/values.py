@@ -1,7 +1,7 @@
 """The values that a saved node holds, by the inputs they belong to. Pure.
 
 The editor saves them as a list in the order of the class's inputs, and puts values of its own between: what becomes of
-a seed after a run, and buttons. Newer editors save names beside it. Each value is checked against its input, so that a
+a seed after a run, and buttons. Newer editors also save their names. Each value is checked against its input, so that a
 list which was saved with another version of the class is noticed instead of being taken for something else.
 """
 
@@ -19,6 +19,7 @@ BOX, BOX_PARTS = "BOUNDING_BOX", ("x", "y", "width", "height")
 """A box, and what the editor keeps behind its value: the same numbers again."""
 BUTTONS = frozenset({"", "image", "video", "audio", "upload", "refresh", "capture"})
 """What the editor's buttons hold, and widgets that are only for the eye."""
+IDLE = BUTTONS | CONTROLS
 
 
 @dataclass(slots=True)
@@ -139,7 +140,7 @@ class _Reader:
         if isinstance(follows, str) and follows in CONTROLS:
             self._at += 1
             if one.type == "COMBO" and isinstance(self._next(), str):
-                self._at += 1  # the filter beside it
+                self._at += 1  # its filter
         elif isinstance(follows, bool) and self._surplus() > 0:
             self._at += 1  # as the editor once saved it: whether to randomize
 
@@ -164,7 +165,7 @@ class _Reader:
 def _is_idle(value: Any) -> bool:
     if isinstance(value, dict):
         value = value.get("name", value)
-    return value is None or (isinstance(value, str) and value in BUTTONS)
+    return value is None or (isinstance(value, str) and value in IDLE)
 
 
 def _shown(value: Any) -> str:
@@ -176,7 +177,7 @@ def _misfit(one: Input, value: Any) -> str:
 
 
 def fits(one: Input, value: Any) -> bool:
-    """Tell whether a value can be that of an input. What a choice chooses from is for the machine to say."""
+    """Return whether an input can have a value. What a choice chooses from is for the machine to say."""
     return _fits(one.type, value) if "," not in one.type else any(_fits(kind, value) for kind in one.type.split(","))
 
 

@@ -175,22 +175,22 @@ class Wiring:
         return _Entry(exit_.canvas, node, node.inputs[0].name, exit_.type) if node.inputs else None
 
     def _let_through(self, exit_: _Exit) -> _Entry | None:
-        """Choose the input that takes an output's place when its node is bypassed: the one beside it, if it fits."""
+        """Choose the input that takes an output's place when its node is bypassed: that of its number, if it fits."""
         inputs = self._inputs_of(exit_.node)
         self._spend(len(inputs))
         outputs = exit_.node.outputs
         given = outputs[exit_.slot].type if 0 <= exit_.slot < len(outputs) else ""
-        beside = inputs[exit_.slot : exit_.slot + 1] if exit_.slot >= 0 else []
+        opposite = inputs[exit_.slot : exit_.slot + 1] if exit_.slot >= 0 else []
         if exit_.type in ANY:
-            fitting = beside or inputs
+            fitting = opposite or inputs
         else:
             exact = [one for one in inputs if one[1] == exit_.type]
             fitting = [one for one in inputs if alike(one[1], given) and alike(one[1], exit_.type)]
-            fitting = [one for one in beside if one in fitting] or exact or fitting
+            fitting = [one for one in opposite if one in fitting] or exact or fitting
         return _Entry(exit_.canvas, exit_.node, *fitting[0]) if fitting else None
 
     def _inputs_of(self, node: Node) -> list[tuple[str, str]]:
-        """Give the names and types of a node's inputs as the editor has them: those of its class (first what can only
+        """Return the names and types of a node's inputs as the editor has them: those of its class (first what can only
         be linked, then widgets) or subgraph, and what else the file has."""
         definition, node_class = self._workflow.subgraphs.get(node.type), self._catalogue.get(node.type)
         known: dict[str, str] = {}
