@@ -130,6 +130,7 @@ class _Server(uvicorn.Server):
 @asynccontextmanager
 async def served(app: FastAPI, port: int = 0) -> AsyncIterator[httpx2.AsyncClient]:
     """Serve the api on a loopback port, by default a free one; gives a client for it."""
+    conformance.document()  # takes seconds to build: not while requests are under way
     # asyncio sends small writes at once only on sockets that say they are TCP; else each answer waits 40 ms for an ACK
     listener = socket.socket(proto=socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

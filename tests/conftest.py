@@ -1,6 +1,7 @@
 """Fixtures of the whole suite: real engines, once per test process, clean before each test that uses them."""
 
 import logging
+import os
 import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -11,7 +12,8 @@ import redis.asyncio
 import structlog
 from fastapi import FastAPI
 from tests.apps import api, client_of, service_key
-from tests.engines import Engines
+from tests.engines import DATABASE, Engines
+from tests.pooler import pgbouncer, pooled_uri
 
 from emprops.kit.database import Database
 from emprops.settings import Settings
@@ -30,12 +32,22 @@ def engines() -> Iterator[Engines]:
 
 
 @pytest.fixture(scope="session")
-def settings(engines: Engines, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+def database_url(engines: Engines) -> Iterator[str]:
+    """The database; through a pooler in transaction mode if ``EMPROPS_TEST_POOLER`` is set."""
+    if not os.environ.get("EMPROPS_TEST_POOLER"):
+        yield engines.database_url
+        return
+    with pgbouncer(engines.postgres.sockets) as sockets:
+        yield pooled_uri(sockets, DATABASE)
+
+
+@pytest.fixture(scope="session")
+def settings(engines: Engines, database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """Settings that point at the engines, with a data folder of their own."""
     return Settings(
         mode="test",
         data_dir=tmp_path_factory.mktemp("data"),
-        database_url=engines.database_url,
+        database_url=database_url,
         redis_url=engines.redis_url,
     )
 
@@ -70,16 +82,10 @@ def logging_as_before() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-async def clean(request: pytest.FixtureRequest) -> None:
-    """Before each test that reaches the engines: both up, empty tables, no keys, no broken connections in the pool."""
-    if "engines" not in request.fixturenames:
-        return
-    engines: Engines = request.getfixturevalue("engines")
-    engines.clean()
-    # tests without the pool may come between a restart and the next one with it
-    if engines.restarted and "database" in request.fixturenames:
-        await request.getfixturevalue("database").pool.check()
-        engines.restarted = False
+def clean(request: pytest.FixtureRequest) -> None:
+    """Before each test that reaches the engines: both up, empty tables, no keys."""
+    if "engines" in request.fixturenames:
+        request.getfixturevalue("engines").clean()
 
 
 @pytest.fixture

@@ -29,8 +29,6 @@ class Engines:
     """PostgreSQL and Redis over private sockets in one temporary folder. URLs stay the same across restarts."""
 
     def __init__(self) -> None:
-        self.restarted = False
-        """Whether PostgreSQL was started again since somebody mended the pools, which have broken connections then."""
         self.folder = Path(tempfile.mkdtemp(prefix="emprops-test-", dir="/tmp"))
         self.postgres: Postgres = self._start_postgres()
         try:
@@ -69,7 +67,6 @@ class Engines:
     def restart_postgres(self) -> None:
         """Kill PostgreSQL unless it is down already, and start it again on the same data."""
         self.kill_postgres()
-        self.restarted = True
         self.postgres = self._start_postgres()
 
     def kill_redis(self) -> None:

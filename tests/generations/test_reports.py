@@ -143,6 +143,57 @@ async def test_an_error_of_ours_fails_one_job_and_not_the_batch(
     assert (await job_row(orchestrator.database, good))["status"] == "completed"
 
 
+REFUSE = """
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'not now' USING ERRCODE = '{sqlstate}'; END $$;
+CREATE TRIGGER refuse BEFORE UPDATE ON step FOR EACH ROW WHEN (OLD.job_id = '{job_id}') EXECUTE FUNCTION refuse();
+"""
+
+
+@pytest.fixture
+async def refusals(database: Database) -> AsyncIterator[str]:
+    """The template of a trigger that refuses a job's steps; removed when the test ends."""
+    yield REFUSE
+    async with database.transaction() as tx:
+        await tx.execute("DROP FUNCTION IF EXISTS refuse CASCADE")
+
+
+@pytest.mark.parametrize(
+    "sqlstate",
+    ["26000", "42P05", "25006", "42501", "42703", "XX000", "0A000", "P0001"],
+    ids=["statement lost", "prepared twice", "read-only", "not allowed", "no column", "internal", "feature", "raised"],
+)
+async def test_a_database_error_is_tried_again_and_fails_no_job(
+    orchestrator: Orchestrator, refusals: str, sqlstate: str
+) -> None:
+    late = await finish_step(orchestrator, Finished(data={"text": "late"}))
+    good = await finish_step(orchestrator, Finished(data={"text": "fine"}))
+    async with orchestrator.database.transaction() as tx:
+        await tx.execute(refusals.format(sqlstate=sqlstate, job_id=late))
+    await read_all(orchestrator)
+    assert (await job_row(orchestrator.database, late))["status"] == "pending"
+    assert (await job_row(orchestrator.database, good))["status"] == "completed"
+    async with orchestrator.database.transaction() as tx:
+        await tx.execute("DROP FUNCTION refuse CASCADE")
+    assert await orchestrator.take_over(idle=0) > 0
+    assert (await job_row(orchestrator.database, late))["status"] == "completed"
+    assert await orchestrator.redis.xlen("emprops:reports") == 0
+
+
+@pytest.mark.parametrize("sqlstate", ["22021", "23514", "54000"], ids=["not text", "constraint", "too large"])
+async def test_a_result_that_postgresql_can_never_take_fails_its_job(
+    orchestrator: Orchestrator, refusals: str, sqlstate: str
+) -> None:
+    """Tried for ever, it would keep its job pending for ever."""
+    odd = await finish_step(orchestrator, Finished(data={"text": "odd"}))
+    async with orchestrator.database.transaction() as tx:
+        once = refusals.replace("EACH ROW WHEN (", "EACH ROW WHEN (NEW.status = 'completed' AND ")
+        await tx.execute(once.format(sqlstate=sqlstate, job_id=odd))
+    await read_all(orchestrator)
+    assert (await job_row(orchestrator.database, odd))["status"] == "failed"
+    assert await orchestrator.redis.xlen("emprops:reports") == 0
+
+
 async def test_an_outage_of_postgresql_is_waited_out_with_the_batch_in_hand(
     orchestrator: Orchestrator, engines: Engines
 ) -> None:

@@ -109,8 +109,8 @@ class TestUpdateStepComplete:
     @pytest.mark.parametrize(
         "fault", [psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected, psycopg.OperationalError]
     )
-    async def test_transient_faults_are_tried_four_times(self, database: Database, fault: type[Exception]) -> None:
-        faulty = Faulty(database, lambda: fault("not just now"))
+    async def test_transient_faults_are_tried_four_times(self, fault: type[Exception]) -> None:
+        faulty = Faulty(lambda: fault("not just now"))
         waits: list[float] = []
 
         async def sleep(seconds: float) -> None:
@@ -121,8 +121,8 @@ class TestUpdateStepComplete:
         assert (faulty.tries, waits) == (4, [1, 2, 4])
 
     @pytest.mark.parametrize("fault", [psycopg.errors.UndefinedColumn, ValueError])
-    async def test_other_faults_are_raised_at_once(self, database: Database, fault: type[Exception]) -> None:
-        faulty = Faulty(database, lambda: fault("a mistake"))
+    async def test_other_faults_are_raised_at_once(self, fault: type[Exception]) -> None:
+        faulty = Faulty(lambda: fault("a mistake"))
         with pytest.raises(fault):
             await update_step_complete(faulty, new_id(), RESULT, sleep=no_sleep)
         assert faulty.tries == 1
@@ -141,8 +141,8 @@ class TestUpdateStepComplete:
 class Faulty(Database):
     """A pool whose every transaction ends in a fault."""
 
-    def __init__(self, database: Database, fault: Callable[[], Exception]) -> None:
-        self.pool, self._fault, self.tries = database.pool, fault, 0
+    def __init__(self, fault: Callable[[], Exception]) -> None:
+        self._fault, self.tries = fault, 0
 
     def transaction(self) -> Any:
         self.tries += 1
@@ -153,26 +153,28 @@ class Quick(Database):
     """The same pool; whoever asks it for a connection is told soon that there is none."""
 
     def __init__(self, database: Database) -> None:
+        self.__dict__.update(database.__dict__)
         self.patience = Patience(database.pool)
         self.pool = self.patience  # type: ignore[assignment]
 
 
 class Patience:
     def __init__(self, pool: Any) -> None:
-        self._pool, self.seconds = pool, 0.1
+        self._pool, self.seconds, self.timeout = pool, 0.1, pool.timeout
 
-    def connection(self) -> Any:
-        return self._pool.connection(timeout=self.seconds)
+    async def getconn(self) -> Any:
+        return await self._pool.getconn(timeout=self.seconds)
 
-    async def check(self) -> None:
-        await self._pool.check()
+    async def putconn(self, connection: Any) -> None:
+        await self._pool.putconn(connection)
 
 
 class LosesAnswer(Database):
     """The first reading back fails, after the commit."""
 
     def __init__(self, database: Database) -> None:
-        self.pool, self._lost = database.pool, False
+        self.__dict__.update(database.__dict__)
+        self._lost = False
 
     def reader(self) -> Any:
         if not self._lost:

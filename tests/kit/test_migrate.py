@@ -8,7 +8,9 @@ import time
 import psycopg
 import pytest
 from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
 from tests.engines import Engines
+from tests.pooler import pgbouncer, pooled_uri
 
 from emprops.kit import migrate
 
@@ -32,6 +34,18 @@ def test_five_processes_on_an_empty_database_migrate_it_once(empty_database: str
         ]
         assert [(process.communicate()[1], process.returncode) for process in processes] == [("", 0)] * 5
         assert watcher.execute("SELECT count(*) FROM alembic_version").fetchone() == (1,)
+    assert migrate.is_current(empty_database)
+
+
+def test_behind_a_pooler_they_take_turns_as_well(empty_database: str, engines: Engines) -> None:
+    """In transaction mode, where each transaction may have another session."""
+    name = conninfo_to_dict(empty_database)["dbname"]
+    with pgbouncer(engines.postgres.sockets) as sockets:
+        url = pooled_uri(sockets, str(name))
+        processes = [
+            subprocess.Popen([sys.executable, "-c", UPGRADE, url], stderr=subprocess.PIPE, text=True) for _ in range(3)
+        ]
+        assert [(process.communicate()[1], process.returncode) for process in processes] == [("", 0)] * 3
     assert migrate.is_current(empty_database)
 
 

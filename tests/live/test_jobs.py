@@ -232,7 +232,6 @@ async def test_postgresql_away_is_said_and_waited_for(scene: Scene, engines: Eng
         refused = await page.ask("request_job_status", "error", job_id=job_id)
         assert refused["error"] == "The database is not available just now. Try again."
         engines.restart_postgres()
-        await scene.database.pool.check()
         assert (await page.ask("request_job_status", "job_status", job_id=job_id))["job"]["status"] == "pending"
 
 

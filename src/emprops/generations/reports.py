@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -25,7 +26,7 @@ from emprops.jobs import dispatch
 from emprops.jobs import store as jobs
 from emprops.jobs.results import result_of
 from emprops.kit import tracing
-from emprops.kit.database import UNAVAILABLE, Database, Transaction
+from emprops.kit.database import UNAVAILABLE, Database, Transaction, is_about_values, is_outage
 from emprops.kit.logging import bound
 from emprops.kit.pubsub import poke
 from emprops.media import files as media
@@ -109,36 +110,46 @@ class Orchestrator:
         return len(reports)
 
     async def process(self, reports: Sequence[Report]) -> None:
-        """Apply reports and acknowledge them."""
-        await self.apply(reports)
-        await self.stream.acknowledge(reports)
+        """Apply reports and acknowledge them, except those that cannot be recorded yet: they are taken over."""
+        left = {report.entry_id for report in await self.apply(reports)}
+        await self.stream.acknowledge([report for report in reports if report.entry_id not in left])
 
-    async def apply(self, reports: Sequence[Report]) -> None:
-        """Apply reports, wherever they come from."""
+    async def apply(self, reports: Sequence[Report]) -> list[Report]:
+        """Apply reports, wherever they come from. Returns those that the database would not take just now."""
+        left: list[Report] = []
         for start in range(0, len(reports), CHUNK):
             chunk = reports[start : start + CHUNK]
             try:
                 await self._apply(_by_job(chunk))
-            except UNAVAILABLE:
-                raise
-            except Exception:
+            except Exception as error:
+                if is_outage(error):
+                    raise
                 log.exception("a batch of reports was refused; taking its jobs one by one", reports=len(chunk))
-                await self._one_by_one(chunk)
+                left += await self._one_by_one(chunk)
+        return left
 
-    async def _one_by_one(self, reports: Sequence[Report]) -> None:
+    async def _one_by_one(self, reports: Sequence[Report]) -> list[Report]:
+        left: list[Report] = []
         for job_id, group in _by_job(reports).items():
             with bound(job_id=str(job_id)):
-                await self._alone(job_id, group)
+                if not await self._alone(job_id, group):
+                    left += group
+        return left
 
-    async def _alone(self, job_id: UUID, reports: list[Report]) -> None:
+    async def _alone(self, job_id: UUID, reports: list[Report]) -> bool:
+        """Apply the reports of one job. False: they are to be tried again, whatever time that takes."""
         try:
             await self._apply({job_id: reports})
-        except UNAVAILABLE:
-            raise
-        except Exception:
+        except Exception as error:
+            if is_outage(error):
+                raise
+            if isinstance(error, psycopg.Error) and not is_about_values(error):
+                log.warning("the reports of a job cannot be recorded yet", error=f"{type(error).__name__}: {error}")
+                return False
             log.exception("the reports of a job cannot be recorded; failing it")
             where = f"the operator finds the reason in the api's log under {job_id}"
             await self.fail(job_id, f"The result could not be recorded; {where}.")
+        return True
 
     async def resume(self, job_ids: Sequence[UUID]) -> None:
         """Draw from the steps of open jobs, as they stand, what should have followed: next steps, or the end."""

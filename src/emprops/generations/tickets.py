@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from uuid import UUID
 
+import psycopg
 import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -12,7 +13,7 @@ from redis.exceptions import RedisError
 from emprops.generations.metrics import TICKETS_SENT
 from emprops.jobs import dispatch
 from emprops.kit import tracing
-from emprops.kit.database import UNAVAILABLE, Database, Transaction
+from emprops.kit.database import Database, Transaction
 from emprops.kit.pubsub import poke
 from emprops.queue.claims import Queue
 from emprops.queue.keys import JOBS_CHANGED
@@ -133,7 +134,7 @@ class Dispatcher:
             batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
             try:
                 await self.send(batch)
-            except (RedisError, *UNAVAILABLE) as error:
+            except (RedisError, psycopg.Error) as error:
                 log.warning("tickets were not sent; upkeep will send them", count=len(batch), error=str(error))
         if touched:
             await self._poke(touched)

@@ -90,7 +90,6 @@ async def update_step_complete(
             wait = FIRST_WAIT * 2 ** (retries - tries_left)
             log.warning("a step could not be completed; trying again", step=str(step_id), wait=wait, error=str(error))
             await sleep(wait)
-            await database.pool.check()  # or each try could get another connection that died in the same restart
     raise ValueError("retries must be 0 or more")
 
 

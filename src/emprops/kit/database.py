@@ -5,18 +5,21 @@ Connections are in autocommit mode. A unit of work that writes opens an explicit
 """
 
 import asyncio
+import select
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from typing import Any, TypeVar, cast
 
 import orjson
 import psycopg
 from psycopg import AsyncConnection
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import class_row, dict_row, scalar_row
 from psycopg.types.json import set_json_dumps, set_json_loads
-from psycopg_pool import AsyncConnectionPool
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from emprops.settings import Settings
+from emprops.settings import Settings, SettingsError
 
 Row = TypeVar("Row")
 Parameters = Mapping[str, Any] | Sequence[Any] | None
@@ -83,16 +86,28 @@ class Transaction:
             action()
 
 
+class Connection(AsyncConnection[Any]):
+    """A connection of the pool, and what the pool knows about it."""
+
+    behind_pooler = False
+    """Whether statements of one session may reach different sessions of PostgreSQL (PgBouncer in transaction mode)."""
+    proven_at = 0.0
+    """When it last answered a check, on the clock of ``time.monotonic``."""
+
+
 class Database:
-    """The process's connection pool."""
+    """The process's connection pool.
+
+    It also works behind a pooler in transaction mode, where nothing of a session outlives a transaction: settings are
+    then made in each transaction, reads have one too, and nothing is prepared on the server.
+    """
 
     def __init__(self, url: str, *, size: int = 10, statement_timeout: float = 10.0, lock_timeout: float = 3.0) -> None:
-        options = (
-            f"-c statement_timeout={int(statement_timeout * 1000)} -c lock_timeout={int(lock_timeout * 1000)}"
-            " -c idle_in_transaction_session_timeout=15000 -c timezone=UTC -c jit=off"
-        )
+        self.conninfo = _patient(url)
         self.pool = AsyncConnectionPool(
-            url,
+            self.conninfo,
+            connection_class=Connection,
+            configure=self._configure,
             min_size=1,
             max_size=size,
             timeout=5.0,
@@ -100,12 +115,25 @@ class Database:
             # longer intervals, up to minutes after PostgreSQL is back.
             reconnect_timeout=3.0,
             open=False,
-            kwargs={"autocommit": True, "options": options, "application_name": "emprops"},
+            kwargs={"autocommit": True, "application_name": "emprops"},
         )
+        self._settings = {
+            "statement_timeout": f"{int(statement_timeout * 1000)}",
+            "lock_timeout": f"{int(lock_timeout * 1000)}",
+            "idle_in_transaction_session_timeout": "15000",
+            "timezone": "UTC",
+            "jit": "off",
+        }
+        self._lost_at = 0.0
+        """When a connection last turned out to be broken while it was used."""
 
     async def open(self) -> None:
-        """Open the pool and wait for its first connection. Raises ``psycopg_pool.PoolTimeout`` if there is none."""
-        await self.pool.open(wait=True, timeout=10.0)
+        """Open the pool and wait for its first connection. Raises ``psycopg.OperationalError`` if there is none."""
+        try:
+            await self.pool.open(wait=True, timeout=10.0)
+        except PoolTimeout:
+            await (await AsyncConnection.connect(self.conninfo)).close()  # this says what is wrong
+            raise
 
     async def close(self) -> None:
         """Close all connections."""
@@ -114,31 +142,138 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
         """Open a transaction; it commits when the block ends and rolls back when it raises."""
-        async with self._connection() as connection:
+        async with self._connection() as connection, self._begun(connection):
             tx = Transaction(connection)
-            async with connection.transaction():
-                yield tx
+            yield tx
         tx.committed()
 
     @asynccontextmanager
     async def reader(self) -> AsyncIterator[Transaction]:
         """Lend a connection for reads: each statement stands for itself."""
-        async with self._connection() as connection:
+        async with (
+            self._connection() as connection,
+            self._begun(connection) if connection.behind_pooler else nullcontext(),
+        ):
             yield Transaction(connection)
 
     @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[AsyncConnection[Any]]:
-        """Lend a connection; a cancellation of the task that waits for one is not lost.
+    async def _begun(self, connection: Connection) -> AsyncIterator[None]:
+        """Open a transaction with our settings.
+
+        A pooler without PostgreSQL, or without a free session, answers nothing for up to two minutes: that is too long.
+        """
+        if not connection.behind_pooler:
+            async with connection.transaction():
+                yield
+            return
+        async with AsyncExitStack() as stack:
+            async with _within(self.pool.timeout):
+                await stack.enter_async_context(connection.transaction())
+                await self._set(connection, local=True)
+            yield
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Connection]:
+        """Lend a connection that works; a cancellation of the task that waits for one is not lost.
 
         Until Python 3.12 the ``wait_for`` in the pool drops it if the connection comes at the same moment. A time-out
         around the wait would then be lost, and a task be stopped only by being cancelled again (``kit/tasks.py``).
         """
         task = asyncio.current_task()
         before = task.cancelling() if task else 0
-        async with self.pool.connection() as connection:
+        connection = await self._working_one()
+        try:
             if task and task.cancelling() > before:
                 raise asyncio.CancelledError
-            yield connection
+            async with connection:
+                yield connection
+        finally:
+            if connection.closed:
+                self._lost_at = time.monotonic()
+            await self.pool.putconn(connection)
+
+    async def _working_one(self) -> Connection:
+        """Take a connection from the pool, past those that died there, so that a restart of PostgreSQL fails no more
+        than what is under way.
+
+        The pool's own ``check`` pauses for a second and more after each dead one, and loses what it holds if it is
+        cancelled; a check of each connection at each use would cost a round trip.
+        """
+        while True:
+            connection = await self.pool.getconn()
+            alive = False
+            try:
+                alive = await self._is_alive(connection)
+            finally:
+                if not alive:
+                    await connection.close()
+                    await self.pool.putconn(connection)
+            if alive:
+                return connection
+
+    async def _is_alive(self, connection: Connection) -> bool:
+        """Tell whether a connection works. It is asked only if it may not: the server has sent something although
+        nobody had asked, which is how it closes a connection; or another one broke since this one last answered."""
+        proven = connection.behind_pooler or connection.proven_at > self._lost_at
+        if proven and not _is_readable(connection):
+            return True
+        try:
+            await connection.execute("")
+        except psycopg.Error:
+            return False
+        connection.proven_at = time.monotonic()
+        return True
+
+    async def _configure(self, connection: Connection) -> None:
+        """Find out what is at the other end of a new connection, and make our settings if it keeps them.
+
+        PostgreSQL says the number of its process at the start of a session, and a pooler says a number of its own.
+        """
+        async with _within(self.pool.timeout):
+            cursor = await connection.execute("SELECT pg_backend_pid()")
+        connection.behind_pooler = await cursor.fetchone() != (connection.info.backend_pid,)
+        if connection.behind_pooler:
+            connection.prepare_threshold = None
+        else:
+            await self._set(connection, local=False)
+        connection.proven_at = time.monotonic()
+
+    async def _set(self, connection: Connection, *, local: bool) -> None:
+        calls = ", ".join(f"set_config('{name}', '{value}', {local})" for name, value in self._settings.items())
+        await connection.execute(cast("Any", f"SELECT {calls}"))
+
+
+PATIENCE = {
+    "connect_timeout": "5",
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "10000",
+}
+"""How long a server that says nothing at all is waited for; a host that is gone would be noticed after minutes."""
+
+
+def _patient(url: str) -> str:
+    """Add what a URL does not say about patience. Raises ``SettingsError`` if it cannot be read."""
+    try:
+        return make_conninfo(url, **{**PATIENCE, **conninfo_to_dict(url)})
+    except psycopg.ProgrammingError:  # it repeats the URL, which may hold a password
+        raise SettingsError("DATABASE_URL must look like postgresql://user:password@host:5432/name.") from None
+
+
+@asynccontextmanager
+async def _within(seconds: float) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError as error:
+        raise PoolTimeout(f"PostgreSQL, or the pooler before it, gave no session within {seconds:g} s") from error
+
+
+def _is_readable(connection: Connection) -> bool:
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def database_from(settings: Settings) -> Database:
@@ -153,3 +288,19 @@ def database_from(settings: Settings) -> Database:
 
 UNAVAILABLE = (psycopg.OperationalError, psycopg.InterfaceError)
 """Errors that mean PostgreSQL is away or refuses work just now, not that the statement is wrong."""
+
+
+def is_about_values(error: Exception) -> bool:
+    """Tell whether PostgreSQL refused the values it was given, so that trying again cannot help.
+
+    Anything else of its passes, however long it takes: it is away, read-only, full, or at another revision.
+    """
+    if not isinstance(error, psycopg.Error):
+        return False
+    too_much = (error.sqlstate or "").startswith("54")  # program limit exceeded: a value too large for an index
+    return too_much or isinstance(error, psycopg.DataError | psycopg.IntegrityError)
+
+
+def is_outage(error: Exception) -> bool:
+    """Tell whether PostgreSQL is away, or refuses everything just now."""
+    return isinstance(error, UNAVAILABLE) and not is_about_values(error)

@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from emprops.errors import AppError, BadRequestError, NotFoundError, TooLargeError, UnavailableError
-from emprops.kit.database import UNAVAILABLE
+from emprops.kit.database import UNAVAILABLE, is_about_values
 from emprops.kit.methods import allowed_methods
 
 Data = TypeVar("Data")
@@ -182,8 +182,7 @@ def _field(location: Sequence[str | int]) -> tuple[str, str]:
 async def _database_error(request: Request, error: Exception) -> Response:
     """PostgreSQL is away (503), or a value was nothing it can store (400)."""
     assert isinstance(error, psycopg.Error)  # noqa: S101 - registered for this type
-    too_much = (error.sqlstate or "").startswith("54")  # program limit exceeded: the value is too large for an index
-    if isinstance(error, psycopg.DataError) or too_much:
+    if is_about_values(error):
         log.warning("value_not_storable", sqlstate=error.sqlstate, error=str(error).splitlines()[0])
         return failure_of(BadRequestError("A value in the request is outside what can be stored."), request.scope)
     log.warning("database_unavailable", sqlstate=error.sqlstate, error=str(error))

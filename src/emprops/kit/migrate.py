@@ -59,19 +59,28 @@ def upgrade(database_url: str) -> None:
     with connect(database_url) as connection:
         if not is_behind(connection):
             return
-        take_lock(connection)
-        if is_behind(connection):
-            run_alembic(database_url)
+        with connection.transaction():
+            take_lock(connection)
+            if is_behind(connection):
+                run_alembic(database_url)
 
 
-def connect(database_url: str) -> psycopg.Connection[Any]:
-    """Open a connection of our own in autocommit mode."""
-    return psycopg.connect(database_url, autocommit=True, connect_timeout=10, application_name="emprops-migrate")
+def connect(database_url: str, *, autocommit: bool = True) -> psycopg.Connection[Any]:
+    """Open a connection outside the pool, which also works behind a pooler in transaction mode."""
+    return psycopg.connect(
+        database_url,
+        autocommit=autocommit,
+        connect_timeout=10,
+        prepare_threshold=None,
+        application_name="emprops-migrate",
+    )
 
 
 def read_revision(connection: psycopg.Connection[Any]) -> str | None:
     """Return what ``alembic_version`` says, None without such a table."""
-    if connection.execute("SELECT to_regclass('alembic_version')").fetchone() == (None,):
+    # not to_regclass: within a transaction it does not see a table that somebody else has made meanwhile
+    found = "SELECT FROM pg_class WHERE relname = 'alembic_version' AND pg_table_is_visible(oid)"
+    if connection.execute(found).fetchone() is None:
         return None
     row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     return row[0] if row else None
@@ -89,21 +98,19 @@ def is_behind(connection: psycopg.Connection[Any]) -> bool:
 
 
 def take_lock(connection: psycopg.Connection[Any]) -> None:
-    """Take the migration lock; it is released when the connection closes."""
-    connection.execute(f"SET lock_timeout = {int(LOCK_TIMEOUT * 1000)}")
+    """Take the migration lock, in a transaction that must be open; the lock is released when that ends.
+
+    A lock of the session would mean nothing behind a pooler, which gives each transaction another session.
+    """
+    waits = f"SET LOCAL lock_timeout = {int(LOCK_TIMEOUT * 1000)}; SET LOCAL statement_timeout = 0"
+    connection.execute(f"{waits}; SET LOCAL idle_in_transaction_session_timeout = 0")
     try:
-        connection.execute("SELECT pg_advisory_lock(%s)", [LOCK])
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
     except psycopg.errors.LockNotAvailable as error:
         raise MigrationError(
             f"Another process has been migrating this database for {LOCK_TIMEOUT:g} seconds: wait for it to finish, "
             "or end its session in PostgreSQL, and start again."
         ) from error
-    held = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = %s AND pid = pg_backend_pid()"
-    if connection.execute(held, [LOCK]).fetchone() is None:
-        raise MigrationError(
-            "DATABASE_URL goes through a pooler in transaction mode, which cannot hold the migration lock: "
-            "run `emprops db upgrade` with a direct connection."
-        )
 
 
 def run_alembic(database_url: str) -> None:
