@@ -42,6 +42,7 @@ from emprops.routes import ABOUT, TAGS, mount
 from emprops.settings import Settings
 from emprops.upkeep import run_orchestration
 from emprops.webhooks.secrets import SecretBox
+from emprops.workflows.machines import remembered_machines
 
 log = structlog.get_logger(__name__)
 
@@ -90,6 +91,7 @@ def equip(app: FastAPI, settings: Settings) -> None:
     app.state.mux_signer = signer_from(settings)
     app.state.gateway = Gateway(settings)
     app.state.exposition = Exposition()
+    app.state.machines = remembered_machines()
 
 
 def _headers(settings: Settings) -> dict[str, str]:

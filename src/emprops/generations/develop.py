@@ -19,6 +19,7 @@ from emprops.outputs import lineage
 from emprops.outputs import queries as outputs
 from emprops.outputs.queries import OutputDetail
 from emprops.workflows import store as workflows
+from emprops.workflows.machines import NO_MACHINES, Machines
 
 INPUT_TYPES = ("image", "video", TEXT)
 
@@ -40,6 +41,7 @@ async def develop(
     collection_ref: str,
     variables: dict[str, Any],
     terms: credit.Terms,
+    machines: Machines = NO_MACHINES,
 ) -> Developing:
     """Start a job that develops a finished output of this owner's (None: of anybody's), who pays for it as for a
     generation. What it makes belongs to the same user, is held for the same identity and lies in the same deck.
@@ -61,6 +63,7 @@ async def develop(
         collection=collection,
         request=GenerationRequest(variables=variables, source=source.source, parent=_parent_of(source)),
         terms=terms,
+        machines=machines,
     )
     return Developing(started, source, collection)
 

@@ -13,6 +13,7 @@ from emprops.credits.service import terms_from
 from emprops.errors import NotEnoughCreditsError, NotFoundError
 from emprops.generations.develop import develop
 from emprops.generations.endpoints import Sending
+from emprops.generations.node_classes import NodeClassMissingError
 from emprops.jobs import dispatch
 from emprops.kit.envelope import Envelope, failures, ok
 from emprops.kit.paging import Paging
@@ -21,6 +22,7 @@ from emprops.outputs import lineage, queries
 from emprops.outputs.endpoints import owner_of
 from emprops.outputs.lineage import MAX_DESCENDANTS, Relative
 from emprops.outputs.schemas import CollectionRef
+from emprops.workflows.machines import LiveMachines
 
 routes = router(prefix="/outputs", tags=["outputs"])
 
@@ -154,12 +156,14 @@ async def list_global_collections(
         _400="Image to Video develops image outputs, and this one is video/mp4; choose a collection whose input_type"
         " fits.",
         _402=NotEnoughCreditsError(),
+        _409=NodeClassMissingError("Upscale", ["FaceDetailer"]),
     ),
 )
 async def develop_output(
     output_id: UUID,
     body: DevelopBody,
     caller: CurrentCaller,
+    machines: LiveMachines,
     tx: Tx,
     resources: Shared,
     dispatcher: Sending,
@@ -176,6 +180,7 @@ async def develop_output(
         collection_ref=body.collection_id,
         variables=body.variables,
         terms=terms_from(resources.settings),
+        machines=machines,
     )
     steps = await dispatch.ready_steps(tx, developing.started.ready)
     dispatcher.after_commit(tx, developing.started.job_id, ready=steps)

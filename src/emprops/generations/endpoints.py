@@ -19,6 +19,7 @@ from emprops.generations.tickets import Dispatcher
 from emprops.jobs import dispatch
 from emprops.kit.envelope import Envelope, failures, ok
 from emprops.kit.requests import Reader, Shared, Tx, note, router
+from emprops.workflows.machines import LiveMachines
 
 routes = router(tags=["generation"])
 legacy = router(tags=["generation"])
@@ -102,7 +103,7 @@ GENERATE: dict[str, Any] = {
     "responses": failures(
         _400=CollectionCorruptedError(["step 1 has no nodeName"]),
         _402=NotEnoughCreditsError(),
-        _409="workflow_id names a job that exists already.",
+        _409="workflow_id names a job that exists already, or no live worker has the node classes of a step.",
     ),
 }
 
@@ -115,6 +116,7 @@ async def generate(
     body: GenerateBody,
     request: Request,
     user_id: CurrentUser,
+    machines: LiveMachines,
     tx: Tx,
     resources: Shared,
     dispatcher: Sending,
@@ -133,6 +135,7 @@ async def generate(
             output_id=body.output_id,
         ),
         terms=terms_from(resources.settings),
+        machines=machines,
     )
     note(request, job_id=str(started.job_id))
     if started.ready:

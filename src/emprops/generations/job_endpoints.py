@@ -25,6 +25,7 @@ from emprops.jobs.states import OPEN
 from emprops.kit.database import Transaction
 from emprops.kit.envelope import Envelope, failures, ok
 from emprops.kit.requests import Shared, Tx, router
+from emprops.workflows.machines import LiveMachines
 
 routes = router(prefix="/jobs", tags=["jobs"])
 
@@ -108,11 +109,16 @@ AnyJob = Annotated[Standing, Depends(_any_job, scope="function")]
 @routes.post(
     "/{job_id}/retry",
     dependencies=[StartsWork],
-    responses=failures(_402="The price was given back and is not there any more."),
+    responses=failures(
+        _402="The price was given back and is not there any more.",
+        _409="No live worker has the node classes of a step that is left.",
+    ),
 )
-async def retry(job: OwnJob, tx: Tx, resources: Shared, dispatcher: Sending, _once: Once = None) -> Envelope[RetryView]:
+async def retry(
+    machines: LiveMachines, job: OwnJob, tx: Tx, resources: Shared, dispatcher: Sending, _once: Once = None
+) -> Envelope[RetryView]:
     """Try a failed or stuck job again, under the same id. What had finished is not run, and nothing paid, twice."""
-    retried = await retry_job(tx, job, resources.settings)
+    retried = await retry_job(tx, job, resources.settings, machines)
     dispatcher.after_commit(tx, job.id, closed=retried.closed, ready=retried.ready)
     return ok(RetryView(jobId=job.id, retryAttempt=retried.attempt, message=retried.message))
 

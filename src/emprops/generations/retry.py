@@ -1,13 +1,14 @@
 """Try a job again (spec: Retry Job): one transaction, with the job locked."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from emprops.credits import service as credit
 from emprops.errors import BadRequestError, ConflictError
 from emprops.generations.finish import complete_job
 from emprops.generations.metrics import JOBS_RETRIED
+from emprops.generations.node_classes import required
 from emprops.jobs import changes, dispatch
 from emprops.jobs import store as jobs
 from emprops.jobs.retry import NextStep, Standing, check_retryable, next_steps
@@ -16,7 +17,9 @@ from emprops.kit.database import Transaction
 from emprops.kit.ids import new_id
 from emprops.media import files as media
 from emprops.outputs import job_results as outputs
+from emprops.queue.messages import Requirements
 from emprops.settings import Settings
+from emprops.workflows.machines import NO_MACHINES, Machines
 
 SUPERSEDED = "The job was retried"
 SHOWN_NAMES = 5
@@ -34,12 +37,13 @@ class Retried:
     """Steps of the attempt that was given up, whose tickets must leave the queue."""
 
 
-async def retry_job(tx: Transaction, job: Standing, settings: Settings) -> Retried:
+async def retry_job(tx: Transaction, job: Standing, settings: Settings, machines: Machines = NO_MACHINES) -> Retried:
     """Begin the next attempt of a locked job: same id, new steps, finished ones reused; if all had finished, the job
     ends at once. Nothing is charged twice.
 
-    Raises :class:`~emprops.errors.BadRequestError` for a job that may not be retried, and
-    :class:`~emprops.errors.NotEnoughCreditsError` if its price was given back and is not there any more.
+    Raises :class:`~emprops.errors.BadRequestError` for a job that may not be retried,
+    :class:`~emprops.errors.NotEnoughCreditsError` if its price was given back and is not there any more, and
+    :class:`~emprops.generations.node_classes.NodeClassMissingError` if no machine can run a step that is left.
     """
     check_retryable(job, stale_after=settings.stale_after)
     earlier = await changes.earlier_steps(tx, job.id, job.retry_count)
@@ -50,7 +54,7 @@ async def retry_job(tx: Transaction, job: Standing, settings: Settings) -> Retri
     closed = await dispatch.close_open_steps(tx, job.id, status="failed", message=SUPERSEDED)
     await changes.back_up(tx, job.id)
     await _begin(tx, job)
-    steps = next_steps(earlier, attempt=attempt, new_id=new_id)
+    steps = [_placed(step, machines) for step in next_steps(earlier, attempt=attempt, new_id=new_id)]
     await changes.insert_next_steps(tx, steps)
     await outputs.reopen_for_job(tx, job.id)
     message = _message(steps, attempt, job.max_retries)
@@ -58,6 +62,15 @@ async def retry_job(tx: Transaction, job: Standing, settings: Settings) -> Retri
     if all(step.reuses for step in steps):
         await _finish(tx, job.id, settings)
     return Retried(attempt, message, await dispatch.ready_steps(tx, [step.step.id for step in steps]), closed)
+
+
+def _placed(step: NextStep, machines: Machines) -> NextStep:
+    new = step.step
+    payload = new.input_data if new.template is None else new.template
+    if step.reuses is not None:
+        return step
+    requirements = required(new.step_name, new.step_type, payload, Requirements.from_json(new.requirements), machines)
+    return replace(step, step=replace(new, requirements=requirements.to_json()))
 
 
 async def _begin(tx: Transaction, job: Standing) -> None:

@@ -11,6 +11,7 @@ from emprops.collections.store import Collection
 from emprops.credits import service as credit
 from emprops.errors import BadRequestError, ConflictError
 from emprops.generations.metrics import JOBS_STARTED
+from emprops.generations.node_classes import placed
 from emprops.generations.plan import Plan, PlannedStep, make_plan
 from emprops.jobs import store as jobs
 from emprops.kit import tracing
@@ -18,6 +19,7 @@ from emprops.kit.database import Transaction
 from emprops.kit.ids import new_id
 from emprops.outputs import job_results as outputs
 from emprops.workflows import store as workflows
+from emprops.workflows.machines import NO_MACHINES, Machines
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ async def start_generation(
     request: GenerationRequest,
     terms: credit.Terms,
     max_retries: int = 3,
+    machines: Machines = NO_MACHINES,
 ) -> Started:
     """Load, validate, resolve, plan, pay, insert. Raises the errors of ``errors.py`` that the spec names for it."""
     await ensure_user(tx, user_id)
@@ -88,6 +91,7 @@ async def start_generation(
         selector=selector,
         terms=terms,
         max_retries=max_retries,
+        machines=machines,
     )
 
 
@@ -101,10 +105,12 @@ async def run_collection(
     terms: credit.Terms,
     selector: str | None = None,
     max_retries: int = 3,
+    machines: Machines = NO_MACHINES,
 ) -> Started:
-    """Plan, pay and insert a new job of a user who exists, with a collection that they may run."""
+    """Plan, pay and insert a new job of a user who exists, with a collection that they may run. ``machines``: those
+    that live; what no machine can run is refused, see :mod:`emprops.generations.node_classes`."""
     with tracing.span("generation.start", {"emprops.job_id": str(job_id)}):
-        plan = await plan_generation(tx, collection, request.variables)
+        plan = placed(await plan_generation(tx, collection, request.variables), machines)
         await credit.hold(
             tx, user_id=user_id, job_id=job_id, amount=plan.price, reason=request.name(collection), terms=terms
         )

@@ -18,6 +18,7 @@ from emprops.kit.requests import Reader, Shared, Tx, router
 from emprops.workflows import importing, service, store
 from emprops.workflows.analysis_schemas import ConversionView, warnings_of
 from emprops.workflows.editor.convert import Remark
+from emprops.workflows.machines import LiveMachines
 from emprops.workflows.schemas import (
     ConvertedGraph,
     DeletedWorkflow,
@@ -117,6 +118,7 @@ async def create_workflow(
     sent: Annotated[_New, Depends(_new)],
     classes: Annotated[Catalogue, Depends(_classes_of_new)],
     caller: CurrentCaller,
+    machines: LiveMachines,
     tx: Tx,
     _once: Once = None,
 ) -> Envelope[SavedWorkflow]:
@@ -126,11 +128,11 @@ async def create_workflow(
     Instead of JSON, send a picture, video or sound that ComfyUI made: in a form with the other fields, or as the body
     itself with those in the query. Label and MIME type then follow from the name and the file, unless they are sent.
     The reply says which node classes and model files the graph uses and, unless they are given, which inputs became
-    a form; its `warnings` say what the conversion left out.
+    a form; its `warnings` say what the conversion left out, and which node classes no live machine has.
     """
     body = sent.body
     saved = await service.create(tx, caller, body.name, body.definition(), body.needs(), classes)
-    return ok(saved_view(saved, sent.warnings))
+    return ok(saved_view(saved, [*sent.warnings, *machines.remarks(saved.graph)]))
 
 
 @routes.post(
@@ -173,11 +175,12 @@ async def change_workflow(
     sent: Annotated[_Changed, Depends(_changes)],
     classes: Annotated[Catalogue, Depends(_classes_of_changed)],
     caller: CurrentCaller,
+    machines: LiveMachines,
     tx: Tx,
 ) -> Envelope[SavedWorkflow]:
     """Change an own workflow; what is not sent stays. Services may change every workflow."""
     saved = await service.change(tx, caller, name, sent.body.changes(), sent.body.needs(), classes)
-    return ok(saved_view(saved, sent.warnings))
+    return ok(saved_view(saved, [*sent.warnings, *machines.remarks(saved.graph)]))
 
 
 @routes.delete("/{name}", responses=failures(_409="A collection uses the workflow."))

@@ -15,6 +15,7 @@ from emprops.kit.database import Transaction
 from emprops.kit.ids import new_id
 from emprops.workflows import comfy_data, store
 from emprops.workflows.comfy_data import Analysis, Prepared
+from emprops.workflows.comfy_graph import Graph
 from emprops.workflows.kinds.registry import KINDS
 from emprops.workflows.store import Definition, UsingCollection, WorkflowRow
 
@@ -56,6 +57,11 @@ class Saved:
 
     row: WorkflowRow
     analysed: Analysed | None
+
+    @property
+    def graph(self) -> Graph:
+        """The graph that was looked at; empty if there is none."""
+        return {} if self.analysed is None else self.row.data["workflow"]
 
 
 def check(kind: str, data: Any) -> list[str]:
