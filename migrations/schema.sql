@@ -533,6 +533,17 @@ CREATE TABLE public.project (
     updated_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
+CREATE TABLE public.saved_workflow (
+    workflow_id uuid NOT NULL,
+    packed bytea NOT NULL,
+    CONSTRAINT saved_workflow_packed_check CHECK ((octet_length(packed) <= 65536))
+);
+ALTER TABLE ONLY public.saved_workflow ALTER COLUMN packed SET STORAGE EXTERNAL;
+
+COMMENT ON TABLE public.saved_workflow IS 'Workflows as ComfyUI''s editor saved them, of those that were converted';
+
+COMMENT ON COLUMN public.saved_workflow.packed IS 'JSON, compressed with zlib';
+
 CREATE TABLE public.social_link (
     id uuid NOT NULL,
     social_org text NOT NULL,
@@ -788,6 +799,9 @@ ALTER TABLE ONLY public.output
 
 ALTER TABLE ONLY public.project
     ADD CONSTRAINT project_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.saved_workflow
+    ADD CONSTRAINT saved_workflow_pkey PRIMARY KEY (workflow_id);
 
 ALTER TABLE ONLY public.social_link
     ADD CONSTRAINT social_link_pkey PRIMARY KEY (id);
@@ -1055,6 +1069,9 @@ ALTER TABLE ONLY public.output
 
 ALTER TABLE ONLY public.project
     ADD CONSTRAINT project_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.app_user(id);
+
+ALTER TABLE ONLY public.saved_workflow
+    ADD CONSTRAINT saved_workflow_workflow_id_fkey FOREIGN KEY (workflow_id) REFERENCES public.workflow(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.social_link
     ADD CONSTRAINT social_link_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.app_user(id);

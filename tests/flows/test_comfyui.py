@@ -90,6 +90,15 @@ async def test_a_saved_workflow_is_converted_by_the_machine_and_runs_there(
     (asked,) = machine.bodies("/prompt")
     assert asked["prompt"]["1"] == {"inputs": {"text": "a red fox "}, "class_type": "ShowText"}
     assert list(asked["prompt"]) == ["1", "9"]
+    sent = asked["extra_data"]["extra_pnginfo"]["workflow"]
+    assert [(item["type"], item.get("widgets_values")) for item in sent["nodes"]] == [
+        ("ShowText", ["a red fox "]),
+        ("Note", ["Says it."]),
+        ("SaveImage", None),
+    ]
+    seen = await system.http.get(f"/api/jobs/{job['id']}/forensics", headers=as_user(system.user_id))
+    assert "saved_workflow" not in seen.text
+    assert "a red fox" in seen.text
 
 
 @pytest.mark.usefixtures("worker")

@@ -69,7 +69,7 @@ async def find(tx: Transaction, step_id: UUID) -> DeadLetterDetail | None:
     return await tx.fetch_one(
         DeadLetterDetail,
         f"""
-        SELECT {COLUMNS}, s.run, s.worker_id, s.requirements, s.input_data
+        SELECT {COLUMNS}, s.run, s.worker_id, s.requirements, s.input_data - 'saved_workflow' AS input_data
         FROM step s JOIN job j ON j.id = s.job_id WHERE s.id = %s AND s.dead_letter IS NOT NULL
         """,
         (step_id,),

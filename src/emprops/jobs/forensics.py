@@ -98,12 +98,13 @@ async def _steps(reader: Transaction, job_id: UUID) -> list[StepRow]:
         """
         SELECT id, retry_attempt, step_order, step_name, step_type, generation, is_result, depends_on, status, progress,
                run, attempt, worker_id, error_message, reused_from, requirements,
-               CASE WHEN length(input_data::text) <= %(shown)s THEN input_data END AS input_data,
-               length(input_data::text) AS input_bytes,
+               CASE WHEN length(payload::text) <= %(shown)s THEN payload END AS input_data,
+               length(payload::text) AS input_bytes,
                CASE WHEN length(output_data::text) <= %(shown)s THEN output_data END AS output_data,
                length(output_data::text) AS output_bytes,
                created_at, updated_at, queued_at, started_at, completed_at
-        FROM step WHERE job_id = %(job_id)s ORDER BY retry_attempt, step_order
+        FROM step, LATERAL (SELECT input_data - 'saved_workflow' AS payload) AS shown  -- packed: nobody could read it
+        WHERE job_id = %(job_id)s ORDER BY retry_attempt, step_order
         """,
         {"job_id": job_id, "shown": SHOWN_BYTES},
     )

@@ -49,6 +49,7 @@ class _New:
 
     body: WorkflowBody
     warnings: Sequence[Remark] = ()
+    saved: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class _Changed:
 
     body: WorkflowChanges
     warnings: Sequence[Remark] = ()
+    saved: bytes | None = None
 
 
 async def _new(body: WorkflowBody, resources: Shared) -> _New:
@@ -64,7 +66,7 @@ async def _new(body: WorkflowBody, resources: Shared) -> _New:
     if body.type != "comfy_workflow":
         return _New(body)
     taken = await importing.take(body.data, resources.redis, resources.settings.queue_prefix)
-    return _New(body.model_copy(update={"data": taken.data}), taken.warnings)
+    return _New(body.model_copy(update={"data": taken.data}), taken.warnings, taken.saved)
 
 
 async def _changes(name: Name, body: WorkflowChanges, resources: Shared) -> _Changed:
@@ -78,7 +80,7 @@ async def _changes(name: Name, body: WorkflowChanges, resources: Shared) -> _Cha
     if kind != "comfy_workflow":
         return _Changed(body)
     taken = await importing.take(body.data, resources.redis, resources.settings.queue_prefix)
-    return _Changed(body.model_copy(update={"data": taken.data}), taken.warnings)
+    return _Changed(body.model_copy(update={"data": taken.data}), taken.warnings, taken.saved)
 
 
 async def _classes_of_new(sent: Annotated[_New, Depends(_new)], resources: Shared) -> Catalogue:
@@ -131,7 +133,7 @@ async def create_workflow(
     a form; its `warnings` say what the conversion left out, and which node classes no live machine has.
     """
     body = sent.body
-    saved = await service.create(tx, caller, body.name, body.definition(), body.needs(), classes)
+    saved = await service.create(tx, caller, body.name, body.definition(), body.needs(), classes, sent.saved)
     return ok(saved_view(saved, [*sent.warnings, *machines.remarks(saved.graph)]))
 
 
@@ -179,7 +181,7 @@ async def change_workflow(
     tx: Tx,
 ) -> Envelope[SavedWorkflow]:
     """Change an own workflow; what is not sent stays. Services may change every workflow."""
-    saved = await service.change(tx, caller, name, sent.body.changes(), sent.body.needs(), classes)
+    saved = await service.change(tx, caller, name, sent.body.changes(), sent.body.needs(), classes, sent.saved)
     return ok(saved_view(saved, [*sent.warnings, *machines.remarks(saved.graph)]))
 
 

@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from emprops.connectors.comfyui.catalogue import Catalogue, CatalogueError, NodeClass, read_catalogue, unpack
+from emprops.connectors.comfyui.editor import pack as pack_workflow
 from emprops.errors import BadRequestError, ConflictError
 from emprops.queue.catalogues import Catalogues
 from emprops.workflows import comfy_graph
@@ -123,6 +124,8 @@ class Taken:
 
     data: Any
     warnings: Sequence[Remark] = ()
+    saved: bytes | None = None
+    """The saved workflow, packed, for jobs to carry; None if there is none, or it is too large for that."""
 
 
 def imported(graph: Mapping[str, Any], catalogues: Iterable[Catalogue], prompt: Any = None) -> Imported:
@@ -191,7 +194,7 @@ async def take(data: Any, redis: Redis, prefix: str) -> Taken:
     rest = {} if graph is data else {name: value for name, value in data.items() if name not in WRAPPERS}
     catalogues = await live_catalogues(redis, prefix)
     made = await asyncio.to_thread(imported, graph, catalogues, data.get("prompt"))
-    return Taken(made.data() | rest, made.warnings)
+    return Taken(made.data() | rest, made.warnings, await asyncio.to_thread(pack_workflow, graph))
 
 
 def catalogue_of(object_info: Mapping[str, Any]) -> Catalogue:

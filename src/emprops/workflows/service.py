@@ -86,8 +86,10 @@ async def create(
     definition: Definition,
     needs: Needs,
     classes: Catalogue | None = None,
+    saved: bytes | None = None,
 ) -> Saved:
-    """Check and store a new workflow of the caller. ``classes``: what is known of a graph's node classes.
+    """Check and store a new workflow of the caller. ``classes``: what is known of a graph's node classes; ``saved``:
+    what the graph was converted from, packed.
 
     A graph's models that the catalog has are linked unless ``needs`` says which to link. Raises
     :class:`InvalidWorkflowError`, :class:`~emprops.errors.BadRequestError` naming models and custom nodes that do not
@@ -100,6 +102,8 @@ async def create(
     workflow_id = new_id()
     if not await store.insert(tx, workflow_id, name, caller.user_id, definition):
         raise ConflictError(f"There is a workflow named {name} already.")
+    if saved is not None:
+        await store.keep_saved(tx, workflow_id, saved)
     known = await _known_models(tx, prepared.analysis)
     await store.link_models(tx, workflow_id, sorted(known) if needs.models is None else needs.models)
     await store.link_custom_nodes(tx, workflow_id, needs.custom_nodes or ())
@@ -113,17 +117,20 @@ async def change(
     changes: dict[str, Any],
     needs: Needs,
     classes: Catalogue | None = None,
+    saved: bytes | None = None,
 ) -> Saved:
     """Change what ``changes`` names (members of :class:`~emprops.workflows.store.Definition`) of an own workflow.
 
-    ``classes``: what is known of a new graph's node classes. Raises what :func:`create` does, and
-    :class:`~emprops.errors.NotFoundError` for a workflow that is unknown or not the caller's.
+    ``classes``: what is known of a new graph's node classes; ``saved``: what it was converted from. Raises what
+    :func:`create` does, and :class:`~emprops.errors.NotFoundError` for a workflow that is unknown or not the caller's.
     """
     row = await _own(tx, caller, name)
     kept = {field: getattr(row, field) for field in Definition.__dataclass_fields__}
     definition, prepared = _checked(Definition(**kept | changes), classes)
     await catalog.require(tx, models=needs.models or (), custom_nodes=needs.custom_nodes or ())
     await store.update(tx, row.id, definition)
+    if saved is not None or _graph_of(definition.data) != _graph_of(row.data):
+        await store.keep_saved(tx, row.id, saved)
     if needs.models is not None:
         await store.link_models(tx, row.id, needs.models)
     if needs.custom_nodes is not None:
@@ -150,6 +157,10 @@ def _checked(definition: Definition, classes: Catalogue | None) -> tuple[Definit
         raise InvalidWorkflowError(problems)
     needs_keys = requires_api_keys(definition.type, prepared.data)
     return replace(definition, data=prepared.data, requires_api_keys=needs_keys), prepared
+
+
+def _graph_of(data: Any) -> Any:
+    return data.get("workflow") if isinstance(data, dict) else None
 
 
 async def _known_models(tx: Transaction, analysis: Analysis | None) -> set[str]:

@@ -35,6 +35,8 @@ class Workflow:
     output_mime_type: str
     models: tuple[str, ...] = ()
     custom_nodes: tuple[str, ...] = ()
+    saved: bytes | None = None
+    """A graph as ComfyUI's editor saved it, packed; None if it was not converted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +89,8 @@ async def by_names(tx: Transaction, names: Iterable[str]) -> dict[str, Workflow]
     """Give the workflows of these names, by name, with the names of their models and custom nodes."""
     rows = await tx.fetch_dicts(
         f"""
-        SELECT w.id, w.name, w.label, w.type, w.data, w.output_mime_type, {NEEDS}
-        FROM workflow w WHERE w.name = ANY(%s)
+        SELECT w.id, w.name, w.label, w.type, w.data, w.output_mime_type, {NEEDS}, s.packed AS saved
+        FROM workflow w LEFT JOIN saved_workflow s ON s.workflow_id = w.id WHERE w.name = ANY(%s)
         """,
         # PostgreSQL has no text with a NUL in it, so no workflow can be called that.
         ([name for name in names if "\x00" not in name],),
@@ -161,6 +163,20 @@ async def update(tx: Transaction, workflow_id: UUID, definition: Definition) -> 
         WHERE id = %(id)s
         """,
         {"id": workflow_id, **_parameters(definition)},
+    )
+
+
+async def keep_saved(tx: Transaction, workflow_id: UUID, packed: bytes | None) -> None:
+    """Keep the saved workflow that the graph was made of; None: there is none, or none any more."""
+    if packed is None:
+        await tx.execute("DELETE FROM saved_workflow WHERE workflow_id = %s", (workflow_id,))
+        return
+    await tx.execute(
+        """
+        INSERT INTO saved_workflow (workflow_id, packed) VALUES (%s, %s)
+        ON CONFLICT (workflow_id) DO UPDATE SET packed = excluded.packed
+        """,
+        (workflow_id, packed),
     )
 
 

@@ -8,9 +8,10 @@ import asyncio
 import contextlib
 import time
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from emprops.connectors.base import Capabilities, ConnectorError, Health, Outcome, RunContext
+from emprops.connectors.comfyui import editor
 from emprops.connectors.comfyui.api import IDLE_TIMEOUT, MAX_JSON_BYTES, Api
 from emprops.connectors.comfyui.catalogue import Catalogue, read_catalogue
 from emprops.connectors.comfyui.events import MAX_MESSAGE_BYTES, Events, Pause
@@ -48,7 +49,7 @@ class ComfyUI:
     """Connector for the job type ``comfyui``.
 
     Payload: ``workflow``, a graph in API form with its inputs filled; ``allow_partial``, whether a result is wanted
-    although some of the graph's outputs cannot be run.
+    although some of the graph's outputs cannot be run; ``saved_workflow``, what the graph was converted from.
     """
 
     name: ClassVar[str] = "comfyui"
@@ -110,7 +111,8 @@ class ComfyUI:
         allow_partial = ticket.payload.get("allow_partial") is True
         context.progress(0.0, "Preparing")
         await Uploads(self._api, context, self._uploads).fill(graph)
-        extra = {"preview_method": "auto"} if context.shows_previews else {}
+        extra: dict[str, Any] = {"preview_method": "auto"} if context.shows_previews else {}
+        extra["extra_pnginfo"] = {"workflow": editor.for_run(ticket.payload, graph, self._classes)}
         prompt = Prompt(self._api, graph, extra, outputs=self._outputs_of(graph), allow_partial=allow_partial)
         frames = Frames(graph, context.folder, min(self._max_file_bytes, MAX_SENT_BYTES))
         url, largest = self._api.socket_url(prompt.client_id), MAX_SENT_BYTES if frames.nodes else MAX_MESSAGE_BYTES

@@ -3,12 +3,14 @@
 ``data: {form, inputs, workflow}``, where ``workflow`` is ``{node id: {class_type, inputs}}`` and ``inputs`` is
 ``{node id: {input name: {value: form field id, default, is_required}}}``. ``fills`` says which texts are filled in for
 each generation (``comfy_fills.py``). With ``allow_partial`` a result may lack outputs that ComfyUI refuses. The payload
-is ``{"workflow": graph}``, and ``allow_partial`` if it is set; what the machine must have is linked to the workflow.
+is ``{"workflow": graph}``, with ``allow_partial`` if it is set, and with what the graph was converted from; what the
+machine must have is linked to the workflow.
 """
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from emprops.connectors.comfyui.editor import SAVED, as_text
 from emprops.workflows import comfy_fills, comfy_graph
 from emprops.workflows.forms import Form, read_form
 from emprops.workflows.kinds.base import Occasion, PlannedWork, filled, requirements_of
@@ -62,6 +64,8 @@ class ComfyWorkflow:
                 graph[node].setdefault("inputs", {})[name] = copied(value)
         comfy_fills.fill(graph, workflow.data.get("fills", {}), occasion.draw, occasion.at)
         payload: dict[str, Any] = {"workflow": graph}
+        if workflow.saved is not None:
+            payload[SAVED] = as_text(workflow.saved)
         if workflow.data.get("allow_partial"):
             payload["allow_partial"] = True
         return PlannedWork("comfyui", payload, requirements_of(workflow), workflow.output_mime_type)
