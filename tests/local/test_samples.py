@@ -9,9 +9,8 @@ from psycopg.types.json import Jsonb
 from emprops.collections import instructions
 from emprops.collections import service as collections
 from emprops.collections.instructions import workflow_names
-from emprops.connectors.local_engine.image import plan_image
+from emprops.connectors.local_engine.image import NAMES, plan_image
 from emprops.connectors.local_engine.palettes import PALETTES
-from emprops.connectors.local_engine.styles import STYLES
 from emprops.connectors.local_engine.text import GRAMMAR, plan_text
 from emprops.connectors.local_engine.upscale import plan_upscale
 from emprops.connectors.local_engine.video import MOTIONS, RATIOS, plan_video
@@ -23,7 +22,7 @@ from emprops.local import sample_recipes, samples
 from emprops.queue.messages import Ticket, WorkflowContext
 from emprops.workflows import store as workflows
 
-DIGEST = "c7649cd2d8c881e0"
+DIGEST = "28f6a552be98c879"
 IMAGE = {"image": "https://example.com/a.png"}
 
 CHECKS = {
@@ -89,7 +88,8 @@ async def test_what_is_asked_for_arrives(database: Database) -> None:
     await samples.seed(database)
     art = await plan(database, "art", prompt="sea", style="silk", palette="ocean", seed=5)
     assert art.steps[0].payload == {
-        "prompt": "sea", "style": "silk", "palette": "ocean", "width": 768, "height": 768, "seed": 5,
+        "prompt": "sea", "style": "silk", "palette": "ocean", "lettering": "auto",
+        "width": 768, "height": 768, "seed": 5,
     }  # fmt: skip
     video = await plan(database, "image-to-video", **IMAGE, aspect_ratio="9:16", duration=8)
     assert video.steps[0].payload == {
@@ -161,7 +161,7 @@ async def test_names_that_are_taken_stay_with_whoever_has_them(database: Databas
 
 
 def test_options_are_the_local_engine_s() -> None:
-    assert tuple(STYLES) == sample_recipes.STYLES
+    assert NAMES == sample_recipes.STYLES
     assert tuple(PALETTES) == sample_recipes.PALETTES
     assert tuple(GRAMMAR) == sample_recipes.TONES
     assert tuple(MOTIONS) == sample_recipes.MOTIONS

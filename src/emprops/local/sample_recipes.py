@@ -3,12 +3,24 @@
 from dataclasses import dataclass
 from typing import Any
 
-VERSION = 2
+VERSION = 3
 
-STYLES = ("aurora", "bloom", "flow_field", "mosaic", "mountains", "orbits", "papercut", "silk", "watercolor")
+STYLES = (
+    "scene",
+    "poster",
+    "aurora",
+    "bloom",
+    "flow_field",
+    "mosaic",
+    "mountains",
+    "orbits",
+    "papercut",
+    "silk",
+    "watercolor",
+)
 PALETTES = (
     *("sunset", "ocean", "forest", "northern", "ember", "lavender", "rose", "desert", "arctic", "neon", "candy"),
-    *("autumn", "spring", "retro", "ink"),
+    *("autumn", "spring", "retro", "ink", "dawn", "day", "dusk", "night", "storm", "mist", "gold"),
 )
 TONES = ("warm", "playful", "poetic", "plain")
 MOTIONS = ("zoom_in", "zoom_out", "pan_left", "pan_right", "orbit")
@@ -135,13 +147,14 @@ WORKFLOWS = (
     SampleWorkflow(
         "local_image",
         "Local image",
-        "Generative art from a prompt and a seed, made on this machine without a model.",
+        "A picture of the prompt's words, made here without a model; those that it cannot draw are set in letters.",
         job(
             "local_image",
             [
                 PROMPT_FIELD,
                 select("style", "Style", ("auto", *STYLES), "auto"),
                 select("palette", "Palette", ("auto", *PALETTES), "auto"),
+                select("lettering", "Words that cannot be drawn", ("auto", "off"), "auto"),
                 select("width", "Width", SIDES, 768),
                 select("height", "Height", SIDES, 768),
                 SEED_FIELD,
@@ -196,7 +209,7 @@ COLLECTIONS = (
     SampleCollection(
         "art",
         "Generative Art",
-        "A picture from your words. Leave style and palette on auto, or choose.",
+        "A picture from your words; what cannot be drawn is set in letters. Leave style and palette on auto or choose.",
         recipe([PAINT], [prompt("a quiet harbour at dawn"), STYLE, PALETTE, SEED]),
     ),
     SampleCollection(

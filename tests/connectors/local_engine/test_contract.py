@@ -56,7 +56,8 @@ class TestContract(ConnectorContract):
             ("prompt", ["no"]), ("prompt", "x" * 10_001), ("seed", -1), ("seed", 2**64), ("seed", "abc"),
             ("seed", True),
             ("width", 255), ("width", 2056), ("width", 260), ("width", 512.5), ("height", "tall"), ("height", {}),
-            ("style", "cubism"), ("style", 3), ("palette", "mud"), ("palette", ["#fff"]), ("palette", ["#fff", "red"]),
+            ("style", "cubism"), ("style", 3), ("lettering", "loud"), ("lettering", 1),
+            ("palette", "mud"), ("palette", ["#fff"]), ("palette", ["#fff", "red"]),
             ("palette", ["#fff", 3]), ("palette", ["#fff"] * 9), ("palette", {}),
         )  # fmt: skip
         video = table(

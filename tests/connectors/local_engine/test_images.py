@@ -13,20 +13,24 @@ from tests.connectors.contract import RecordingContext, content_of, make_ticket
 from tests.connectors.local_engine.helpers import decoded, only, run
 
 from emprops.connectors.local_engine.connector import LocalEngine
+from emprops.connectors.local_engine.image import NAMES, plan_image
 from emprops.connectors.local_engine.palettes import PALETTES
 from emprops.connectors.local_engine.styles import STYLES
 
 
-@pytest.mark.parametrize("style", list(STYLES))
+@pytest.mark.parametrize("style", NAMES)
 async def test_a_picture_has_the_size_asked_for_and_uses_its_range(style: str, tmp_path: Path) -> None:
     context = RecordingContext(tmp_path)
-    payload = {"prompt": "p", "seed": 5, "style": style, "width": 448, "height": 256}
+    payload = {"prompt": "mountains", "seed": 5, "style": style, "width": 448, "height": 256}
     outcome = await LocalEngine().run(make_ticket("local_image", payload), context)
     file = only(outcome)
     picture = decoded(file)
     assert picture.format == "PNG"
     assert (file.width, file.height) == picture.size == (448, 256)
-    assert outcome.data == {"seed": 5, "style": style, "palette": outcome.data["palette"]}
+    drawn = ["mountains"] if style in ("scene", "mountains") else []
+    lettered = [] if drawn else ["mountains"]
+    expected = {"seed": 5, "style": style, "drawn": drawn, "lettered": lettered}
+    assert outcome.data == expected | {"palette": outcome.data["palette"]}
     pixels = np.asarray(picture, dtype=np.float32)
     assert pixels.std() > 15
     assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 5_000
@@ -76,11 +80,20 @@ from tests.connectors.contract import content_of
 from tests.connectors.local_engine.helpers import only, run
 from emprops.connectors.local_engine.styles import STYLES
 
+SCENES = (
+    "a lighthouse by the sea under a full moon, birds", "a village in the winter forest at dawn, balloons",
+    "a campfire in the autumn mountains under the stars", "boats in the harbour in watercolour",
+)
+
 async def main():
     for style in STYLES:
         payload = {"prompt": "déjà vu", "seed": 99, "style": style, "width": 264, "height": 256}
         file = only(await run("local_image", payload, pathlib.Path(".")))
         print(style, hashlib.sha256(content_of(file)).hexdigest())
+    for prompt in (*SCENES, "Grüße aus Київ"):
+        payload = {"prompt": prompt, "seed": 99, "width": 264, "height": 256}
+        file = only(await run("local_image", payload, pathlib.Path(".")))
+        print(prompt, hashlib.sha256(content_of(file)).hexdigest())
     print((await run("local_text", {"topic": "tea", "seed": 99}, pathlib.Path("."))).data["text"])
 
 asyncio.run(main())
@@ -103,32 +116,17 @@ async def test_another_process_on_another_processor_gives_the_same_bytes() -> No
         hashes(PYTHONHASHSEED="1"),
         hashes(PYTHONHASHSEED="2", NPY_DISABLE_CPU_FEATURES="X86_V3 X86_V4 AVX512_ICL AVX512_SPR"),
     )
-    assert len(plain.splitlines()) == len(STYLES) + 1
+    assert len(plain.splitlines()) == len(STYLES) + 6
     assert plain == other
 
 
-@pytest.mark.parametrize(
-    ("prompt", "style", "palette"),
-    [
-        ("Sunset over the mountains", "mountains", "sunset"),
-        ("ocean in watercolour", "watercolor", "ocean"),
-        ("a forest of glass", "mountains", "forest"),
-        ("aurora", "aurora", "northern"),
-    ],
-)
-async def test_words_of_the_prompt_steer(prompt: str, style: str, palette: str, tmp_path: Path) -> None:
-    outcome = await run("local_image", {"prompt": prompt, "width": 256, "height": 256}, tmp_path)
-    assert (outcome.data["style"], outcome.data["palette"]) == (style, palette)
-
-
-async def test_other_prompts_spread_over_styles_and_palettes(tmp_path: Path) -> None:
-    seen = [
-        (await run("local_image", {"prompt": f"nothing {n}", "seed": 1, "width": 256, "height": 256}, tmp_path)).data
-        for n in range(24)
-    ]
-    assert len({data["style"] for data in seen}) >= 6
-    assert len({data["palette"] for data in seen}) >= 8
-    assert {data["palette"] for data in seen} <= PALETTES.keys()
+def test_prompts_without_words_spread_over_the_styles() -> None:
+    marks = ["", "!", "…", "the", "a beautiful picture", "?!", "--", "🦊"] * 3
+    plans = [plan_image(make_ticket("local_image", {"prompt": mark, "seed": at})) for at, mark in enumerate(marks)]
+    assert len({plan.style for plan in plans}) >= 6
+    assert len({plan.palette.name for plan in plans}) >= 8
+    assert {plan.palette.name for plan in plans} <= PALETTES.keys()
+    assert all(plan.lettered == list(plan.choice.drawn) == [] for plan in plans)
 
 
 async def test_without_a_seed_each_step_has_its_own_and_a_retry_keeps_it(tmp_path: Path) -> None:

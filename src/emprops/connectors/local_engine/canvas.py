@@ -13,6 +13,10 @@ from PIL import Image
 from emprops.connectors.local_engine.dice import Array, Dice
 from emprops.connectors.local_engine.palettes import Palette
 
+GRAIN_TILE = 384
+COARSE = 8
+"""Pixels per bump from which noise is made at half the size and enlarged: the eye sees no difference."""
+
 
 class Canvas:
     """An RGB picture (float, 0–1, sRGB) with its coordinates, palette and dice."""
@@ -54,7 +58,11 @@ class Canvas:
     def light(self, colour: Array, amount: Array, where: tuple[slice, slice] | None = None) -> None:
         """Add light without burning out (screen blending)."""
         target = self.rgb[where] if where else self.rgb
-        target += (1 - target.clip(0, 1)) * (colour * amount[..., None]).clip(0, 1)
+        if not amount.size:
+            return
+        added = (colour * amount[..., None]).clip(0, 1)
+        added *= 1 - target.clip(0, 1)
+        target += added
 
     def shade(self, amount: Array, where: tuple[slice, slice] | None = None) -> None:
         """Darken by 0–1."""
@@ -67,13 +75,16 @@ class Canvas:
         self.shade(strength * smoothstep(0.5, 1.9, dx * dx + dy * dy))
 
     def grain(self, strength: float) -> Iterator[None]:
-        """Film grain; it also hides the steps of 8-bit gradients."""
-        rows = 256
-        for top in range(0, self.height, rows):
-            band = self.rgb[top : top + rows]
-            dice = self.dice.fork("grain", top)
-            speck = dice.many(*band.shape[:2], low=-1) + dice.many(*band.shape[:2], low=-1)
-            band += (speck * strength)[..., None]
+        """Film grain; it also hides the steps of 8-bit gradients. A tile of it is repeated, which nobody can see."""
+        dice = self.dice.fork("grain")
+        size = (GRAIN_TILE, GRAIN_TILE)
+        tile = (dice.many(*size, low=-strength, high=strength) + dice.many(*size, low=-strength, high=strength))[
+            ..., None
+        ]
+        for top in range(0, self.height, GRAIN_TILE):
+            for left in range(0, self.width, GRAIN_TILE):
+                part = self.rgb[top : top + GRAIN_TILE, left : left + GRAIN_TILE]
+                part += tile[: part.shape[0], : part.shape[1]]
             yield
 
     def image(self) -> Image.Image:
@@ -94,6 +105,8 @@ def noise(
 ) -> Array:
     """Sum of random lattices, each enlarged by bicubic interpolation. ``flat``: one row only."""
     total: Array = np.zeros((size[1], size[0]), dtype=np.float32)
+    half = (size[0] // 2, size[1] // 2)
+    coarse: Array = np.zeros((half[1], half[0]), dtype=np.float32)
     weight, power = 1.0, 0.0
     for _ in range(octaves):
         wide, high = extent[0] * cells / stretch, 1.0 if flat else extent[1] * cells
@@ -102,11 +115,21 @@ def noise(
         # A random offset per octave: aligned lattices would show as straight edges.
         left, top = 1.0 + dice.uniform(), 1.0 + dice.uniform()
         frame = (left, 0.0, left + wide, 1.0) if flat else (left, top, left + wide, top + high)
-        total += weight * np.asarray(lattice.resize(size, Image.Resampling.BICUBIC, box=frame))
+        if not flat and min(half) >= 128 and min(size[0] / wide, size[1] / high) >= COARSE:
+            coarse += weight * np.asarray(lattice.resize(half, Image.Resampling.BICUBIC, box=frame))
+        else:
+            total += weight * np.asarray(lattice.resize(size, Image.Resampling.BICUBIC, box=frame))
         power += weight * weight
         weight *= gain
         cells *= 2.0
+    if coarse.any():
+        total += np.asarray(Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC))
     return total * np.float32(1.15 / math.sqrt(power))
+
+
+def rgb(red: float, green: float, blue: float) -> Array:
+    """A colour."""
+    return np.array((red, green, blue), dtype=np.float32)
 
 
 def smoothstep(low: float | Array, high: float | Array, x: Array) -> Array:

@@ -1,37 +1,30 @@
-"""``local_image``: generative art from prompt, seed, style and palette."""
+"""``local_image``: a picture of what a prompt asks for, as far as that can be drawn; the other words are set in it."""
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from emprops.connectors.base import BadInputError, Outcome, Produced
 from emprops.connectors.local_engine import palettes, payload
 from emprops.connectors.local_engine.canvas import Canvas
 from emprops.connectors.local_engine.dice import Dice
+from emprops.connectors.local_engine.lettering import choose_words, letter
 from emprops.connectors.local_engine.palettes import PALETTES, Palette
 from emprops.connectors.local_engine.pictures import to_png
+from emprops.connectors.local_engine.poster import poster
+from emprops.connectors.local_engine.reading import Choice, any_style, choose
+from emprops.connectors.local_engine.scenery.compose import scene
+from emprops.connectors.local_engine.scenery.media import in_glass, in_watercolour
+from emprops.connectors.local_engine.scenery.scheme import Scheme, scheme_for
 from emprops.connectors.local_engine.styles import STYLES
 from emprops.connectors.local_engine.work import Chunks
 from emprops.queue.messages import Ticket
 
 MAX_SEED = 2**64 - 1
 GRAIN = 0.011
-
-STYLE_WORDS: dict[str, str] = {
-    **dict.fromkeys(("aurora", "northern", "polar", "borealis", "night", "lake"), "aurora"),
-    **dict.fromkeys(("flower", "flowers", "bloom", "blossom", "dahlia", "rose", "peony", "petal", "garden"), "bloom"),
-    **dict.fromkeys(("flow", "wind", "river", "current", "currents", "lines", "motion", "music"), "flow_field"),
-    **dict.fromkeys(("mosaic", "glass", "stained", "voronoi", "cells", "tiles", "cathedral"), "mosaic"),
-    **dict.fromkeys(
-        ("mountain", "mountains", "landscape", "valley", "peak", "peaks", "alps", "hills", "forest", "sunset"),
-        "mountains",
-    ),
-    **dict.fromkeys(("planet", "orbit", "orbits", "space", "ring", "rings", "saturn", "moon", "cosmos"), "orbits"),
-    **dict.fromkeys(("paper", "papercut", "layers", "canyon", "cave", "desert"), "papercut"),
-    **dict.fromkeys(("silk", "fabric", "smooth", "abstract", "liquid", "satin", "smoke"), "silk"),
-    **dict.fromkeys(("watercolor", "watercolour", "paint", "painting", "wash", "spring"), "watercolor"),
-}
+LETTERING = ("auto", "off")
+NAMES = ("scene", "poster", *STYLES)
+"""What ``style`` may name beside ``auto``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +37,16 @@ class ImagePlan:
     height: int
     style: str
     palette: Palette
+    choice: Choice
+    scheme: Scheme | None = None
+    text: str = ""
+    """What is set in letters."""
+    lettered: list[str] = field(default_factory=list)
+
+    @property
+    def left_out(self) -> list[str]:
+        """The words that are neither drawn nor set."""
+        return [word for word in self.choice.unknown_words if word not in self.lettered]
 
 
 def seed_of(fields: Mapping[str, Any], ticket: Ticket) -> int:
@@ -60,21 +63,21 @@ def plan_image(ticket: Ticket) -> ImagePlan:
     seed = seed_of(fields, ticket)
     width = payload.integer(fields, "width", 768, 256, 2048, multiple=8)
     height = payload.integer(fields, "height", 768, 256, 2048, multiple=8)
-    style = payload.choice(fields, "style", "auto", ("auto", *STYLES))
-    if style == "auto":
-        style = _style_for(prompt, seed)
-    return ImagePlan(prompt, seed, width, height, style, _palette(fields, prompt, seed))
+    style = payload.choice(fields, "style", "auto", ("auto", *NAMES))
+    fixed = _palette(fields)
+    choice = choose(prompt, seed, style, fixed=fixed is not None)
+    scheme = scheme_for(choice.reading, Dice("scheme", prompt), fixed) if choice.style == "scene" else None
+    palette = scheme.sky if scheme else fixed or palettes.for_prompt(prompt, seed)
+    text, words = "", list[str]()
+    if payload.choice(fields, "lettering", "auto", LETTERING) == "auto":
+        text, words = choose_words(choice.unknown)
+    lettered = [word for word in choice.unknown_words if word in words]
+    chosen = any_style(prompt, seed) if choice.style == "poster" and not text else choice.style
+    return ImagePlan(prompt, seed, width, height, chosen, palette, choice, scheme, text, lettered)
 
 
-def _style_for(prompt: str, seed: int) -> str:
-    for word in re.findall(r"[a-z]+", prompt.lower()):
-        if word in STYLE_WORDS:
-            return STYLE_WORDS[word]
-    key: object = prompt.strip() or seed
-    return Dice("style", key).pick(tuple(STYLES))
-
-
-def _palette(fields: Mapping[str, Any], prompt: str, seed: int) -> Palette:
+def _palette(fields: Mapping[str, Any]) -> Palette | None:
+    """The palette that the payload names or lists; None: the prompt decides."""
     value = fields.get("palette")
     if isinstance(value, (list, tuple)):
         colours = [item for item in value if isinstance(item, str) and palettes.HEX.fullmatch(item)]
@@ -82,7 +85,7 @@ def _palette(fields: Mapping[str, Any], prompt: str, seed: int) -> Palette:
             raise BadInputError('palette must list 2 to 8 hex colours such as "#1e90ff", or name a palette.')
         return palettes.from_hex(colours)
     name = payload.choice(fields, "palette", "auto", ("auto", *PALETTES))
-    return palettes.for_prompt(prompt, seed) if name == "auto" else palettes.named(name)
+    return None if name == "auto" else palettes.named(name)
 
 
 def paint(plan: ImagePlan) -> Chunks[Outcome]:
@@ -90,13 +93,35 @@ def paint(plan: ImagePlan) -> Chunks[Outcome]:
     dice = Dice("image", plan.style, plan.prompt, plan.seed)
     canvas = Canvas(plan.width, plan.height, plan.palette, dice)
     yield 0.01
-    for share in STYLES[plan.style](canvas):
-        yield 0.01 + share * 0.84
+    for share in _strokes(canvas, plan):
+        yield 0.01 + share * 0.8
+    if plan.text:
+        letter(canvas, plan.text, poster=plan.style == "poster")
+    yield 0.84
     for _ in canvas.grain(GRAIN):
         yield 0.87
-    content = to_png(canvas.image())
+    content = to_png(canvas.image(), level=1)  # grain does not get smaller, whatever the effort
     name = f"{plan.style}-{plan.seed}.png"
     file = Produced(name, "image/png", content, width=plan.width, height=plan.height)
-    data = {"seed": plan.seed, "style": plan.style, "palette": plan.palette.name}
     yield 1.0
-    return Outcome([file], data)
+    return Outcome([file], _data(plan))
+
+
+def _strokes(canvas: Canvas, plan: ImagePlan) -> Iterator[float]:
+    if plan.style == "poster":
+        yield from poster(canvas)
+    elif plan.scheme is None:
+        yield from STYLES[plan.style](canvas)
+    else:
+        medium = {"mosaic": in_glass, "watercolor": in_watercolour}.get(plan.choice.medium or "")
+        for share in scene(canvas, plan.choice.reading, plan.scheme):
+            yield share * (0.6 if medium else 1.0)
+        for share in medium(canvas) if medium else ():
+            yield 0.6 + share * 0.4
+
+
+def _data(plan: ImagePlan) -> dict[str, Any]:
+    name = plan.scheme.name if plan.scheme else plan.palette.name
+    data = {"seed": plan.seed, "style": plan.style, "palette": name}
+    data |= {"drawn": list(plan.choice.drawn), "lettered": plan.lettered}
+    return data | ({"left_out": plan.left_out} if plan.left_out else {})

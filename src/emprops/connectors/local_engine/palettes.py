@@ -28,21 +28,31 @@ PALETTES: dict[str, tuple[str, ...]] = {
     "spring": ("12301f", "2f6b4a", "7cae5b", "f2a7b5", "f9d5c4", "fffaf0"),
     "retro": ("13203a", "1e5a69", "d3502d", "e3a332", "f0d8a5", "f8f0e1"),
     "ink": ("0d0e12", "2a2e37", "59606b", "969ca4", "cfd0ce", "f6f3ec"),
+    "dawn": ("2a2146", "5b4a7e", "a3719a", "e59ca0", "fac9a6", "fff1da"),
+    "day": ("0d2a4d", "1f5c99", "4791cc", "8cc3e8", "cde6f3", "fdf9ee"),
+    "dusk": ("100d2b", "2b2259", "61397f", "b05c86", "ea9a80", "ffdcae"),
+    "night": ("050814", "0c1735", "1d3160", "3f5a8c", "8a9fc0", "eaf0f7"),
+    "storm": ("0c1016", "1f2832", "3e4a56", "6a7883", "a2acb1", "dde0de"),
+    "mist": ("2c343c", "5a6670", "8c979d", "b9c0c2", "dde0de", "f7f5ef"),
+    "gold": ("1f1408", "5c3a12", "a8701c", "e0a634", "f5d478", "fff6d8"),
 }
 
 WORDS: dict[str, str] = {
     **dict.fromkeys(("sunset", "sunrise", "dusk", "dawn", "evening", "twilight"), "sunset"),
-    **dict.fromkeys(("ocean", "sea", "water", "wave", "waves", "lake", "river", "underwater", "reef"), "ocean"),
+    **dict.fromkeys(
+        ("ocean", "sea", "water", "wave", "waves", "lake", "river", "underwater", "reef", "blue", "navy"), "ocean"
+    ),
     **dict.fromkeys(("forest", "wood", "woods", "jungle", "moss", "tree", "trees", "green", "garden"), "forest"),
     **dict.fromkeys(("aurora", "northern", "polar", "emerald"), "northern"),
     **dict.fromkeys(("fire", "flame", "ember", "lava", "volcano", "red", "dragon"), "ember"),
     **dict.fromkeys(("lavender", "purple", "violet", "dream", "dreamy", "magic"), "lavender"),
     **dict.fromkeys(("rose", "roses", "love", "romantic", "peony", "blush"), "rose"),
     **dict.fromkeys(("desert", "sand", "dune", "dunes", "canyon", "mars"), "desert"),
-    **dict.fromkeys(("ice", "snow", "winter", "arctic", "frost", "glacier", "blue"), "arctic"),
+    **dict.fromkeys(("ice", "snow", "winter", "arctic", "frost", "glacier"), "arctic"),
     **dict.fromkeys(("neon", "cyberpunk", "synthwave", "city", "electric", "disco"), "neon"),
     **dict.fromkeys(("candy", "sweet", "bubblegum", "pastel", "playful", "pink"), "candy"),
-    **dict.fromkeys(("autumn", "fall", "harvest", "october", "gold", "golden", "orange"), "autumn"),
+    **dict.fromkeys(("autumn", "fall", "harvest", "october", "orange"), "autumn"),
+    **dict.fromkeys(("gold", "golden", "yellow"), "gold"),
     **dict.fromkeys(("spring", "blossom", "cherry", "meadow", "april"), "spring"),
     **dict.fromkeys(("retro", "vintage", "poster", "bauhaus", "seventies"), "retro"),
     **dict.fromkeys(("ink", "monochrome", "black", "grey", "gray", "noir", "minimal"), "ink"),
@@ -150,9 +160,22 @@ def from_hex(colours: Sequence[str]) -> Palette:
     return Palette("custom", tuple(parsed), build_ramp(parsed))
 
 
+def choosing(words: Sequence[str]) -> tuple[str, ...]:
+    """The words that decide on a palette: the first that names one, and the next of another one, for two colours."""
+    known = [word for word in words if word in WORDS]
+    others = [word for word in known[1:] if WORDS[word] != WORDS[known[0]]]
+    return tuple(known[:1] + others[:1])
+
+
 def for_prompt(prompt: str, seed: int) -> Palette:
-    """The palette that a word of the prompt asks for, else one drawn from prompt and seed."""
-    for word in re.findall(r"[a-z]+", prompt.lower()):
-        if word in WORDS:
-            return named(WORDS[word])
-    return named(Dice("palette", prompt, seed).pick(tuple(PALETTES)))
+    """The palette that words of the prompt ask for, else one drawn from prompt and seed."""
+    names = [WORDS[word] for word in choosing(re.findall(r"[a-z]+", prompt.lower()))]
+    if not names:
+        return named(Dice("palette", prompt, seed).pick(tuple(PALETTES)))
+    return named(names[0]) if len(names) == 1 else _both(*map(named, names))
+
+
+def _both(one: Palette, other: Palette) -> Palette:
+    """The strongest colours of two palettes, from dark to light."""
+    colours = sorted((*one.colours[:1], *one.colours[2:5:2], *other.colours[1:5:2], *other.colours[-1:]), key=luminance)
+    return Palette(f"{one.name}+{other.name}", tuple(colours), build_ramp(colours))

@@ -61,7 +61,11 @@ def _petal(
     reach, width = size
     share, point = kind
     middle = (centre[0] + math.cos(angle) * reach * 0.5, centre[1] + math.sin(angle) * reach * 0.5)
-    where = canvas.box(*middle, reach * 0.75)
+    wide, high = (
+        abs(part) * reach * 0.5 + abs(across) * width * 1.05 + 0.02
+        for part, across in ((math.cos(angle), math.sin(angle)), (math.sin(angle), math.cos(angle)))
+    )
+    where = (canvas.box(*middle, high)[0], canvas.box(*middle, wide)[1])
     dx, dy = canvas.x[:, where[1]] - centre[0], canvas.y[where[0]] - centre[1]
     along = (dx * math.cos(angle) + dy * math.sin(angle)) / reach
     across = (dy * math.cos(angle) - dx * math.sin(angle)) / width

@@ -5,17 +5,19 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from emprops.connectors.local_engine.canvas import Canvas, mix, smoothstep
+from emprops.connectors.local_engine.canvas import Canvas, mix, smoothstep, soften
 from emprops.connectors.local_engine.dice import Array, Dice
 
 TILE = 48
 
 
-def mosaic(canvas: Canvas) -> Iterator[float]:
-    """Render the style; yields the share that is done."""
-    points = _points(canvas)
+def mosaic(canvas: Canvas, source: Array | None = None) -> Iterator[float]:
+    """Render the style, in the colours of a picture if one is given; yields the share that is done."""
+    points = _points(canvas, 1.0 if source is None else 0.5)
     yield 0.1
     tones, tilt = _glass(canvas, points)
+    if source is not None:
+        tones = _colours(canvas, points, source)
     texture = canvas.noise("ripple", 30.0, 3, 0.6) * 0.03 + canvas.noise("seed", 140.0, 2) * 0.014
     yield 0.15
     lead = 0.0016 + canvas.pixel * 0.6
@@ -30,13 +32,21 @@ def mosaic(canvas: Canvas) -> Iterator[float]:
     yield 0.95
 
 
-def _points(canvas: Canvas) -> Array:
+def _colours(canvas: Canvas, points: Array, source: Array) -> Array:
+    """The colour of a picture about each point."""
+    smooth = np.stack([soften(source[..., band], canvas.short * 0.01) for band in range(3)], axis=2)
+    column = (points[:, 0] * canvas.short).astype(int).clip(0, canvas.width - 1)
+    row = (points[:, 1] * canvas.short).astype(int).clip(0, canvas.height - 1)
+    return np.asarray(smooth[row, column] * 1.06)
+
+
+def _points(canvas: Canvas, scale: float) -> Array:
     """Jittered rings around a focus: the cells grow outwards and lead the eye in."""
     dice = canvas.dice.fork("points")
     focus = np.array([canvas.right * dice.uniform(0.35, 0.65), canvas.bottom * dice.uniform(0.35, 0.65)])
     points, radius = [focus], 0.034
     while radius < canvas.right + canvas.bottom:
-        width = 0.03 + 0.075 * radius
+        width = (0.03 + 0.075 * radius) * (scale if scale == 1.0 else 0.03 / (0.03 + 0.075 * radius))
         count = max(5, int(2 * np.pi * radius / (width * 1.25)))
         turn = dice.uniform()
         for index in range(count):
