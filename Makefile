@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 # Where it matters which Redis it is
 REDIS_TESTS := tests/queue tests/local tests/kit/test_redis_client.py tests/worker/test_faults.py tests/cli/test_up.py
 
-.PHONY: help up test test-redis smoke check fix bench lock schema reference docs clean
+.PHONY: help up test test-redis smoke check fix bench lock schema reference pictures docs clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -48,6 +48,9 @@ schema: $(STAMP) ## regenerate migrations/schema.sql
 reference: $(STAMP) ## regenerate the reference pages in docs/reference
 	$(BIN)/python -m tools.reference
 
+pictures: $(STAMP) ## make the contact sheet of the built-in engine again
+	$(BIN)/python -m tools.contact_sheet
+
 docs: $(STAMP) ## build the documentation site into ./site, failing on broken links
 	$(BIN)/python -m tools.site
 
@@ -55,10 +58,13 @@ clean: ## remove the virtual environment (data in .emprops stays)
 	rm -rf $(VENV) .tools
 
 .tools/bin/uv:
+	@echo "Installing uv, which installs the rest, into .tools"
 	@$(PYTHON) -m venv .tools && .tools/bin/python -m pip install --quiet uv
 
 $(STAMP): requirements.lock pyproject.toml | $(UV)
+	@echo "Installing EmProps into $(VENV): $$(grep -c '==' requirements.lock) packages at most, about 250 MB the first time"
 	@$(UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV)
-	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	@$(UV) pip sync --python $(BIN)/python --require-hashes requirements.lock 2>&1 | grep --line-buffered -vE '^ [-+~] '; exit $${PIPESTATUS[0]}
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $(STAMP)
+	@echo "Installed."

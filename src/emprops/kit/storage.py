@@ -13,7 +13,7 @@ _PART = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}")
 
 
 def is_key(text: str) -> bool:
-    """Tell whether a text is a storage key: no part is empty, starts with a dot or needs quoting in a URL."""
+    """Return whether a text is a storage key: no part is empty, starts with a dot or needs quoting in a URL."""
     return len(text) <= MAX_KEY_LENGTH and all(_PART.fullmatch(part) for part in text.split("/"))
 
 
@@ -55,13 +55,13 @@ class Storage(Protocol):
         """Store bytes, replacing what is there."""
 
     async def size(self, key: str) -> int:
-        """Give the size in bytes."""
+        """Return the size in bytes."""
 
     async def stat(self, key: str) -> FileStat:
-        """Give size, version and time."""
+        """Return size, version and time."""
 
     async def exists(self, key: str) -> bool:
-        """Tell whether there is such a file."""
+        """Return whether there is such a file."""
 
     def stream(self, key: str, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
         """Read the file, or ``length`` bytes of it from ``start``, in chunks."""
@@ -70,10 +70,10 @@ class Storage(Protocol):
         """Read the whole file into memory."""
 
     def local_path(self, key: str) -> Path | None:
-        """Give the file's path if it lies on this machine (it need not exist), else None."""
+        """Return the file's path if it lies on this machine (it need not exist), else None."""
 
     async def signed_url(self, key: str) -> str | None:
-        """Give a URL for direct reading, valid for an hour, if the store can make one."""
+        """Return a URL for direct reading, valid for an hour, if the store can make one."""
 
     async def delete(self, key: str) -> None:
         """Remove the file; one that is not there is no error."""

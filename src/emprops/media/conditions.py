@@ -28,7 +28,7 @@ def decide(headers: Mapping[str, str], etag: str, modified: datetime | None) -> 
 
 
 def range_applies(headers: Mapping[str, str], etag: str, modified: datetime | None) -> bool:
-    """Tell whether ``Range`` counts: without ``If-Range``, or if that names the version there is. A date does so only
+    """Return whether ``Range`` counts: without ``If-Range``, or if that names the version there is. A date does so only
     once the second it names has passed, for the file might have changed twice within it."""
     named = headers.get("if-range")
     if named is None:
@@ -50,7 +50,7 @@ def http_date(moment: datetime) -> str:
 
 
 def _names(header: str, etag: str, *, weak_too: bool) -> bool:
-    """Tell whether a list of entity tags names the version. ``If-Match`` compares strongly: weak tags do not count."""
+    """Return whether a list of entity tags names the version. Weak tags count for ``If-None-Match`` only."""
     if header.strip() == "*":
         return True
     return any(tag == etag and (weak_too or not weak) for weak, tag in _TAG.findall(header))

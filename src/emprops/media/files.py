@@ -88,7 +88,7 @@ def _columns(files: Sequence[StoredFile]) -> dict[str, list[Any]]:
 
 
 async def files_of_steps(tx: Transaction, settings: Settings, step_ids: Sequence[UUID]) -> dict[UUID, list[FileRow]]:
-    """Give what was recorded for these steps, in order; a step without files is missing in the answer. A step that
+    """Return what was recorded for these steps, in order; a step without files is missing in the answer. A step that
     took over an earlier result has that one's files."""
     files: dict[UUID, list[FileRow]] = defaultdict(list)
     if not step_ids:
@@ -110,7 +110,7 @@ async def files_of_steps(tx: Transaction, settings: Settings, step_ids: Sequence
 
 
 async def file_at(tx: Transaction, settings: Settings, url: str) -> FileRow:
-    """Give what is recorded of the file behind a URL. One that is not in our storage has no row: only its URL, and
+    """Return what is recorded of the file behind a URL. One that is not in our storage has no row: only its URL, and
     the type that its name suggests."""
     key = key_of(settings, url)
     row = None
@@ -139,7 +139,7 @@ class OwnedFile:
 async def owned_file(
     tx: Transaction, settings: Settings, *, key: str | None = None, file_id: int | None = None
 ) -> OwnedFile | None:
-    """Give a stored file by its key or its id."""
+    """Return a stored file by its key or its id."""
     row = await tx.fetch_one(
         OwnedFile,
         "SELECT id, user_id, mime_type, thumbnail_url FROM flat_file WHERE url = %s OR id = %s",

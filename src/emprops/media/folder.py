@@ -36,17 +36,17 @@ class FolderStorage:
         await asyncio.to_thread(self._write, key, lambda target: _write_all(target, content))
 
     async def size(self, key: str) -> int:
-        """Give the size in bytes."""
+        """Return the size in bytes."""
         return (await self.stat(key)).size
 
     async def stat(self, key: str) -> FileStat:
-        """Give size and version; a file is replaced by renaming, so its time of change tells versions apart."""
+        """Return size, version and time; a file is replaced by renaming, so its time of change tells versions apart."""
         status = await asyncio.to_thread(lambda: self._existing(key).stat())
         etag = f"{status.st_mtime_ns:x}-{status.st_size:x}"
         return FileStat(status.st_size, etag, datetime.fromtimestamp(status.st_mtime, UTC))
 
     async def exists(self, key: str) -> bool:
-        """Tell whether there is such a file."""
+        """Return whether there is such a file."""
         return await asyncio.to_thread(self._path(key).is_file)
 
     async def stream(self, key: str, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
@@ -75,11 +75,11 @@ class FolderStorage:
         return await asyncio.to_thread(read)
 
     def local_path(self, key: str) -> Path | None:
-        """Give the path of the file."""
+        """Return the path of the file."""
         return self._path(key)
 
     async def signed_url(self, key: str) -> str | None:
-        """Give None: only the api can read the folder."""
+        """Return None: only the api can read the folder."""
         check_key(key)
         return None
 
@@ -98,7 +98,7 @@ class FolderStorage:
         await asyncio.to_thread(check)
 
     def _path(self, key: str) -> Path:
-        """Give the path of a key, sure to lie below the root even if somebody planted a link there."""
+        """Return the path of a key, sure to lie below the root even if somebody planted a link there."""
         root = self.root.resolve()
         path = root / check_key(key)
         if not path.parent.resolve().is_relative_to(root) or path.is_symlink():

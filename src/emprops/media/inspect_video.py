@@ -110,7 +110,7 @@ def _shape(width: int, height: int, pixel: Fraction | None) -> tuple[int, int]:
 
 
 def _stretched(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """Give a picture the shape of ``size``, and no more pixels than its thumbnail needs."""
+    """Return a picture in the shape of ``size``, and no more pixels than its thumbnail needs."""
     if picture.size == size:
         return picture
     share = min(1.0, SIDE / max(size))

@@ -59,7 +59,7 @@ async def probe(path: Path, folder: Path, *, timeout: float = TIMEOUT) -> Facts:
 
 
 async def media_type_of(content: Path | bytes, *, timeout: float = TIMEOUT) -> str | None:
-    """Tell the media type of a picture, video or sound by its content, which is surer than what its maker says. None
+    """Return the media type of a picture, video or sound by its content, which is surer than what its maker says. None
     for everything else."""
     if isinstance(content, bytes):
         mime_type = sniff(content[:HEAD_BYTES])
@@ -91,7 +91,7 @@ def _picture_kind(mime_type: str) -> str:
 
 
 def _by_streams(mime_type: str, said: Mapping[str, Any]) -> str:
-    """Tell videos from sounds in containers that can hold both."""
+    """Return which type a file has: it tells videos from sounds in containers that can hold both."""
     if said.get("video") is False and said.get("sound"):
         return AS_SOUND.get(mime_type, mime_type)
     return AS_VIDEO.get(mime_type, mime_type) if said.get("video") else mime_type

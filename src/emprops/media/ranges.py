@@ -10,7 +10,7 @@ class UnsatisfiableRangeError(Exception):
 
 
 def wanted_range(header: str | None, size: int) -> tuple[int, int] | None:
-    """Give ``(start, stop)`` of the wanted part, or None for the whole file.
+    """Return ``(start, stop)`` of the wanted part, or None for the whole file.
 
     A header that asks for several ranges, or that is not understood, is ignored, as the standard allows: answering
     several ranges is how small requests are made to cost much. Raises :class:`UnsatisfiableRangeError`.

@@ -130,7 +130,7 @@ def handlers(database: Database, storage: Storage) -> Handlers:
 
 
 async def is_used(database: Database, key: str) -> bool:
-    """Tell whether anything that is not hidden names a stored file: a row, or a URL."""
+    """Return whether anything that is not hidden names a stored file: a row, or a URL."""
     async with database.reader() as reader:
         return bool(
             await reader.fetch_value(

@@ -72,11 +72,11 @@ class S3Storage:
             raise _os_error("write", key, error) from error
 
     async def size(self, key: str) -> int:
-        """Give the size in bytes."""
+        """Return the size in bytes."""
         return (await self.stat(key)).size
 
     async def stat(self, key: str) -> FileStat:
-        """Give size and version."""
+        """Return size and version."""
         try:
             meta = await obstore.head_async(self.store, check_key(key))
         except BaseError as error:
@@ -85,7 +85,7 @@ class S3Storage:
         return FileStat(meta["size"], etag, meta["last_modified"])
 
     async def exists(self, key: str) -> bool:
-        """Tell whether there is such an object."""
+        """Return whether there is such an object."""
         try:
             await self.stat(key)
         except FileNotFoundError:
@@ -110,12 +110,12 @@ class S3Storage:
         return b"".join([chunk async for chunk in self.stream(key)])
 
     def local_path(self, key: str) -> Path | None:
-        """Give None: the bucket is elsewhere."""
+        """Return None: the bucket is elsewhere."""
         check_key(key)
         return None
 
     async def signed_url(self, key: str) -> str | None:
-        """Give a URL that reads the object for an hour."""
+        """Return a URL that reads the object for an hour."""
         return await obstore.sign_async(self.store, "GET", check_key(key), SIGNED_FOR)
 
     async def delete(self, key: str) -> None:

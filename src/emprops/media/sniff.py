@@ -59,7 +59,7 @@ _STILLS = frozenset({b"mif1", b"mif2", b"msf1", b"miaf"})
 
 
 def sniff(head: bytes) -> str:
-    """Tell the media type of a file from its first :data:`HEAD_BYTES` bytes; :data:`UNKNOWN` if it is none of ours."""
+    """Return the media type of a file from its first :data:`HEAD_BYTES` bytes, or :data:`UNKNOWN`."""
     for start, mime_type in _STARTS:
         if head.startswith(start):
             return mime_type
@@ -73,7 +73,7 @@ def sniff(head: bytes) -> str:
 
 
 def _by_brand(head: bytes) -> str:
-    """Tell what a file of ISO 14496-12 is by its brands, the main one and the compatible ones. Whether there is a
+    """Return what a file of ISO 14496-12 is by its brands, the main one and the compatible ones. Whether there is a
     video in it, or only sound, is not said by them."""
     end = max(16, min(int.from_bytes(head[:4], "big"), len(head)))
     main, compatible = head[8:12], [head[at : at + 4] for at in range(16, end - 3, 4)]

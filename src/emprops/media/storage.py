@@ -36,12 +36,12 @@ def storage_from(settings: Settings) -> Storage:
 
 
 def public_url(settings: Settings, key: str) -> str:
-    """Give the URL under which the api serves a file."""
+    """Return the URL under which the api serves a file."""
     return f"{settings.base_url}{FILES}{key}"
 
 
 def key_of(settings: Settings, url: str) -> str | None:
-    """Give the key that a URL of our own means: ours in full, or its path ``/files/…``; None for any other."""
+    """Return the key that a URL of our own means: ours in full, or its path ``/files/…``; None for any other."""
     try:
         ours, parts = urlsplit(settings.base_url), urlsplit(url.strip())
         same_place = not parts.netloc or (parts.scheme, parts.hostname, parts.port) == (

@@ -66,15 +66,15 @@ _EXTENSIONS = {
 
 
 def served_type(key: str) -> str:
-    """Give the Content-Type a stored file is served with."""
+    """Return the Content-Type a stored file is served with."""
     return INLINE.get(PurePosixPath(key).suffix.lower(), DOWNLOAD)
 
 
 def mime_type_of(key: str) -> str:
-    """Give the media type of a stored file, without parameters."""
+    """Return the media type of a stored file, without parameters."""
     return served_type(key).partition(";")[0]
 
 
 def extension_of(mime_type: str) -> str:
-    """Give the extension for a new key, with its dot; ``.bin`` for types that are only ever downloaded."""
+    """Return the extension for a new key, with its dot; ``.bin`` for types that are only ever downloaded."""
     return _EXTENSIONS.get(mime_type.partition(";")[0].strip().lower(), ".bin")

@@ -226,7 +226,7 @@ def _ink(canvas: Canvas, mask: Array, box: tuple[float, float, float, float]) ->
 
 
 def _readable(behind: Array, ground: Array, share: float, ink: Array) -> bool:
-    """Whether the letters stand out from all but the worst twentieth of what is behind them."""
+    """Return whether the letters stand out from all but the worst twentieth of what is behind them."""
     sample = behind[::4, ::4].reshape(-1, 3).clip(0, 1)
     veiled = np.clip(sample + (ground - sample) * share, 0, 1).astype(np.float64)
     lights = np.sort((veiled**2.2) @ np.array([0.2126, 0.7152, 0.0722]))

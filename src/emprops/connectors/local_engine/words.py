@@ -148,7 +148,7 @@ class Reading:
     unknown_words: tuple[str, ...] = ()
 
     def has(self, *names: str) -> bool:
-        """Tell whether any of the features is asked for."""
+        """Return whether any of the features is asked for."""
         return not self.features.isdisjoint(names)
 
 

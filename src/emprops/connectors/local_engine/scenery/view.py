@@ -31,7 +31,7 @@ class View:
         return self.canvas.bottom - self.horizon
 
     def has(self, *names: str) -> bool:
-        """Tell whether any of the features is asked for."""
+        """Return whether any of the features is asked for."""
         return self.reading.has(*names)
 
     def glow(self, x: float, y: float, reach: float, colour: Array, strength: float) -> None:

@@ -1,6 +1,5 @@
-"""Makes `contact-sheet.jpg`: what the built-in engine makes of 24 prompts. Run it from the repository:
-
-.venv/bin/python docs/pictures/contact_sheet.py
+"""``python -m tools.contact_sheet`` makes ``docs/pictures/contact-sheet.jpg``: what the built-in engine makes of 24
+prompts. Another path may follow.
 """
 
 import io
@@ -24,6 +23,7 @@ PROMPTS = (
 )
 COLUMNS, SIDE, GAP, CAPTION = 6, 256, 12, 34
 SEED = 3
+TARGET = Path(__file__).parents[1] / "docs" / "pictures" / "contact-sheet.jpg"
 
 
 def picture(prompt: str, side: int) -> Image.Image:
@@ -54,5 +54,5 @@ def sheet(side: int = SIDE) -> Image.Image:
 
 
 if __name__ == "__main__":
-    target = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).with_name("contact-sheet.jpg")
+    target = Path(sys.argv[1]) if len(sys.argv) > 1 else TARGET
     sheet().save(target, quality=86, optimize=True, progressive=True)
