@@ -173,7 +173,7 @@ def test_named_connections_cost_little() -> None:
     converted = convert(data, CATALOGUE)
     assert converted.problems == []
     assert converted.graph["5799"]["inputs"]["images"] == ["8", 0]
-    assert time.process_time() - began < 1
+    assert time.process_time() - began < 0.7, "looked up one by one it took more than a second"
 
 
 def test_what_costs_too_much_is_refused_in_time() -> None:

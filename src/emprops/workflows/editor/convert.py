@@ -89,7 +89,7 @@ def _runs(node: Node, workflow: Workflow) -> bool:
     return node.mode not in (MUTED, BYPASSED) and not is_virtual and node.type not in workflow.subgraphs
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Maker:
     """Makes one node."""
 

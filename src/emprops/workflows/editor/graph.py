@@ -32,7 +32,7 @@ class Slot(NamedTuple):
     """Name of the widget whose value this input takes the place of."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Node:
     """A node."""
 

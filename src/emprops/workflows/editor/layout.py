@@ -25,7 +25,7 @@ Named = Mapping[str, Any]
 """Values by name of widget."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Canvas:
     """A graph where it is used: the workflow, or a subgraph in the place of one node."""
 

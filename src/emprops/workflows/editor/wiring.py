@@ -87,6 +87,7 @@ class Wiring:
         self._catalogue = catalogue
         self._setters: dict[int, dict[Any, Node]] = {}
         self._broadcasts: dict[int, dict[tuple[str, str], Link]] = {}
+        self._found: dict[_Exit, Source | None] = {}
         self._steps = 0
 
     def source_of(self, canvas: Canvas, node: Node, name: str) -> Source | None:
@@ -99,14 +100,18 @@ class Wiring:
             return None
         number = node.slots.get(name)
         place = self._from(canvas, link, "" if number is None else node.inputs[number].type)
-        for _ in range(MAX_HOPS):
-            if isinstance(place, _Exit):
-                place = self._behind(place)
-            elif isinstance(place, _Entry):
+        passed: list[_Exit] = []
+        while isinstance(place, (_Exit, _Entry)) and len(passed) < MAX_HOPS:
+            if isinstance(place, _Entry):
                 place = self._before(place)
+            elif place in self._found:
+                place = self._found[place]
             else:
-                return place
-        return None
+                passed.append(place)
+                place = self._behind(place)
+        source = None if isinstance(place, (_Exit, _Entry)) else place
+        self._found.update(dict.fromkeys(passed, source))
+        return source
 
     def is_linked(self, canvas: Canvas, node: Node, name: str) -> bool:
         """Whether something is connected to an input, be it muted or missing."""
