@@ -294,3 +294,23 @@ class TestGlobal:
         off = await user.post(f"{path}/global", {"is_global": False})
         assert (off["is_global"], off["input_type"]) == (False, "image")
         assert (await user.post(f"{path}/global", {"output_type": "text"}))["output_type"] == "text"
+
+
+class TestReferences:
+    async def test_what_cannot_fit_is_refused_when_it_is_stored(self, user: User) -> None:
+        steps = [
+            {"id": 1, "nodeName": "local_text", "alias": "Write", "nodePayload": {"prompt": "x"}},
+            {"id": 2, "nodeName": "local_upscale", "nodePayload": {"image": {"$ref": 1}, "factor": {"$ref": 1}}},
+        ]
+        problems = [
+            "step 2, image takes an image, but step 1 (Write) makes text/plain",
+            "step 2, factor cannot take the result of another step, it takes a choice",
+        ]
+        body = {"title": "Misfit", "data": {"steps": steps}}
+        refused = await user.post("/collections", body, status=400)
+        assert sorted(refused["details"]["problems"]) == sorted(problems)
+        made = await user.post("/collections", BODY, status=201)
+        refused = await user.patch(f"/collections/{made['id']}", {"data": body["data"]}, status=400)
+        assert sorted(refused["details"]["problems"]) == sorted(problems)
+        steps[1]["nodePayload"] = {"image": {"$ref": 1, "output": "image", "file": 0}}  # its author knows better
+        await user.post("/collections", body, status=201)

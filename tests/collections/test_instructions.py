@@ -78,6 +78,18 @@ FAULTS: list[tuple[Callable[[dict[str, Any]], object], str]] = [
     (lambda d: step(d, nodePayload={"a": {"$ref": 8}}), "step 7, a refers to step 8, which does not exist"),
     (lambda d: step(d, nodePayload={"a": {"$ref": "8"}}), "step 2, a refers to '8', which is no step id"),
     (lambda d: step(d, nodePayload={"a": [{"$ref": None}]}), "step 2, a refers to None, which is no step id"),
+    (
+        lambda d: step(d, nodePayload={"a": {"$ref": 9, "output": "sound"}}),
+        "step 2, a refers to the output 'sound' of step 9; it may be text, file, image, video, audio",
+    ),
+    (
+        lambda d: step(d, nodePayload={"a": {"$ref": 9, "file": -1}}),
+        "step 2, a refers to the file '-1' of step 9; files are counted from 0",
+    ),
+    (
+        lambda d: step(d, nodePayload={"a": [{"$ref": 9, "output": "text", "file": 0}]}),
+        "step 2, a refers to both the text and a file of step 9",
+    ),
     (lambda d: step(d, nodePayload={"a": {"$ref": 7}}), "steps refer to each other in a circle: 7 → 7"),
     (lambda d: step(d, nodePayload={"a": {"$ref": 9}}), "steps refer to each other in a circle: 9 → 7 → 9"),
     (

@@ -17,7 +17,15 @@ def workflow(**fields: str) -> Workflow:
         "job": {"service_required": "noop", "payload": {}},
     }
     known: dict[str, Any] = dict.fromkeys(Workflow.__dataclass_fields__)
-    known |= {"id": new_id(), "name": "w", "type": "direct_job", "data": data, "models": [], "custom_nodes": []}
+    known |= {
+        "id": new_id(),
+        "name": "w",
+        "type": "direct_job",
+        "data": data,
+        "models": [],
+        "output_mime_type": "image/png",
+        "custom_nodes": [],
+    }
     return Workflow(**known)
 
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -32,10 +33,13 @@ class TestFields:
             ({"type": "select"}, "free", "free"),
             ({"type": "image_loader"}, " https://x/y.png ", "https://x/y.png"),
             ({"type": "image_loader"}, "generations/a/b.png", "generations/a/b.png"),
-            ({"type": "image_loader"}, REFERENCE, REFERENCE),
+            ({"type": "image_loader"}, REFERENCE, replace(REFERENCE, into="image")),
+            ({"type": "audio_loader"}, REFERENCE, replace(REFERENCE, into="audio")),
+            ({"type": "text"}, REFERENCE, replace(REFERENCE, into="text")),
+            ({"type": "json"}, REFERENCE, REFERENCE),
             ({"type": "video_loader"}, "https://x/y.mp4", "https://x/y.mp4"),
             ({"type": "audio_loader"}, "/files/a.wav", "/files/a.wav"),
-            ({"type": "prompt_editor"}, MixedText(("a", REFERENCE)), MixedText(("a", REFERENCE))),
+            ({"type": "prompt_editor"}, MixedText(("a", REFERENCE)), MixedText(("a", replace(REFERENCE, into="text")))),
             ({"type": "json"}, {"a": [REFERENCE]}, {"a": [REFERENCE]}),
         ],
     )

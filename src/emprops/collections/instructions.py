@@ -2,7 +2,7 @@
 
 ``{version, steps: [{id, nodeName, nodePayload, alias}], variables, generations: {generations, hashes,
 use_custom_hashes}}``. A field of ``nodePayload`` is a literal, a text in which variables and references may stand
-(``workflows/prompt_text.py``), or ``{"$ref": <step id>}``.
+(``workflows/prompt_text.py``), or ``{"$ref": <step id>}``, with ``output`` and ``file`` to say what of it is meant.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -12,13 +12,14 @@ from typing import Any
 from emprops.collections import variables
 from emprops.collections.variables import Definition
 from emprops.errors import CollectionCorruptedError
-from emprops.workflows.prompt_text import Part, PromptTextError, Ref, Variable, to_parts
+from emprops.workflows.prompt_text import Part, PromptTextError, Ref, Variable, read_ref, to_parts
 from emprops.workflows.templates import MAX_DEPTH, MAX_PLACEHOLDERS, deeper_than
 
 MAX_GENERATIONS = 10
 MAX_STEPS = 100
 """Steps of a job: steps of the collection times generations."""
 MAX_HASH = 200
+REFERENCE = frozenset({"$ref", "output", "file"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,13 +176,27 @@ def _value(node: Any, where: str, problems: list[str]) -> Any:
         return [_value(item, where, problems) for item in node]
     if not isinstance(node, dict):
         return node
-    target = node.get("$ref") if node.keys() == {"$ref"} else "#"
-    if isinstance(target, int) and not isinstance(target, bool):
-        return Phrase((Ref(target),))
+    if is_reference(node):
+        return _reference(node, where, problems)
+    target = node["$ref"] if node.keys() == {"$ref"} else "#"
     # "#/…" is how JSON Schema, which language models take, refers to its own parts.
     if not isinstance(target, str) or not target.startswith("#"):
         problems.append(f"{where} refers to {target!r}, which is no step id")
     return {key: _value(item, where, problems) for key, item in node.items()}
+
+
+def is_reference(node: Mapping[str, Any]) -> bool:
+    """Return whether an object refers to a step: ``{"$ref": 1}``, with ``output`` or ``file`` or neither."""
+    target = node.get("$ref")
+    return node.keys() <= REFERENCE and isinstance(target, int) and not isinstance(target, bool)
+
+
+def _reference(node: Mapping[str, Any], where: str, problems: list[str]) -> Phrase | None:
+    try:
+        return Phrase((read_ref(node["$ref"], node),))
+    except PromptTextError as error:
+        problems.append(f"{where} {error}")
+        return None
 
 
 def _phrase(text: str, where: str, problems: list[str]) -> Phrase | str:

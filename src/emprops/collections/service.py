@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from emprops.auth.caller import Caller
-from emprops.collections import instructions, projects, simple, store, variables, versions
+from emprops.collections import fitting, instructions, projects, simple, store, variables, versions
 from emprops.collections.simple import SimpleVariable
 from emprops.collections.store import Collection, Details, Listed, Working
 from emprops.custody import service as custody
@@ -19,6 +19,7 @@ from emprops.custody.service import SocialLink
 from emprops.errors import BadRequestError, CollectionCorruptedError, ConflictError, ForbiddenError, NotFoundError
 from emprops.kit.database import Transaction
 from emprops.kit.ids import new_id
+from emprops.workflows import service as workflow_service
 from emprops.workflows import store as workflows
 
 PUBLISHED = "published"
@@ -179,6 +180,9 @@ async def check_data(tx: Transaction, data: Any) -> None:
     """Raise :class:`~emprops.errors.BadRequestError` naming everything that keeps an instruction set from running."""
     known = await workflows.by_names(tx, instructions.workflow_names(data))
     problems = instructions.check(data, known.keys())
+    # A workflow that broke later is not the fault of this collection; generating says so.
+    if not problems and not any(workflow_service.check(one.type, one.data) for one in known.values()):
+        problems = fitting.find_problems(instructions.parse(data, known.keys()), known)
     if problems:
         raise BadRequestError(
             f"The collection's data cannot be used: {'; '.join(problems)}.", extra={"details": {"problems": problems}}

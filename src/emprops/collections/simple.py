@@ -112,7 +112,7 @@ def _parse(template: Any) -> tuple[Template | None, list[str]]:
     except TemplateError as error:
         return None, [str(error).rstrip(".")]
     if _refers(template):
-        return None, ['template_json has an object whose only key is "$ref", which means another step here; rename it']
+        return None, ['template_json has an object with the key "$ref", which means another step here; rename it']
     return parsed, []
 
 
@@ -124,7 +124,11 @@ def _refers(node: Any) -> bool:
     target = node.get("$ref")
     # "#/…" without placeholders is how JSON Schema refers to its own parts, and stays data
     is_pointer = isinstance(target, str) and target.startswith("#") and not PLACEHOLDER.search(target)
-    return (node.keys() == {"$ref"} and not is_pointer) or any(map(_refers, node.values()))
+    return (
+        instructions.is_reference(node)
+        or (node.keys() == {"$ref"} and not is_pointer)
+        or any(map(_refers, node.values()))
+    )
 
 
 def _name_faults(variables: Sequence[SimpleVariable]) -> list[str]:

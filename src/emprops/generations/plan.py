@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import orjson
 
-from emprops.collections import chance, instructions
+from emprops.collections import chance, fitting, instructions
 from emprops.collections import variables as collection_variables
 from emprops.collections.instructions import Instructions, Phrase, Step, mentions
 from emprops.collections.store import Collection
@@ -156,6 +156,7 @@ def check_workflows(recipe: Instructions, workflows: Mapping[str, Workflow]) -> 
     ]
     if not problems and all(workflows[step.node_name].type == "basic" for step in recipe.steps):
         problems.append("no step has anything to run")
+    problems = problems or fitting.find_problems(recipe, workflows)
     if problems:
         raise CollectionCorruptedError(problems)
 
@@ -230,7 +231,11 @@ def _fill(node: Any, planner: _Planner, budget: Budget) -> Any:
 def _part(part: str | Variable | Ref, planner: _Planner) -> Any:
     if isinstance(part, Variable):
         return planner.generations[-1].variables[part.name]
-    return planner.results[part.step] if isinstance(part, Ref) else part
+    if not isinstance(part, Ref):
+        return part
+    result = planner.results[part.step]
+    asks = bool(part.output) or part.file is not None
+    return replace(result, output=part.output, file=part.file) if asks and isinstance(result, Reference) else result
 
 
 def _finish(drafts: list[_Draft]) -> tuple[PlannedStep, ...]:

@@ -247,7 +247,9 @@ class Orchestrator:
             try:
                 inputs[step_id] = resolve_references(payloads[step_id], _results(folded.steps))
             except (UnresolvedReferenceError, TextTooLongError) as error:
-                effects.closed += await fail_job(tx, folded.job.id, message=str(error)) or []
+                name = next(step.step_name for step in folded.steps if step.id == step_id)
+                message = f"{name} was not started: {error}"
+                effects.closed += await fail_job(tx, folded.job.id, message=message) or []
         await jobs.set_inputs(tx, inputs)
         effects.ready += await dispatch.ready_steps(tx, list(inputs))
 
@@ -289,4 +291,4 @@ def _folded(job: jobs.LockedJob, steps: list[jobs.StepState], reports: list[Repo
 
 
 def _results(steps: Sequence[jobs.StepState]) -> dict[str, StepResult]:
-    return {str(step.id): result_of(step.output_data) for step in steps if step.status == "completed"}
+    return {str(step.id): result_of(step.output_data, step.step_name) for step in steps if step.status == "completed"}

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from emprops.workflows.references import StepResult
+from emprops.workflows.references import FileResult, StepResult
 
 
-def result_of(output_data: dict[str, Any] | None) -> StepResult:
-    """Read a step's stored result: a file by its URL, a text by itself."""
+def result_of(output_data: dict[str, Any] | None, name: str) -> StepResult:
+    """Read the stored result of the step that people call ``name``."""
     output = output_data or {}
-    files = output.get("files") or []
+    files = tuple(FileResult(file["url"], file.get("mime_type") or "") for file in output.get("files") or [])
     text = (output.get("data") or {}).get("text")
-    return StepResult(url=files[0]["url"] if files else None, text=text if isinstance(text, str) else None)
+    return StepResult(files, text if isinstance(text, str) else None, name)

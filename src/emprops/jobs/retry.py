@@ -85,7 +85,7 @@ def reusable(steps: Sequence[EarlierStep]) -> set[UUID]:
     their inputs are what they were. A result is of no use either if a step behind it cannot be made from it."""
     kept = {step.id for step in steps if step.status == "completed" and step.output_data is not None}
     while True:
-        results = {str(step.id): result_of(step.output_data) for step in steps if step.id in kept}
+        results = {str(step.id): result_of(step.output_data, step.step_name) for step in steps if step.id in kept}
         useless: set[UUID] = set()
         for step in steps:
             if not kept.issuperset(step.depends_on):
@@ -110,7 +110,7 @@ def next_steps(steps: Sequence[EarlierStep], *, attempt: int, new_id: Callable[[
     kept = reusable(steps)
     ids = {step.id: new_id() for step in steps}
     names = {str(old): str(new) for old, new in ids.items()}
-    results = {str(step.id): result_of(step.output_data) for step in steps if step.id in kept}
+    results = {str(step.id): result_of(step.output_data, step.step_name) for step in steps if step.id in kept}
 
     def inputs_of(step: EarlierStep) -> Any:
         if step.template is None:

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from emprops.kit.numbers import plain, within
 from emprops.workflows.paths import copied
-from emprops.workflows.references import MixedText, Reference
+from emprops.workflows.references import TEXT, MixedText, Reference
 
 Taking = Literal["text", "file", "number", "switch", "choice", "any"]
 
@@ -62,10 +62,11 @@ class Field:
 
     def read(self, value: Any) -> Any:
         """Give the value as the payload takes it. Raises :class:`FieldError`."""
-        if isinstance(value, (Reference, MixedText)):
-            if self.taking in ("number", "switch", "choice"):
-                raise FieldError(f"cannot take the result of another step, it takes a {self.taking}")
-            return value
+        if isinstance(value, MixedText):
+            parts = [self._referring(part) if isinstance(part, Reference) else part for part in value.parts]
+            return MixedText(tuple(parts))
+        if isinstance(value, Reference):
+            return self._referring(value)
         readers: dict[Taking, Callable[[Any], Any]] = {
             "text": _text,
             "file": _address,
@@ -75,6 +76,17 @@ class Field:
             "any": copied,
         }
         return readers[self.taking](value)
+
+    def _referring(self, value: Reference) -> Reference:
+        """Say what the field takes of another step, unless its author does. Raises :class:`FieldError`."""
+        if self.taking in ("number", "switch", "choice"):
+            raise FieldError(f"cannot take the result of another step, it takes a {self.taking}")
+        takes = {"text": TEXT, "file": self.media or "image"}.get(self.taking, "")
+        if takes and value.into not in ("", takes) and not value.output:
+            raise FieldError(f"takes {with_article(takes)}, and refers to {with_article(value.into)}")
+        if takes not in ("", TEXT) and value.output == TEXT:
+            raise FieldError(f"takes {with_article(takes)}, and refers to the text of another step")
+        return replace(value, into=takes or value.into)
 
     def _number(self, value: Any) -> float:
         if isinstance(value, str):
@@ -249,3 +261,8 @@ def _numeral(text: str) -> float | None:
     if not NUMERAL.fullmatch(text):
         return None
     return float(text) if {".", "e", "E"} & set(text) else int(text)
+
+
+def with_article(kind: str) -> str:
+    """Write ``an image``, ``a text``."""
+    return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"

@@ -7,17 +7,22 @@
         {"type": "variable", "name": "place", "children": [{"text": ""}]},
         {"type": "ref", "step": 12, "children": [{"text": ""}]}]}]
 
+A reference may have ``output`` and ``file``, which say what of the step is meant.
 Everywhere a prompt-editor text is expected, plain text with ``{{place}}`` means the same. Paragraphs are joined by
 newlines.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
+from emprops.workflows.references import OUTPUTS, TEXT
 from emprops.workflows.templates import MAX_DEPTH, Placeholder, deeper_than, split
+
+MAX_FILES = 256
+"""Of one step."""
 
 
 class PromptTextError(ValueError):
@@ -36,6 +41,10 @@ class Ref:
     """The result of another step of the collection, by the step's id in the collection's data."""
 
     step: int
+    output: str = ""
+    """Which kind of result is asked for (``references.OUTPUTS``); empty: what the field takes."""
+    file: int | None = None
+    """Which file, from 0."""
 
 
 Part = str | Variable | Ref
@@ -54,6 +63,20 @@ def to_parts(text: str) -> list[Part]:
         elif part != "":
             parts.append(part)
     return parts
+
+
+def read_ref(step: int, said: Mapping[str, Any]) -> Ref:
+    """Read which result of a step is meant: ``output`` and ``file``. Raises :class:`PromptTextError`."""
+    output, number = said.get("output") or "", said.get("file")
+    if output not in ("", *OUTPUTS):
+        raise PromptTextError(
+            f"refers to the output {str(output)[:50]!r} of step {step}; it may be {', '.join(OUTPUTS)}"
+        )
+    if number is not None and (isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < MAX_FILES):
+        raise PromptTextError(f"refers to the file {str(number)[:50]!r} of step {step}; files are counted from 0")
+    if output == TEXT and number is not None:
+        raise PromptTextError(f"refers to both the text and a file of step {step}")
+    return Ref(step, output, number)
 
 
 def from_template(text: str) -> str:
@@ -107,7 +130,7 @@ def _node(node: Any) -> Iterator[Part]:
         case {"type": "variable", "name": str(name)}:
             yield Variable(name)
         case {"type": "ref", "step": int(step)} if not isinstance(step, bool):
-            yield Ref(step)
+            yield read_ref(step, node)
         case {"type": "variable" | "ref" as kind}:
             raise PromptTextError(f"has a {kind} node without a {'name' if kind == 'variable' else 'step id'}")
         case {"text": str(text)}:

@@ -1,9 +1,10 @@
 """How a planned payload refers to results that do not exist yet.
 
 While a step is planned, a reference is an object (:class:`Reference`, :class:`MixedText`), so no data can be taken for
-one. Stored as JSON, a whole value that refers to a step is ``{"$ref": "<step uuid>"}``, and a text with references in
-it is ``{"$text": ["a ", {"$ref": "<step uuid>"}, …]}``. Data whose keys look the same get one more ``$`` when they are
-stored and lose it when the payload is resolved: what a user sends stays data.
+one. Stored as JSON, a whole value that refers to a step is ``{"$ref": "<step uuid>"}``, with ``output``, ``file`` and
+``into`` where they say something; a text with references in it is ``{"$text": ["a ", {"$ref": "<step uuid>"}, …]}``.
+Data whose keys look the same get one more ``$`` when they are stored and lose it when the payload is resolved: what a
+user sends stays data.
 
 Only a payload with references is stored in this form; one without is stored as it is, and never resolved.
 """
@@ -22,11 +23,19 @@ MARKED = re.compile(r"\$+(ref|text)")
 
 
 class UnresolvedReferenceError(Exception):
-    """A payload refers to a step that gave neither a file nor a text, or gave none yet."""
+    """A payload refers to a step that did not make what the field takes, or has made nothing yet."""
 
 
 class TextTooLongError(ValueError):
     """Filling in the values would make a payload of more than :data:`MAX_CHARACTERS` characters."""
+
+
+MEDIA = ("image", "video", "audio")
+TEXT, FILE = "text", "file"
+OUTPUTS = (TEXT, FILE, *MEDIA)
+"""What a reference may ask for; ``file`` is a file of any kind."""
+UNNAMED = ("application/octet-stream", "binary/octet-stream", "")
+"""Types of files of which nobody knows what they are; they may be anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +43,12 @@ class Reference:
     """The result of another step of the same job."""
 
     step: UUID
+    output: str = ""
+    """Which of :data:`OUTPUTS` the author asks for; empty: what the field takes."""
+    file: int | None = None
+    """Which file, from 0: of those that ``output`` names, else of all."""
+    into: str = ""
+    """What the field takes: ``text``, or one of :data:`MEDIA`; empty: either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +59,21 @@ class MixedText:
 
 
 @dataclass(frozen=True, slots=True)
-class StepResult:
-    """What a step can be referred to as: its first file's URL, and its text if the result is one."""
+class FileResult:
+    """A file that a step made."""
 
-    url: str | None
-    text: str | None
+    url: str
+    mime_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """What a step can be referred to as: its files, in order, and its text if it made one."""
+
+    files: tuple[FileResult, ...] = ()
+    text: str | None = None
+    name: str = ""
+    """What people call the step."""
 
 
 class Budget:
@@ -103,7 +128,7 @@ def refers(tree: Any) -> bool:
 def steps_in(tree: Any) -> set[UUID]:
     """Give the steps that a value being planned refers to."""
     match tree:
-        case Reference(step):
+        case Reference(step=step):
             return {step}
         case MixedText(parts):
             return {part.step for part in parts if isinstance(part, Reference)}
@@ -118,8 +143,9 @@ def steps_in(tree: Any) -> set[UUID]:
 def encode(tree: Any) -> Any:
     """Give the stored form of a payload with references."""
     match tree:
-        case Reference(step):
-            return {"$ref": str(step)}
+        case Reference(step=step):
+            said = {"output": tree.output or None, "file": tree.file, "into": tree.into or None}
+            return {"$ref": str(step)} | {key: value for key, value in said.items() if value is not None}
         case MixedText(parts):
             return {"$text": [encode(part) for part in parts]}
         case dict():
@@ -147,7 +173,7 @@ def rename_steps(payload: Any, names: Mapping[str, str]) -> Any:
     """Give a stored payload that refers to other steps in place of these ones; an id without a new name stays."""
     match payload:
         case {"$ref": str(step)}:
-            return {"$ref": names.get(step, step)}
+            return payload | {"$ref": names.get(step, step)}
         case dict():
             return {key: rename_steps(value, names) for key, value in payload.items()}
         case list():
@@ -157,7 +183,7 @@ def rename_steps(payload: Any, names: Mapping[str, str]) -> Any:
 
 
 def resolve_references(payload: Any, results: Mapping[str, StepResult]) -> Any:
-    """Put results in the place of references: a text result as its text, any other as its file's URL.
+    """Put results in the place of references: texts as they are, files as their URLs.
 
     The structure stays; results are never looked into. Raises :class:`UnresolvedReferenceError`, and
     :class:`TextTooLongError` if the results together are too long.
@@ -167,10 +193,10 @@ def resolve_references(payload: Any, results: Mapping[str, StepResult]) -> Any:
 
 def _resolve(payload: Any, results: Mapping[str, StepResult], budget: Budget) -> Any:
     match payload:
-        case {"$ref": str(step)}:
-            return _result(step, results, budget)
+        case {"$ref": str()}:
+            return _result(payload, results, budget)
         case {"$text": list(parts)}:
-            return "".join(part if isinstance(part, str) else _result(part["$ref"], results, budget) for part in parts)
+            return "".join(part if isinstance(part, str) else _result(part, results, budget) for part in parts)
         case dict():
             return {
                 (key[1:] if MARKED.fullmatch(key) else key): _resolve(value, results, budget)
@@ -182,12 +208,36 @@ def _resolve(payload: Any, results: Mapping[str, StepResult], budget: Budget) ->
             return payload
 
 
-def _result(step: str, results: Mapping[str, StepResult], budget: Budget) -> str:
-    result = results.get(step)
+def _result(stored: Mapping[str, Any], results: Mapping[str, StepResult], budget: Budget) -> str:
+    result = results.get(stored["$ref"])
     if result is None:
-        raise UnresolvedReferenceError(f"Step {step} has no result yet.")
-    value = result.url if result.text is None else result.text
-    if value is None:
-        raise UnresolvedReferenceError(f"Step {step} gave neither a file nor a text to refer to.")
+        raise UnresolvedReferenceError(f"Step {stored['$ref']} has no result yet.")
+    value = _chosen(result, stored.get("output", ""), stored.get("file"), stored.get("into", ""))
     budget.spend(value)
     return value
+
+
+def _chosen(result: StepResult, output: str, number: int | None, into: str) -> str:
+    """Choose what a reference asks for, else what its field takes."""
+    name = result.name or "A step"
+    if output == TEXT or (into == TEXT and not output and number is None):
+        if result.text is None:
+            raise UnresolvedReferenceError(f"{name} made no text.")
+        return result.text
+    if not output and not into and number is None and result.text is not None:
+        return result.text
+    kind = output if output in MEDIA else ""
+    if not output and number is None and into in MEDIA:
+        kind = into
+    files = [file for file in result.files if _is(file, kind)]
+    if (number or 0) >= len(files):
+        what = f"{kind or FILE} {number}, counted from 0" if number else kind or "file or text"
+        raise UnresolvedReferenceError(f"{name} made no {what}.")
+    file = files[number or 0]
+    if into in MEDIA and not output and not _is(file, into):
+        raise UnresolvedReferenceError(f"File {number} of {name} is no {into} but {file.mime_type}.")
+    return file.url
+
+
+def _is(file: FileResult, kind: str) -> bool:
+    return not kind or file.mime_type in UNNAMED or file.mime_type.startswith(f"{kind}/")
