@@ -178,7 +178,7 @@ def test_named_connections_cost_little() -> None:
 
 def test_what_costs_too_much_is_refused_in_time() -> None:
     saved = text_to_image()
-    saved.node(70, "SaveImage", inputs=[{"name": f"more{n}", "type": "IMAGE", "link": None} for n in range(500)])
+    saved.node(70, "SaveImage", inputs=[{"name": f"more{n}", "type": f"T{n}", "link": None} for n in range(500)])
     bypassed = [{"name": f"in{number}", "type": "MASK", "link": None} for number in range(5000)]
     saved.node(10, "Unknown", mode=4, inputs=bypassed, outputs=[{"name": "out", "type": "IMAGE"}])
     for number in range(500):
