@@ -633,8 +633,6 @@ CREATE TABLE public.webhook_endpoint (
     collection_ids uuid[],
     job_types text[],
     secret bytea NOT NULL,
-    old_secret bytea,
-    old_secret_until timestamp with time zone,
     failures integer DEFAULT 0 NOT NULL,
     failing_since timestamp with time zone,
     open_until timestamp with time zone,
@@ -649,7 +647,6 @@ CREATE TABLE public.webhook_endpoint (
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT webhook_endpoint_check CHECK (((disabled_at IS NULL) = (disabled_reason IS NULL))),
     CONSTRAINT webhook_endpoint_check1 CHECK (((failures = 0) = (failing_since IS NULL))),
-    CONSTRAINT webhook_endpoint_check2 CHECK (((old_secret IS NULL) = (old_secret_until IS NULL))),
     CONSTRAINT webhook_endpoint_events_check CHECK ((cardinality(events) > 0)),
     CONSTRAINT webhook_endpoint_failures_check CHECK ((failures >= 0))
 );
@@ -670,6 +667,12 @@ ALTER TABLE public.webhook_event ALTER COLUMN sequence ADD GENERATED ALWAYS AS I
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
+);
+
+CREATE TABLE public.webhook_old_secret (
+    endpoint_id uuid NOT NULL,
+    ends_at timestamp with time zone NOT NULL,
+    secret bytea NOT NULL
 );
 
 CREATE TABLE public.worker_pause (
@@ -976,6 +979,8 @@ CREATE UNIQUE INDEX webhook_endpoint_url ON public.webhook_endpoint USING btree 
 
 CREATE INDEX webhook_event_age ON public.webhook_event USING btree (occurred_at);
 
+CREATE INDEX webhook_old_secret_of_endpoint ON public.webhook_old_secret USING btree (endpoint_id, ends_at);
+
 CREATE INDEX workflow_in_order ON public.workflow USING btree ("order", name);
 
 CREATE TRIGGER collection_records_version AFTER INSERT OR UPDATE OF status, version ON public.collection FOR EACH ROW WHEN ((new.status = 'published'::text)) EXECUTE FUNCTION public.record_collection_version();
@@ -1093,6 +1098,9 @@ ALTER TABLE ONLY public.webhook_delivery
 
 ALTER TABLE ONLY public.webhook_endpoint
     ADD CONSTRAINT webhook_endpoint_owner_user_id_fkey FOREIGN KEY (owner_user_id) REFERENCES public.app_user(id);
+
+ALTER TABLE ONLY public.webhook_old_secret
+    ADD CONSTRAINT webhook_old_secret_endpoint_id_fkey FOREIGN KEY (endpoint_id) REFERENCES public.webhook_endpoint(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.workflow_custom_node
     ADD CONSTRAINT workflow_custom_node_custom_node_id_fkey FOREIGN KEY (custom_node_id) REFERENCES public.custom_node(id);

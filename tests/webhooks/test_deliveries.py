@@ -143,7 +143,7 @@ async def test_a_new_secret_and_the_old_one_sign_together(hooks: Hooks) -> None:
     await hooks.event(made)
     await hooks.deliver()
     verified(hooks.receiver.asked[-1], made["secret"], rotated["secret"])
-    await hooks.execute("UPDATE webhook_endpoint SET old_secret_until = now()")
+    await hooks.execute("UPDATE webhook_old_secret SET ends_at = now()")
     await hooks.event(made)
     await hooks.deliver()
     verified(hooks.receiver.asked[-1], rotated["secret"])

@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from emprops.collections.store import Collection, Working
+from emprops.kit.names import visible
 
 PRICE_DIGITS = 15
 """Most digits of a price, so that it is exact as a JSON number."""
@@ -54,13 +55,7 @@ def _address(value: str) -> str:
     return value
 
 
-def _titled(value: str) -> str:
-    if not value.strip():
-        raise ValueError("must not be empty")
-    return value
-
-
-Title = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_titled)]
+Title = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(visible)]
 Description = Annotated[str, Field(max_length=10_000)]
 Price = Annotated[Decimal, BeforeValidator(_price, json_schema_input_type=str | float)]
 Editions = Annotated[int, BeforeValidator(_editions, json_schema_input_type=str | int)]

@@ -4,6 +4,7 @@ Whoever makes something for an identity shares its link until the end of the tra
 is made at the same moment is either transferred with the rest or refused, never left behind.
 """
 
+import unicodedata
 from uuid import UUID
 
 from emprops.custody import store
@@ -12,9 +13,11 @@ from emprops.errors import BadRequestError, ConflictError
 from emprops.kit.database import Transaction
 from emprops.kit.ids import new_id
 
-__all__ = ["ORGS", "SocialLink", "find_link", "find_or_make_link", "hold_for", "identity", "is_held"]
+__all__ = ["ORGS", "SocialLink", "find_link", "find_or_make_link", "hold_for", "identity", "is_held", "named_identity"]
 
 ORGS = ("farcaster", "twitter", "discord", "lens", "github")
+CASELESS = frozenset({"farcaster", "github", "twitter"})
+"""Networks to which Anna and anna are one."""
 MAX_IDENTIFIER = 200
 
 
@@ -62,10 +65,25 @@ async def is_held(tx: Transaction, link_id: UUID) -> bool:
 
 
 def identity(org: str, identifier: str) -> tuple[str, str]:
-    """Check an identity and give it as it is stored. Raises :class:`~emprops.errors.BadRequestError`."""
+    """Return an identity as it is stored and compared: without spaces and a leading @, in Unicode's composed form, and
+    in lower case where the network ignores case. Raises :class:`~emprops.errors.BadRequestError`."""
     if org not in ORGS:
         raise BadRequestError(f"social_org must be one of {', '.join(ORGS)}.")
-    identifier = identifier.strip()
+    identifier = unicodedata.normalize("NFC", identifier.strip().lstrip("@").strip())
+    if org in CASELESS:
+        identifier = identifier.casefold()
     if not 0 < len(identifier) <= MAX_IDENTIFIER:
         raise BadRequestError(f"social_identifier must be a text of 1 to {MAX_IDENTIFIER} characters.")
     return org, identifier
+
+
+def named_identity(org: str | None, identifier: str | None) -> tuple[str, str] | None:
+    """Read the two fields of a request that name an identity; None if it names none.
+
+    Raises :class:`~emprops.errors.BadRequestError` for one without the other, and as :func:`identity`.
+    """
+    if org is None and identifier is None:
+        return None
+    if org is None or identifier is None:
+        raise BadRequestError("social_org and social_identifier belong together; send both or neither.")
+    return identity(org, identifier)

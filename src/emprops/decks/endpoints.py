@@ -8,6 +8,7 @@ from fastapi import Query
 from emprops.auth.caller import Caller
 from emprops.auth.dependencies import CurrentCaller, CurrentUser
 from emprops.auth.once import Once
+from emprops.custody.service import named_identity
 from emprops.decks import queries, service
 from emprops.decks.counts import counts_of
 from emprops.decks.queries import DeckRow
@@ -24,7 +25,7 @@ from emprops.decks.schemas import (
     view_of,
 )
 from emprops.decks.states import SHARED, DeckStatus
-from emprops.errors import BadRequestError, NotFoundError
+from emprops.errors import NotFoundError
 from emprops.kit.database import Transaction
 from emprops.kit.envelope import Envelope, failures, ok
 from emprops.kit.paging import MAX_LIMIT, MAX_OFFSET, Page, Paging
@@ -44,15 +45,6 @@ def owner_of(caller: Caller) -> UUID | None:
     return None if caller.is_service and caller.user_id is None else caller.user_id
 
 
-def social_pair(org: str | None, identifier: str | None) -> tuple[str, str] | None:
-    """Read two fields that only make sense together (C25)."""
-    if org is None and identifier is None:
-        return None
-    if org is None or identifier is None:
-        raise BadRequestError("social_org and social_identifier belong together; send both or neither.")
-    return org, identifier
-
-
 @routes.post("", status_code=201, responses=failures(_404="Collection not found"))
 async def create_deck(body: NewDeck, user_id: CurrentUser, tx: Tx, _once: Once) -> Envelope[DeckSummary]:
     """Make a deck for a collection; it is empty and active."""
@@ -62,7 +54,7 @@ async def create_deck(body: NewDeck, user_id: CurrentUser, tx: Tx, _once: Once) 
         collection_id=body.collection_id,
         name=body.name,
         description=body.description,
-        beneficiary=social_pair(body.social_org, body.social_identifier),
+        beneficiary=named_identity(body.social_org, body.social_identifier),
     )
     return ok(summary_of(deck))
 
@@ -77,10 +69,8 @@ async def list_decks(
     social_identifier: SocialIdentifier = None,
 ) -> Envelope[list[DeckSummary]]:
     """List the caller's decks over all collections, newest first; archived ones only by ``status=archived``."""
-    social_pair(social_org, social_identifier)
-    wanted = queries.DeckFilter(
-        user_id=user_id, status=status, social_org=social_org, social_identifier=social_identifier
-    )
+    held_for = named_identity(social_org, social_identifier)
+    wanted = queries.DeckFilter(user_id=user_id, status=status, held_for=held_for)
     return ok([summary_of(deck) for deck in await queries.list_decks(reader, wanted, page)])
 
 
@@ -158,7 +148,7 @@ async def list_collection_decks(
     social_identifier: SocialIdentifier = None,
 ) -> Envelope[list[DeckSummary]]:
     """List a collection's decks, newest first: all for its owner, for others their own and published ones."""
-    social_pair(social_org, social_identifier)
+    held_for = named_identity(social_org, social_identifier)
     scope = await queries.scope_of(reader, collection_id, caller.user_id)
     if scope is None or not (caller.is_service or scope.is_owner or scope.is_known):
         raise NotFoundError("Collection not found")
@@ -168,7 +158,6 @@ async def list_collection_decks(
         also_published=not sees_all,
         collection_id=collection_id,
         status=status,
-        social_org=social_org,
-        social_identifier=social_identifier,
+        held_for=held_for,
     )
     return ok([summary_of(deck) for deck in await queries.list_decks(reader, wanted, page)])

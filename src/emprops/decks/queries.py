@@ -70,8 +70,8 @@ class DeckFilter:
     """And those of others that are published; together with ``user_id`` only."""
     collection_id: UUID | None = None
     status: str | None = None
-    social_org: str | None = None
-    social_identifier: str | None = None
+    held_for: tuple[str, str] | None = None
+    """A social identity, as it is stored."""
 
 
 async def list_decks(reader: Transaction, wanted: DeckFilter, page: Page) -> list[DeckRow]:
@@ -82,7 +82,7 @@ async def list_decks(reader: Transaction, wanted: DeckFilter, page: Page) -> lis
     where = ["d.status = %(status)s" if wanted.status else "d.status <> 'archived'"]
     if wanted.collection_id is not None:
         where.append("d.collection_id = %(collection_id)s")
-    if wanted.social_org is not None:
+    if wanted.held_for is not None:
         where.append(
             "d.custodied_for = (SELECT id FROM social_link WHERE social_org = %(social_org)s"
             " AND social_identifier = %(social_identifier)s)"
@@ -95,7 +95,13 @@ async def list_decks(reader: Transaction, wanted: DeckFilter, page: Page) -> lis
     return await reader.fetch_all(
         DeckRow,
         f"{DECK} {source} ORDER BY d.created_at DESC, d.id DESC LIMIT %(limit)s OFFSET %(offset)s",
-        {**asdict(wanted), "limit": page.limit, "offset": page.offset, "last": page.limit + page.offset},
+        {
+            **asdict(wanted),
+            **dict(zip(("social_org", "social_identifier"), wanted.held_for or (), strict=False)),
+            "limit": page.limit,
+            "offset": page.offset,
+            "last": page.limit + page.offset,
+        },
     )
 
 

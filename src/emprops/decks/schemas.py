@@ -2,12 +2,13 @@
 
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from emprops.decks.queries import DeckOutputRow, DeckRow
+from emprops.kit.names import visible
 
 Status = Literal["active", "archived", "published", "locked"]
 OutputStatus = Literal["pending", "processing", "completed", "failed"]
@@ -76,6 +77,9 @@ class DeckStats(BaseModel):
     """Hidden outputs are counted for those who may change the deck only."""
 
 
+DeckName = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(visible)]
+
+
 class NewDeck(BaseModel):
     """Request to make a deck (spec: Create Deck). Unknown fields are ignored."""
 
@@ -92,7 +96,7 @@ class NewDeck(BaseModel):
     )
 
     collection_id: UUID
-    name: str | None = Field(default=None, min_length=1, max_length=200)
+    name: DeckName | None = None
     description: str | None = Field(default=None, max_length=5_000)
     social_org: SocialOrg | None = None
     social_identifier: str | None = Field(default=None, min_length=1, max_length=200)
@@ -103,7 +107,7 @@ class DeckPatch(BaseModel):
 
     model_config = ConfigDict(json_schema_extra={"example": {"name": "Updated Name", "status": "published"}})
 
-    name: str = Field(default="", min_length=1, max_length=200)
+    name: DeckName = ""
     description: str | None = Field(default=None, max_length=5_000)
     cover_output_id: UUID | None = None
     status: Status = "active"

@@ -9,9 +9,10 @@ from emprops.auth.caller import Caller
 from emprops.auth.dependencies import CurrentCaller, CurrentUser
 from emprops.auth.once import Once
 from emprops.auth.share import Links
+from emprops.custody.service import named_identity
 from emprops.decks.counts import counts_of
 from emprops.decks.queries import scope_of
-from emprops.errors import BadRequestError, ConflictError, NotFoundError
+from emprops.errors import ConflictError, NotFoundError
 from emprops.kit.database import Transaction
 from emprops.kit.envelope import Envelope, failures, ok
 from emprops.kit.paging import Paging
@@ -35,22 +36,15 @@ from emprops.outputs.schemas import (
 routes = router(tags=["outputs"])
 
 
-def social_pair(org: str | None, identifier: str | None) -> tuple[str | None, str | None]:
-    """Check what only makes sense together (C25)."""
-    if (org is None) != (identifier is None):
-        raise BadRequestError("social_org and social_identifier belong together; send both or neither.")
-    return org, identifier
-
-
 async def beneficiary(
     social_org: SocialOrg | None = None,
     social_identifier: Annotated[str | None, Query(min_length=1, max_length=200)] = None,
-) -> tuple[str | None, str | None]:
+) -> tuple[str, str] | None:
     """Read the two filters of a social identity."""
-    return social_pair(social_org, social_identifier)
+    return named_identity(social_org, social_identifier)
 
 
-Beneficiary = Annotated[tuple[str | None, str | None], Depends(beneficiary)]
+Beneficiary = Annotated[tuple[str, str] | None, Depends(beneficiary)]
 
 
 def owner_of(caller: Caller) -> UUID | None:
@@ -67,13 +61,12 @@ async def _shown(tx: Transaction, output_id: UUID) -> Envelope[OutputView]:
 @routes.post("/outputs", status_code=201, responses=failures(_404="Collection not found"))
 async def create_output(body: NewOutput, user_id: CurrentUser, tx: Tx, _once: Once) -> Envelope[OutputView]:
     """Make a pending output, in a deck: the one named, or the newest active one, which is made if there is none."""
-    pair = social_pair(body.social_org, body.social_identifier)
     request = service.Request(
         collection_id=body.collection_id,
         job_id=body.job_id,
         source=body.source,
         input_metadata=body.input_metadata,
-        beneficiary=(pair[0], pair[1]) if pair[0] is not None and pair[1] is not None else None,
+        beneficiary=named_identity(body.social_org, body.social_identifier),
         deck_id=body.deck_id,
         auto_create_deck=body.auto_create_deck,
     )
@@ -150,7 +143,7 @@ async def list_collection_outputs(
     scope = await scope_of(reader, collection_id, caller.user_id)
     if scope is None or not (caller.is_service or scope.is_owner or scope.is_known):
         raise NotFoundError("Collection not found")
-    wanted = queries.OutputFilter(deck_id, status, *social)
+    wanted = queries.OutputFilter(deck_id, status, social)
     sees_all = caller.is_service or scope.is_owner
     if sees_all:
         rows = await queries.all_of_collection(reader, collection_id, wanted, page)

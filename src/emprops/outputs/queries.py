@@ -66,8 +66,8 @@ class OutputFilter:
 
     deck_id: UUID | None = None
     status: str | None = None
-    social_org: str | None = None
-    social_identifier: str | None = None
+    held_for: tuple[str, str] | None = None
+    """A social identity, as it is stored."""
 
     def conditions(self) -> str:
         """Give the SQL; hidden outputs never match."""
@@ -76,7 +76,7 @@ class OutputFilter:
             parts.append("o.deck_id = %(deck_id)s")
         if self.status is not None:
             parts.append("o.status = %(status)s")
-        if self.social_org is not None:
+        if self.held_for is not None:
             parts.append(BENEFICIARY)
         return " AND ".join(parts)
 
@@ -85,8 +85,7 @@ class OutputFilter:
         return {
             "deck_id": self.deck_id,
             "status": self.status,
-            "social_org": self.social_org,
-            "social_identifier": self.social_identifier,
+            **dict(zip(("social_org", "social_identifier"), self.held_for or (), strict=False)),
         }
 
 

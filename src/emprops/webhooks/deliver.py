@@ -128,8 +128,7 @@ class Deliverer:
         body = body_of(delivery.event, delivery.endpoint_id)
         begun = time.monotonic()
         try:
-            sealed = [one for one in (delivery.secret, delivery.old_secret) if one is not None]
-            secrets = [self._box.unseal(one) for one in sealed]
+            secrets = [self._box.unseal(one) for one in (delivery.secret, *delivery.old_secrets)]
             headers = headers_of(delivery.event, delivery.endpoint_id, body, secrets, datetime.now(UTC))
             response = await self._client.post(delivery.url, headers=headers, content=body, keep=KEEP, timeout=TIMEOUT)
         except (OutboundError, OutboundUnavailableError, SealedError) as error:

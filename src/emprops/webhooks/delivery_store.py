@@ -33,7 +33,7 @@ class Delivery:
     tries: int
     url: str
     secret: bytes
-    old_secret: bytes | None
+    old_secrets: list[bytes]
     sequence: int
     type: str
     occurred_at: datetime
@@ -80,7 +80,8 @@ async def take_due(tx: Transaction, *, limit: int, width: int, lease: float) -> 
         FROM due JOIN webhook_endpoint e ON e.id = due.endpoint_id JOIN webhook_event v ON v.id = due.event_id
         WHERE d.endpoint_id = due.endpoint_id AND d.event_id = due.event_id AND d.status = 'pending'
         RETURNING d.endpoint_id, d.event_id, d.attempts, d.tries, e.url, e.secret,
-                  CASE WHEN e.old_secret_until > now() THEN e.old_secret END AS old_secret,
+                  ARRAY(SELECT old.secret FROM webhook_old_secret old
+                        WHERE old.endpoint_id = e.id AND old.ends_at > now() ORDER BY old.ends_at DESC) AS old_secrets,
                   v.sequence, v.type, v.occurred_at, v.data::text AS data
         """,
         {"limit": limit, "width": width, "lease": lease},
@@ -122,6 +123,21 @@ async def mark_failed(tx: Transaction, delivery: Delivery, again_in: float | Non
             },
         )
         == 1
+    )
+
+
+async def send_at_once(tx: Transaction, endpoint_id: UUID) -> None:
+    """Have everything that waits for an endpoint leave now, the oldest event first."""
+    await tx.execute(
+        """
+        UPDATE webhook_delivery d SET next_at = now() + own.turn * interval '1 microsecond'
+        FROM (
+            SELECT event_id, row_number() OVER (ORDER BY event_id) - count(*) OVER () AS turn
+            FROM webhook_delivery WHERE endpoint_id = %(endpoint_id)s AND status = 'pending'
+        ) own
+        WHERE d.endpoint_id = %(endpoint_id)s AND d.event_id = own.event_id AND d.status = 'pending'
+        """,
+        {"endpoint_id": endpoint_id},
     )
 
 

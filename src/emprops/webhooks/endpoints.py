@@ -94,7 +94,8 @@ async def get_webhook(webhook_id: UUID, caller: CurrentCaller, reader: Reader) -
 async def change_webhook(
     webhook_id: UUID, body: CheckedChanges, caller: CurrentCaller, tx: Tx
 ) -> Envelope[EndpointView]:
-    """Change what is sent of an endpoint. `enabled: true` starts one again that was disabled; what waited is sent."""
+    """Change what is sent of an endpoint. `enabled: true` starts one again that was disabled. With that, or
+    with a new URL, what waits is sent at once."""
     enabled = body.enabled if "enabled" in body.model_fields_set else None
     return ok(endpoint_view_of(await service.change(tx, caller, webhook_id, body.columns(), enabled=enabled)))
 
@@ -105,12 +106,12 @@ async def delete_webhook(webhook_id: UUID, caller: CurrentCaller, tx: Tx) -> Env
     return ok(Deleted(id=(await service.delete(tx, caller, webhook_id)).id))
 
 
-@routes.post("/{webhook_id}/rotate-secret")
+@routes.post("/{webhook_id}/rotate-secret", responses=failures(_409="Too many replaced secrets still sign."))
 async def rotate_webhook_secret(
     webhook_id: UUID, body: RotateBody, caller: CurrentCaller, tx: Tx, box: Box
 ) -> Envelope[NewEndpointView]:
-    """Make a new signing secret and show it, this once. The present one signs beside it until the overlap ends; the one
-    before that no longer does."""
+    """Make a new signing secret and show it, this once. The present one signs too until the overlap ends, and so do
+    earlier ones until their own ends."""
     overlap = timedelta(hours=body.overlap_hours)
     return ok(new_endpoint_view_of(await service.rotate(tx, caller, webhook_id, box, overlap=overlap)))
 

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Annotated, Any
+from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -11,6 +12,7 @@ from emprops.webhooks.secrets import shown
 from emprops.webhooks.service import Made
 from emprops.webhooks.store import Endpoint
 
+DEFAULT_PORTS = {"http": 80, "https": 443}
 MAX_URL_LENGTH = 2048
 ENDPOINT_ID = "0192f3a4-0000-7000-8000-000000000051"
 URL = "https://hooks.example.com/emprops"
@@ -36,15 +38,28 @@ ENDPOINT: dict[str, Any] = {
 }
 
 
-def _stripped(value: str) -> str:
-    return value.strip()
+def _canonical(value: str) -> str:
+    """Write scheme and host in lower case and leave out a default port and a fragment, so that one address is compared
+    as one. What cannot be read is left to the check of the target."""
+    value = value.strip()
+    try:
+        parts = urlsplit(value)
+        port = None if parts.port == DEFAULT_PORTS.get(parts.scheme) else parts.port
+    except ValueError:
+        return value
+    if not parts.hostname:
+        return value
+    login, at, _ = parts.netloc.rpartition("@")
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    place = f"{login}{at}{host}" + (f":{port}" if port is not None else "")
+    return urlunsplit((parts.scheme, place, parts.path, parts.query, ""))
 
 
 def _each_once(values: list[Any]) -> list[Any]:
     return list(dict.fromkeys(values))
 
 
-Url = Annotated[str, AfterValidator(_stripped), Field(min_length=1, max_length=MAX_URL_LENGTH, examples=[URL])]
+Url = Annotated[str, AfterValidator(_canonical), Field(min_length=1, max_length=MAX_URL_LENGTH, examples=[URL])]
 Events = Annotated[list[EventName], AfterValidator(_each_once), Field(min_length=1, max_length=20)]
 Description = Annotated[str, Field(max_length=500)]
 JobType = Annotated[str, Field(min_length=1, max_length=100)]
@@ -108,7 +123,7 @@ class RotateBody(BaseModel):
     model_config = ConfigDict(json_schema_extra={"example": {"overlap_hours": 24}})
 
     overlap_hours: float = Field(default=24, ge=0, le=168)
-    """How long the present secret signs beside the new one; 0: it is worth nothing at once."""
+    """How long the present secret signs too; 0: from now on only the new one signs."""
 
 
 class EndpointView(BaseModel):

@@ -32,6 +32,8 @@ log = structlog.get_logger(__name__)
 
 MAX_REPLAYED = 10_000
 """Deliveries of one request; what is left is for the next one."""
+MAX_OLD_SECRETS = 5
+"""Replaced secrets that sign beside the present one: each adds a signature to every request."""
 BY_OWNER = "Disabled by its owner."
 
 
@@ -91,7 +93,8 @@ async def get(reader: Transaction, caller: Caller, endpoint_id: UUID, *, lock: b
 async def change(
     tx: Transaction, caller: Caller, endpoint_id: UUID, columns: Mapping[str, Any], *, enabled: bool | None
 ) -> Endpoint:
-    """Change an endpoint. One with a new URL, or enabled again, begins with a clean record.
+    """Change an endpoint. One with a new URL, or enabled again, begins with a clean record, and is sent at once what
+    waits for it.
 
     Raises :class:`NotFoundError`, and :class:`ConflictError` for the URL of another one of the same owner.
     """
@@ -109,6 +112,8 @@ async def change(
     changed = await store.update(tx, endpoint_id, changes)
     if changed is None:
         raise NotFoundError("Webhook endpoint not found")
+    if UNTRIED.keys() <= changes.keys():
+        await delivery_store.send_at_once(tx, endpoint_id)
     return changed
 
 
@@ -120,10 +125,23 @@ async def delete(tx: Transaction, caller: Caller, endpoint_id: UUID) -> Endpoint
 
 
 async def rotate(tx: Transaction, caller: Caller, endpoint_id: UUID, box: SecretBox, *, overlap: timedelta) -> Made:
-    """Give an endpoint a new secret; until the overlap ends the present one signs, too. Raises as :func:`get`."""
-    await get(tx, caller, endpoint_id)
+    """Replace an endpoint's secret. The present one signs too until the overlap ends, and so do earlier ones until
+    their own ends; without an overlap only the new one signs.
+
+    Raises as :func:`get`, and :class:`ConflictError` while :data:`MAX_OLD_SECRETS` still sign.
+    """
+    await get(tx, caller, endpoint_id, lock=True)
+    if not overlap:
+        await store.forget_old_secrets(tx, endpoint_id)
+    elif await store.count_old_secrets(tx, endpoint_id) >= MAX_OLD_SECRETS:
+        raise ConflictError(
+            f"{MAX_OLD_SECRETS} replaced secrets still sign; wait until one has ended, or rotate with overlap_hours: 0,"
+            " which ends them all."
+        )
+    else:
+        await store.keep_secret(tx, endpoint_id, overlap)
     secret = make_secret()
-    endpoint = await store.rotate(tx, endpoint_id, box.seal(secret), overlap)
+    endpoint = await store.replace_secret(tx, endpoint_id, box.seal(secret))
     if endpoint is None:
         raise NotFoundError("Webhook endpoint not found")
     return Made(endpoint, secret)

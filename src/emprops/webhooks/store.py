@@ -12,7 +12,8 @@ from emprops.kit.paging import Page
 COLUMNS = """
     id, owner_user_id, created_by, url, description, events, collection_ids, job_types, failures, failing_since,
     open_until, delivered, failed_attempts, given_up, last_success_at, last_failure_at, disabled_at, disabled_reason,
-    CASE WHEN old_secret_until > now() THEN old_secret_until END AS old_secret_until, created_at, updated_at
+    (SELECT max(ends_at) FROM webhook_old_secret old WHERE old.endpoint_id = webhook_endpoint.id AND ends_at > now())
+    AS old_secret_until, created_at, updated_at
 """
 UNTRIED = {"failures": 0, "failing_since": None, "open_until": None}
 """Columns of an endpoint of which nothing bad is known."""
@@ -144,18 +145,35 @@ async def update(tx: Transaction, endpoint_id: UUID, columns: Mapping[str, Any])
     )
 
 
-async def rotate(tx: Transaction, endpoint_id: UUID, secret: bytes, overlap: timedelta) -> Endpoint | None:
-    """Give an endpoint a new secret; the present one signs too until the overlap ends. None if it is gone."""
+async def count_old_secrets(tx: Transaction, endpoint_id: UUID) -> int:
+    """Forget the replaced secrets that have ended, and count the others."""
+    await tx.execute("DELETE FROM webhook_old_secret WHERE endpoint_id = %s AND ends_at <= now()", (endpoint_id,))
+    count: int = await tx.fetch_value("SELECT count(*) FROM webhook_old_secret WHERE endpoint_id = %s", (endpoint_id,))
+    return count
+
+
+async def keep_secret(tx: Transaction, endpoint_id: UUID, overlap: timedelta) -> None:
+    """Let the present secret sign until the overlap ends, whatever replaces it."""
+    await tx.execute(
+        """
+        INSERT INTO webhook_old_secret (endpoint_id, ends_at, secret)
+        SELECT id, now() + %s, secret FROM webhook_endpoint WHERE id = %s
+        """,
+        (overlap, endpoint_id),
+    )
+
+
+async def forget_old_secrets(tx: Transaction, endpoint_id: UUID) -> None:
+    """Let no replaced secret sign any more."""
+    await tx.execute("DELETE FROM webhook_old_secret WHERE endpoint_id = %s", (endpoint_id,))
+
+
+async def replace_secret(tx: Transaction, endpoint_id: UUID, secret: bytes) -> Endpoint | None:
+    """Set an endpoint's secret. None if the endpoint is gone."""
     return await tx.fetch_one(
         Endpoint,
-        f"""
-        UPDATE webhook_endpoint
-        SET old_secret = CASE WHEN %(overlap)s > interval '0' THEN secret END,
-            old_secret_until = CASE WHEN %(overlap)s > interval '0' THEN now() + %(overlap)s END,
-            secret = %(secret)s, updated_at = now()
-        WHERE id = %(id)s RETURNING {COLUMNS}
-        """,
-        {"id": endpoint_id, "secret": secret, "overlap": overlap},
+        f"UPDATE webhook_endpoint SET secret = %s, updated_at = now() WHERE id = %s RETURNING {COLUMNS}",
+        (secret, endpoint_id),
     )
 
 
