@@ -68,7 +68,7 @@ def test_spellings_that_were_stored_become_one(engines: Engines) -> None:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     with psycopg.connect(engines.database_url.replace(DATABASE, name)) as connection:
         for file in sorted((migrations_folder() / "versions").glob("*.sql")):
-            if file.name.startswith("0016_"):
+            if file.name.startswith("0017_"):
                 user, project, collection = new_id(), new_id(), new_id()
                 for statement, values in (
                     ("INSERT INTO app_user (id) VALUES (%s)", (user,)),
