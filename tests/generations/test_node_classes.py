@@ -58,7 +58,7 @@ class TestMachines:
         [remark] = Machines((machine(*CORE),)).remarks(GRAPH)
         assert str(remark) == "node 2 (FaceDetailer): no live machine has this node class"
         [remark] = Machines((machine(*CORE), machine("FaceDetailer"))).remarks(GRAPH)
-        assert str(remark).endswith("no live machine has this node class beside the others")
+        assert str(remark).endswith("no live machine has this node class together with the others")
 
     def test_a_step_goes_to_a_machine_that_has_what_others_lack(self) -> None:
         known = Machines((machine(*CORE), machine(*ALL)))

@@ -36,6 +36,7 @@ async def convert(client: httpx2.AsyncClient, **body: Any) -> httpx2.Response:
 async def test_by_a_document(client: httpx2.AsyncClient) -> None:
     reply = await convert(client, workflow=SAVED, object_info=OBJECT_INFO)
     assert reply.status_code == 200, reply.text
+    assert reply.json().keys() == {"data", "error"}
     assert reply.json()["data"] == {"workflow": TEXT_TO_IMAGE_API, "analysis": {"warnings": []}}
 
 

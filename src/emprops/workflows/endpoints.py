@@ -158,7 +158,7 @@ async def convert_workflow(body: SavedGraph, caller: CurrentCaller, resources: S
         catalogues = await importing.live_catalogues(resources.redis, resources.settings.queue_prefix)
     imported = await asyncio.to_thread(importing.imported, body.workflow, catalogues, body.prompt)
     analysis = ConversionView(warnings=warnings_of(imported.warnings))
-    return ok(ConvertedGraph(**imported.data(), analysis=analysis))
+    return Envelope(data=ConvertedGraph(**imported.data(), analysis=analysis), error=None)
 
 
 @routes.get("/{name}", dependencies=[PublicRoute])

@@ -47,11 +47,11 @@ class Machines:
         return set().union(*(set(classes) - nodes for nodes in self._able(requirements) if nodes is not None))
 
     def remarks(self, graph: Graph) -> list[Remark]:
-        """Return what is to be said of nodes whose class no live machine has, beside the other classes of the graph."""
+        """Return a remark for each node whose class no live machine has together with the graph's other classes."""
         lacked = set(self.lacking({node["class_type"] for node in graph.values()}))
         anywhere = set().union(*(offer.custom_nodes or () for offer in self.offers))
         return [
-            Remark(node, kind, f"no live machine has this node class{' beside the others' if kind in anywhere else ''}")
+            Remark(node, kind, f"no live machine has this node class{' together with the others' if kind in anywhere else ''}")
             for node, kind in ((node, content["class_type"]) for node, content in graph.items())
             if kind in lacked
         ]

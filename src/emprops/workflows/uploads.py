@@ -104,7 +104,7 @@ def _document(found: Found, fields: dict[str, Any], method: str) -> dict[str, An
     """Write the JSON that means the same. What is not sent of a new workflow follows from the file."""
     more = fields.pop("data", {})
     if not isinstance(more, dict):
-        raise BadRequestError("data must be a JSON object: what belongs to the workflow beside the graph.")
+        raise BadRequestError("data must be a JSON object: members of the workflow's data other than the graph.")
     usual = {"label": fields.get("name", ""), "description": ""} if method == "POST" else {}
     if method == "POST" and found.mime_type != JSON:
         usual["output_mime_type"] = found.mime_type

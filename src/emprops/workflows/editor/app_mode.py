@@ -76,7 +76,7 @@ def _found(canvases: list[Canvas], node_id: str, widget: str) -> Iterator[Target
 
 
 def _targets(canvas: Canvas, node: Node, widget: str, hops: int) -> Iterator[Target]:
-    """Give what a widget sets: itself, what a primitive leads to, or what a subgraph's host shows."""
+    """Yield what a widget sets: itself, what a primitive leads to, or what a subgraph's host shows."""
     inner = canvas.inner.get(node.id)
     if hops == 0:
         return
@@ -92,7 +92,7 @@ def _targets(canvas: Canvas, node: Node, widget: str, hops: int) -> Iterator[Tar
 
 
 def _behind(graph: Graph, origin: str, slot: int | None) -> Iterator[tuple[Node, str]]:
-    """Give the inputs to which an output leads, any output if ``slot`` is None."""
+    """Yield the inputs to which an output leads, any output if ``slot`` is None."""
     for number, link in graph.links.items():
         target = graph.nodes.get(link.target)
         if link.origin == origin and slot in (None, link.origin_slot) and target is not None:

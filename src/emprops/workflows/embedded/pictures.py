@@ -17,7 +17,7 @@ MAX_ENTRIES = 1000
 
 
 def in_png(source: Source) -> Iterator[Text]:
-    """Give the texts of a PNG picture."""
+    """Yield the texts of a PNG picture."""
     source.go(len(PNG))
     while source.at + 12 <= source.size:
         source.part()
@@ -42,7 +42,7 @@ def _png_text(source: Source, kind: bytes, content: bytes) -> Iterator[Text]:
 
 
 def in_webp(source: Source) -> Iterator[Text]:
-    """Give the texts of a WebP picture."""
+    """Yield the texts of a WebP picture."""
     source.go(12)
     while source.at + 8 <= source.size:
         source.part()

@@ -16,7 +16,7 @@ PACKED, ENCRYPTED = 0x08, 0x04
 
 
 def in_flac(source: Source) -> Iterator[Text]:
-    """Give the texts of a FLAC file."""
+    """Yield the texts of a FLAC file."""
     source.go(4)
     is_last = False
     while not is_last and source.at + 4 <= source.size:
@@ -30,7 +30,7 @@ def in_flac(source: Source) -> Iterator[Text]:
 
 
 def in_ogg(source: Source) -> Iterator[Text]:
-    """Give the texts of an Ogg file: those of the second packet of each of its streams."""
+    """Yield the texts of an Ogg file: those of the second packet of each of its streams."""
     packets: dict[bytes, list[bytearray]] = {}
     done: set[bytes] = set()
     while source.at + 27 <= source.size and (not packets or done < packets.keys()):
@@ -76,7 +76,7 @@ def _comments(block: bytes) -> Iterator[Text]:
 
 
 def in_mp3(source: Source) -> Iterator[Text]:
-    """Give the texts of an MP3 file's ID3 tag."""
+    """Yield the texts of an MP3 file's ID3 tag."""
     source.go(0)
     head = source.read(10) if source.size >= 10 else b""
     if head[:3] != b"ID3":

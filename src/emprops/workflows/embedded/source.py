@@ -72,7 +72,7 @@ class Source:
 
 
 def named(name: bytes, text: bytes) -> Iterator[Text]:
-    """Give a text, if it is not empty."""
+    """Yield a text, if it is not empty."""
     plain = decoded(text)
     if plain:
         yield decoded(name).lower(), plain

@@ -15,7 +15,7 @@ HOLDERS = frozenset({SEGMENT, TAGS, TAG})
 
 
 def in_mp4(source: Source) -> Iterator[Text]:
-    """Give the texts of an MP4 or MOV file."""
+    """Yield the texts of an MP4 or MOV file."""
     for kind, start, end in _boxes(source, 0, source.size):
         if kind == b"moov":
             yield from _movie(source, start, end)
@@ -73,7 +73,7 @@ def _item(source: Source, keys: list[bytes], kind: bytes, start: int, end: int) 
 
 
 def _boxes(source: Source, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """Give kind, start and end of the content of each box in a stretch."""
+    """Yield kind, start and end of the content of each box in a stretch."""
     at = start
     while at + 8 <= end:
         source.part()
@@ -89,7 +89,7 @@ def _boxes(source: Source, start: int, end: int) -> Iterator[tuple[bytes, int, i
 
 
 def in_matroska(source: Source) -> Iterator[Text]:
-    """Give the texts of a WebM or Matroska file."""
+    """Yield the texts of a WebM or Matroska file."""
     at = 0
     while at < source.size:
         kind, start, end = _element(source, at)
