@@ -21,6 +21,8 @@ from emprops.workflows.editor.convert import Remark
 log = structlog.get_logger(__name__)
 
 JOB_TYPE = "comfyui"
+NO_MACHINE = "no live machine has this node class"
+TOGETHER = " together with the others"
 REMEMBERED = 3.0
 """Seconds that a reading of the fleet counts."""
 PATIENCE = 0.5
@@ -51,7 +53,7 @@ class Machines:
         lacked = set(self.lacking({node["class_type"] for node in graph.values()}))
         anywhere = set().union(*(offer.custom_nodes or () for offer in self.offers))
         return [
-            Remark(node, kind, f"no live machine has this node class{' together with the others' if kind in anywhere else ''}")
+            Remark(node, kind, NO_MACHINE + (TOGETHER if kind in anywhere else ""))
             for node, kind in ((node, content["class_type"]) for node, content in graph.items())
             if kind in lacked
         ]
