@@ -36,7 +36,7 @@ ANY = ("", "*", "0")
 """Types that go with every type."""
 MAX_HOPS = 200
 """Nodes between an input and where it comes from, after which it is taken to go in a circle."""
-MAX_STEPS = 200_000
+MAX_STEPS = 100_000
 """Steps from node to node, all inputs together."""
 
 
