@@ -114,8 +114,10 @@ class _Maker:
             self._set(one, values, made)
         if values.problem and not made.problems:
             made.problems.append(self._remark(values.problem))
-        known = {one.name for one in (*node_class.inputs, *values.inputs)}
-        self._set_further([slot for slot in self.node.inputs if slot.name not in known], made)
+        known = {one.name for one in values.inputs}
+        further = [slot for slot in self.node.inputs if slot.name not in known]
+        if further:
+            self._set_further(further, made)
         made.is_open = node_class.is_output and self._is_open(node_class)
         if self.node.type == OWN_CHOICE:
             made.content["inputs"] |= _own_choice(self.node, made.content["inputs"].get("choice"))

@@ -88,7 +88,7 @@ class _Reader:
         self._shown = shown
         self._inputs = node_class.inputs
         self._at = 0
-        self._wanted = sum(map(self._has_value, node_class.inputs))
+        self._wanted = sum([one.widget or one.name in shown for one in node_class.inputs])
 
     def read_all(self) -> Values:
         """Read the whole list; buttons for uploads come behind the required inputs."""
