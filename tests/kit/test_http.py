@@ -6,14 +6,11 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpcore2
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from tests.certificates import certificate_for
 
 from emprops.kit.http import GuardedClient, OutboundError, OutboundUnavailableError
 from emprops.kit.outbound import Allowed, checked_url
@@ -175,32 +172,6 @@ async def test_a_name_that_changes_its_mind() -> None:
         with pytest.raises(OutboundError):
             await guarded.request("GET", "http://rebind.test/")
         assert network.asked == ["93.184.215.14"]
-
-
-def certificate_for(name: str, folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """Make a self-signed certificate: the server's context, and a client's that trusts it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    pem = folder / "server.pem"
-    pem.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        + certificate.public_bytes(serialization.Encoding.PEM)
-    )
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(pem)
-    return server, ssl.create_default_context(cadata=certificate.public_bytes(serialization.Encoding.PEM).decode())
 
 
 @pytest.mark.parametrize("name", ["box.test", "other.test"])
@@ -432,3 +403,20 @@ async def test_telling_somebody_reads_the_beginning_of_the_answer(monkeypatch: p
         status, body = await tell(slow)
         assert (status, set(body)) == (202, {ord("x")})
         assert talkative.heads[0].startswith(b"POST / HTTP/1.1\r\n")
+
+
+async def test_what_went_wrong_is_told_without_addresses_and_headers(tmp_path: Path) -> None:
+    server = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with client(allow=f"box.test:{port}", names={"box.test": ["127.0.0.1"]}) as guarded:
+        url = f"http://box.test:{port}/"
+        with pytest.raises(OutboundUnavailableError, match=r"\(the connection failed or broke off\)\.$"):
+            await guarded.request("GET", url)
+        for value in ("s3cret\n", "s3cret\u20ac"):
+            with pytest.raises(OutboundError, match="characters that cannot be sent") as caught:
+                await guarded.request("GET", url, headers={"X-Key": value})
+            assert "s3cret" not in caught.value.message
+        server.close()
+        await server.wait_closed()
+        with pytest.raises(OutboundUnavailableError, match=r"could not be reached \(it refuses connections\)\.$"):
+            await guarded.request("GET", url)

@@ -10,6 +10,7 @@ import httpx2
 import orjson
 
 from emprops.cli.exits import fail, read_settings
+from emprops.kit.tls import trusted
 from emprops.local.run import read_run
 
 
@@ -24,7 +25,7 @@ class Server:
         """Make a request and return the envelope's data; ends the command with the api's sentence on failure."""
         try:
             response = httpx2.request(
-                method, self.url + path, headers=self.headers, timeout=30, trust_env=False, **options
+                method, self.url + path, headers=self.headers, timeout=30, trust_env=False, verify=trusted(), **options
             )
         except httpx2.HTTPError as error:
             fail(f"{self.url} does not answer ({error}): start it with `emprops up`, or name it with --server.")
@@ -47,7 +48,7 @@ class Server:
         """Open a server-sent event stream: ``(event name, decoded data)`` until it ends."""
         timeout = httpx2.Timeout(10.0, read=60.0)
         with (
-            httpx2.Client(headers=self.headers, timeout=timeout, trust_env=False) as client,
+            httpx2.Client(headers=self.headers, timeout=timeout, trust_env=False, verify=trusted()) as client,
             client.stream("GET", self.url + path) as response,
         ):
             if not response.is_success:

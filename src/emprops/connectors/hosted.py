@@ -28,6 +28,7 @@ from emprops.connectors.redaction import each_text, forms_of
 from emprops.kit import bodies
 from emprops.kit.outbound import OutboundError, OutboundUnavailableError, TooLargeAnswerError
 from emprops.kit.retry_after import retry_after
+from emprops.kit.tls import trusted
 from emprops.settings import SettingsError
 
 BUSY = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529})
@@ -81,7 +82,7 @@ class OneOrigin(httpx2.AsyncBaseTransport):
         self._origin = _origin(httpx2.URL(base_url))
         self._kinds = tuple(kinds)
         self._bounds = bounds
-        self._transport = httpx2.AsyncHTTPTransport(trust_env=False)
+        self._transport = httpx2.AsyncHTTPTransport(verify=trusted(), trust_env=False)
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send one request."""

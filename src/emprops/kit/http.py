@@ -27,8 +27,10 @@ from emprops.kit.outbound import (
     TooLargeAnswerError,
     checked_url,
     resolve,
+    why_not,
 )
 from emprops.kit.retry_after import retry_after
+from emprops.kit.tls import trusted
 from emprops.settings import Settings
 
 __all__ = [
@@ -142,7 +144,7 @@ class GuardedClient:
     @cached_property
     def _pool(self) -> httpcore2.AsyncConnectionPool:
         return httpcore2.AsyncConnectionPool(
-            ssl_context=self._ssl_context or httpcore2.default_ssl_context(),
+            ssl_context=self._ssl_context or trusted(),
             max_connections=50,
             max_keepalive_connections=10,
             keepalive_expiry=5.0,
@@ -264,10 +266,10 @@ class GuardedClient:
             raise OutboundUnavailableError(f"{wanted.url.host} did not finish within {timeout:g} seconds.") from None
         except httpcore2.TimeoutException:
             raise OutboundUnavailableError(f"{wanted.url.host} did not answer in time.") from None
-        except (httpcore2.LocalProtocolError, UnicodeError) as error:
-            raise OutboundError(f"The request to {wanted.url.host} is not valid ({str(error)[:200]}).") from None
+        except (httpcore2.LocalProtocolError, UnicodeError):
+            raise OutboundError(f"The request to {wanted.url.host} has characters that cannot be sent.") from None
         except (httpcore2.NetworkError, httpcore2.ProtocolError) as error:
-            raise OutboundUnavailableError(f"{wanted.url.host} could not be reached ({str(error)[:200]}).") from error
+            raise OutboundUnavailableError(f"{wanted.url.host} could not be reached ({why_not(error)}).") from error
 
     @contextlib.asynccontextmanager
     async def _send(self, wanted: _Wanted) -> AsyncIterator[_Answer]:

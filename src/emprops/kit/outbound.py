@@ -3,6 +3,7 @@
 import asyncio
 import re
 import socket
+import ssl
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -95,6 +96,19 @@ def checked_url(text: str, allowed: Allowed) -> httpx2.URL:
     if port not in PORTS.values() and not allowed.has(host, port):
         raise OutboundError(f"Port {port} is not allowed; only 80 and 443 are, and what EMPROPS_OUTBOUND_ALLOW names.")
     return url
+
+
+def why_not(error: BaseException | None) -> str:
+    """Say why there is no connection, in words that may be shown: those of the libraries name addresses of networks."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return f"its certificate is not valid: {error.verify_message}"
+        if isinstance(error, ssl.SSLError):
+            return "TLS failed"
+        if isinstance(error, ConnectionRefusedError):
+            return "it refuses connections"
+        error = error.__cause__ or error.__context__
+    return "the connection failed or broke off"
 
 
 async def resolve(host: str, port: int) -> list[str]:

@@ -14,6 +14,7 @@ import structlog
 from psycopg.types.json import Jsonb
 
 from emprops.kit.database import Database, Transaction
+from emprops.kit.text import storable
 
 log = structlog.get_logger(__name__)
 
@@ -120,7 +121,7 @@ async def _deliver(database: Database, handler: Handler, entry: Entry) -> None:
 
 async def _failed(database: Database, entry: Entry, error: str, delay: float | None) -> None:
     """Note a failed attempt; ``delay`` None gives the row up. Whoever took the row in the meantime is left alone."""
-    given_up = delay is None
+    given_up, error = delay is None, storable(error)
     write = log.error if given_up else log.warning
     write("outbox delivery failed", kind=entry.kind, key=entry.key, attempt=entry.attempts, error=error, tries=delay)
     async with database.reader() as connection:

@@ -1,6 +1,7 @@
 """How this worker reaches queue and storage: over Redis, or over HTTP when it belongs to a server."""
 
 import asyncio
+import hashlib
 import os
 import re
 import socket
@@ -30,6 +31,7 @@ from emprops.worker.remote.storage import RemoteStorage
 
 log = structlog.get_logger(__name__)
 
+LONGEST_NAME = 63
 RETRY = 2.0
 """Seconds between tries to reach a server for the first time."""
 
@@ -54,7 +56,7 @@ class Line:
 @asynccontextmanager
 async def open_line(settings: Settings, board: Board) -> AsyncIterator[Line]:
     """Open the way that the settings name. Raises ``SettingsError`` or ``WorkerRefusedError`` if there is none."""
-    machine_id = socket.gethostname()[:40] or "machine"
+    machine_id = machine_name(socket.gethostname())
     worker_id = f"{machine_id}-{os.getpid()}-{uuid4().hex[:6]}"
     way = _over_http if settings.server else _over_redis
     async with way(settings, board, worker_id, machine_id) as line:
@@ -92,16 +94,15 @@ async def _over_redis(settings: Settings, _board: Board, worker_id: str, machine
 
 @asynccontextmanager
 async def _over_http(settings: Settings, board: Board, worker_id: str, machine_id: str) -> AsyncIterator[Line]:
-    name, machine = _plain(worker_id), _plain(machine_id)
-    server = server_from(settings, name)
+    server = server_from(settings, worker_id)
     link, storage = RemoteLink(server), RemoteStorage(server, board.claims)
     try:
         terms = await _introduce(link, server)
-        pulse = RemotePulse(server, machine=machine, patience=_patience(terms.lease))
+        pulse = RemotePulse(server, machine=machine_id, patience=_patience(terms.lease))
         try:
             yield Line(
                 worker_id=terms.worker_id,
-                machine_id=machine,
+                machine_id=machine_id,
                 link=link,
                 keeper=pulse,
                 member=pulse,
@@ -125,6 +126,11 @@ async def _introduce(link: RemoteLink, server: Server) -> Terms:
             await asyncio.sleep(RETRY)
 
 
-def _plain(name: str) -> str:
-    """Make a name of letters, digits, dots and dashes, as the gateway takes them."""
-    return re.sub(r"[^A-Za-z0-9._-]", "-", name).lstrip("._-") or "machine"
+def machine_name(host: str) -> str:
+    """Return what a machine is called in the fleet: its host's name, with letters, digits, dots, dashes and underscores
+    only, and with something to tell it from others where that changes it. At most 63 characters, as hosts have."""
+    plain = re.sub(r"[^A-Za-z0-9._-]", "-", host).lstrip("._-")
+    if plain and plain == host and len(plain) <= LONGEST_NAME:
+        return plain
+    digest = hashlib.sha256(host.encode("utf-8", "surrogateescape")).hexdigest()[:8]
+    return f"{plain[: LONGEST_NAME - 9] or 'machine'}-{digest}" if host else "machine"

@@ -14,6 +14,7 @@ from emprops.kit.logging import configure_logging
 from emprops.kit.metrics import served
 from emprops.kit.scratch import scratch_folder
 from emprops.kit.tasks import stop_tasks
+from emprops.kit.tls import trusted
 from emprops.queue.bounds import MAX_JOB_TYPES
 from emprops.queue.matching import WorkerOffers
 from emprops.settings import Settings
@@ -34,6 +35,7 @@ async def main(settings: Settings) -> None:
     """Run a worker until SIGTERM or SIGINT. Raises ``WorkerRefusedError`` when its server does not take its key."""
     configure_logging(settings)
     tracing.configure_tracing(settings, "worker")
+    trusted()  # a wrong SSL_CERT_FILE is to be known now, not when the first file is fetched
     connectors = load_connectors(settings, names_from_text(settings.worker_connectors))
     by_job_type = serve(connectors, names_from_text(settings.worker_job_types))
     surveyor = Surveyor(by_job_type, [connector for connector in connectors if not connector.job_types])

@@ -19,6 +19,7 @@ from emprops.connectors.base import BadInputError, FinalError, RetryableError, t
 from emprops.kit.http import BUSY
 from emprops.kit.lenient_json import NotJsonError, read_json
 from emprops.kit.retry_after import retry_after
+from emprops.kit.tls import trusted
 from emprops.settings import SettingsError
 
 CONNECT_TIMEOUT = 5.0
@@ -66,6 +67,7 @@ class Api:
         self._client = httpx2.AsyncClient(
             base_url=base,
             trust_env=False,
+            verify=trusted(),
             timeout=httpx2.Timeout(idle, connect=CONNECT_TIMEOUT),
             headers={"accept": "*/*", "user-agent": "emprops"},
         )

@@ -9,6 +9,7 @@ import httpx2
 import orjson
 
 from emprops.auth.startup import is_loopback
+from emprops.kit.tls import trusted
 from emprops.queue.transport import WorkerRefusedError
 from emprops.settings import Settings, SettingsError
 
@@ -94,13 +95,14 @@ def _key_from(settings: Settings) -> str:
 
 
 def client_options(server: Server, timeout: float) -> dict[str, Any]:
-    """Give what both kinds of client are made with: one address, no proxies, no redirects."""
+    """Return what both kinds of client are made with: one address, no proxies, no redirects."""
     return {
         "base_url": server.url + PATH,
         "headers": server.headers,
         "limits": httpx2.Limits(keepalive_expiry=KEEP_ALIVE),
         "timeout": httpx2.Timeout(timeout, connect=min(CONNECT_TIMEOUT, timeout)),
         "trust_env": False,
+        "verify": trusted(),
     }
 
 
