@@ -24,6 +24,8 @@ from emprops.connectors.base import (
     Produced,
 )
 from emprops.queue.messages import Ticket, WorkflowContext
+from emprops.worker.offers import Surveyor
+from emprops.worker.run import checked
 
 MIME_TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".webp": "image/webp"}
 
@@ -144,6 +146,8 @@ class ConnectorContract:
         health = await connector.check()
         assert isinstance(health, Health)
         assert health.ok
+        found = await Surveyor(dict.fromkeys(connector.job_types, connector)).ask(30.0)
+        assert (set(found.offers), dict(found.health)) == (connector.job_types, {connector.name: "ok"})
 
     async def test_gives_results_and_rising_progress(
         self, connector: Connector, samples: list[Sample], inputs: Mapping[str, Path], tmp_path: Path
@@ -152,7 +156,7 @@ class ConnectorContract:
             context = RecordingContext(tmp_path, inputs)
             outcome = await connector.run(make_ticket(sample.job_type, sample.payload), context)
             assert isinstance(outcome, Outcome)
-            assert outcome.files or outcome.data
+            assert checked(outcome, connector.name).files  # by which the worker takes it
             assert orjson.loads(orjson.dumps(outcome.data)) == outcome.data
             for file in outcome.files:
                 check_file(file, tmp_path)

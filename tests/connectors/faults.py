@@ -11,11 +11,12 @@ from typing import Literal
 
 import pytest
 from tests.connectors.contract import RecordingContext, Sample, make_ticket
-from tests.fakes.faults import FAULTS, LARGE, RETRY_AFTER, Faulty
+from tests.fakes.faults import FAULTS, LARGE, ODD, RETRY_AFTER, Faulty
 
 from emprops.connectors.base import Connector
 from emprops.media.storage import FolderStorage
 from emprops.queue.messages import Claim, Finished
+from emprops.worker.offers import Surveyor
 from emprops.worker.run import run_claim
 
 End = Literal["retryable", "final", "bad_input", "survived"]
@@ -106,6 +107,46 @@ class FaultContract:
             assert healed.failure is None, (step.at, healed)
             assert healed.files
             empty(tmp_path)
+
+    @pytest.mark.parametrize("fault", ODD)
+    async def test_an_answer_of_another_shape_is_told(
+        self,
+        connector: Connector,
+        service: Faulty,
+        steps: list[Step],
+        key: str,
+        inputs: Mapping[str, Path],
+        fault: str,
+        tmp_path: Path,
+    ) -> None:
+        """Whatever a service answers, a connector reads it or says in a sentence that it cannot."""
+        for step in steps:
+            service.fault, service.at = fault, step.at
+            context = RecordingContext(tmp_path, inputs)
+            finished = await pipeline(connector, step.sample, context, FolderStorage(tmp_path / "stored"))
+            service.heal()
+            assert "unexpectedly" not in finished.error, (step.at, finished)
+            assert key not in f"{finished} {context.seen}"
+            if finished.failure is None:
+                assert finished.files
+            elif fault != "odd_words":  # which are quoted as they are
+                assert finished.error.endswith((".", "!", "?")), (step.at, finished)
+            empty(tmp_path)
+
+    @pytest.mark.parametrize("fault", [*(fault for fault in FAULTS if fault != "slow"), *ODD])
+    async def test_being_asked_while_the_service_is_not_itself(
+        self, connector: Connector, service: Faulty, key: str, fault: str
+    ) -> None:
+        """It offers what it has, or nothing and says why; and all of it again once the service is well."""
+        surveyor = Surveyor(dict.fromkeys(connector.job_types, connector))
+        service.fault = fault
+        found = await surveyor.ask(30.0)
+        service.heal()
+        (health,) = found.health.values()
+        assert key not in health
+        assert "unexpectedly" not in health
+        assert (health == "ok") == (set(found.offers) == connector.job_types)
+        assert set((await surveyor.ask(30.0)).offers) == connector.job_types
 
     async def test_large_results_pass_through_little_memory(
         self, connector: Connector, service: Faulty, large: Step | None, inputs: Mapping[str, Path], tmp_path: Path

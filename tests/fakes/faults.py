@@ -12,9 +12,13 @@ from starlette.responses import Response, StreamingResponse
 FAULTS = ("slow", "429", "500", "half", "drop", "gigantic", "wrong_type", "html", "html_200", "restart")
 """``half`` breaks a body off, ``drop`` sends headers only; ``html`` is a gateway's page with 502, or with 200.
 ``restart`` forgets all that was begun; where nothing is remembered anyway, the connection drops."""
+ODD = ("odd_list", "odd_text", "odd_null", "odd_object", "odd_words")
+"""Answers of another shape than the service is known for, and ``odd_words``: a refusal with broken characters."""
 LARGE = 64 * 1024 * 1024
 """Bytes that the mode ``large``, which is no fault, adds to an answer."""
 RETRY_AFTER = 7
+WORDS = rb"""{"error": {"message": "no\ud800\u0000", "code": "\u0000", "type": "\udfff"}, "message": "no\ud800",
+ "errors": ["no\ud800\u0000"], "detail": "no\u0000", "name": "\u0000", "node_errors": {"\ud800": {"errors": 7}}}"""
 PAGE = b"<!doctype html><html><body><h1>Something went wrong</h1></body></html>"
 INSTEAD = {
     "slow": (503, "application/json", b"{}"),
@@ -23,6 +27,11 @@ INSTEAD = {
     "html": (502, "text/html", PAGE),
     "html_200": (200, "text/html", PAGE),
     "wrong_type": (200, "text/csv", b"name,colour\nfox,red\n"),
+    "odd_list": (200, "application/json", b'[{"id": "x"}]'),
+    "odd_text": (200, "application/json", b'"x"'),
+    "odd_null": (200, "application/json", b"null"),
+    "odd_object": (200, "application/json", b'{"data": "x", "id": [], "status": {}, "error": 7, "prompt_id": null}'),
+    "odd_words": (400, "application/json", WORDS),
 }
 
 Handler = Callable[[Request], Awaitable[Response]]

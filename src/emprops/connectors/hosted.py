@@ -189,7 +189,7 @@ def status_error(
     if status == 402:
         return FinalError(f"{name} wants payment: the account has no credit left.", details=facts)
     if status in (400, 413, 422):
-        return BadInputError(f"{name} refused the request: {reason or status}", details=facts)
+        return BadInputError(f"{name} refused the request: {reason or f'it answered {status}.'}", details=facts)
     return FinalError(f"{name} answered {status}. {reason}".strip(), details=facts)
 
 

@@ -6,9 +6,12 @@ from typing import Any
 
 import httpx2
 import openai
+import structlog
 
 from emprops.connectors.base import BadInputError, ConnectorError, FinalError, RetryableError
 from emprops.connectors.hosted import Hide, hidden, status_error
+
+log = structlog.get_logger(__name__)
 
 NAME = "The OpenAI service"
 REFUSED = frozenset({"content_filter", "content_policy_violation", "moderation_blocked", "safety_violation"})
@@ -27,6 +30,13 @@ async def translated(hide: Hide) -> AsyncIterator[None]:
         found = RetryableError(f"{NAME} broke off: {type(error).__name__}.")
     except ValueError as error:  # JSON that is none, in a stream as in an answer
         found = RetryableError(f"{NAME} answered with something that cannot be read: {type(error).__name__}.")
+    except (
+        AttributeError,
+        LookupError,
+        TypeError,
+    ):  # the SDK checks no shapes
+        log.warning("answer not as documented", connector="openai", exc_info=True)
+        found = FinalError(f"{NAME} gave an answer that is not as documented.")
     except ConnectorError as error:
         found = error
     else:
