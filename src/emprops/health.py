@@ -8,7 +8,10 @@ from emprops.auth.dependencies import PublicRoute
 from emprops.errors import UnavailableError
 from emprops.kit.envelope import REDIS_UNAVAILABLE, Envelope, failures, ok
 from emprops.kit.migrate import known_revisions
+from emprops.kit.redis import eviction_policy
 from emprops.kit.requests import Resources, Shared, router
+
+EVICTS = "Redis may drop parts of the queue when its memory is full (maxmemory-policy {policy}): set noeviction."
 
 routes = router(tags=["health"], dependencies=[PublicRoute])
 
@@ -21,10 +24,13 @@ class Alive(BaseModel):
 
 
 class Ready(BaseModel):
-    """Answer of ``/ready``: every part that was looked at."""
+    """Answer of ``/ready``."""
 
     status: str = "ok"
     parts: dict[str, str]
+    """``ok``, for each part that was looked at."""
+    warnings: list[str]
+    """What works, but should not stay so."""
 
 
 @routes.get("/health")
@@ -35,17 +41,21 @@ async def health() -> Envelope[Alive]:
 
 @routes.get("/ready", responses=failures(_503="Something this process needs is missing; `details` says what."))
 async def ready(resources: Shared) -> Envelope[Ready]:
-    """Tell whether PostgreSQL (migrated), Redis and the file store can be used."""
+    """Tell whether PostgreSQL (migrated), Redis and the file store can be used.
+
+    The file store is tried by storing, reading and removing a file, every 15 seconds at most.
+    """
+    redis, warnings = await _redis(resources)
     parts = {
         "postgresql": await _postgresql(resources),
-        "redis": await _redis(resources),
-        "storage": await _storage(resources),
+        "redis": redis,
+        "storage": await resources.storage_state.get(resources.storage),
     }
     missing = {part: state for part, state in parts.items() if state != "ok"}
     if missing:
-        sentence = "; ".join(f"{part} is {state}" for part, state in missing.items())
+        sentence = "; ".join(f"{part}: {state}" for part, state in missing.items())
         raise UnavailableError(f"Not ready: {sentence}.", extra={"details": missing})
-    return ok(Ready(parts=parts))
+    return ok(Ready(parts=parts, warnings=warnings))
 
 
 async def _postgresql(resources: Resources) -> str:
@@ -62,17 +72,10 @@ async def _postgresql(resources: Resources) -> str:
     return "ok"  # also at a revision of a newer version, beside which this one serves until it is replaced
 
 
-async def _redis(resources: Resources) -> str:
+async def _redis(resources: Resources) -> tuple[str, list[str]]:
+    """Return the state of Redis, and what should be said about it."""
     try:
-        await resources.redis.ping()
+        policy = await eviction_policy(resources.redis)
     except REDIS_UNAVAILABLE as error:
-        return f"away ({type(error).__name__})"
-    return "ok"
-
-
-async def _storage(resources: Resources) -> str:
-    try:
-        await resources.storage.check()
-    except OSError as error:
-        return f"unusable ({type(error).__name__})"
-    return "ok"
+        return f"away ({type(error).__name__})", []
+    return "ok", [] if policy is None else [EVICTS.format(policy=policy)]

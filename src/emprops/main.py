@@ -21,14 +21,14 @@ from emprops.auth.startup import is_loopback
 from emprops.gateway.service import Gateway
 from emprops.generations.reports import Orchestrator
 from emprops.generations.tickets import Dispatcher, limits_from, queue_from
-from emprops.kit import tracing
+from emprops.kit import migrate, tracing
 from emprops.kit.asgi import RequestShell
 from emprops.kit.database import database_from
 from emprops.kit.envelope import add_exception_handlers
 from emprops.kit.openapi import document
 from emprops.kit.origin import RequestGuard, let_pages_read, named_origins
 from emprops.kit.pubsub import Pokes
-from emprops.kit.redis import connect
+from emprops.kit.redis import check_url, connect, warn_of_eviction
 from emprops.kit.requests import Resources
 from emprops.kit.sse import StreamLimit
 from emprops.kit.tasks import stop_tasks
@@ -159,6 +159,15 @@ def _stop_if_broken(task: asyncio.Task[None]) -> None:
         signal.raise_signal(signal.SIGTERM)
 
 
+def refuse_unusable(settings: Settings) -> None:
+    """Raise ``SettingsError`` if the settings do not say where database, Redis and storage are, and
+    ``psycopg.OperationalError`` if the database cannot be reached: what the lifespan would end with a traceback for."""
+    database_from(settings)
+    check_url(settings.redis_url)
+    storage_from(settings)
+    migrate.connect(settings.database_url).close()
+
+
 async def open_resources(settings: Settings, stack: AsyncExitStack) -> Resources:
     """Open what the api works with; the stack closes it."""
     database = database_from(settings)
@@ -166,6 +175,7 @@ async def open_resources(settings: Settings, stack: AsyncExitStack) -> Resources
     await database.open()
     redis = connect(settings.redis_url)
     stack.push_async_callback(redis.aclose)
+    await warn_of_eviction(redis)
     pokes = await stack.enter_async_context(Pokes(settings.redis_url, settings.queue_prefix + JOBS_CHANGED))
     return Resources(
         settings=settings,

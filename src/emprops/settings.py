@@ -1,7 +1,7 @@
 """Every knob of the system, read once from the environment and passed from there.
 
 Names are ``EMPROPS_<FIELD>``; the three that hosting platforms set by habit (``PORT``, ``DATABASE_URL``,
-``REDIS_URL``) are read under those names.
+``REDIS_URL``) are read under those names. A variable that is set to nothing counts as one that is not set.
 """
 
 from decimal import Decimal
@@ -19,7 +19,9 @@ class SettingsError(ValueError):
 class Settings(BaseSettings):
     """Typed settings; durations are seconds, sizes are bytes unless the name says otherwise."""
 
-    model_config = SettingsConfigDict(env_prefix="EMPROPS_", populate_by_name=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="EMPROPS_", env_ignore_empty=True, populate_by_name=True, extra="ignore"
+    )
 
     # --- where things are
     mode: Literal["local", "production", "test"] = "local"
@@ -111,7 +113,7 @@ class Settings(BaseSettings):
     # --- files
     storage: Literal["folder", "s3"] = "folder"
     s3_bucket: str = ""
-    s3_endpoint: str = ""
+    s3_endpoint: str = Field(default="", pattern=r"^$|^https?://[^/]")
     """Base URL of an S3-compatible service; empty: AWS. Credentials come from the usual ``AWS_*`` variables."""
     s3_region: str = ""
     hidden_file_days: float = Field(default=30.0, ge=0)

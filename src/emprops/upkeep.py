@@ -23,7 +23,7 @@ from emprops.kit.database import Database, database_from
 from emprops.kit.http import GuardedClient
 from emprops.kit.logging import about, configure_logging
 from emprops.kit.metrics import counter, served
-from emprops.kit.redis import connect
+from emprops.kit.redis import connect, warn_of_eviction
 from emprops.kit.tasks import run_together
 from emprops.media import retention
 from emprops.media.mux import assets
@@ -127,6 +127,7 @@ async def _run_alone(settings: Settings) -> None:
     database = database_from(settings)
     await database.open()
     redis = connect(settings.redis_url)
+    await warn_of_eviction(redis)
     queue = queue_from(redis, settings)
     dispatcher = Dispatcher(database, queue, limits_from(settings))
     orchestrator = Orchestrator(

@@ -32,6 +32,12 @@ def test_the_local_engine_is_installed() -> None:
     assert [type(connector) for connector in made] == [LocalEngine]
 
 
+def test_the_job_types_of_this_package_are_those_of_its_connectors() -> None:
+    configured = Settings(openai_api_key="k", stability_api_key="k", comfyui_url="http://127.0.0.1:8188")
+    served = [job_type for connector in load_connectors(configured) for job_type in connector.job_types]
+    assert sorted(served) == sorted(registry.JOB_TYPES)
+
+
 def test_noop_is_there_only_when_named() -> None:
     assert "noop" not in {connector.name for connector in load_connectors(Settings(), None)}
     assert [connector.name for connector in load_connectors(Settings(), ["noop", "local_engine", "noop"])] == [

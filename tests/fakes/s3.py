@@ -27,12 +27,14 @@ class Object:
 
 @dataclass
 class FakeS3:
-    """The objects by ``bucket/key``, and what was asked. ``fail`` is a status to answer everything with."""
+    """The objects by ``bucket/key``, and what was asked. ``fail`` is a status to answer everything with; methods that
+    are ``refused`` are answered 403."""
 
     objects: dict[str, Object] = field(default_factory=dict)
     uploads: dict[str, dict[int, bytes]] = field(default_factory=dict)
     requests: list[tuple[str, str]] = field(default_factory=list)
     fail: int | None = None
+    refused: set[str] = field(default_factory=set)
 
     def app(self) -> Starlette:
         methods = ["GET", "HEAD", "PUT", "POST", "DELETE"]
@@ -41,6 +43,8 @@ class FakeS3:
     async def answer(self, request: Request) -> Response:  # noqa: PLR0911 - one per kind of request
         path: str = request.path_params["path"]
         self.requests.append((request.method, path))
+        if request.method in self.refused:
+            return error(403, "AccessDenied")
         if self.fail is not None or "AWS4-HMAC-SHA256" not in request.headers.get("authorization", ""):
             return error(self.fail or 403, "AccessDenied")
         body = await request.body()

@@ -125,22 +125,15 @@ async def test_what_waits_in_an_outage_is_served_when_it_ends(pool: Database, en
     assert await asyncio.gather(*waiting) == [1] * 2 * SIZE
 
 
-async def test_a_database_that_cannot_be_reached_says_why(engines: Engines, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_database_that_cannot_be_reached_says_why(engines: Engines) -> None:
     database = Database(engines.database_url.replace(DATABASE, "nowhere"))
-    opened = database.pool.open
-
-    async def hastily(*, wait: bool, timeout: float) -> None:
-        assert timeout > 1
-        await opened(wait=wait, timeout=0.05)
-
-    monkeypatch.setattr(database.pool, "open", hastily)
     with pytest.raises(psycopg.OperationalError, match='database "nowhere" does not exist'):
         await database.open()
 
 
 @pytest.mark.parametrize("url", ["postgres//me:secret@here/there", "postgresql://me:secret@[here/there", "secret"])
 def test_an_address_that_is_none_is_refused_without_repeating_it(url: str) -> None:
-    with pytest.raises(SettingsError, match="DATABASE_URL must look like") as refused:
+    with pytest.raises(SettingsError, match="DATABASE_URL must be the URL of a database") as refused:
         Database(url)
     assert "secret" not in str(refused.value)
 

@@ -1,11 +1,14 @@
 """The table of URLs, the OpenAPI document, and the two questions of a load balancer."""
 
+import asyncio
 from collections.abc import Iterator
 from inspect import isasyncgenfunction, iscoroutinefunction
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
+import redis.asyncio
 from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, iter_route_contexts
@@ -93,6 +96,7 @@ async def test_alive_and_ready(client: httpx2.AsyncClient) -> None:
         assert (await client.get(f"{prefix}/health")).json()["data"]["status"] == "ok"
         ready = (await client.get(f"{prefix}/ready")).json()["data"]
         assert ready["parts"] == {"postgresql": "ok", "redis": "ok", "storage": "ok"}
+        assert ready["warnings"] == []
 
 
 async def test_not_ready_says_what_is_missing(
@@ -104,8 +108,36 @@ async def test_not_ready_says_what_is_missing(
     response = await client.get("/ready")
     assert response.status_code == 503
     assert response.headers["retry-after"]
-    assert set(response.json()["details"]) == {"redis", "storage"}
+    assert response.json()["details"] == {"redis": "away (ConnectionError)", "storage": "a file cannot be stored"}
     assert (await client.get("/health")).status_code == 200
+
+
+async def test_a_redis_that_may_drop_keys_is_a_warning(client: httpx2.AsyncClient, redis: redis.asyncio.Redis) -> None:
+    await redis.config_set("maxmemory-policy", "allkeys-lru")
+    try:
+        answer = await client.get("/ready")
+    finally:
+        await redis.config_set("maxmemory-policy", "noeviction")
+    assert answer.status_code == 200
+    assert "maxmemory-policy allkeys-lru" in answer.json()["data"]["warnings"][0]
+
+
+async def test_storage_is_tried_once_for_many_who_ask(
+    client: httpx2.AsyncClient, app: FastAPI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored: list[str] = []
+    storage = app.state.resources.storage
+    put = storage.put_bytes
+
+    async def watched(key: str, *more: Any) -> None:
+        stored.append(key)
+        await put(key, *more)
+
+    monkeypatch.setattr(storage, "put_bytes", watched)
+    answers = await asyncio.gather(*(client.get("/ready") for _ in range(5)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert len(stored) == 1
+    assert not (tmp_path / stored[0]).exists()
 
 
 @pytest.mark.parametrize(("revision", "status"), [("0000", 503), ("9999", 200)])

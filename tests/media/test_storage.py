@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.apps import served
 from tests.fakes.s3 import FakeS3
 
-from emprops.kit.storage import is_key
+from emprops.kit.storage import StorageProofError, is_key
 from emprops.media.storage import FolderStorage, S3Storage, Storage, key_of, public_url, storage_from
 from emprops.media.types import DOWNLOAD, extension_of, mime_type_of
 from emprops.settings import Settings
@@ -192,11 +192,30 @@ async def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "a").iterdir()] == ["b.txt"]
 
 
-async def test_the_folder_can_be_checked(tmp_path: Path) -> None:
+async def test_a_check_uses_the_store_and_leaves_nothing(storage: Storage, tmp_path: Path, bucket: FakeS3) -> None:
+    await storage.check()
+    assert {path for _, _, files in os.walk(tmp_path) for path in files} == set()
+    assert bucket.objects == {}
+
+
+async def test_a_check_finds_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     await FolderStorage(tmp_path / "new" / "folder").check()
     (tmp_path / "file").write_text("")
-    with pytest.raises(OSError, match="file"):
+    with pytest.raises(StorageProofError, match=r"a file cannot be stored .*file"):
         await FolderStorage(tmp_path / "file").check()
+
+
+@pytest.mark.parametrize(
+    ("method", "what"),
+    [("PUT", "a file cannot be stored"), ("GET", "a stored file cannot be read"), ("DELETE", "cannot be removed")],
+)
+@pytest.mark.parametrize("storage", ["s3"], indirect=True)
+async def test_a_check_finds_what_a_bucket_does_not_allow(
+    storage: Storage, bucket: FakeS3, method: str, what: str
+) -> None:
+    bucket.refused = {method}
+    with pytest.raises(StorageProofError, match=what):
+        await storage.check()
 
 
 # --- the bucket

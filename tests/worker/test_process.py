@@ -1,6 +1,7 @@
 """The worker as a process: killed in the middle of a step, started and stopped as it should be."""
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -117,6 +118,51 @@ async def test_the_process_works_until_it_is_told_to_stop(
     assert completed.finished.data["text"] == "done"
     assert (tmp_path / "files" / completed.finished.files[0].key).read_bytes() == b"done"
     assert await fleet.workers() == []
+
+
+async def test_it_is_ready_when_storage_works_and_the_fleet_has_heard_of_it(
+    queue: Queue, log: ReportLog, settings: Settings, tmp_path: Path, client: Any
+) -> None:
+    """Before that it claims nothing: a result that could not be stored would be lost."""
+    await queue.enqueue([make_ticket("s")])
+    files = tmp_path / "files"
+    files.write_text("in the way")
+    told = environment(settings, tmp_path, EMPROPS_LOG_JSON="true")
+    async with process("-c", MAIN, **told) as child, asyncio.timeout(PATIENCE):
+        waits = await line_with(child, "the worker waits for storage that works")
+        assert waits["error"].startswith("a file cannot be stored (")
+        assert await Fleet(client, PREFIX).workers() == []
+        assert await log.kinds("s") == []
+        files.unlink()
+        ready = await line_with(child, "worker ready")
+        assert ready["job_types"] == ["noop"]
+        [worker] = await Fleet(client, PREFIX).workers()
+        assert worker.worker_id == ready["worker_id"]
+        await log.until("s", "completed")
+    assert list((files / "health").iterdir()) == []
+
+
+async def line_with(child: asyncio.subprocess.Process, event: str) -> dict[str, Any]:
+    """The next log line that says this."""
+    assert child.stdout is not None
+    async for raw in child.stdout:
+        line = json.loads(raw)
+        if line["event"] == event:
+            return dict(line)
+    raise AssertionError(f"the process ended without saying: {event}")
+
+
+async def test_a_redis_that_may_drop_keys_is_warned_of(settings: Settings, tmp_path: Path, client: Any) -> None:
+    await client.config_set("maxmemory-policy", "volatile-lru")
+    try:
+        told = environment(settings, tmp_path, EMPROPS_LOG_JSON="true")
+        async with process("-c", MAIN, **told) as child, asyncio.timeout(PATIENCE):
+            said = await line_with(
+                child, "Redis may drop parts of the queue when it is full: set maxmemory-policy noeviction"
+            )
+            assert (said["level"], said["policy"]) == ("warning", "volatile-lru")
+    finally:
+        await client.config_set("maxmemory-policy", "noeviction")
 
 
 @asynccontextmanager

@@ -1,6 +1,7 @@
 """How commands end when something is wrong: one sentence on stderr and exit code 1."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
@@ -8,6 +9,7 @@ import psycopg
 import typer
 from pydantic import ValidationError
 
+from emprops.cli.variables import unknown_variables
 from emprops.connectors.registry import ConnectorLoadError
 from emprops.kit.migrate import MigrationError
 from emprops.local.process import LocalError
@@ -34,8 +36,18 @@ def one_sentence() -> Iterator[None]:
         fail(f"PostgreSQL at DATABASE_URL cannot be reached: {' '.join(str(error).split())}")
 
 
-def read_settings() -> Settings:
-    """Read the settings from the environment; ends the command with a sentence that names each wrong variable."""
+def say(line: str) -> None:
+    """Print a line on stderr."""
+    typer.echo(line, err=True)
+
+
+def read_settings(warn: Callable[[str], None] = say) -> Settings:
+    """Read the settings from the environment; ends the command with a sentence that names each wrong variable.
+
+    ``warn`` gets a sentence for each variable that is named like a setting and is none.
+    """
+    for sentence in unknown_variables(os.environ):
+        warn(sentence)
     try:
         return Settings()
     except ValidationError as error:

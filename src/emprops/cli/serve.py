@@ -5,20 +5,21 @@ import asyncio
 import uvicorn
 
 import emprops.upkeep
-from emprops.cli.exits import fail, one_sentence, read_settings
-from emprops.kit.logging import configure_logging
+from emprops.cli.exits import fail, one_sentence
+from emprops.cli.serving import serving_settings
 from emprops.kit.websocket import SERVER_OPTIONS
-from emprops.main import create_app
+from emprops.main import create_app, refuse_unusable
 
 
 def api() -> None:
     """Serve the HTTP API on EMPROPS_HOST and PORT (127.0.0.1:3001)."""
-    settings = read_settings()
-    configure_logging(settings)
+    settings = serving_settings()
     try:
         app = create_app(settings)
     except ValueError as error:
         fail(f"The api cannot serve with these settings: {error}")
+    with one_sentence():
+        refuse_unusable(settings)
     uvicorn.run(
         app,
         host=settings.host,
@@ -35,6 +36,6 @@ def api() -> None:
 
 def upkeep() -> None:
     """Run the upkeep services alone, for installations whose api replicas do not (EMPROPS_UPKEEP_IN_API=false)."""
-    settings = read_settings()
+    settings = serving_settings()
     with one_sentence():
         asyncio.run(emprops.upkeep.main(settings))

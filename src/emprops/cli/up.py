@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import typer
 
-from emprops.cli.exits import one_sentence, read_settings
+from emprops.cli.exits import one_sentence, read_settings, say
 from emprops.local.supervisor import Installation, Stopped, running
 from emprops.settings import Settings
 
@@ -27,11 +27,6 @@ def up() -> None:
         typer.echo(banner(installation, settings))
         installation.tend(stopping, say)
         typer.echo("\nStopping …")
-
-
-def say(line: str) -> None:
-    """Say something that happened, on stderr."""
-    typer.echo(line, err=True)
 
 
 def banner(installation: Installation, settings: Settings) -> str:

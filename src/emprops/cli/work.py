@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 from pydantic import SecretStr
 
-from emprops.cli.exits import one_sentence, read_settings
+from emprops.cli.exits import one_sentence
+from emprops.cli.serving import serving_settings
 from emprops.worker.ending import run_process
 from emprops.worker.main import main
 
@@ -23,7 +24,7 @@ def worker(
     ] = None,
 ) -> None:
     """Pull jobs from the queue and run them, until SIGTERM."""
-    settings = read_settings()
+    settings = serving_settings()
     if server is not None:
         settings = settings.model_copy(update={"server": server})
     if key is not None or key_file is not None:

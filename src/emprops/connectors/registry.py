@@ -9,6 +9,7 @@ import structlog
 
 from emprops.connectors.base import Capabilities, Connector, FinalError, Health, Outcome, RunContext
 from emprops.connectors.noop import NoopConnector
+from emprops.kit.nearest import did_you_mean
 from emprops.queue.bounds import JOB_TYPE
 from emprops.queue.messages import Ticket
 from emprops.settings import Settings, SettingsError
@@ -20,6 +21,13 @@ ConnectorClass = Callable[[Settings], Connector]
 
 # For benchmarks and tests: there when named, never by default.
 HIDDEN: dict[str, ConnectorClass] = {NoopConnector.name: NoopConnector}
+
+
+JOB_TYPES = frozenset({
+    "comfyui", "fetch_api", "openai_chat", "openai_image", "stability_api",
+    "local_image", "local_text", "local_upscale", "local_video",
+})  # fmt: skip
+"""What the connectors of this package serve, for whoever must not load them."""
 
 
 class ConnectorLoadError(Exception):
@@ -63,8 +71,10 @@ def load_connectors(settings: Settings, names: Collection[str] | None = None) ->
     chosen = list(dict.fromkeys(names)) if names else sorted(installed)
     unknown = [name for name in chosen if name not in installed and name not in HIDDEN]
     if unknown:
-        there = ", ".join(sorted(installed.keys() | HIDDEN.keys()))
-        raise ConnectorLoadError(f"There is no connector named {', '.join(unknown)}. Installed: {there}.")
+        there = sorted(installed.keys() | HIDDEN.keys())
+        hint = did_you_mean(unknown[0], there)
+        named = ", ".join(unknown)
+        raise ConnectorLoadError(f"There is no connector named {named}.{hint} Installed: {', '.join(there)}.")
     made: list[Connector] = []
     for name in chosen:
         try:

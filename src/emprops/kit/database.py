@@ -103,7 +103,7 @@ class Database:
     """
 
     def __init__(self, url: str, *, size: int = 10, statement_timeout: float = 10.0, lock_timeout: float = 3.0) -> None:
-        self.conninfo = _patient(url)
+        self.conninfo = conninfo(url)
         self.pool = AsyncConnectionPool(
             self.conninfo,
             connection_class=Connection,
@@ -129,11 +129,8 @@ class Database:
 
     async def open(self) -> None:
         """Open the pool and wait for its first connection. Raises ``psycopg.OperationalError`` if there is none."""
-        try:
-            await self.pool.open(wait=True, timeout=10.0)
-        except PoolTimeout:
-            await (await AsyncConnection.connect(self.conninfo)).close()  # this says what is wrong
-            raise
+        await (await AsyncConnection.connect(self.conninfo)).close()  # the pool would not say what is wrong
+        await self.pool.open(wait=True, timeout=10.0)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -243,6 +240,7 @@ class Database:
         await connection.execute(cast("Any", f"SELECT {calls}"))
 
 
+EXAMPLE = "the URL of a database, such as postgresql://user:password@host:5432/emprops"
 PATIENCE = {
     "connect_timeout": "5",
     "keepalives_idle": "30",
@@ -253,12 +251,17 @@ PATIENCE = {
 """How long a server that says nothing at all is waited for; a host that is gone would be noticed after minutes."""
 
 
-def _patient(url: str) -> str:
-    """Add what a URL does not say about patience. Raises ``SettingsError`` if it cannot be read."""
+def conninfo(url: str) -> str:
+    """Return how to connect to a URL, with what it does not say about patience.
+
+    Raises ``SettingsError`` if it is empty or cannot be read.
+    """
+    if not url.strip():
+        raise SettingsError(f"DATABASE_URL is not set: it must be {EXAMPLE}.")
     try:
         return make_conninfo(url, **{**PATIENCE, **conninfo_to_dict(url)})
     except psycopg.ProgrammingError:  # it repeats the URL, which may hold a password
-        raise SettingsError("DATABASE_URL must look like postgresql://user:password@host:5432/name.") from None
+        raise SettingsError(f"DATABASE_URL must be {EXAMPLE}.") from None
 
 
 @asynccontextmanager

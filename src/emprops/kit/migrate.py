@@ -14,6 +14,8 @@ from typing import Any
 
 import psycopg
 
+from emprops.kit.database import conninfo
+
 LOCK = 0x454D5052
 """The advisory lock that says "I am migrating": the letters EMPR."""
 LOCK_TIMEOUT = 300.0
@@ -66,11 +68,13 @@ def upgrade(database_url: str) -> None:
 
 
 def connect(database_url: str, *, autocommit: bool = True) -> psycopg.Connection[Any]:
-    """Open a connection outside the pool, which also works behind a pooler in transaction mode."""
+    """Open a connection outside the pool, which also works behind a pooler in transaction mode.
+
+    Raises ``SettingsError`` for a URL that is none.
+    """
     return psycopg.connect(
-        database_url,
+        conninfo(database_url),
         autocommit=autocommit,
-        connect_timeout=10,
         prepare_threshold=None,
         application_name="emprops-migrate",
     )

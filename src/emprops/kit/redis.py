@@ -6,13 +6,21 @@ from collections.abc import Iterable
 from typing import Any
 
 import hiredis
+import structlog
 from redis.asyncio import ConnectionPool, Redis
-from redis.asyncio.connection import Connection, SSLConnection, UnixDomainSocketConnection
+from redis.asyncio.connection import Connection, SSLConnection, UnixDomainSocketConnection, parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from emprops.settings import SettingsError
+
+log = structlog.get_logger(__name__)
+
 CONNECT_TIMEOUT = 5.0
+EXAMPLE = "the URL of a Redis, such as redis://:password@host:6379/0"
+KEEPS = "noeviction"
 
 
 def connect(url: str, *, socket_timeout: float | None = 5.0, max_connections: int = 50) -> Redis:
@@ -20,7 +28,9 @@ def connect(url: str, *, socket_timeout: float | None = 5.0, max_connections: in
 
     ``socket_timeout`` (seconds) is None for a client that sends blocking commands. The library's own retries are off:
     it cannot know which scripts may be sent twice. Replies are bytes, in the form of protocol 2.
+    Raises ``SettingsError`` for an empty URL, and for one that is none.
     """
+    check_url(url)
     pool = ConnectionPool.from_url(
         url,
         socket_connect_timeout=CONNECT_TIMEOUT,
@@ -33,6 +43,38 @@ def connect(url: str, *, socket_timeout: float | None = 5.0, max_connections: in
     )
     pool.connection_class = _OURS[pool.connection_class]
     return Redis.from_pool(pool)
+
+
+def check_url(url: str) -> None:
+    """Raise ``SettingsError`` for a URL that redis-py cannot read, without repeating it."""
+    if not url.strip():
+        raise SettingsError(f"REDIS_URL is not set: it must be {EXAMPLE}.")
+    try:
+        parse_url(url)
+    except ValueError:
+        raise SettingsError(f"REDIS_URL must be {EXAMPLE}.") from None
+
+
+async def eviction_policy(client: Redis) -> str | None:
+    """Return by which policy this Redis may drop keys when its memory is full; None if it drops none.
+
+    Asked by INFO, because managed services refuse CONFIG; where that is refused too, nothing is known.
+    """
+    try:
+        policy = str((await client.info("memory")).get("maxmemory_policy", KEEPS))
+    except ResponseError:
+        return None
+    return None if policy == KEEPS else policy
+
+
+async def warn_of_eviction(client: Redis) -> None:
+    """Log a warning if this Redis may drop keys. One that is away is looked at by ``/ready``, when it is back."""
+    try:
+        policy = await eviction_policy(client)
+    except RedisError:
+        return
+    if policy is not None:
+        log.warning("Redis may drop parts of the queue when it is full: set maxmemory-policy noeviction", policy=policy)
 
 
 class _QuickPacking:

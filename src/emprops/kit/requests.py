@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Annotated, Any, ClassVar
 
@@ -18,8 +18,9 @@ from starlette.types import Message
 from emprops.errors import RequestTimeoutError, UnsupportedMediaTypeError
 from emprops.kit.database import Database, Transaction
 from emprops.kit.pubsub import Pokes
+from emprops.kit.remembered import Remembered
 from emprops.kit.sse import StreamLimit
-from emprops.kit.storage import Storage
+from emprops.kit.storage import Storage, remembered_state
 from emprops.kit.strict_json import Strictness, parse_json
 from emprops.settings import Settings
 
@@ -34,6 +35,8 @@ class Resources:
     pokes: Pokes
     storage: Storage
     streams: StreamLimit
+    storage_state: Remembered[Storage, str] = field(default_factory=remembered_state)
+    """What ``/ready`` says about storage."""
 
 
 def resources_of(connection: HTTPConnection) -> Resources:

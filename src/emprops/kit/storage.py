@@ -1,5 +1,6 @@
 """What a store of files is. The two implementations are in ``media/storage.py``."""
 
+import asyncio
 import hashlib
 import re
 from collections.abc import AsyncIterator
@@ -7,6 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
+from uuid import uuid4
+
+import structlog
+
+from emprops.kit.remembered import Remembered
+
+log = structlog.get_logger(__name__)
 
 MAX_KEY_LENGTH = 500
 _PART = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}")
@@ -79,4 +87,53 @@ class Storage(Protocol):
         """Remove the file; one that is not there is no error."""
 
     async def check(self) -> None:
-        """Raise ``OSError`` with the reason when the store cannot be used now."""
+        """Raise ``OSError`` with the reason when the store cannot be used now. It is really used for that."""
+
+
+PROOF_TIME = 10.0
+"""Seconds that :func:`prove` may take."""
+
+
+class StorageProofError(OSError):
+    """A store cannot be used. ``what`` can be shown to everybody; the text also has the reason."""
+
+    def __init__(self, what: str, reason: BaseException) -> None:
+        super().__init__(f"{what} ({type(reason).__name__}: {reason})")
+        self.what = what
+
+
+async def prove(storage: Storage) -> None:
+    """Store a small file, read it and remove it. Raises :class:`StorageProofError`.
+
+    Nothing less tells: a bucket may be readable but not writable, and so may a folder whose disk is full.
+    """
+    key, content, what = f"health/{uuid4().hex}.txt", uuid4().bytes, "a file cannot be stored"
+    try:
+        async with asyncio.timeout(PROOF_TIME):
+            await storage.put_bytes(key, content, "text/plain")
+            what = "a stored file cannot be read"
+            if await storage.read(key) != content:
+                raise OSError("it holds something else")
+            what = "a stored file cannot be removed"
+            await storage.delete(key)
+    except OSError as error:  # TimeoutError is one
+        raise StorageProofError(what, error) from error
+
+
+PROVEN_FOR = 15.0
+"""Seconds. Load balancers ask every few seconds, and each proof is three requests to the bucket."""
+
+
+async def storage_state(storage: Storage) -> str:
+    """Return ``ok``, or what is wrong with the store."""
+    try:
+        await storage.check()
+    except OSError as error:
+        log.warning("storage cannot be used", error=str(error))
+        return error.what if isinstance(error, StorageProofError) else "away"
+    return "ok"
+
+
+def remembered_state() -> Remembered[Storage, str]:
+    """Return what gives :func:`storage_state`, and finds it out anew every 15 seconds at most."""
+    return Remembered(storage_state, PROVEN_FOR)

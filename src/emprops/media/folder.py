@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from emprops.kit.storage import FileStat, check_key
+from emprops.kit.storage import FileStat, check_key, prove
 
 CHUNK = 256 * 1024
 
@@ -88,14 +88,8 @@ class FolderStorage:
         await asyncio.to_thread(lambda: self._path(key).unlink(missing_ok=True))
 
     async def check(self) -> None:
-        """Make the folder if needed and see that it can be written."""
-
-        def check() -> None:
-            self.root.mkdir(parents=True, exist_ok=True)
-            if not os.access(self.root, os.R_OK | os.W_OK | os.X_OK):
-                raise PermissionError(f"{self.root} cannot be written")
-
-        await asyncio.to_thread(check)
+        """Store, read and remove a file; the folder is made if needed."""
+        await prove(self)
 
     def _path(self, key: str) -> Path:
         """Return the path of a key, sure to lie below the root even if somebody planted a link there."""

@@ -1,6 +1,5 @@
 """Files in an S3 bucket, or in anything that speaks its protocol."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -10,7 +9,7 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
-from emprops.kit.storage import FileStat, check_key
+from emprops.kit.storage import FileStat, check_key, prove
 from emprops.media.types import DOWNLOAD, served_type
 
 if TYPE_CHECKING:
@@ -128,9 +127,8 @@ class S3Storage:
             raise _os_error("delete", key, error) from error
 
     async def check(self) -> None:
-        """Ask for an object that need not exist: shows whether the bucket answers and lets us in."""
-        async with asyncio.timeout(5):
-            await self.exists("health-check")
+        """Store, read and remove an object."""
+        await prove(self)
 
 
 def _os_error(verb: str, key: str, error: BaseError) -> OSError:

@@ -10,7 +10,7 @@ from emprops.kit.storage import Storage, is_key
 from emprops.media.folder import FolderStorage
 from emprops.media.s3 import S3Storage
 from emprops.media.types import extension_of, mime_type_of
-from emprops.settings import Settings
+from emprops.settings import Settings, SettingsError
 
 __all__ = [
     "FolderStorage",
@@ -27,11 +27,11 @@ FILES = "/files/"
 
 
 def storage_from(settings: Settings) -> Storage:
-    """Make the store the settings name; nothing is opened yet. Raises ``ValueError`` if a setting is missing."""
+    """Make the store the settings name; nothing is opened yet. Raises ``SettingsError`` if a setting is missing."""
     if settings.storage == "folder":
         return FolderStorage(settings.files_dir)
     if not settings.s3_bucket:
-        raise ValueError("EMPROPS_STORAGE=s3 needs EMPROPS_S3_BUCKET.")
+        raise SettingsError("EMPROPS_STORAGE=s3 needs EMPROPS_S3_BUCKET, the name of the bucket.")
     return S3Storage(settings.s3_bucket, endpoint=settings.s3_endpoint, region=settings.s3_region)
 
 

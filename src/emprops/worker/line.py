@@ -15,7 +15,7 @@ from redis import Redis as SyncRedis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from emprops.kit.redis import connect
+from emprops.kit.redis import connect, warn_of_eviction
 from emprops.kit.storage import Storage
 from emprops.media.storage import storage_from
 from emprops.queue.catalogues import Catalogues
@@ -70,6 +70,7 @@ def _patience(lease: float) -> float:
 @asynccontextmanager
 async def _over_redis(settings: Settings, _board: Board, worker_id: str, machine_id: str) -> AsyncIterator[Line]:
     redis = connect(settings.redis_url)
+    await warn_of_eviction(redis)
     patience = _patience(settings.lease)
     blocking = SyncRedis.from_url(
         settings.redis_url, socket_timeout=patience, socket_connect_timeout=patience, retry=Retry(NoBackoff(), 0)

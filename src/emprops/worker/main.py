@@ -12,18 +12,20 @@ from emprops.kit import tracing
 from emprops.kit.http import GuardedClient
 from emprops.kit.logging import configure_logging
 from emprops.kit.metrics import served
+from emprops.kit.nearest import did_you_mean
 from emprops.kit.scratch import scratch_folder
+from emprops.kit.storage import Storage
 from emprops.kit.tasks import stop_tasks
 from emprops.kit.tls import trusted
 from emprops.queue.bounds import MAX_JOB_TYPES
 from emprops.queue.matching import WorkerOffers
-from emprops.settings import Settings
+from emprops.settings import Settings, SettingsError
 from emprops.worker.board import Board
 from emprops.worker.ending import CLOSING_TIME, close_all, heeding_signals, in_thread
 from emprops.worker.heart import Heart
 from emprops.worker.lanes import Lanes, slots_from
 from emprops.worker.line import Line, open_line
-from emprops.worker.loop import Tools, WorkerLoop
+from emprops.worker.loop import Tools, WorkerLoop, pause_after
 from emprops.worker.metrics import LoopCollector, observe
 from emprops.worker.offers import Surveyor, keep_showing
 from emprops.worker.presence import Presence
@@ -46,6 +48,7 @@ async def main(settings: Settings) -> None:
         with scratch_folder("emprops-worker-") as folder:
             async with open_line(settings, board) as line:
                 configure_logging(settings, worker_id=line.worker_id)  # from now on it has a name
+                await until_it_works(line.storage)
                 tools = Tools(storage=line.storage, http=http, settings=line.settings, folder=folder)
                 await work(line, board, tools, by_job_type, surveyor)
     finally:
@@ -66,7 +69,6 @@ async def work(
     gc.freeze()
     gc.set_threshold(20_000)
     heart.start()
-    log.info("worker ready", job_types=sorted(by_job_type), concurrency=loop.lanes.total)
     beside = [asyncio.create_task(surveyor.keep_asking(presence.surveyed), name="surveys")]
     if line.show is not None:
         beside.append(asyncio.create_task(keep_showing(lambda: presence.now, line.show), name="catalogues"))
@@ -83,6 +85,20 @@ async def work(
         await stop_tasks(beside)
         await in_thread(heart.stop, 2 * CLOSING_TIME)
         log.info("worker stopped")
+
+
+async def until_it_works(storage: Storage) -> None:
+    """Return when storage has been used with success: a step whose result cannot be stored must not be begun."""
+    failures = 0
+    while True:
+        try:
+            await storage.check()
+        except OSError as error:
+            failures += 1
+            log.warning("the worker waits for storage that works", error=str(error))
+            await asyncio.sleep(pause_after(failures))
+        else:
+            return
 
 
 def _loop_for(
@@ -111,7 +127,7 @@ def _heart_of(presence: Presence) -> Heart:
         line.keeper,
         line.member,
         presence.describe,
-        lambda paused: running.call_soon_threadsafe(loop.pause, paused),
+        lambda paused: running.call_soon_threadsafe(presence.heard, paused),
         lambda: running.call_soon_threadsafe(loop.stop),
         lease=line.settings.lease,
         progress_interval=line.settings.progress_interval,
@@ -121,13 +137,18 @@ def _heart_of(presence: Presence) -> Heart:
 def serve(connectors: Sequence[Connector], wanted: Sequence[str] | None) -> Mapping[str, Connector]:
     """Map each job type to the connector that serves it, limited to ``wanted`` where given.
 
-    Raises SystemExit with a sentence when nothing is left to serve.
+    Raises :class:`SettingsError` for a job type that none serves, and SystemExit with a sentence when nothing is left.
     """
     table = {job_type: connector for connector in connectors for job_type in sorted(connector.job_types)}
     if wanted is not None:
         unknown = sorted(set(wanted) - set(table))
         if unknown:
-            raise SystemExit(f"No connector here serves {', '.join(unknown)}; there are: {', '.join(sorted(table))}.")
+            hint = did_you_mean(unknown[0], table)
+            there = ", ".join(sorted(table))
+            raise SettingsError(
+                f"EMPROPS_WORKER_JOB_TYPES names {', '.join(unknown)}, which no connector here serves.{hint} "
+                f"There are: {there or 'none'}."
+            )
         table = {job_type: table[job_type] for job_type in wanted}
     if not table:
         raise SystemExit("No connector is configured, so this worker could do nothing. See EMPROPS_WORKER_CONNECTORS.")

@@ -4,6 +4,8 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import structlog
+
 from emprops import __version__
 from emprops.queue.registry import WorkerInfo
 from emprops.worker.board import Board
@@ -11,10 +13,12 @@ from emprops.worker.line import Line
 from emprops.worker.loop import WorkerLoop
 from emprops.worker.offers import OK, Survey
 
+log = structlog.get_logger(__name__)
+
 
 @dataclass(slots=True)
 class Presence:
-    """What the worker says of itself. Methods may be called from any thread, but for :meth:`surveyed`."""
+    """What the worker says of itself. It can be described from any thread."""
 
     line: Line
     board: Board
@@ -23,11 +27,25 @@ class Presence:
     """What its connectors last said."""
     started_at: int = field(default_factory=lambda: int(time.time() * 1000))
     """Unix milliseconds."""
+    announced: bool = False
+    """Whether the log says that the worker is ready."""
 
     def surveyed(self, found: Survey) -> None:
-        """Offer this from now on."""
+        """Offer this from now on. To be called by the loop's thread, like :meth:`heard`."""
         self.now = found
         self.loop.offer(found.offers)
+        self._announce()
+
+    def heard(self, paused: bool) -> None:
+        """Work, or pause, as the fleet says."""
+        self.loop.pause(paused)
+        self._announce()
+
+    def _announce(self) -> None:
+        """Say that the worker is ready, once, and not before it is."""
+        if not self.announced and self.readiness()[0]:
+            self.announced = True
+            log.info("worker ready", job_types=sorted(self.now.offers), concurrency=self.loop.lanes.total)
 
     def describe(self) -> WorkerInfo:
         """Return the entry as of now."""

@@ -14,8 +14,8 @@ from emprops.connectors.comfyui.catalogue import Catalogue
 from emprops.errors import NotFoundError
 from emprops.kit.envelope import Envelope, failures, ok
 from emprops.kit.paging import Paging
-from emprops.kit.requests import Reader, Shared, Tx, router
-from emprops.workflows import importing, service, store
+from emprops.kit.requests import Reader, Resources, Shared, Tx, router
+from emprops.workflows import importing, job_types, service, store
 from emprops.workflows.analysis_schemas import ConversionView, warnings_of
 from emprops.workflows.editor.convert import Remark
 from emprops.workflows.machines import LiveMachines
@@ -35,6 +35,7 @@ from emprops.workflows.schemas import (
     saved_view,
     view_of,
 )
+from emprops.workflows.service import Saved
 from emprops.workflows.uploads import FileRoute, described
 
 routes = router(prefix="/workflows", tags=["workflows"], route_class=FileRoute)
@@ -91,6 +92,11 @@ async def _classes_of_changed(sent: Annotated[_Changed, Depends(_changes)], reso
     return await importing.live_classes(sent.body.data, resources.redis, resources.settings.queue_prefix)
 
 
+async def _unserved(saved: Saved, resources: Resources) -> list[str]:
+    row = saved.row
+    return await job_types.warnings(row.type, row.data, resources.redis, resources.settings.queue_prefix)
+
+
 @routes.get("", dependencies=[PublicRoute], response_model_exclude_unset=True)
 async def list_workflows(
     reader: Reader,
@@ -121,6 +127,7 @@ async def create_workflow(
     classes: Annotated[Catalogue, Depends(_classes_of_new)],
     caller: CurrentCaller,
     machines: LiveMachines,
+    resources: Shared,
     tx: Tx,
     _once: Once = None,
 ) -> Envelope[SavedWorkflow]:
@@ -130,11 +137,12 @@ async def create_workflow(
     Instead of JSON, send a picture, video or sound that ComfyUI made: in a form with the other fields, or as the body
     itself with those in the query. Label and MIME type then follow from the name and the file, unless they are sent.
     The reply says which node classes and model files the graph uses and, unless they are given, which inputs became
-    a form; its `warnings` say what the conversion left out, and which node classes no live machine has.
+    a form; `analysis.warnings` say what the conversion left out, and which node classes no live machine has, and
+    `warnings` that no live worker serves the job type that a workflow names.
     """
     body = sent.body
     saved = await service.create(tx, caller, body.name, body.definition(), body.needs(), classes, sent.saved)
-    return ok(saved_view(saved, [*sent.warnings, *machines.remarks(saved.graph)]))
+    return ok(saved_view(saved, [*sent.warnings, *machines.remarks(saved.graph)], await _unserved(saved, resources)))
 
 
 @routes.post(
@@ -178,11 +186,12 @@ async def change_workflow(
     classes: Annotated[Catalogue, Depends(_classes_of_changed)],
     caller: CurrentCaller,
     machines: LiveMachines,
+    resources: Shared,
     tx: Tx,
 ) -> Envelope[SavedWorkflow]:
     """Change an own workflow; what is not sent stays. Services may change every workflow."""
     saved = await service.change(tx, caller, name, sent.body.changes(), sent.body.needs(), classes, sent.saved)
-    return ok(saved_view(saved, [*sent.warnings, *machines.remarks(saved.graph)]))
+    return ok(saved_view(saved, [*sent.warnings, *machines.remarks(saved.graph)], await _unserved(saved, resources)))
 
 
 @routes.delete("/{name}", responses=failures(_409="A collection uses the workflow."))

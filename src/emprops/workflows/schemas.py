@@ -201,6 +201,8 @@ class SavedWorkflow(WorkflowView):
 
     analysis: AnalysisView | None
     """For ``comfy_workflow``."""
+    warnings: list[str]
+    """What may be a mistake, in sentences, such as a job type that nobody serves."""
 
 
 class DeletedWorkflow(BaseModel):
@@ -223,8 +225,8 @@ def view_of(row: WorkflowRow) -> WorkflowView:
     return WorkflowView.model_validate(asdict(row))
 
 
-def saved_view(saved: Saved, warnings: Sequence[Remark] = ()) -> SavedWorkflow:
-    """Show a workflow that was just stored. ``warnings``: those of its conversion."""
+def saved_view(saved: Saved, remarks: Sequence[Remark], warnings: Sequence[str]) -> SavedWorkflow:
+    """Show a workflow that was just stored. ``remarks``: those on its conversion."""
     found = saved.analysed
-    analysis = None if found is None else analysis_view(saved.row.data["workflow"], found, warnings)
-    return SavedWorkflow.model_validate({**asdict(saved.row), "analysis": analysis})
+    analysis = None if found is None else analysis_view(saved.row.data["workflow"], found, remarks)
+    return SavedWorkflow.model_validate({**asdict(saved.row), "analysis": analysis, "warnings": list(warnings)})

@@ -1,0 +1,39 @@
+"""Variables of the environment whose names begin like those of settings: which of them mean nothing."""
+
+from collections.abc import Iterable, Mapping
+
+from pydantic import AliasChoices
+
+from emprops.kit.migrate import URL_VARIABLE
+from emprops.kit.nearest import did_you_mean
+from emprops.settings import Settings
+
+PREFIX = "EMPROPS_"
+SECRETS = "EMPROPS_SECRET_"
+"""What workers fill into requests to HTTP APIs; the rest of the name is chosen by whoever writes a workflow."""
+OTHERS = frozenset({
+    "EMPROPS_URL", "EMPROPS_USER_ID", "EMPROPS_API_KEY", "EMPROPS_TOKEN",  # of commands that call an api
+    "EMPROPS_PUBLISH",  # of the compose file
+    "EMPROPS_TEST_POOLER",  # of the test suite
+    URL_VARIABLE,
+})  # fmt: skip
+
+
+def unknown_variables(environment: Mapping[str, str]) -> list[str]:
+    """Return a sentence for each variable that looks like a setting and is none, with the name that was meant."""
+    known = {*_settings(), *OTHERS}
+    ours = {name.upper(): name for name in environment if name.upper().startswith(PREFIX)}
+    return [
+        f"{ours[name]} is not a setting, so it is ignored.{did_you_mean(name, known)}"
+        for name in sorted(ours.keys() - known)
+        if not name.startswith(SECRETS)
+    ]
+
+
+def _settings() -> Iterable[str]:
+    for name, field in Settings.model_fields.items():
+        alias = field.validation_alias
+        if isinstance(alias, AliasChoices):
+            yield from map(str, alias.choices)
+        else:
+            yield alias if isinstance(alias, str) else PREFIX + name.upper()
