@@ -13,6 +13,7 @@ CLASSES: dict[str, Json] = {
     "LoraLoader": {"input": {"required": {"lora_name": ["COMBO", {"options": ["fox.safetensors"]}]}}},
     "KSampler": {"input": {"required": {"steps": ["INT", {"min": 1, "max": 10000}]}}},
     "Gate": {"input": {}},
+    "Stubborn": {"input": {}},
     "Block": {"input": {"required": {"message": ["STRING", {}]}}},
     "Boom": {"input": {"required": {"type": ["STRING", {}]}}},
     "SaveImage": {"input": {}, "output_node": True},

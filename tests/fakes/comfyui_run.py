@@ -91,6 +91,9 @@ class Run:
         match content["class_type"]:
             case "Gate":
                 await self.hold()
+            case "Stubborn":
+                self.server.at_gate.set()
+                await self.server.gate.wait()
             case "Boom":
                 raise NodeError(inputs["type"], inputs.get("message", self.server.boom))
             case "Block":

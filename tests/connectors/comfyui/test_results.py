@@ -104,6 +104,8 @@ async def test_an_error_page_is_no_picture(connector: ComfyUI, comfy: FakeComfyU
         ("a.png", PNG, "text/plain", "image/png"),
         ("a.png", picture("JPEG"), "image/png", "image/jpeg"),
         ("a", PNG, "", "image/png"),
+        ("a.m4a", b"\0\0\0\x1cftypM4A \0\0\x02\0M4A isomiso2", "application/octet-stream", "audio/mp4"),
+        ("a.mkv", b"\x1aE\xdf\xa3\xa3B\x86\x81\x01B\x82\x84webm", "", "video/x-matroska"),
         ("a.xyzzy", b"\x01\x02\x03", "", "application/octet-stream"),
     ],
 )

@@ -4,12 +4,12 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from tests.connectors.comfyui.rig import GATED, begin, failure, graph, node
+from tests.connectors.comfyui.rig import GATED, begin, failure, graph, make, node
 from tests.fakes.comfyui import FakeComfyUI
 from tests.fakes.http_api import Reply
 
 from emprops.connectors.base import RetryableError
-from emprops.connectors.comfyui.connector import ComfyUI
+from emprops.connectors.comfyui.connector import ComfyUI, Patience
 
 
 @pytest.mark.parametrize("old", [False, True])
@@ -84,3 +84,34 @@ async def test_an_interruption_by_somebody_else_may_be_tried_again(
     with pytest.raises(RetryableError, match="interrupted") as caught:
         await running
     assert caught.value.details["node_id"] == "2"
+
+
+@pytest.mark.parametrize("old", [False, True])
+async def test_a_machine_that_does_not_stop_is_out_of_service_until_it_does(
+    comfy: FakeComfyUI, tmp_path: Path, *, old: bool
+) -> None:
+    comfy.old = old
+    connector = make(comfy, patience=Patience(stuck=0.0))
+    running = begin(connector, graph(n2=node("Stubborn")), tmp_path)
+    await comfy.at_gate.wait()
+    assert (await connector.capabilities()).custom_nodes
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    for _ in range(2):
+        with pytest.raises(RetryableError, match="told to stop"):
+            await connector.capabilities()
+    comfy.gate.set()
+    await comfy.idle.wait()
+    assert (await connector.capabilities()).custom_nodes
+    await connector.close()
+
+
+async def test_a_machine_has_a_while_to_stop(connector: ComfyUI, comfy: FakeComfyUI, tmp_path: Path) -> None:
+    running = begin(connector, graph(n2=node("Stubborn")), tmp_path)
+    await comfy.at_gate.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert (await connector.capabilities()).custom_nodes
+    comfy.gate.set()

@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from emprops.connectors.base import Capabilities, ConnectorError, Health, Outcome, RunContext
+from emprops.connectors.base import Capabilities, ConnectorError, Health, Outcome, RetryableError, RunContext
 from emprops.connectors.comfyui import editor
 from emprops.connectors.comfyui.api import IDLE_TIMEOUT, MAX_JSON_BYTES, Api
 from emprops.connectors.comfyui.catalogue import Catalogue, read_catalogue
@@ -41,6 +41,8 @@ class Patience:
     """How long a prompt may be in none of the server's records."""
     answer: float = IDLE_TIMEOUT
     """Longest silence within an answer."""
+    stuck: float = 30.0
+    """How long a prompt that was told to stop may go on until the machine counts as out of service."""
     offers: float = 60.0
     """How old what is known of the machine may be: on large installations, ``/object_info`` takes ComfyUI a second."""
 
@@ -71,6 +73,8 @@ class ComfyUI:
         self._classes: Catalogue = {}
         self._offers: Capabilities | None = None
         self._offers_read = 0.0
+        self._stopped: dict[str, float] = {}
+        """When prompts were told to stop that may still run."""
 
     @classmethod
     def configured(cls, settings: Settings) -> bool:
@@ -88,8 +92,12 @@ class ComfyUI:
         return Health(ok=True, message=f"ComfyUI {version} at {self._api.place}.")
 
     async def capabilities(self) -> Capabilities:
-        """Give the machine's model files, node classes and packs. Raises :class:`RetryableError` while it is away."""
+        """Give the machine's model files, node classes and packs.
+
+        Raises :class:`RetryableError` while it is away, or works on something that was told to stop.
+        """
         known, self._offers = self._offers, None
+        await self._look_for_stopped()
         if known is not None and time.monotonic() - self._offers_read < self._patience.offers:
             await self._api.get("/prompt")  # a word about its queue, which is as good a sign of life as any
             self._offers = known
@@ -135,6 +143,8 @@ class ComfyUI:
                 outputs = await watch.outputs()
             except BaseException as error:
                 await prompt.withdraw()
+                if prompt.queued is not None:
+                    self._stopped[prompt.queued] = time.monotonic()
                 await self._make_room(error)
                 raise
         missing = [*prompt.missing, *watch.blocked.values()]
@@ -146,6 +156,19 @@ class ComfyUI:
     def _outputs_of(self, graph: Graph) -> frozenset[str]:
         classes = {node: self._classes.get(content["class_type"]) for node, content in graph.items()}
         return frozenset(node for node, known in classes.items() if known is not None and known.is_output)
+
+    async def _look_for_stopped(self) -> None:
+        """See whether all that was told to stop has ended. A ComfyUI whose worker thread has died takes prompts and
+        never runs them, and a node may not listen; other jobs are better off elsewhere meanwhile."""
+        if not self._stopped:
+            return
+        running = {str(item[1]) for item in (await self._api.queue()).running}
+        self._stopped = {prompt: since for prompt, since in self._stopped.items() if prompt in running}
+        if self._stopped and time.monotonic() - min(self._stopped.values()) >= self._patience.stuck:
+            raise RetryableError(
+                f"ComfyUI at {self._api.place} goes on with a prompt that was told to stop. If that does not end,"
+                " restart it."
+            )
 
     async def _make_room(self, error: BaseException) -> None:
         """After a lack of memory, have ComfyUI put its models away, so that the next try finds room."""

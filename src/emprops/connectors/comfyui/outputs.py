@@ -24,7 +24,8 @@ from emprops.queue.bounds import MAX_FILES
 MAX_TEXT_BYTES = 128 * 1024
 """Longer texts travel as files."""
 TRIES = 3
-MEDIA = ("image/", "video/", "audio/")
+PLAYED = ("video/", "audio/")
+MEDIA = ("image/", *PLAYED)
 BINARY = (*MEDIA, MODELS[".glb"])
 HEAD = 64 * 1024
 
@@ -143,7 +144,9 @@ def type_of(filename: str, head: bytes, said: str) -> str:
     looks: list[str] = []
     with contextlib.suppress(puremagic.PureError, ValueError):
         looks = [match.mime_type for match in puremagic.magic_string(head) if match.mime_type]
-    if named and (named in looks or not looks or not named.startswith(MEDIA)):
+    plays = named.startswith(PLAYED) and any(look.startswith(PLAYED) for look in looks)
+    # A container of sound looks like one of video, and one kind of container like another.
+    if named and (named in looks or not looks or not named.startswith(MEDIA) or plays):
         return named
     return (looks[0] if looks else said) or "application/octet-stream"
 

@@ -108,6 +108,11 @@ class Prompt:
         extra = item[3] if len(item) > 3 and isinstance(item[3], dict) else {}
         return item[1] == self._id or extra.get("client_id") == self.client_id
 
+    @property
+    def queued(self) -> str | None:
+        """The id of the prompt, if it may be in the queue."""
+        return None if self._submission is None or self._refused else self._id
+
     async def withdraw(self) -> None:
         """Remove or interrupt exactly this prompt, if it is still there. Ends within seconds, whatever the server does.
 
