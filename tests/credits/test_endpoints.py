@@ -227,7 +227,11 @@ async def test_one_job_id_sent_many_times_at_once_is_paid_once(
     await grant(client, service, user_id, 100)
     replies = await asyncio.gather(*(generate(client, user_id, collection, workflow_id=job_id) for _ in range(10)))
     assert {reply.status_code for reply in replies} <= {200, 409}
-    assert (await generate(client, user_id, collection, workflow_id=job_id)).json()["data"] == {"jobId": job_id}
+    again = (await generate(client, user_id, collection, workflow_id=job_id)).json()["data"]
+    async with database.reader() as reader:
+        outputs = await reader.fetch_values("SELECT id::text FROM output WHERE job_id = %s", (job_id,))
+    assert again == {"jobId": job_id, "outputIds": outputs, "warnings": []}
+    assert len(outputs) == 1
     assert await credits_of(client, user_id) == {"balance": 100, "held": 1, "available": 99}
     async with database.reader() as reader:
         assert not await broken(reader)

@@ -54,6 +54,12 @@ async def test_generate_prints_the_url_and_the_path(system: System) -> None:
     assert url in out
 
 
+async def test_generate_warns_of_unknown_variables(system: System) -> None:
+    code, _, err = await emprops(system, "generate", "art", "-v", "prompt=x", "-v", "promt=y")
+    assert code == 0, err
+    assert "Warning: promt is no variable of this collection; did you mean prompt?" in err
+
+
 async def test_a_refusal_is_one_sentence(system: System) -> None:
     code, out, err = await emprops(system, "generate", "art", "-v", "style=none such")
     assert (code, out) == (1, "")

@@ -147,7 +147,7 @@ async def test_every_spelling_generates(system: System, path: str) -> None:
     assert response.status_code == 200
     job = await system.http.get(f"/api/jobs/{response.json()['data']['jobId']}", headers=as_user(system.user_id))
     assert job.json()["data"]["priority"] == 50
-    assert set(response.json()["data"]) == {"jobId"}
+    assert set(response.json()["data"]) == {"jobId", "outputIds", "warnings"}
     assert response.json()["error"] is None
 
 

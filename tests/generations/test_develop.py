@@ -447,3 +447,13 @@ async def test_a_development_before_the_transfer_goes_with_it(rig: Rig, monkeypa
     assert reply.status_code == 202
     row = await output_row(rig, reply.json()["data"]["output_id"])
     assert (row["user_id"], row["custodied_for"]) == (person, None)
+
+
+async def test_unknown_variables_are_named(rig: Rig) -> None:
+    source, _, collection = await both(rig)
+    problem = "is no variable of this collection; did you mean duration?"
+    data = await begun(rig, source, collection, {"duratoin": "5s"})
+    assert data["warnings"] == [f"duratoin {problem}"]
+    body = {"collection_id": str(collection.id), "variables": {"duratoin": "5s"}, "strict": True}
+    refused = await rig.client.post(f"/outputs/{source}/develop", json=body, headers=as_user(rig.user_id))
+    assert (refused.status_code, refused.json()["details"]) == (400, {"duratoin": problem})

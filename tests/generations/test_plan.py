@@ -367,11 +367,26 @@ class TestRefusals:
 
     def test_warnings(self) -> None:
         planned = plan(step(1, "image", prompt="x", colour=1), given={f"u{n:02}": 1 for n in range(12)})
-        shown = ", ".join(f"u{n:02}" for n in range(10))
         assert planned.warnings == (
-            f"Variables that the collection does not have were ignored: {shown} and 2 more",
+            *(f"u{n:02} is no variable of this collection" for n in range(10)),
+            "2 more variables are none of this collection",
             "image has no such fields, their values were ignored: colour",
         )
+
+    def test_names_the_variable_that_was_probably_meant(self) -> None:
+        variables = [
+            {"name": "prompt", "type": "text", "test_value": "x"},
+            {"name": "price", "type": "text", "value": "x", "lock_value": True},
+        ]
+        planned = plan(step(1, "any"), variables=variables, given={"promt": 1, "PROMPT": 1, "prise": 1, "x" * 9999: 1})
+        assert planned.unknown == {
+            "PROMPT": "is no variable of this collection; did you mean prompt?",
+            "prise": "is no variable of this collection",
+            "promt": "is no variable of this collection; did you mean prompt?",
+            "x" * 9999: "is no variable of this collection",
+        }
+        assert planned.warnings[2] == "promt is no variable of this collection; did you mean prompt?"
+        assert planned.warnings[3] == "x" * 100 + " is no variable of this collection"
 
 
 ANY_VALUE = st.recursive(

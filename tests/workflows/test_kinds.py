@@ -228,11 +228,19 @@ class TestDynamicJson:
         work = plan("dynamic_json", {"thing": REFERENCE})
         assert work.payload["messages"][0]["content"] == MixedText(("Draw ", REFERENCE, " 1 times"))
 
+    @pytest.mark.parametrize("types", [{"variable_types": {"n": "number"}}, {"variable_types": None}, {}])
+    def test_a_placeholder_without_a_type_is_a_text(self, types: dict[str, Any]) -> None:
+        data = {key: value for key, value in DYNAMIC.items() if key != "variable_types"} | types
+        assert service.check("dynamic_json", data) == []
+        form = KINDS["dynamic_json"].form(data)
+        assert form.fields.keys() == {"thing", "n", "s"}
+        assert form.fields["thing"].taking == form.fields["s"].taking == "text"
+
     def test_names_faults(self) -> None:
-        assert service.check("dynamic_json", DYNAMIC | {"variable_types": {"thing": "text"}}) == [
-            "variable_types lacks {{n}}, {{s}} of the template"
-        ]
         assert service.check("dynamic_json", DYNAMIC | {"template": "{{n}}"}) == ["template must be a JSON object"]
+        assert service.check("dynamic_json", DYNAMIC | {"variable_types": ["thing"]}) == [
+            "variable_types must be an object: a type per variable"
+        ]
         assert "must not be comfyui" in service.check("dynamic_json", DYNAMIC | {"job_type": "comfyui"})[0]
 
 

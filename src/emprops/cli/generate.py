@@ -28,7 +28,10 @@ def generate(
     """Generate from a collection, watch it, and print where the result is."""
     api = find_server(server, user)
     body = {"variables": variables_from(var or []), "workflow_priority": priority}
-    job_id = api.call("POST", f"/api/collections/{quote(collection, safe='')}/generate", json=body)["jobId"]
+    started = api.call("POST", f"/api/collections/{quote(collection, safe='')}/generate", json=body)
+    job_id = started["jobId"]
+    for warning in started.get("warnings", []):
+        typer.echo(f"Warning: {warning}", err=True)
     job = watch(api, job_id, quiet=quiet)
     if job["status"] != "completed":
         fail(f"Job {job_id} failed: {job['error_message']}")

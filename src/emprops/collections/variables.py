@@ -5,6 +5,7 @@ number, true or false), pick or weighted_pick. Also read: ``required`` (false: i
 ``max``, ``max_length``, ``label`` and ``description``. The ``value`` of a pick is ``{values, display_names, weights}``.
 """
 
+import difflib
 import math
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -19,6 +20,8 @@ NAME = re.compile(r"\w{1,100}")
 TYPES = ("text", "number", "any", "pick", "weighted_pick")
 MAX_TEXT_BYTES = 64 * 1024
 MAX_DEFINITIONS = 200
+SHOWN_LETTERS = 100
+"""How much of a name that the caller made up is looked at and shown."""
 MAX_OPTIONS = 10_000
 NUMBER_RANGE = (-(2**63), 2**64 - 1)
 
@@ -123,8 +126,6 @@ class Resolved:
     """The variables of one generation. An optional one without a value is None."""
 
     values: dict[str, Any] = field(default_factory=dict)
-    unknown: list[str] = field(default_factory=list)
-    """Given names that the collection does not define: ignored."""
 
 
 def resolve(definitions: Sequence[Definition], given: Mapping[str, Any], generation_hash: str) -> Resolved:
@@ -134,7 +135,7 @@ def resolve(definitions: Sequence[Definition], given: Mapping[str, Any], generat
     variable that was overridden, and each required one without a value.
     """
     problems: dict[str, str] = {}
-    resolved = Resolved(unknown=sorted(given.keys() - {definition.name for definition in definitions}))
+    resolved = Resolved()
     for definition in definitions:
         name = definition.name
         try:
@@ -151,6 +152,17 @@ def resolve(definitions: Sequence[Definition], given: Mapping[str, Any], generat
     if problems:
         raise InvalidVariablesError(problems)
     return resolved
+
+
+def unknown(definitions: Sequence[Definition], given: Mapping[str, Any]) -> dict[str, str]:
+    """Return the given names that the collection does not define, each with what is wrong with it."""
+    free = {definition.name.lower(): definition.name for definition in definitions if not definition.locked}
+    problems = {}
+    for name in sorted(given.keys() - {definition.name for definition in definitions}):
+        close = difflib.get_close_matches(name[:SHOWN_LETTERS].lower(), free, n=1)
+        meant = f"; did you mean {free[close[0]]}?" if close else ""
+        problems[name] = f"is no variable of this collection{meant}"
+    return problems
 
 
 def _given(definition: Definition, value: Any) -> Any:

@@ -42,6 +42,7 @@ async def develop(
     variables: dict[str, Any],
     terms: credit.Terms,
     machines: Machines = NO_MACHINES,
+    strict: bool = False,
 ) -> Developing:
     """Start a job that develops a finished output of this owner's (None: of anybody's), who pays for it as for a
     generation. What it makes belongs to the same user, is held for the same identity and lies in the same deck.
@@ -61,7 +62,7 @@ async def develop(
         job_id=new_id(),
         user_id=source.user_id,
         collection=collection,
-        request=GenerationRequest(variables=variables, source=source.source, parent=_parent_of(source)),
+        request=GenerationRequest(variables=variables, source=source.source, parent=_parent_of(source), strict=strict),
         terms=terms,
         machines=machines,
     )

@@ -45,6 +45,8 @@ class DevelopBody(BaseModel):
     """The global collection's id, or its short name."""
     variables: dict[str, Any] = Field(default_factory=dict)
     """Further variables of the collection; setting the one that takes the source replaces it."""
+    strict: bool = False
+    """True: variables that the collection does not have are refused, not ignored with a warning."""
 
 
 class DevelopCollection(BaseModel):
@@ -85,6 +87,7 @@ class DevelopView(BaseModel):
                     "url": "https://cdn.example.com/a.png",
                     "mime_type": "image/png",
                 },
+                "warnings": [],
             }
         }
     )
@@ -96,6 +99,8 @@ class DevelopView(BaseModel):
     status: Literal["pending"] = "pending"
     develop_collection: DevelopCollection
     source_output: SourceOutput
+    warnings: list[str]
+    """What was probably not meant, such as variables that the collection does not have."""
 
 
 class GlobalCollectionView(BaseModel):
@@ -179,6 +184,7 @@ async def develop_output(
         output_id,
         collection_ref=body.collection_id,
         variables=body.variables,
+        strict=body.strict,
         terms=terms_from(resources.settings),
         machines=machines,
     )
@@ -198,6 +204,7 @@ async def develop_output(
                 "output_type": collection.output_type,
             },
             "source_output": {"id": source.id, "url": source.url, "mime_type": source.mime_type},
+            "warnings": developing.started.warnings,
         }
     )
 

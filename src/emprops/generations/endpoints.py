@@ -54,15 +54,29 @@ class GenerateBody(BaseModel):
     """False: the job runs without showing in a deck."""
     output_id: UUID | None = None
     """An own pending output, made before, that this job completes."""
+    strict: bool = False
+    """True: variables that the collection does not have are refused, not ignored with a warning."""
 
 
 class Generated(BaseModel):
     """A generation that was started."""
 
-    model_config = ConfigDict(json_schema_extra={"example": {"jobId": "0192f3a4-0000-7000-8000-000000000001"}})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "jobId": "0192f3a4-0000-7000-8000-000000000001",
+                "outputIds": ["0192f3a4-0000-7000-8000-000000000022"],
+                "warnings": ["promt is no variable of this collection; did you mean prompt?"],
+            }
+        }
+    )
 
     jobId: UUID  # noqa: N815 - the spec's spelling
     """For tracking."""
+    outputIds: list[UUID]  # noqa: N815 - as jobId
+    """The pending outputs that the job completes, one per generation; none with `create_output: false`."""
+    warnings: list[str]
+    """What was probably not meant, such as variables that the collection does not have."""
 
 
 class PriceBody(BaseModel):
@@ -89,12 +103,18 @@ class PriceView(BaseModel):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "example": {"price": 0.25, "steps": [{"step": 1, "name": "local_image", "generation": 0, "price": 0.25}]}
+            "example": {
+                "price": 0.25,
+                "steps": [{"step": 1, "name": "local_image", "generation": 0, "price": 0.25}],
+                "warnings": [],
+            }
         }
     )
 
     price: int | float
     steps: list[StepPriceView]
+    warnings: list[str]
+    """What was probably not meant, such as variables that the collection does not have."""
 
 
 GENERATE: dict[str, Any] = {
@@ -133,6 +153,7 @@ async def generate(
             workflow_id=body.workflow_id,
             create_output=body.create_output,
             output_id=body.output_id,
+            strict=body.strict,
         ),
         terms=terms_from(resources.settings),
         machines=machines,
@@ -141,7 +162,7 @@ async def generate(
     if started.ready:
         steps = await dispatch.ready_steps(tx, started.ready)
         dispatcher.after_commit(tx, started.job_id, ready=steps)
-    return ok({"jobId": str(started.job_id)})
+    return ok({"jobId": started.job_id, "outputIds": started.output_ids, "warnings": started.warnings})
 
 
 @routes.post(
@@ -161,4 +182,4 @@ async def price(collection_id: CollectionRef, body: PriceBody, user_id: CurrentU
         {"step": step.key, "name": step.name, "generation": step.generation, "price": to_number(step.price)}
         for step in plan.prices
     ]
-    return ok({"price": to_number(plan.price), "steps": steps})
+    return ok({"price": to_number(plan.price), "steps": steps, "warnings": plan.warnings})

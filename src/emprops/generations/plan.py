@@ -82,7 +82,10 @@ class Plan:
     steps: tuple[PlannedStep, ...]
     generations: tuple[Generation, ...]
     warnings: tuple[str, ...]
+    """What the caller probably did not mean, in sentences."""
     prices: tuple[StepPrice, ...] = ()
+    unknown: Mapping[str, str] = field(default_factory=dict)
+    """Given variables that the collection does not have, each with what is wrong with it."""
 
     @property
     def price(self) -> int:
@@ -134,17 +137,16 @@ def make_plan(
     check_workflows(recipe, workflows)
     seed = str(new_id()) if seed is None else seed
     planner = _Planner(recipe, workflows, new_id, now or datetime.now(UTC))
-    unknown: list[str] = []
     for at in range(recipe.generations.count):
         custom = recipe.generations.use_custom_hashes
         generation_hash = recipe.generations.hashes[at] if custom else chance.generation_hash(seed, at)
         resolved = collection_variables.resolve(recipe.variables, variables, generation_hash)
-        unknown = resolved.unknown
         planner.generations.append(Generation(generation_hash, resolved.values))
         for step in recipe.steps:
             _plan_step(planner, step)
+    unknown = collection_variables.unknown(recipe.variables, variables)
     warnings = _warnings(recipe, workflows, unknown)
-    return Plan(_finish(planner.drafts), tuple(planner.generations), tuple(warnings), tuple(planner.prices))
+    return Plan(_finish(planner.drafts), tuple(planner.generations), tuple(warnings), tuple(planner.prices), unknown)
 
 
 def check_workflows(recipe: Instructions, workflows: Mapping[str, Workflow]) -> None:
@@ -284,12 +286,11 @@ def _too_large(step: Step) -> BadRequestError:
     )
 
 
-def _warnings(recipe: Instructions, workflows: Mapping[str, Workflow], unknown: list[str]) -> list[str]:
-    warnings = []
-    if unknown:
-        names = ", ".join(name[:64] for name in unknown[:SHOWN_NAMES])
-        more = f" and {len(unknown) - SHOWN_NAMES} more" if len(unknown) > SHOWN_NAMES else ""
-        warnings.append(f"Variables that the collection does not have were ignored: {names}{more}")
+def _warnings(recipe: Instructions, workflows: Mapping[str, Workflow], unknown: Mapping[str, str]) -> list[str]:
+    shown = list(unknown.items())[:SHOWN_NAMES]
+    warnings = [f"{name[: collection_variables.SHOWN_LETTERS]} {problem}" for name, problem in shown]
+    if len(unknown) > SHOWN_NAMES:
+        warnings.append(f"{len(unknown) - SHOWN_NAMES} more variables are none of this collection")
     for step in recipe.steps:
         workflow = workflows[step.node_name]
         extra = sorted(step.payload.keys() - KINDS[workflow.type].form(workflow.data).fields.keys())

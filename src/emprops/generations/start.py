@@ -9,7 +9,7 @@ from emprops.collections import instructions
 from emprops.collections import service as collections
 from emprops.collections.store import Collection
 from emprops.credits import service as credit
-from emprops.errors import BadRequestError, ConflictError
+from emprops.errors import BadRequestError, ConflictError, InvalidVariablesError
 from emprops.generations.metrics import JOBS_STARTED
 from emprops.generations.node_classes import placed
 from emprops.generations.plan import Plan, PlannedStep, make_plan
@@ -46,6 +46,8 @@ class GenerationRequest:
     source: str = "direct_api"
     parent: Parent | None = None
     """Set if this develops an output."""
+    strict: bool = False
+    """Variables that the collection does not have are an error, not a warning."""
 
     @property
     def job_type(self) -> str:
@@ -63,7 +65,10 @@ class Started:
 
     job_id: UUID
     output_ids: tuple[UUID, ...]
+    """One per generation, in order; none if the job shows in no deck."""
     ready: tuple[UUID, ...]
+    warnings: tuple[str, ...] = ()
+    """What the caller probably did not mean."""
 
 
 async def start_generation(
@@ -111,6 +116,8 @@ async def run_collection(
     that live; what no machine can run is refused, see :mod:`emprops.generations.node_classes`."""
     with tracing.span("generation.start", {"emprops.job_id": str(job_id)}):
         plan = placed(await plan_generation(tx, collection, request.variables), machines)
+        if request.strict and plan.unknown:
+            raise InvalidVariablesError(plan.unknown)
         await credit.hold(
             tx, user_id=user_id, job_id=job_id, amount=plan.price, reason=request.name(collection), terms=terms
         )
@@ -119,7 +126,7 @@ async def run_collection(
         output_ids = await _open_outputs(tx, job_id, user_id, collection, plan, request) if opens else ()
     tx.after_commit(JOBS_STARTED.labels(request.job_type).inc)
     ready = tuple(step.id for step in plan.steps if not step.depends_on)
-    return Started(job_id, tuple(output_ids), ready)
+    return Started(job_id, tuple(output_ids), ready, plan.warnings)
 
 
 async def plan_generation(tx: Transaction, collection: Collection, variables: dict[str, Any]) -> Plan:
@@ -151,7 +158,7 @@ async def choose_job_id(
         return job_id, None, None
     if origin != jobs.Origin(user_id, collection_id):
         raise ConflictError("workflow_id names a job that exists already.")
-    return job_id, None, Started(job_id, (), ())
+    return job_id, None, Started(job_id, tuple(await outputs.ids_of_job(tx, job_id)), ())
 
 
 async def _insert(

@@ -174,6 +174,11 @@ async def fail_for_job(tx: Transaction, job_id: UUID, message: str) -> int:
     return await store.fail_of_job(tx, job_id, message)
 
 
+async def ids_of_job(tx: Transaction, job_id: UUID) -> list[UUID]:
+    """Return the outputs that a job opened, in the order of its generations."""
+    return await store.ids_of_job(tx, job_id)
+
+
 async def reopen_for_job(tx: Transaction, job_id: UUID) -> int:
     """A failed job is tried again: its failed outputs are pending again. Returns how many changed."""
     return await store.reopen_of_job(tx, job_id)

@@ -115,6 +115,11 @@ async def start_of_jobs(tx: Transaction, job_ids: Sequence[UUID]) -> int:
     )
 
 
+async def ids_of_job(tx: Transaction, job_id: UUID) -> list[UUID]:
+    """Return a job's outputs, in the order of its generations."""
+    return await tx.fetch_values("SELECT id FROM output WHERE job_id = %s ORDER BY generation, id", (job_id,))
+
+
 async def lock_of_job(tx: Transaction, job_id: UUID) -> list[JobOutput]:
     """Lock a job's outputs, in the order in which they take its files."""
     return await tx.fetch_all(

@@ -1,0 +1,53 @@
+"""What starting a generation answers: the job, its outputs, and what was probably not meant."""
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+from tests.apps import as_user
+from tests.factories import Collection
+from tests.generations.rig import Rig, make_recipe
+
+PROMT = "promt is no variable of this collection; did you mean prompt?"
+
+
+async def recipe(rig: Rig, **options: Any) -> Collection:
+    async with rig.database.transaction() as tx:
+        return await make_recipe(tx, **options)
+
+
+async def generate(rig: Rig, collection: Collection, **body: Any) -> Any:
+    path = f"/api/collections/{collection.id}/generate"
+    return await rig.client.post(path, json={"variables": {}} | body, headers=as_user(rig.user_id))
+
+
+async def test_unknown_variables_are_named(rig: Rig) -> None:
+    collection = await recipe(rig)
+    variables = {"promt": "a fox", "prompt": "a hare"}
+    started = await generate(rig, collection, variables=variables)
+    assert started.status_code == 200
+    assert started.json()["data"]["warnings"] == [PROMT]
+    history = await rig.rows("SELECT message FROM job_history WHERE job_id = %s", started.json()["data"]["jobId"])
+    assert PROMT in [row["message"] for row in history]
+    path = f"/api/collections/{collection.id}/price"
+    priced = await rig.client.post(path, json={"variables": variables}, headers=as_user(rig.user_id))
+    assert priced.json()["data"]["warnings"] == [PROMT]
+    assert (await generate(rig, collection, variables={"prompt": "a hare"})).json()["data"]["warnings"] == []
+
+
+async def test_strict_refuses_unknown_variables_and_starts_nothing(rig: Rig) -> None:
+    collection = await recipe(rig)
+    refused = await generate(rig, collection, variables={"promt": "a fox"}, strict=True)
+    assert refused.status_code == 400
+    assert refused.json()["details"] == {"promt": "is no variable of this collection; did you mean prompt?"}
+    assert await rig.rows("SELECT id FROM job") == []
+    assert (await generate(rig, collection, variables={"prompt": "a fox"}, strict=True)).status_code == 200
+
+
+@pytest.mark.parametrize("opens", [True, False])
+async def test_the_outputs_are_named_in_the_reply_and_in_the_job(rig: Rig, opens: bool) -> None:
+    collection = await recipe(rig, generations=3)
+    started = (await generate(rig, collection, create_output=opens)).json()["data"]
+    rows = await rig.rows("SELECT id FROM output WHERE job_id = %s ORDER BY generation", UUID(started["jobId"]))
+    assert started["outputIds"] == [str(row["id"]) for row in rows]
+    assert len(rows) == (3 if opens else 0)
