@@ -16,6 +16,7 @@ from emprops.kit.ids import new_id
 from emprops.queue.catalogues import Catalogues
 from emprops.workflows import comfy_fills, service
 from emprops.workflows.comfy_fills import CHOICES, DYNAMIC_PROMPT
+from emprops.workflows.importing import imported
 from emprops.workflows.kinds.base import Occasion, PlannedWork
 from emprops.workflows.kinds.registry import KINDS
 from emprops.workflows.references import MixedText, Reference
@@ -185,6 +186,8 @@ class TestStored:
     async def test_converting_gives_what_can_be_stored(self, client: httpx2.AsyncClient) -> None:
         reply = await client.post("/api/workflows/convert", json={"workflow": drawn_by_hand().json()}, headers=USER)
         made = reply.json()["data"]
+        assert made["analysis"]["filled_inputs"][0] == {"target": "6.text", "signs": ["choices", "comments"]}
+        assert "%Bse.width%" in made["analysis"]["warnings"][0]["reason"]
         assert made["workflow"]["6"]["inputs"]["text"] == "a {red|green} fox // c"
         stored = await self.store(client, made)
         assert stored["data"]["fills"] == made["fills"]
@@ -211,6 +214,20 @@ class TestStored:
             data = {"workflow": graph, "fills": odd}
             reply = await client.post("/api/workflows", json=body | {"data": data}, headers=USER)
             assert (reply.status_code, reply.json()["code"]) == (400, "invalid_workflow")
+
+
+def test_a_primitive_that_replaces_fills_in_what_it_sets() -> None:
+    saved = drawn_by_hand()
+    properties = {"Run widget replace on values": True}
+    saved.node(20, "PrimitiveNode", ["a fox of %date:yyyy%, {one|one}"], properties=properties)
+    saved.link(20, 0, 6, "text", "STRING")
+    saved.link(20, 0, 7, "text", "STRING")
+    made = imported(saved.json(), [read_catalogue(CLASSES)])
+    assert made.fills["inputs"] == {name: {"text": ["replacements", DYNAMIC_PROMPT]} for name in ("6", "7")}
+    data = made.data() | {"form": {"fields": []}, "inputs": {}}
+    assert planned(data)[2:4] == ["a fox of 2026, one"] * 2
+    properties["Run widget replace on values"] = False
+    assert imported(saved.json(), [read_catalogue(CLASSES)]).fills["inputs"]["6"] == {"text": [DYNAMIC_PROMPT]}
 
 
 def drawn_by_hand() -> Saved:

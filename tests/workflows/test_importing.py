@@ -176,6 +176,16 @@ class TestCommand:
             f"- node {one['node']} ({one['class_type']}): {one['reason']}" for one in WARNINGS
         ]
 
+    def test_it_names_texts_that_are_filled_in(self, saved: Path, known: Path) -> None:
+        drawn = text_to_image()
+        drawn.nodes["9"]["widgets_values"] = ["%date:yyyy%/%Nobody.seed%"]
+        saved.write_bytes(orjson.dumps(drawn.json()))
+        said = CliRunner().invoke(command, ["comfy", "convert", str(saved), "--object-info", str(known)])
+        assert said.stderr.splitlines() == [
+            "- node 9 (SaveImage): its input filename_prefix has %Nobody.seed%, which names no node and value",
+            "- node 9: dates in filename_prefix; EmProps fills them in, ComfyUI's API does not",
+        ]
+
     def test_it_names_what_it_cannot_convert(self, saved: Path, known: Path) -> None:
         known.write_bytes(b"{}")
         said = CliRunner().invoke(command, ["comfy", "convert", str(saved), "--object-info", str(known)])

@@ -46,8 +46,14 @@ def convert(
         made = imported(found.prompt, [])
     else:
         made = _converted(found, _classes(url, object_info))
-    for warning in made.warnings:
+    filled, remarks = made.filled()
+    for warning in (*made.warnings, *remarks):
         typer.echo(f"- {warning}", err=True)
+    for one in filled:
+        signs = " and ".join(one.signs)
+        typer.echo(
+            f"- node {one.node}: {signs} in {one.input}; EmProps fills them in, ComfyUI's API does not", err=True
+        )
     text = orjson.dumps(made.graph, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
     if output is None:
         typer.echo(text.decode(), nl=False)

@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
+from emprops.workflows.comfy_fills import FilledInput
 from emprops.workflows.editor.convert import Remark
+from emprops.workflows.importing import Imported
 from emprops.workflows.service import Analysed
 
 
@@ -18,11 +20,22 @@ class NodeWarning(BaseModel):
     reason: str
 
 
+class FilledInputView(BaseModel):
+    """An input of a node whose text is filled in for each generation, as ComfyUI's editor does."""
+
+    target: str
+    """``node id.input name``."""
+    signs: list[Literal["choices", "comments", "escapes", "dates", "values"]]
+    """What is in the text."""
+
+
 class ConversionView(BaseModel):
     """What is to be said about a conversion."""
 
     warnings: list[NodeWarning]
     """What was left out of the graph, and values that were passed over."""
+    filled_inputs: list[FilledInputView] = Field(default_factory=list)
+    """Inputs whose text is filled in for each generation; left out if there are none."""
 
 
 class ModelUseView(BaseModel):
@@ -41,15 +54,6 @@ class ProposedInput(BaseModel):
     type: str
     targets: list[str]
     """``node id.input name``."""
-
-
-class FilledInputView(BaseModel):
-    """An input of a node whose text is filled in for each generation, as ComfyUI's editor does."""
-
-    target: str
-    """``node id.input name``."""
-    signs: list[Literal["choices", "comments", "escapes", "dates", "values"]]
-    """What is in the text."""
 
 
 class AnalysisView(BaseModel):
@@ -78,9 +82,7 @@ def analysis_view(graph: Mapping[str, Any], found: Analysed, warnings: Sequence[
             )
             for proposal in found.analysis.proposals
         ],
-        filled_inputs=[
-            FilledInputView(target=f"{one.node}.{one.input}", signs=list(one.signs)) for one in found.analysis.filled
-        ],
+        filled_inputs=filled_views(found.analysis.filled),
         warnings=[
             *warnings_of(warnings),
             *(
@@ -89,6 +91,20 @@ def analysis_view(graph: Mapping[str, Any], found: Analysed, warnings: Sequence[
             ),
         ],
     )
+
+
+def conversion_view(imported: Imported) -> ConversionView:
+    """Show what is to be said about a conversion."""
+    filled, remarks = imported.filled()
+    view = ConversionView(warnings=warnings_of([*imported.warnings, *remarks]))
+    if filled:
+        view.filled_inputs = filled_views(filled)
+    return view
+
+
+def filled_views(filled: Sequence[FilledInput]) -> list[FilledInputView]:
+    """Show inputs whose text is filled in."""
+    return [FilledInputView(target=f"{one.node}.{one.input}", signs=list(one.signs)) for one in filled]
 
 
 def warnings_of(remarks: Sequence[Remark]) -> list[NodeWarning]:

@@ -16,6 +16,7 @@ from typing import Any
 from emprops.connectors.comfyui.catalogue import Catalogue, Input
 from emprops.workflows.comfy_graph import Graph, inputs_of
 from emprops.workflows.comfy_text import Lookup, fill_choices, fill_replacements, replacements_in, signs_in
+from emprops.workflows.editor.names import Said
 from emprops.workflows.references import MixedText, Reference
 
 Json = dict[str, Any]
@@ -55,6 +56,17 @@ def fills_of(graph: Graph, catalogue: Catalogue, way: str) -> Json:
         if names:
             inputs[node] = {name: [way] for name in names}
     return {"inputs": inputs} if inputs else {}
+
+
+def saved_fills(graph: Graph, catalogue: Catalogue, said: Said) -> Json:
+    """Describe what is filled in in a graph that was converted from a saved workflow, as the editor does."""
+    fills = fills_of(graph, catalogue, DYNAMIC_PROMPT)
+    for node, name in said.inputs:
+        if node in graph and name in graph[node]["inputs"]:
+            ways = fills.setdefault("inputs", {}).setdefault(node, {}).setdefault(name, [])
+            ways[:] = [REPLACEMENTS, *ways]
+    names = {name: node for name, node in said.names.items() if node in graph}
+    return fills | ({"names": names} if names else {})
 
 
 def _dynamic(inputs: Sequence[Input]) -> set[str]:

@@ -16,7 +16,7 @@ from emprops.kit.envelope import Envelope, failures, ok
 from emprops.kit.paging import Paging
 from emprops.kit.requests import Reader, Resources, Shared, Tx, router
 from emprops.workflows import importing, job_types, service, store
-from emprops.workflows.analysis_schemas import ConversionView, warnings_of
+from emprops.workflows.analysis_schemas import conversion_view
 from emprops.workflows.editor.convert import Remark
 from emprops.workflows.machines import LiveMachines
 from emprops.workflows.schemas import (
@@ -157,7 +157,8 @@ async def convert_workflow(body: SavedGraph, caller: CurrentCaller, resources: S
 
     Instead of JSON, send a picture, video or sound that ComfyUI made, as the body itself or in a form.
     What cannot be converted is named in `details.nodes`: the node, its class, and why. What was left out, and values
-    that were passed over, are named in `analysis.warnings` in the same way.
+    that were passed over, are named in `analysis.warnings` in the same way; `analysis.filled_inputs` names texts that
+    are filled in for each generation.
     """
     del caller
     if body.object_info is not None:
@@ -165,8 +166,8 @@ async def convert_workflow(body: SavedGraph, caller: CurrentCaller, resources: S
     else:
         catalogues = await importing.live_catalogues(resources.redis, resources.settings.queue_prefix)
     imported = await asyncio.to_thread(importing.imported, body.workflow, catalogues, body.prompt)
-    analysis = ConversionView(warnings=warnings_of(imported.warnings))
-    return Envelope(data=ConvertedGraph(**imported.data(), analysis=analysis), error=None)
+    made = ConvertedGraph(**imported.data(), analysis=conversion_view(imported))
+    return Envelope(data=made, error=None)
 
 
 @routes.get("/{name}", dependencies=[PublicRoute])

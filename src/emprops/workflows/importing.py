@@ -15,11 +15,11 @@ from emprops.errors import BadRequestError, ConflictError
 from emprops.queue.catalogues import Catalogues
 from emprops.workflows import comfy_graph
 from emprops.workflows.comfy_data import SHOWN, WRAPPERS, classes_in
-from emprops.workflows.comfy_fills import CHOICES, DYNAMIC_PROMPT, fills_of
+from emprops.workflows.comfy_fills import CHOICES, FilledInput, filled_inputs, fills_of, saved_fills
 from emprops.workflows.editor.app_mode import Shown, shown_in
 from emprops.workflows.editor.convert import Converted, Remark, convert
 from emprops.workflows.editor.graph import is_editor_graph
-from emprops.workflows.editor.names import names_in
+from emprops.workflows.editor.names import said_in
 
 log = structlog.get_logger(__name__)
 
@@ -117,6 +117,11 @@ class Imported:
         more = {"fills": self.fills, SHOWN: [[list(target) for target in targets] for targets in self.shown]}
         return {"workflow": self.graph} | {name: value for name, value in more.items() if value}
 
+    def filled(self) -> tuple[list[FilledInput], list[Remark]]:
+        """Return the inputs whose text is filled in, and remarks on what looks so and stays as it is."""
+        filled, unfilled = filled_inputs(self.graph, self.fills)
+        return filled, [Remark(node, self.graph[node]["class_type"], reason) for node, reason in unfilled]
+
 
 @dataclass(frozen=True, slots=True)
 class Taken:
@@ -164,8 +169,7 @@ def converted(graph: Mapping[str, Any], catalogues: Iterable[Catalogue]) -> Impo
     result, catalogue = best
     if result.problems:
         raise GraphNotConvertedError(result.problems)
-    names = {name: node for name, node in names_in(graph).items() if node in result.graph}
-    fills = fills_of(result.graph, catalogue, DYNAMIC_PROMPT) | ({"names": names} if names else {})
+    fills = saved_fills(result.graph, catalogue, said_in(graph))
     shown = shown_in(graph)
     return Imported(result.graph, fills, [*result.warnings, *_lost(shown, graph)], shown.inputs)
 

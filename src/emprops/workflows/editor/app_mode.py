@@ -10,16 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
-from emprops.workflows.editor.graph import Graph, Node, NotAnEditorGraphError, read_workflow
+from emprops.workflows.editor.graph import NotAnEditorGraphError, read_workflow
 from emprops.workflows.editor.layout import Canvas, laid_out
-from emprops.workflows.editor.wiring import PRIMITIVE
-
-Target = tuple[str, str]
-"""A node's id in API form, and the name of its input."""
+from emprops.workflows.editor.targets import Target, targets_of
 
 WIDGET_ID = re.compile(r"[^:]+:([^:]+):([^:]+)")
 MAX_SHOWN = 200
-MAX_HOPS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,30 +68,4 @@ def _found(canvases: list[Canvas], node_id: str, widget: str) -> Iterator[Target
         exact = [(canvas, node) for canvas, node in within if canvas.id_of(node) == node_id]
         places = exact or within
     if len(places) == 1:
-        yield from _targets(*places[0], widget, MAX_HOPS)
-
-
-def _targets(canvas: Canvas, node: Node, widget: str, hops: int) -> Iterator[Target]:
-    """Yield what a widget sets: itself, what a primitive leads to, or what a subgraph's host shows."""
-    inner = canvas.inner.get(node.id)
-    if hops == 0:
-        return
-    if node.type == PRIMITIVE:
-        for target, name in _behind(canvas.graph, node.id, None):
-            yield from _targets(canvas, target, name, hops - 1)
-    elif inner is not None:
-        number = next((at for at, slot in enumerate(inner.graph.inputs) if slot.name == widget), None)
-        for target, name in _behind(inner.graph, inner.graph.input_id, number) if number is not None else ():
-            yield from _targets(inner, target, name, hops - 1)
-    else:
-        yield canvas.id_of(node), widget
-
-
-def _behind(graph: Graph, origin: str, slot: int | None) -> Iterator[tuple[Node, str]]:
-    """Yield the inputs to which an output leads, any output if ``slot`` is None."""
-    for number, link in graph.links.items():
-        target = graph.nodes.get(link.target)
-        if link.origin == origin and slot in (None, link.origin_slot) and target is not None:
-            for one in target.inputs:
-                if one.link == number:
-                    yield target, one.widget or one.name
+        yield from targets_of(*places[0], widget)
