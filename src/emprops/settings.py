@@ -67,7 +67,7 @@ class Settings(BaseSettings):
     max_json_nodes: int = Field(default=20_000, ge=1)
     body_timeout: float = Field(default=30.0, gt=0)
     """How long a request body may take to arrive; of a file, how long nothing may arrive."""
-    max_workflow_file_bytes: int = Field(default=256 * 1024 * 1024, ge=1)
+    max_workflow_file_bytes: int = Field(default=128 * 1024 * 1024, ge=1)
     """Largest picture, video or sound in which a workflow is looked for."""
     rate_limit: int | None = Field(default=None, ge=0)
     """Requests a minute of one user; 0: no limit. Unset: 600 in production, else no limit."""
