@@ -341,6 +341,24 @@ async def test_a_stored_file_that_is_gone_or_damaged_says_so(
     assert await inspect_due(shop) == 0
 
 
+async def test_a_full_disk_is_no_sentence_with_a_path(
+    client: httpx2.AsyncClient,
+    shop: Workshop,
+    elsewhere: Elsewhere,
+    collection: factories.Collection,
+    complete: Complete,
+    tmp_path: Path,
+) -> None:
+    class Full(FolderStorage):
+        async def put_file(self, key: str, path: Path, mime_type: str) -> None:  # noqa: ARG002
+            raise OSError(28, "No space left on device", str(path))
+
+    output = await complete(f"{elsewhere.base}/file.mp4")
+    await import_due(Workshop(shop.database, Full(tmp_path), shop.settings))
+    now = await shown(client, collection, output["id"])
+    assert now["output_metadata"]["_file"]["error"] == "The file could not be stored here."
+
+
 async def test_no_path_of_this_machine_is_shown(
     client: httpx2.AsyncClient, database: Database, settings: Settings, collection: factories.Collection, tmp_path: Path
 ) -> None:

@@ -14,6 +14,7 @@ from emprops.connectors.local_engine.dice import Array, Dice
 from emprops.connectors.local_engine.palettes import Palette
 
 GRAIN_TILE = 384
+BAND = 48
 COARSE = 8
 """Pixels per bump from which noise is made at half the size and enlarged: the eye sees no difference."""
 
@@ -30,12 +31,24 @@ class Canvas:
         self.y: Array = ((np.arange(height, dtype=np.float32) + 0.5) / self.short)[:, None]
         self.rgb: Array = np.zeros((height, width, 3), dtype=np.float32)
 
-    def noise(self, name: object, cells: float, octaves: int = 1, gain: float = 0.5, stretch: float = 1.0) -> Array:
-        """Smooth noise about −1…1 over the picture; ``cells`` bumps along the shorter side, wider by ``stretch``."""
-        return noise(
-            self.dice.fork("noise", name), (self.width, self.height), (self.right, self.bottom), cells, octaves, gain,
-            stretch,
-        )  # fmt: skip
+    def noise(
+        self,
+        name: object,
+        cells: float,
+        octaves: int = 1,
+        gain: float = 0.5,
+        stretch: float = 1.0,
+        *,
+        where: tuple[slice, slice] | None = None,
+    ) -> Array:
+        """Smooth noise about −1…1 over the picture, or the part of it at ``where``; ``cells`` bumps along the shorter
+        side, wider by ``stretch``."""
+        rows, columns = where or (slice(0, self.height), slice(0, self.width))
+        size = (columns.stop - columns.start, rows.stop - rows.start)
+        start = (columns.start / self.width, rows.start / self.height)
+        part = (*start, start[0] + size[0] / self.width, start[1] + size[1] / self.height)
+        dice = self.dice.fork("noise", name)
+        return noise(dice, size, (self.right, self.bottom), cells, octaves, gain, stretch, part=part)
 
     def curve(self, name: object, cells: float, octaves: int = 4, gain: float = 0.5) -> Array:
         """Smooth noise about −1…1 along the width."""
@@ -52,17 +65,27 @@ class Canvas:
 
     def cover(self, colour: Array, coverage: Array, where: tuple[slice, slice] | None = None) -> None:
         """Paint a colour over the picture, as opaque as ``coverage`` says."""
-        target = self.rgb[where] if where else self.rgb
-        target += (colour - target) * coverage[..., None]
+        for target, paint, share in self._bands(colour, coverage, where):
+            target[...] += (paint - target) * share
 
     def light(self, colour: Array, amount: Array, where: tuple[slice, slice] | None = None) -> None:
         """Add light without burning out (screen blending)."""
+        for target, lamp, share in self._bands(colour, amount, where):
+            added = (lamp * share).clip(0, 1)
+            added *= 1 - target.clip(0, 1)
+            target[...] += added
+
+    def _bands(
+        self, colour: Array, share: Array, where: tuple[slice, slice] | None
+    ) -> Iterator[tuple[Array, Array, Array]]:
+        """The picture, a colour and how much of it, in bands that fit into a processor's cache; empty ones are left
+        out."""
         target = self.rgb[where] if where else self.rgb
-        if not amount.size:
-            return
-        added = (colour * amount[..., None]).clip(0, 1)
-        added *= 1 - target.clip(0, 1)
-        target += added
+        for top in range(0, len(target), BAND):
+            part = share[top : top + BAND] if len(share) == len(target) else share
+            if part.any():
+                paint = colour[top : top + BAND] if colour.ndim == 3 and len(colour) == len(target) else colour
+                yield target[top : top + BAND], paint, part[..., None]
 
     def shade(self, amount: Array, where: tuple[slice, slice] | None = None) -> None:
         """Darken by 0–1."""
@@ -102,9 +125,13 @@ def noise(
     stretch: float,
     *,
     flat: bool = False,
+    part: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0),
 ) -> Array:
-    """Sum of random lattices, each enlarged by bicubic interpolation. ``flat``: one row only."""
+    """Sum of random lattices, each enlarged by bicubic interpolation. ``flat``: one row only; ``part``: the edges of
+    what is wanted of the whole extent, as shares of it."""
     total: Array = np.zeros((size[1], size[0]), dtype=np.float32)
+    if not total.size:
+        return total
     half = (size[0] // 2, size[1] // 2)
     coarse: Array = np.zeros((half[1], half[0]), dtype=np.float32)
     weight, power = 1.0, 0.0
@@ -114,8 +141,11 @@ def noise(
         lattice = Image.fromarray(dice.many(rows, math.ceil(wide) + 4, low=-1.0))
         # A random offset per octave: aligned lattices would show as straight edges.
         left, top = 1.0 + dice.uniform(), 1.0 + dice.uniform()
-        frame = (left, 0.0, left + wide, 1.0) if flat else (left, top, left + wide, top + high)
-        if not flat and min(half) >= 128 and min(size[0] / wide, size[1] / high) >= COARSE:
+        frame = (left + wide * part[0], top + high * part[1], left + wide * part[2], top + high * part[3])
+        if flat:
+            frame = (left, 0.0, left + wide, 1.0)
+        spread = size[0] / (wide * (part[2] - part[0])), size[1] / (high * (part[3] - part[1]))
+        if not flat and min(half) >= 64 and min(spread) >= COARSE:
             coarse += weight * np.asarray(lattice.resize(half, Image.Resampling.BICUBIC, box=frame))
         else:
             total += weight * np.asarray(lattice.resize(size, Image.Resampling.BICUBIC, box=frame))
@@ -134,13 +164,19 @@ def rgb(red: float, green: float, blue: float) -> Array:
 
 def smoothstep(low: float | Array, high: float | Array, x: Array) -> Array:
     """0 below ``low``, 1 above ``high`` (or the other way round), smooth between."""
-    t = np.asarray((x - low) / (high - low)).clip(0, 1)
-    return np.asarray(t * t * (3 - 2 * t))
+    t = np.asarray((x - low) / (high - low))
+    np.clip(t, 0, 1, out=t)
+    eased = 3 - 2 * t
+    eased *= t
+    eased *= t
+    return np.asarray(eased)
 
 
 def mix(a: Array, b: Array, share: Array) -> Array:
     """From colour a (share 0) to colour b (share 1)."""
-    return a + (b - a) * share[..., None]
+    result = (b - a) * share[..., None]
+    result += a
+    return np.asarray(result)
 
 
 def _rounded(function: Callable[..., Array]) -> Callable[..., Array]:

@@ -128,8 +128,8 @@ class Palette:
 
     def at(self, position: Array) -> Array:
         """Colours at positions 0 (darkest) to 1 (lightest) of the ramp; one more axis than ``position``."""
-        index = (position * (RAMP - 1) + 0.5).clip(0, RAMP - 1).astype(np.intp)
-        return np.asarray(self.ramp[index])
+        index = position * (RAMP - 1) + 0.5
+        return np.asarray(np.take(self.ramp, index.astype(np.intp), axis=0, mode="clip"))
 
     def one(self, position: float) -> Array:
         """One colour of the ramp."""

@@ -29,15 +29,15 @@ def _ridge(view: View, index: int, near: float, crest: Array, base: float, *, sn
     where = view.rows_from(float(crest.min()) - 0.01)
     y = canvas.y[where[0]]
     depth = y - crest[None, :]
-    rock = canvas.noise(("rock", index), 13.0, 5, 0.6)[where[0]]
+    rock = canvas.noise(("rock", index), 13.0, 5, 0.6, where=where)
     slope = np.gradient(soften(crest[None, :] + 1, canvas.short * 0.016)[0]).astype(np.float32) / canvas.pixel
     side = -slope if view.light[0] > canvas.right / 2 else slope
     # Faces run down the mountain askew: the further below the crest, the further aside its slope is read.
-    askew = (1.1 * canvas.noise(("askew", index), 2.6, 2, 0.4)[where[0]] + 0.12 * rock) * depth.clip(0, 0.14)
+    askew = (1.1 * canvas.noise(("askew", index), 2.6, 2, 0.4, where=where) + 0.12 * rock) * depth.clip(0, 0.14)
     column = (np.arange(canvas.width)[None, :] + askew * canvas.short).clip(0, canvas.width - 1).astype(np.intp)
     lit = (0.5 - 0.6 * side[column]).clip(0, 1) + 0.15 * rock
     tone = scheme.layer(0.34 + 0.1 * near, near)
-    colour = tone * (0.87 + 0.27 * lit * (1 - 0.7 * scheme.gloom))[..., None]
+    colour = tone * (0.87 + 0.27 * lit * (1 - 0.7 * scheme.gloom) * (1 - 0.6 * near))[..., None]
     if snowy:
         height = base - y
         line = 0.075 + 0.02 * rock + 0.035 * canvas.curve(("line", index), 7.0, 5, 0.6)[None, :] + 0.05 * (0.5 - lit)
@@ -46,7 +46,7 @@ def _ridge(view: View, index: int, near: float, crest: Array, base: float, *, sn
         white = white + (scheme.far() - white) * 0.45 * (1 - near)
         colour = mix(colour, white, (snow * (1 - 0.6 * scheme.gloom)).clip(0, 1))
     mist = smoothstep(0.0, 0.2 + 0.1 * near, depth) * (0.7 - 0.5 * near)
-    mist = mist * (1 + 0.3 * canvas.noise(("mist", index), 4.0, 3, stretch=4.0)[where[0]])
+    mist = mist * (1 + 0.3 * canvas.noise(("mist", index), 4.0, 3, stretch=4.0, where=where))
     colour = mix(colour, scheme.far(), mist.clip(0, 1))
     canvas.cover(colour, (depth / canvas.pixel + 0.5).clip(0, 1), where)
 
@@ -63,8 +63,8 @@ def paint_hills(view: View, start: float, *, layers: int = 4, end: float | None 
         crest = base + (canvas.curve(("hill", index), 0.9 + 0.5 * near, 2, 0.35) - 0.1) * swell
         where = view.rows_from(float(crest.min()) - 0.01)
         depth = (canvas.y[where[0]] - crest[None, :]).clip(-1, None)
-        grass = canvas.noise(("grass", index), 26.0 / (0.4 + near), 4, 0.62, stretch=3.0)[where[0]]
-        patches = canvas.noise(("patch", index), 2.2, 3, stretch=2.5)[where[0]]
+        grass = canvas.noise(("grass", index), 26.0 / (0.4 + near), 4, 0.62, stretch=3.0, where=where)
+        patches = canvas.noise(("patch", index), 2.2, 3, stretch=2.5, where=where)
         light = exp(-depth.clip(0, None) / 0.09)
         if snowy:
             tone = 0.78 + 0.13 * light + 0.02 * grass + 0.045 * patches - 0.09 * smoothstep(0.02, 0.4, depth)
@@ -98,12 +98,12 @@ def paint_dunes(view: View) -> None:
         where = view.rows_from(float(crest.min()) - 0.01)
         depth = (canvas.y[where[0]] - crest[None, :]).clip(-1, None)
         # The sharp edge runs down the face and parts light from shadow.
-        wander = canvas.noise(("face", index), 1.2, 2, 0.4, stretch=0.8)[where[0]]
+        wander = canvas.noise(("face", index), 1.2, 2, 0.4, stretch=0.8, where=where)
         toward = 1.0 if view.light[0] < canvas.right / 2 else -1.0
         slope = np.gradient(swing).astype(np.float32) / canvas.pixel
         facing = toward * slope[None, :] * 0.8 + wander * 0.55 - 1.4 * depth
         lit = smoothstep(-0.1, 0.1, facing)
-        ripple = canvas.noise(("ripple", index), 60.0 / (0.3 + near), 2, 0.6, stretch=7.0)[where[0]]
+        ripple = canvas.noise(("ripple", index), 60.0 / (0.3 + near), 2, 0.6, stretch=7.0, where=where)
         tone = 0.36 + 0.33 * lit + 0.022 * ripple * near + 0.05 * wander + 0.07 * exp(-depth.clip(0, None) / 0.02) * lit
         body = scheme.land.at(tone.clip(0, 1))
         shade = scheme.sky.one(0.08)
@@ -124,8 +124,8 @@ def paint_beach(view: View) -> None:
     sand = scheme.sky.one(0.82) * 0.35 + rgb(0.82, 0.7, 0.52) * 0.65
     sand = sand + (scheme.sky.one(0.1) - sand) * (scheme.gloom * 0.6)
     speck = (
-        canvas.noise("sand", 130.0, 2, 0.7)[where[0]] * 0.03
-        + canvas.noise("drift", 5.0, 3, stretch=3.0)[where[0]] * 0.03
+        canvas.noise("sand", 130.0, 2, 0.7, where=where) * 0.03
+        + canvas.noise("drift", 5.0, 3, stretch=3.0, where=where) * 0.03
     )
     wet = smoothstep(0.085, 0.0, depth) * 0.34
     canvas.cover(sand * (1 - wet[..., None]) + speck[..., None], smoothstep(0.0, 2.5 * canvas.pixel, depth), where)
@@ -156,7 +156,7 @@ def paint_headland(view: View, x: float, width: float, height: float) -> None:
     y = canvas.y[where[0]]
     inside = smoothstep(-canvas.pixel, canvas.pixel, y - crest[None, :])
     inside = inside * smoothstep(canvas.pixel, -canvas.pixel, y - foot[None, :]) * (away < 1)[None, :]
-    grain = canvas.noise("stone", 22.0, 5, 0.62)[where[0]]
+    grain = canvas.noise("stone", 22.0, 5, 0.62, where=where)
     tone = view.scheme.layer(0.24, 0.9) * (1 + 0.3 * grain * (1 - 0.5 * view.scheme.gloom))[..., None]
     canvas.cover(tone, inside, where)
 
@@ -167,5 +167,5 @@ def _land_at(view: View, hump: Array, near: float) -> None:
     y = canvas.y[where[0]]
     inside = smoothstep(-canvas.pixel, canvas.pixel, y - (view.horizon - hump)[None, :])
     inside = inside * smoothstep(view.horizon + 0.006, view.horizon + 0.003, y) * (hump > 0.0005)[None, :]
-    grain = canvas.noise("island", 18.0, 5, 0.6)[where[0]]
+    grain = canvas.noise("island", 18.0, 5, 0.6, where=where)
     canvas.cover(view.scheme.layer(0.3, near + 0.3) * (1 + 0.22 * grain)[..., None], inside, where)

@@ -98,7 +98,8 @@ def scheme_for(reading: Reading, dice: Dice, fixed: Palette | None) -> Scheme:
 
 
 SUITING: tuple[tuple[frozenset[str], tuple[str, ...]], ...] = (
-    (frozenset({"storm", "rain", "fog", "rainbow", "flowers", "blossom", "spring", "summer", "clear"}), ("day",)),
+    (frozenset({"storm", "rain", "fog", "rainbow", "clear"}), ("day",)),
+    (frozenset({"flowers", "blossom", "spring", "summer", "autumn"}), ("day",)),
     (frozenset({"fire", "lighthouse"}), ("dusk",)),
     (frozenset({"city"}), ("dusk", "sunset", "night")),
     (frozenset({"winter"}), ("day", "dawn")),

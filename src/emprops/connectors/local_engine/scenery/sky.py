@@ -64,7 +64,7 @@ def paint_sun(view: View) -> None:
     canvas.light(warm, exp(-distance / 0.3) * 0.5 + exp(-distance / 0.075) * 0.45)
     if scheme.time == "day":
         canvas.light(rgb(1.0, 0.97, 0.86), exp(-distance / 0.055))
-    radius = 0.04 if scheme.time == "day" else 0.07
+    radius = 0.04 if scheme.time == "day" else 0.062
     disc = smoothstep(radius + canvas.pixel, radius - canvas.pixel, distance)
     canvas.cover(rgb(1.0, 0.985, 0.93), disc)
 
@@ -84,7 +84,7 @@ def paint_moon(view: View) -> None:
     if view.has("crescent"):
         glow = glow * (0.35 + 0.65 * smoothstep(0.9, 1.1, away))
     canvas.light(scheme.sky.one(0.8) * 0.6 + pale * 0.4, glow * 0.5, where)
-    seas = canvas.noise("seas", 0.55 / radius, 4, 0.55)[where]
+    seas = canvas.noise("seas", 0.55 / radius, 4, 0.55, where=where)
     face = pale * (1 - 0.17 * smoothstep(-0.1, 0.75, seas)[..., None]) * (1 - 0.13 * (away.clip(0, 1) ** 2)[..., None])
     edge = canvas.pixel / radius
     disc = smoothstep(1 + edge, 1 - edge, away)
@@ -113,7 +113,7 @@ def paint_clouds(view: View) -> None:
         heaps.disc(x, y, width * 1.05, 200, tall=0.1)
     rows = heaps.where
     mask = heaps.coverage(0.012)
-    billow = canvas.noise("billow", 9.0, 5, 0.55)[rows]
+    billow = canvas.noise("billow", 9.0, 5, 0.55, where=rows)
     cover = smoothstep(0.3, 0.62, mask + 0.24 * billow * smoothstep(0.0, 0.25, mask))
     thick = soften(cover, canvas.short * 0.03)
     step = max(1, round(canvas.short * 0.03))
@@ -131,8 +131,8 @@ def _ceiling(view: View) -> None:
     canvas, scheme = view.canvas, view.scheme
     rows = (slice(0, min(canvas.height, int(view.horizon * canvas.short) + 1)), slice(0, canvas.width))
     height = (canvas.y[rows[0]] / view.horizon).clip(0, 1)
-    shape = canvas.noise("ceiling", 2.2, 6, 0.55, stretch=2.0)[rows]
-    lower = canvas.noise("rags", 4.5, 5, 0.6, stretch=3.0)[rows]
+    shape = canvas.noise("ceiling", 2.2, 6, 0.55, stretch=2.0, where=rows)
+    lower = canvas.noise("rags", 4.5, 5, 0.6, stretch=3.0, where=rows)
     lit = (0.45 + 0.42 * shape + 0.2 * lower * height).clip(0, 1)
     cover = smoothstep(1.05, 0.45, height + 0.22 * lower)
     canvas.cover(mix(scheme.sky.one(0.06), scheme.sky.one(0.72), lit), cover * 0.92, rows)

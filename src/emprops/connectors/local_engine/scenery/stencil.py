@@ -21,7 +21,7 @@ class Stencil:
         self.left, self.top = max(0, math.floor(x * short)), max(0, math.floor(y * short))
         self.columns = max(0, min(canvas.width, math.ceil(right * short)) - self.left)
         self.rows = max(0, min(canvas.height, math.ceil(bottom * short)) - self.top)
-        self.scale = 4 if short <= 600 else 3 if short <= 1100 else 2
+        self.scale = _scale(short)
         self.image = Image.new("L", (max(1, self.columns) * self.scale, max(1, self.rows) * self.scale))
         self.pen = ImageDraw.Draw(self.image)
 
@@ -75,7 +75,7 @@ class Sheet:
 
     def __init__(self, canvas: Canvas, top: float, bottom: float) -> None:
         self.canvas = canvas
-        self.scale = 3 if canvas.short <= 1100 else 2
+        self.scale = _scale(canvas.short)
         self.top = min(max(0, math.floor(top * canvas.short)), canvas.height - 1)
         self.rows = max(1, min(canvas.height, math.ceil(bottom * canvas.short)) - self.top)
         self.image = Image.new("RGBX", (canvas.width * self.scale, self.rows * self.scale))  # X: how much is covered
@@ -111,6 +111,11 @@ class Sheet:
         # What is not covered is black, so the averaged colours are weighted by coverage already.
         target *= 1 - small[..., 3:]
         target += small[..., :3]
+
+
+def _scale(short: int) -> int:
+    """How many times as large as the picture shapes are drawn: the finer its pixels, the less their edges show."""
+    return 4 if short <= 400 else 3 if short <= 700 else 2
 
 
 def _bytes(colour: Array) -> tuple[int, int, int, int]:

@@ -138,8 +138,8 @@ def paint_fire(view: View, x: float, base: float, size: float) -> None:
     wood.cover(rgb(0.1, 0.055, 0.035))
     where = canvas.box(x, base - size * 0.6, size * 1.1)
     along = (base - canvas.y[where[0]]) / size
-    sway = canvas.noise("sway", 5.0, 3, 0.5)[where] * (0.13 * along.clip(0, None))
-    lick = canvas.noise("lick", 13.0, 4, 0.6)[where]
+    sway = canvas.noise("sway", 5.0, 3, 0.5, where=where) * (0.13 * along.clip(0, None))
+    lick = canvas.noise("lick", 13.0, 4, 0.6, where=where)
     heat: Array = np.zeros(lick.shape, dtype=np.float32)
     for aside, tall, wide in ((0.0, 1.3, 0.3), (-0.2, 0.86, 0.2), (0.21, 0.78, 0.2), (-0.08, 1.05, 0.2)):
         up = along / tall

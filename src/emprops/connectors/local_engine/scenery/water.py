@@ -75,7 +75,7 @@ def paint_lake(view: View, shore: float) -> None:
     first, count = where[0].start, canvas.height - where[0].start
     below = ((np.arange(count, dtype=np.float32) + 0.5) / canvas.short)[:, None]
     calm = 0.6 if view.has("calm") else 1.0
-    ripple = canvas.noise("ripple", 24.0, 3, 0.6, stretch=9.0)[where[0]]
+    ripple = canvas.noise("ripple", 24.0, 3, 0.6, stretch=9.0, where=where)
     unit = canvas.short / 768
     row = first - 1 - below * canvas.short * 1.3 + ripple * (2 + 46 * below) * unit * calm
     swing = sin(below * 190 / (0.4 + 2 * below)) * (0.4 + 16 * below) * calm
@@ -100,10 +100,10 @@ def paint_river(view: View, start: float) -> None:
     bend = sin(7.5 * share**0.42 + phase) * (0.035 + 0.3 * share)
     middle = canvas.right * 0.5 + way * bend
     half = 0.006 + 0.19 * share**1.5
-    edge = canvas.noise("bank", 9.0, 4, 0.5)[where[0]] * (0.004 + 0.02 * share)
+    edge = canvas.noise("bank", 9.0, 4, 0.5, where=where) * (0.004 + 0.02 * share)
     inside = half + edge - np.abs(canvas.x - middle)
-    ripple = canvas.noise("river", 20.0, 3, 0.6, stretch=6.0)[where[0]]
-    tone = scheme.horizon - 0.05 - 0.3 * share * (scheme.horizon - scheme.zenith) + 0.04 * ripple
+    ripple = canvas.noise("river", 20.0, 3, 0.6, stretch=6.0, where=where)
+    tone = scheme.horizon - 0.1 - 0.36 * share * (scheme.horizon - scheme.zenith) + 0.085 * ripple
     water = scheme.sky.at(np.asarray(tone.clip(0, 1)))
     bank = smoothstep(0.0, 0.012, inside)
     canvas.shade(smoothstep(-0.016, 0.0, inside) * 0.3 * (1 - bank), where)

@@ -122,8 +122,8 @@ def _crown(
         bark,
     )
     toward = 1.0 if view.light[0] > x else -1.0
-    puffs = []
-    for _ in range(34):
+    puffs, fine = [], max(0.62, 1.12 - 1.1 * tall)
+    for _ in range(28 + round(130 * tall)):
         angle, away = dice.uniform(0, 2 * math.pi), math.sqrt(dice.uniform())
         bulge = 0.3 * away * (1 + 0.16 * math.sin(3 * angle + tone * 40))
         puffs.append((x + tall * 0.82 * bulge * math.cos(angle), base - tall * (0.66 - bulge * math.sin(angle))))
@@ -137,7 +137,7 @@ def _crown(
         for left, up in puffs:
             if dice.chance(share):
                 place = left + toward * lift * tall + dice.uniform(-0.02, 0.02) * tall
-                sheet.disc(place, up - lift * tall, tall * size * dice.uniform(0.6, 1.0), colour, tall=0.85)
+                sheet.disc(place, up - lift * tall, tall * size * fine * dice.uniform(0.6, 1.0), colour, tall=0.85)
 
 
 def paint_tree(view: View, x: float, base: float, height: float) -> None:

@@ -109,7 +109,7 @@ def _sphere(canvas: Canvas, centre: Point, radius: float, sun: Point, name: str,
     toward = np.sqrt((1 - square).clip(0, None))
     facing = (dx * sun[0] + dy * sun[1]) * 0.8 + toward * 0.6
     latitude = dy * math.cos(turn) - dx * math.sin(turn)
-    warp = canvas.noise(("weather", name), 11.0, 5, 0.55, stretch=1.6)[where]
+    warp = canvas.noise(("weather", name), 11.0, 5, 0.55, stretch=1.6, where=where)
     size = (1024, 1)
     belts = noise(canvas.dice.fork("belts", name), size, (1.0, 1.0), 8.0, 5, 0.6, 1.0, flat=True)[0]
     index = ((latitude + 0.045 * warp + 1.1) / 2.2 * 1023).clip(0, 1023).astype(np.intp)
