@@ -23,6 +23,7 @@ from emprops.connectors.base import (
     Outcome,
     Produced,
 )
+from emprops.queue import bounds
 from emprops.queue.messages import Ticket, WorkflowContext
 from emprops.worker.offers import Surveyor
 from emprops.worker.run import checked
@@ -49,6 +50,8 @@ class RecordingContext:
     started: asyncio.Event = field(default_factory=asyncio.Event)
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     shows_previews: bool = True
+    remembered: Mapping[str, Any] | None = None
+    """What an earlier attempt remembered, and what this one did."""
     previews: list[tuple[bytes | str, str, str]] = field(default_factory=list)
 
     def preview(self, content: bytes | str, mime_type: str = "text/plain", node: str = "") -> None:
@@ -64,6 +67,9 @@ class RecordingContext:
         if path is None:
             raise BadInputError(f"{url} cannot be fetched.")
         return path, MIME_TYPES.get(path.suffix, "application/octet-stream")
+
+    async def remember(self, work: Mapping[str, Any] | None) -> None:
+        self.remembered = bounds.remembered(dict(work or {})) or None
 
     max_result_bytes: int = 1024**3
 

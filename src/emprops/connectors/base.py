@@ -3,7 +3,7 @@
 Third parties add one under the entry-point group ``emprops.connectors``; see ``docs/how-to/write-a-connector.md``.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -114,6 +114,22 @@ class RunContext(Protocol):
         A URL of the platform's own storage is read directly and a ``data:`` URL decoded; any other goes through the
         guarded HTTP client.
         Raises :class:`BadInputError` when it cannot be had or is larger than ``max_bytes``.
+        """
+
+    @property
+    def remembered(self) -> Mapping[str, Any] | None:
+        """What an earlier attempt at this step said to :meth:`remember`, on this worker or another; None if nothing.
+
+        Check it like an answer of the service: another version of the connector may have written it.
+        """
+
+    async def remember(self, work: Mapping[str, Any] | None) -> None:
+        """Remember work that was begun at the service, so that the next attempt goes on waiting for it instead of
+        beginning, and paying for, it again. Returns once that is stored, or after ten seconds if the queue is away.
+
+        ``work``: a JSON object of at most 4 KiB, such as the id of a task; it takes the place of what was remembered
+        before. None: forget it, because the work ended or is lost. No addresses and no keys: workers send their keys to
+        where the payload says. Raises ``ValueError`` for what cannot be stored.
         """
 
     @property

@@ -160,6 +160,9 @@ class ClaimView(BaseModel):
     token: str = Field(description="The claim's fence; it comes with all that is said about the claim.")
     attempt: int
     waited: float = Field(description="Seconds that the ticket had waited.")
+    remembered: dict[str, Any] | None = Field(
+        description="What an earlier attempt, with this key or over Redis, remembered of work that it began."
+    )
 
 
 class TurnView(BaseModel):
@@ -204,6 +207,8 @@ class BeatItem(ClaimBody):
     progress: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] | None = None
     message: Annotated[str, cut(bounds.MAX_MESSAGE)] = ""
     preview: PreviewItem | None = None
+    remember: Annotated[dict[str, Any], AfterValidator(bounds.remembered)] | None = None
+    """For the next attempt: what was begun at a service, at most 4 KiB; empty: nothing any more."""
 
 
 class BeatBody(MachineBody):
@@ -319,6 +324,7 @@ def turn_json(turn: Turn) -> dict[str, Any]:
             "token": claim.token,
             "attempt": claim.attempt,
             "waited": claim.waited,
+            "remembered": claim.remembered,
         }
         for claim in turn.claims
     ]

@@ -163,7 +163,7 @@ class Gateway:
     async def beat(self, redis: Redis, worker: RemoteWorker, body: BeatBody) -> list[str]:
         """Renew leases; gives the steps that are not this worker's, or had their time: nobody may hold one for ever."""
         over = await self._claims(redis).over([item.token for item in body.beats])
-        beats = [Beat(_claim(item), item.progress, item.message, _preview(item)) for item in body.beats]
+        beats = [Beat(_claim(item), item.progress, item.message, _preview(item), item.remember) for item in body.beats]
         own = [beat for beat in beats if is_own(worker.id, beat.claim.token) and beat.claim.token not in over]
         lost = {beat.claim.ticket.id for beat in beats} - {beat.claim.ticket.id for beat in own}
         heart = Heartbeat(
@@ -172,6 +172,7 @@ class Gateway:
             worker_id=worker.id,
             machine_id=public_id(worker.key, body.machine),
             lease=self.settings.lease,
+            origin=worker.key,
         )
         return sorted(lost | await self._in_thread(lambda: heart.beat(own)))
 
@@ -210,6 +211,7 @@ class Gateway:
             worker_id=worker.id,
             lease=settings.lease,
             attestation_days=settings.attestation_days,
+            origin=worker.key,
         )
 
     async def _in_thread(self, call: Callable[[], Result]) -> Result:

@@ -18,6 +18,8 @@ MAX_FILES = 256
 MAX_DATA_BYTES = 256 * 1024
 """Size of a result's data as JSON. What is larger belongs into files, not into Redis and job rows."""
 MAX_DETAILS_BYTES = 16 * 1024
+MAX_REMEMBERED_BYTES = 4 * 1024
+"""Size of what a run remembers of work that it began, as JSON. An id or a token, not a result."""
 MAX_DEPTH = 64
 """Levels of lists and objects in data and details."""
 MAX_ERROR = 2_000
@@ -83,6 +85,21 @@ def details(value: Any) -> dict[str, Any]:
     if size > MAX_DETAILS_BYTES:
         return {"omitted": f"The details had more than {MAX_DETAILS_BYTES} bytes."}
     return mended if isinstance(mended, dict) else {}
+
+
+def remembered(value: Any) -> dict[str, Any]:
+    """Return what a run remembers of work that it began such that it can be stored.
+
+    Raises :class:`OutOfBoundsError`.
+    """
+    try:
+        mended = storable_json(value, max_depth=MAX_DEPTH)
+        size = len(orjson.dumps(mended))
+    except (TypeError, ValueError, RecursionError):
+        raise OutOfBoundsError("What the run remembers is no JSON object that can be stored.") from None
+    if not isinstance(mended, dict) or size > MAX_REMEMBERED_BYTES:
+        raise OutOfBoundsError(f"What the run remembers is no JSON object of at most {MAX_REMEMBERED_BYTES} bytes.")
+    return mended
 
 
 def file_count(count: int) -> None:

@@ -14,7 +14,7 @@ class Keys:
 
     ticket: str = "ticket:"
     """hash per step: body, run, sig, score, job, state, since (when it came into that state, ms), attempt,
-    failures, lost, worker, token, avoid, warm_until."""
+    failures, lost, worker, token, avoid, warm_until, remembered (of work that an earlier attempt began) and by whom."""
     wait: str = "wait:"
     """zset per signature: waiting step ids by order (lowest score first)."""
     sigs: str = "sigs"

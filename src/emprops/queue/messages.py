@@ -133,6 +133,8 @@ class Claim:
     """1, 2, 3 …: never reused for the same step and run."""
     waited: float = 0.0
     """Seconds that the ticket had waited to be claimed; 0 if it is handed out again because a reply was lost."""
+    remembered: dict[str, Any] | None = None
+    """What an earlier attempt remembered of work that it began and did not see the end of."""
 
     @property
     def files_prefix(self) -> str:

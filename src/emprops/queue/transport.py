@@ -4,9 +4,9 @@
 that are not trusted with Redis.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from redis.exceptions import RedisError
 
@@ -45,12 +45,14 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """A sign of life for one claim, with progress and a preview if there is news."""
+    """A sign of life for one claim, with progress, a preview, and what to remember, if there is news."""
 
     claim: Claim
     progress: float | None = None
     message: str = ""
     preview: Preview | None = None
+    remember: Mapping[str, Any] | None = None
+    """For the next attempt, within :func:`~emprops.queue.bounds.remembered`; empty: nothing any more."""
 
 
 class Transport(Protocol):

@@ -24,6 +24,9 @@ MAX_STREAM = 100_000
 """Unread reports above which progress is no longer added."""
 
 
+TRUSTED = ""
+"""Where workers over Redis come from; those of the gateway come from their key."""
+
 MAX_ROUNDS = 100
 """Rounds of judging (500 signatures each) in one turn, after which the next poll goes on."""
 
@@ -37,11 +40,19 @@ class WorkerLink:
     poll = 2.0
 
     def __init__(
-        self, redis: Redis, *, prefix: str, worker_id: str, lease: float = 60.0, attestation_days: int = 30
+        self,
+        redis: Redis,
+        *,
+        prefix: str,
+        worker_id: str,
+        lease: float = 60.0,
+        attestation_days: int = 30,
+        origin: str = TRUSTED,
     ) -> None:
         self.redis: Any = redis  # redis-py types every reply as str or bytes or more
         self.prefix = prefix
         self.worker_id = worker_id
+        self.origin = origin
         self.lease_ms = int(lease * 1000)
         self.keep = attestation_days * 86_400
         self.scripts = Scripts(redis, prefix)
@@ -71,8 +82,15 @@ class WorkerLink:
             log.warning("signatures stay unjudged; are scripts of another version in use?", worker_class=worker_class)
         at = int(now)
         parsed = (
-            Claim(Ticket.from_bytes(body), request, int(attempt), (at - int(since)) / 1000)
-            for body, attempt, since in claims
+            Claim(
+                Ticket.from_bytes(body),
+                request,
+                int(attempt),
+                (at - int(since)) / 1000,
+                # an id at a service is worth the keys of whoever asks for it: a stranger's is for his own workers
+                orjson.loads(work) if work and by.decode() in (TRUSTED, self.origin) else None,
+            )
+            for body, attempt, since, work, by in claims
         )
         return Turn(tuple(parsed), tuple(late), more=bool(more))
 
@@ -147,20 +165,31 @@ class WorkerLink:
 class Heartbeat:
     """Lease renewal over a blocking client, so that a thread can do it whatever the event loop is busy with."""
 
-    def __init__(self, redis: SyncRedis, *, prefix: str, worker_id: str, machine_id: str, lease: float) -> None:
+    def __init__(
+        self,
+        redis: SyncRedis,
+        *,
+        prefix: str,
+        worker_id: str,
+        machine_id: str,
+        lease: float,
+        origin: str = TRUSTED,
+    ) -> None:
         self.scripts = SyncScripts(redis, prefix)
         self.channel = prefix + JOBS_CHANGED
         self.worker_id = worker_id
         self.machine_id = machine_id
+        self.origin = origin
         self.lease_ms = int(lease * 1000)
 
     def beat(self, beats: Sequence[Beat]) -> set[str]:
         """Renew leases and pass progress on. Returns the step ids that are not ours any more: stop their work."""
         limits: list[Argument] = [self.lease_ms, MAX_STREAM, MAX_PREVIEW_BYTES]
-        arguments: list[Argument] = [self.worker_id, self.machine_id, self.channel, *limits]
+        arguments: list[Argument] = [self.worker_id, self.machine_id, self.channel, self.origin, *limits]
         for item in beats:
             progress = "" if item.progress is None else f"{item.progress:.2f}"
             arguments += [item.claim.ticket.id, item.claim.token, progress, orjson.dumps(item.message)]
             shown = item.preview
             arguments += ["", "", b""] if shown is None else [shown.mime_type, shown.node, shown.content]
+            arguments.append(b"" if item.remember is None else orjson.dumps(dict(item.remember)))
         return {step.decode() for step in self.scripts("beat", *arguments)}

@@ -2,8 +2,9 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from emprops.queue import bounds
 from emprops.queue.messages import Claim, Preview
@@ -35,15 +36,27 @@ class Held:
     """The latest one that was not sent yet."""
     shown_at: float = 0.0
     """When a preview was last sent."""
+    remember: Mapping[str, Any] | None = None
+    """What the next attempt is to know, as long as it was not sent."""
+    stored: Callable[[], object] | None = None
+    """Told once that is stored."""
 
     def news(self, now: float) -> Beat:
         """Take what there is to say out of it."""
         beat = Beat(self.claim, self.progress, self.message) if self.dirty else Beat(self.claim)
         self.dirty = self.doubtful = False
+        if self.remember is not None:
+            beat = replace(beat, remember=self.remember)
+            self.remember = None
         if self.shows(now):
             beat = replace(beat, preview=self.preview)
             self.preview, self.shown_at = None, now
         return beat
+
+    @property
+    def has_news(self) -> bool:
+        """Whether there is something to say or to ask at once."""
+        return self.dirty or self.doubtful or self.remember is not None
 
     def shows(self, now: float) -> bool:
         """Whether a preview is due."""
@@ -94,6 +107,14 @@ class Board:
             if held is not None:
                 held.preview = preview
 
+    def remember(self, claim: Claim, work: Mapping[str, Any], stored: Callable[[], object]) -> None:
+        """Note what the next attempt at the step is to know, in place of what was noted before. ``stored`` is called
+        from the heartbeat's thread once it is safe."""
+        with self._lock:
+            held = self._find(claim)
+            if held is not None:
+                held.remember, held.stored = work, stored
+
     def beats(self, *, everything: bool) -> list[Beat]:
         """What to send now: news only, or a sign of life for every claim."""
         now = time.monotonic()
@@ -101,7 +122,7 @@ class Board:
             return [
                 held.news(now)
                 for held in self._held.values()
-                if (everything or held.dirty or held.doubtful or held.shows(now)) and now < held.ends_at
+                if (everything or held.has_news or held.shows(now)) and now < held.ends_at
             ]
 
     def doubt(self) -> None:
@@ -119,14 +140,19 @@ class Board:
                     continue
                 held.dirty = held.dirty or beat.progress is not None
                 held.preview = held.preview or beat.preview
+                held.remember = beat.remember if held.remember is None else held.remember
 
     def renewed(self, beats: list[Beat], at: float) -> None:
         """Note that these claims were renewed by a call begun at monotonic time ``at``."""
         with self._lock:
             for beat in beats:
                 held = self._find(beat.claim)
-                if held is not None:
-                    held.renewed_at = at
+                if held is None:
+                    continue
+                held.renewed_at = at
+                if beat.remember is not None and held.remember is None and held.stored is not None:
+                    held.stored()
+                    held.stored = None
 
     def overdue(self, horizon: float) -> list[Claim]:
         """Claims not renewed since monotonic time ``horizon``."""

@@ -6,8 +6,9 @@ import itertools
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -19,6 +20,7 @@ from emprops.kit.http import GuardedClient, OutboundUnavailableError
 from emprops.kit.storage import Storage
 from emprops.media.storage import key_of
 from emprops.media.types import mime_type_of
+from emprops.queue import bounds
 from emprops.queue.messages import Claim
 from emprops.settings import Settings
 from emprops.worker.board import Board
@@ -27,6 +29,8 @@ from emprops.worker.previews import made_small
 log = structlog.get_logger(__name__)
 
 MAX_INPUT_BYTES = 2 * 1024**3
+REMEMBER_TIME = 10.0
+"""Seconds that a run waits at most until what it began is known to the queue."""
 
 
 class Context:
@@ -93,6 +97,28 @@ class Context:
                 continue
             if made is not None:
                 self._board.preview(self.claim, made)
+
+    @property
+    def remembered(self) -> Mapping[str, Any] | None:
+        """What an earlier attempt remembered of work that it began."""
+        return self.claim.remembered
+
+    async def remember(self, work: Mapping[str, Any] | None) -> None:
+        """Have the next attempt know of work that was begun, or forget it: the heartbeat takes it to the queue."""
+        kept = bounds.remembered(dict(work or {}))
+        stored = asyncio.Event()
+
+        def tell() -> None:
+            with contextlib.suppress(RuntimeError):  # the event loop may be closed by now
+                self._loop.call_soon_threadsafe(stored.set)
+
+        self._board.remember(self.claim, kept, tell)
+        try:
+            async with asyncio.timeout(REMEMBER_TIME):
+                await stored.wait()
+        except TimeoutError:
+            # The work goes on. As soon as the queue is back, a heartbeat says it again.
+            log.warning("the queue does not know yet what was begun", step_id=self.claim.ticket.id)
 
     @property
     def cancelled(self) -> Callable[[], bool]:

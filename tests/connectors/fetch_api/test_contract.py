@@ -61,7 +61,7 @@ class TestEveryFault(FaultContract):
     async def connector(  # type: ignore[override]
         self, api: FakeApi, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
     ) -> AsyncIterator[FetchApi]:
-        monkeypatch.setattr("emprops.connectors.fetch_api.connector.MAX_MISSES", 2)
+        monkeypatch.setattr("emprops.connectors.fetch_api.polling.MAX_MISSES", 2)
         fault = request.node.name
         place = urlsplit(api.base).netloc
         limit = 1024 * 1024 if "[gigantic]" in fault else 1024**3

@@ -1,6 +1,7 @@
 """One request to an HTTP API: secrets put in, sent by the guarded client, its answer read or made an error."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -24,6 +25,17 @@ GONE = (404, 410)
 MEDIA = ("image/", "video/", "audio/", "application/octet-stream")
 
 
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """An answer whose status means "not yet". ``retry_after``: seconds after which to ask again, if it says so."""
+
+    retry_after: float | None = None
+
+
+class ForgottenError(RetryableError):
+    """The API does not know work that it had begun: asking for it may be of no use any more."""
+
+
 class Caller:
     """Sends requests with secrets in them. Nothing it raises or returns has a secret in it."""
 
@@ -42,13 +54,13 @@ class Caller:
         file: Path,
         wanted: str = "",
         polls: bool = False,
-    ) -> Answer | FileAnswer:
+    ) -> Answer | FileAnswer | Pending:
         """Send a request; ``params`` fill the URL, and those that it does not name become its query.
 
         An answer that is a picture, video, sound or nameless bytes is written to ``file``. A web page is no answer
-        unless it is what is ``wanted`` (a media type). ``polls``: this asks for work that was begun, so it may be begun
-        again if the API forgot it. Raises :class:`RetryableError` if the API is away or busy and :class:`FinalError`
-        for any other failure.
+        unless it is what is ``wanted`` (a media type). ``polls``: this asks for work that was begun, so the API may
+        have forgotten it (:class:`ForgottenError`). Raises :class:`RetryableError` if the API is away or busy and
+        :class:`FinalError` for any other failure.
         """
         host = urlsplit(request.url).hostname or ""
         url = self._url(request, body, params or {})
@@ -76,6 +88,8 @@ class Caller:
             raise RetryableError(self.secrets.hide(error.message), retry_after=error.wait) from None
         except AppError as error:
             raise FinalError(self.secrets.hide(error.message)) from None
+        if response.status in request.pending:
+            return Pending(retry_after(response.headers.get("retry-after")))
         self._check_status(request, response, host, polls=polls)
         return await read_answer(response, host, wanted, self.secrets)
 
@@ -102,7 +116,7 @@ class Caller:
             wait = retry_after(response.headers.get("retry-after"))
             raise RetryableError(f"{host} is busy or down: it answered {status}.", details=details, retry_after=wait)
         if polls and status in GONE:
-            raise RetryableError(f"{host} does not know the work that it had begun.", details=details)
+            raise ForgottenError(f"{host} does not know the work that it had begun.", details=details)
         if status in (401, 403):
             raise FinalError(f"{host} refused the credentials of this workflow: it answered {status}.", details=details)
         raise FinalError(f"{host} refused the request: it answered {status}. {text}".strip(), details=details)

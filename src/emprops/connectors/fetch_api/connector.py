@@ -4,40 +4,22 @@
 """
 
 import asyncio
-import math
 import os
-import time
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from emprops.connectors.base import (
-    BadInputError,
-    Capabilities,
-    FinalError,
-    Health,
-    Outcome,
-    RetryableError,
-    RunContext,
-)
-from emprops.connectors.fetch_api.answers import Answer, FileAnswer
-from emprops.connectors.fetch_api.calls import MAX_ANSWER_BYTES, Caller
+from emprops.connectors.base import BadInputError, Capabilities, Health, Outcome, RunContext
+from emprops.connectors.fetch_api.answers import FileAnswer
+from emprops.connectors.fetch_api.calls import MAX_ANSWER_BYTES, Caller, Pending
 from emprops.connectors.fetch_api.definition import Definition, DefinitionError, Polling, read
 from emprops.connectors.fetch_api.expressions import ExpressionError, Jq
+from emprops.connectors.fetch_api.polling import ASKED, DONE, Pause, Poller, evaluate, remembered_params
 from emprops.connectors.fetch_api.results import Collector
 from emprops.connectors.fetch_api.secrets import Secrets
 from emprops.kit.http import GuardedClient
 from emprops.kit.outbound import Allowed
 from emprops.queue.messages import Ticket
 from emprops.settings import Settings
-
-MAX_MISSES = 5
-"""How many polls in a row may fail before the run does: the work goes on there all the same."""
-ASKED, DONE = 10.0, 95.0
-"""Progress once the API took the request, and once it gave the result."""
-
-Pause = Callable[[float], Awaitable[None]]
 
 
 class FetchApi:
@@ -82,17 +64,8 @@ class FetchApi:
         """
         definition = _definition(ticket.payload)
         wanted = str(ticket.payload.get("output_mime_type") or "")
-        run = _Run(self._caller, self._jq, self._pause, context, wanted)
         collector = Collector(self._client, context, wanted, self._max_file_bytes, self._secrets)
-        context.progress(0.0, "Calling the API")
-        answer = await self._caller.call(definition.request, ticket.payload.get("body"), file=run.file, wanted=wanted)
-        if definition.polling is not None:
-            context.progress(ASKED, "Waiting for the result")
-            found: list[Any] | FileAnswer = await run.poll(definition.polling, definition.output, answer)
-        elif isinstance(answer, FileAnswer):
-            found = answer
-        else:
-            found = (await run.evaluate(answer.document, {"outputExprJq": definition.output}))["outputExprJq"]
+        found = await self._found(definition, ticket.payload.get("body"), context, wanted)
         context.progress(DONE, "Fetching the result")
         if isinstance(found, FileAnswer):
             outcome = await collector.produced(found.path, found.mime_type)
@@ -100,6 +73,29 @@ class FetchApi:
             outcome = await collector.collect(found)
         context.progress(100.0)
         return outcome
+
+    async def _found(
+        self, definition: Definition, body: Any, context: RunContext, wanted: str
+    ) -> list[Any] | FileAnswer:
+        """Call the API; return the file that it answers with in the end, or what the output expression gives."""
+        polling = definition.polling
+        begun = None if polling is None else remembered_params(context, polling)
+        if polling is not None and begun is not None:
+            context.progress(ASKED, "Waiting for what was begun before")
+            return await self._poller(polling, definition, context, wanted).poll(begun, at_once=True)
+        context.progress(0.0, "Calling the API")
+        answer = await self._caller.call(definition.request, body, file=context.folder / "answer", wanted=wanted)
+        assert not isinstance(answer, Pending)  # noqa: S101 - only polls have statuses that mean it
+        if polling is not None:
+            context.progress(ASKED, "Waiting for the result")
+            poller = self._poller(polling, definition, context, wanted)
+            return await poller.poll(await poller.begun(answer))
+        if isinstance(answer, FileAnswer):
+            return answer
+        return (await evaluate(self._jq, answer.document, {"outputExprJq": definition.output}))["outputExprJq"]
+
+    def _poller(self, polling: Polling, definition: Definition, context: RunContext, wanted: str) -> Poller:
+        return Poller(self._caller, self._jq, context, polling, definition.output, wanted, self._pause)
 
     async def close(self) -> None:
         """End the jq process, and close connections."""
@@ -112,86 +108,3 @@ def _definition(payload: Mapping[str, Any]) -> Definition:
         return read(payload.get("api"))
     except DefinitionError as error:
         raise BadInputError(f"{'; '.join(error.problems[:5])}.") from None
-
-
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """One run's dealings with the API after its first request."""
-
-    caller: Caller
-    jq: Jq
-    pause: Pause
-    context: RunContext
-    wanted: str
-
-    @property
-    def file(self) -> Path:
-        """Where an answer goes that is a file."""
-        return self.context.folder / "answer"
-
-    async def evaluate(self, document: bytes, expressions: Mapping[str, str]) -> dict[str, list[Any]]:
-        """Evaluate expressions over an answer."""
-        try:
-            return await self.jq.evaluate(document, expressions)
-        except ExpressionError as error:
-            raise FinalError(f"{error}.") from None
-
-    async def poll(self, polling: Polling, output: str, first: Answer | FileAnswer) -> list[Any] | FileAnswer:
-        """Ask until there is a result: a file, or what the output expression says it is."""
-        document = first.document if isinstance(first, Answer) else b"null"
-        found = await self.evaluate(document, polling.params) if polling.params else {}
-        params = {name: _param(name, values) for name, values in found.items()}
-        began = time.monotonic()
-        misses = 0
-        wait = polling.interval
-        while True:
-            await self.pause(wait)
-            if self.context.cancelled():
-                raise RetryableError("The run was told to stop.")
-            elapsed = time.monotonic() - began
-            if elapsed > polling.timeout:
-                raise FinalError(f"The API gave no result within {polling.timeout:g} seconds (api.polling.timeout).")
-            share = 1 - math.exp(-3 * elapsed / polling.timeout)
-            self.context.progress(ASKED + (DONE - ASKED) * share, "Waiting for the result")
-            wait = polling.interval
-            try:
-                answer = await self.caller.call(
-                    polling.request, None, params, file=self.file, wanted=self.wanted, polls=True
-                )
-            except RetryableError as error:
-                misses += 1
-                if misses == MAX_MISSES:
-                    raise
-                wait = min(max(wait, error.retry_after or 0.0), polling.timeout)
-                continue
-            if isinstance(answer, FileAnswer):
-                return answer
-            misses = 0
-            values = await self._result(polling, output, answer)
-            if values is not None:
-                return values
-
-    async def _result(self, polling: Polling, output: str, answer: Answer) -> list[Any] | None:
-        asked = {"stopWhenExpr": polling.stop_when, "continueWhenExpr": polling.continue_when}
-        given = {name: text for name, text in asked.items() if text is not None}
-        said = await self.evaluate(answer.document, given) if given else {}
-        if _true(said.get("stopWhenExpr")):
-            text = answer.document.decode()[:500]
-            raise FinalError("The API says that the work failed (api.polling.stopWhenExpr).", details={"answer": text})
-        if _true(said.get("continueWhenExpr")):
-            return None
-        values = (await self.evaluate(answer.document, {"outputExprJq": output}))["outputExprJq"]
-        if polling.continue_when is None and all(value in (None, [], "") for value in values):
-            return None
-        return values
-
-
-def _true(values: list[Any] | None) -> bool:
-    return bool(values) and values[0] not in (None, False)  # type: ignore[index]
-
-
-def _param(name: str, values: list[Any]) -> str:
-    value = values[0] if values else None
-    if isinstance(value, bool) or not isinstance(value, (str, int, float)) or value == "":
-        raise FinalError(f"The API's first answer has no value for api.polling.params.{name}.")
-    return str(value)

@@ -11,12 +11,15 @@
 or ``"fetchType": "wait", "wait": {"outputExprJq": ".data[0].url"}``. Expressions are jq. Durations are seconds.
 ``{{NAME}}`` in a URL's path or query, or in a header, is a secret; in ``polling.url`` it may be one of ``params``,
 which come from the first answer. What ``polling`` leaves out (headers, codes) is as in the first request; its method is
-GET.
+GET. ``polling.pendingResponseCode`` are statuses that mean "not yet". Where the result is at an address of its own,
+``polling.result`` says which; it is read like ``polling``, and its ``params`` come from the last status::
+
+    "result": {"url": "https://api.example.com/v1/files/{{file}}", "params": {"file": {"exprJq": ".file_id"}}}
 """
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 PLACEHOLDER = re.compile(r"\{\{ *(\w+) *\}\}")
@@ -57,6 +60,17 @@ class Request:
     success: frozenset[int]
     """Statuses that are a success; empty: 200 to 299."""
     timeout: float
+    pending: frozenset[int] = frozenset()
+    """Statuses that mean "not yet"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How to get a result that is not in the status itself."""
+
+    request: Request
+    params: Mapping[str, str]
+    """Name → expression over the last status."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +86,9 @@ class Polling:
     """The work has failed once this is true."""
     interval: float
     timeout: float
-    """For everything after the first answer."""
+    """For everything after the first answer, in each attempt."""
+    result: Result | None = None
+    """Where the result is once it is done; None: in the status, or the status is the result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +153,8 @@ class _Reader:
             self.problems.append(f"{self.where}.method must be one of {', '.join(METHODS)}")
             method = usual.method
         headers = self.headers() if "headers" in self.data else usual.headers
-        return Request(method, self.url(params), headers, self.codes() or usual.success, usual.timeout)
+        success = self.codes("successResponseCode", 299) or usual.success
+        return Request(method, self.url(params), headers, success, usual.timeout, usual.pending)
 
     def url(self, params: frozenset[str]) -> str:
         """Read the URL; its scheme, host and port must stand as they are."""
@@ -167,32 +184,50 @@ class _Reader:
                 self._check_names(value, f"headers.{name}")
         return headers
 
-    def codes(self) -> frozenset[int]:
-        """Read ``successResponseCode``."""
-        given = self.data.get("successResponseCode")
+    def codes(self, key: str, highest: int) -> frozenset[int]:
+        """Read a status, or a list of them."""
+        given = self.data.get(key)
         codes = [] if given is None else given if isinstance(given, list) else [given]
-        if any(isinstance(code, bool) or not isinstance(code, int) or not 200 <= code < 300 for code in codes):
-            self.problems.append(
-                f"{self.where}.successResponseCode must be a status from 200 to 299, or a list of them"
-            )
+        if any(isinstance(code, bool) or not isinstance(code, int) or not 200 <= code <= highest for code in codes):
+            self.problems.append(f"{self.where}.{key} must be a status from 200 to {highest}, or a list of them")
             return frozenset()
         return frozenset(codes)
 
     def polling(self, first: Request) -> Polling:
         """Read how to poll."""
-        params = self.params()
+        params = self.params("the first answer")
         usual = Request("GET", "", first.headers, first.success, first.timeout)
-        return Polling(
-            request=self.request(usual, frozenset(params)),
+        pending = self.codes("pendingResponseCode", 599)
+        request = replace(self.request(usual, frozenset(params)), pending=pending)
+        polling = Polling(
+            request=request,
             params=params,
             continue_when=self.expression("continueWhenExpr"),
             stop_when=self.expression("stopWhenExpr"),
             interval=self.number("interval", 3.0, INTERVALS),
             timeout=self.number("timeout", 600.0, POLLING_TIMEOUTS),
         )
+        return polling if self.data.get("result") is None else replace(polling, result=self.result(polling))
 
-    def params(self) -> Mapping[str, str]:
-        """Read ``params``: name → ``{exprJq}``, or name → expression."""
+    def result(self, polling: Polling) -> Result | None:
+        """Read where the result is."""
+        given = self.data["result"]
+        if not isinstance(given, dict):
+            self.problems.append(f"{self.where}.result must be an object with a url")
+            return None
+        if polling.continue_when is None and not polling.request.pending:
+            self.problems.append(
+                f"{self.where} needs continueWhenExpr or pendingResponseCode: with a result of its own, they say when"
+                " it is there"
+            )
+        reader = _Reader(given, f"{self.where}.result", self.problems)
+        params = reader.params("the last status")
+        usual = replace(polling.request, method="GET", pending=frozenset())
+        request = reader.request(usual, frozenset(polling.params) | frozenset(params))
+        return Result(replace(request, pending=reader.codes("pendingResponseCode", 599)), params)
+
+    def params(self, over: str) -> Mapping[str, str]:
+        """Read ``params``: name → ``{exprJq}``, or name → expression over some answer."""
         given = self.data.get("params") or {}
         if not isinstance(given, dict) or len(given) > MAX_PARAMS:
             self.problems.append(f"{self.where}.params must be an object of at most {MAX_PARAMS} expressions")
@@ -201,7 +236,7 @@ class _Reader:
         for name, item in given.items():
             text = item.get("exprJq") if isinstance(item, dict) else item
             if not isinstance(text, str) or not _is_expression(text) or not re.fullmatch(r"\w{1,100}", name):
-                self.problems.append(f"{self.where}.params.{name[:100]} must be a jq expression over the first answer")
+                self.problems.append(f"{self.where}.params.{name[:100]} must be a jq expression over {over}")
             else:
                 read[name] = text
         return read

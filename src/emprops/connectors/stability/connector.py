@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeGuard
 
 import httpx2
 import orjson
@@ -55,6 +55,8 @@ MAX_MISSES = 5
 MAX_INPUT_BYTES = 10 * 1024 * 1024
 LOCKED_OUT = 60.0
 """Seconds for which the API takes nothing more after too many requests; it does not always say so in a header."""
+ID = "id"
+LONGEST_ID = 200
 ENCODED = ("image", "video", "result")
 """Keys of a result's content in JSON."""
 STARTED, DONE = 10.0, 95.0
@@ -118,9 +120,13 @@ class StabilityApi:
         work = read(ticket.payload)
         async with _translated(self._hide):
             run = _Run(self._http, self._pause, work, context)
-            picture = await input_picture(context, "image", work.image, MAX_INPUT_BYTES) if work.image else None
-            context.progress(STARTED if picture else 0.0, "Asking Stability")
-            outcome = await run.ask(picture)
+            started = run.started_before()
+            if started is None:
+                picture = await input_picture(context, "image", work.image, MAX_INPUT_BYTES) if work.image else None
+                context.progress(STARTED if picture else 0.0, "Asking Stability")
+                outcome = await run.ask(picture)
+            else:
+                outcome = await run.poll(started)
         context.progress(100.0)
         return Outcome(files=outcome.files, data=self._hide(dict(outcome.data)))
 
@@ -151,10 +157,25 @@ class _Run:
             return outcome
         answer = await self.http.post(self.work.path, files=parts, headers={"accept": "application/json"})
         _raise_for(answer.status_code, answer.headers, answer.content)
-        started = _object(answer.content).get("id")
-        if not isinstance(started, str) or not started.isalnum():
+        started = _object(answer.content).get(ID)
+        if not _is_id(started):
             raise FinalError(f"{NAME} took the request, but gave no id to ask with for the result.")
-        return await self._poll(f"{self.work.result_path}/{started}")
+        await self.context.remember({ID: started})
+        return await self.poll(started)
+
+    def started_before(self) -> str | None:
+        """Return the id of work that an earlier attempt started, so that it is not started, and paid for, again."""
+        found = (self.context.remembered or {}).get(ID)
+        return found if self.work.result_path and _is_id(found) else None
+
+    async def poll(self, started: str) -> Outcome:
+        """Ask for the result of started work until it is there. Work that the service does not know any more is
+        forgotten here too."""
+        try:
+            return await self._poll(f"{self.work.result_path}/{started}")
+        except _LostError:
+            await self.context.remember(None)
+            raise
 
     async def _poll(self, path: str) -> Outcome:
         began, misses, wait = time.monotonic(), 0, POLL_INTERVAL
@@ -267,6 +288,10 @@ def _object(content: bytes) -> dict[str, Any]:
 def _reason(content: bytes) -> str:
     errors = _object(content).get("errors")
     return "; ".join(str(error) for error in errors) if isinstance(errors, list) else ""
+
+
+def _is_id(value: Any) -> TypeGuard[str]:
+    return isinstance(value, str) and value.isalnum() and len(value) <= LONGEST_ID
 
 
 def _whole(text: str) -> bool:

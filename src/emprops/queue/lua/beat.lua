@@ -1,10 +1,11 @@
--- beat(worker, machine, channel, lease_ms, max_stream, max_preview,
---      then for each claim: step, token, progress or '', message as JSON, preview's type or '', its node, its content)
--- Renews leases and takes progress and previews along. -> step ids that are no longer this worker's (lapsed, cancelled,
+-- beat(worker, machine, channel, origin, lease_ms, max_stream, max_preview,
+--      then for each claim: step, token, progress or '', message as JSON, preview's type or '', its node, its content,
+--      what to remember as JSON or '')
+-- Renews leases and takes progress, previews and what to remember along. -> step ids that are no longer this worker's (lapsed, cancelled,
 -- gone)
 
-local worker, machine, channel = ARGV[1], ARGV[2], ARGV[3]
-local lease_ms, max_stream, max_preview = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+local worker, machine, channel, origin = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local lease_ms, max_stream, max_preview = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
 local now = now_ms()
 local PREVIEW_S = 300
 local lost = {}
@@ -20,7 +21,16 @@ local function show(step, t, kind, node, content)
   redis.call('PUBLISH', channel, t.job)
 end
 
-for i = 7, #ARGV, 7 do
+-- For the next attempt, whoever makes it; it goes with the ticket.
+local function remember(step, work)
+  if work == '{}' then
+    redis.call('HDEL', K.ticket .. step, 'remembered', 'remembered_by')
+  else
+    redis.call('HSET', K.ticket .. step, 'remembered', work, 'remembered_by', origin)
+  end
+end
+
+for i = 8, #ARGV, 8 do
   local step, token, progress, message = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
   local t = load(step)
   if not t or t.state ~= 'claimed' or t.token ~= token then
@@ -36,6 +46,7 @@ for i = 7, #ARGV, 7 do
         .. '","machine_id":"' .. machine .. '"}')
     end
     if ARGV[i + 4] ~= '' then show(step, t, ARGV[i + 4], ARGV[i + 5], ARGV[i + 6]) end
+    if ARGV[i + 7] ~= '' then remember(step, ARGV[i + 7]) end
   end
 end
 flush_reports()

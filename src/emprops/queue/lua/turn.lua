@@ -4,7 +4,8 @@
 --   how: completed | failed | retryable
 -- -> { verdicts, claims, unjudged, after, up_to, more, now (ms) }
 --   verdicts: 'accepted' | 'late' per finished attempt
---   claims: {body, attempt, since when it waited (ms)} per ticket; the request token is their fence
+--   claims: {body, attempt, since when it waited (ms), what an earlier attempt remembered or '', of which origin} per
+--     ticket; the request token is their fence
 --   unjudged: {sig, requirement, …}, numbered after `after` and up to `up_to`: match these first, then claim again
 --   more: 1 if this call stopped before it had seen everything that may be claimed; call again at once
 
@@ -84,10 +85,10 @@ end
 local before = redis.call('GET', K.claimed .. request)
 if before then
   for step in string.gmatch(before, '%S+') do
-    local v = redis.call('HMGET', K.ticket .. step, 'body', 'attempt', 'token', 'state')
+    local v = redis.call('HMGET', K.ticket .. step, 'body', 'attempt', 'token', 'state', 'remembered', 'remembered_by')
     if v[3] == request and v[4] == 'claimed' then
       redis.call('ZADD', K.leases, now + lease_ms, step)
-      claims[#claims + 1] = { v[1], v[2], stamp_of(now) }
+      claims[#claims + 1] = { v[1], v[2], stamp_of(now), v[5] or '', v[6] or '' }
     end
   end
   -- these may be the claims of another lane of the worker; the one that asks now has not been looked for
@@ -155,9 +156,10 @@ end
 -- What to know of a waiting ticket before it is taken; nil if this entry is the ghost of one.
 local function brief(step, sig)
   local v = redis.call('HMGET', K.ticket .. step, 'state', 'sig', 'body', 'attempt', 'job', 'run', 'avoid',
-    'avoid_until', 'since')
+    'avoid_until', 'since', 'remembered', 'remembered_by')
   if v[1] ~= 'waiting' or v[2] ~= sig then return nil end
-  local t = { body = v[3], attempt = v[4], job = v[5], run = v[6], since = v[9] or stamp_of(now) }
+  local t = { body = v[3], attempt = v[4], job = v[5], run = v[6], since = v[9] or stamp_of(now),
+    work = v[10] or '', by = v[11] or '' }
   if tonumber(v[8] or 0) > now then
     t.shunned = v[7] == worker and has_rival(sig)
   else
@@ -174,7 +176,7 @@ local function take(step, sig, t)
     'since', stamp_of(now))
   publish_report(report('started', step, { job = t.job, run = t.run, attempt = attempt, worker = worker }, now,
     ',"since":' .. t.since))
-  claims[#claims + 1] = { t.body, attempt, t.since }
+  claims[#claims + 1] = { t.body, attempt, t.since, t.work, t.by }
   taken[#taken + 1] = step
   leases[#leases + 1] = lease_end
   leases[#leases + 1] = step

@@ -89,7 +89,13 @@ class RemoteLink:
             return await self._without_refused(finished, want, offers, error)
         self._unanswered = None
         self._claims += [
-            Claim(Ticket.from_json(one["ticket"]), one["token"], one["attempt"], one.get("waited", 0.0))
+            Claim(
+                Ticket.from_json(one["ticket"]),
+                one["token"],
+                one["attempt"],
+                one.get("waited", 0.0),
+                one.get("remembered"),
+            )
             for one in said["claims"]
         ]
         late = [item.claim for item in finished if item.claim.ticket.id in set(said["late"])]

@@ -83,7 +83,15 @@ class RemotePulse:
 
 
 def _items(beats: Sequence[Beat]) -> list[dict[str, Any]]:
-    items = [{**claim_body(beat.claim), "progress": beat.progress, "message": beat.message} for beat in beats]
+    items = [
+        {
+            **claim_body(beat.claim),
+            "progress": beat.progress,
+            "message": beat.message,
+            "remember": None if beat.remember is None else dict(beat.remember),
+        }
+        for beat in beats
+    ]
     # Bodies are bounded. A claim whose preview is left out has the next one a second later.
     shown = [(item, beat.preview) for item, beat in zip(items, beats, strict=True) if beat.preview is not None]
     for item, preview in shown[:MAX_PREVIEWS]:
