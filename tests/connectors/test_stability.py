@@ -264,15 +264,37 @@ class TestPolling:
         await run(connector, CREATIVE, tmp_path, inputs)
         assert pauses.seconds == [10, 40, 10]
 
+    async def test_the_next_attempt_asks_for_what_was_started(
+        self, connector: StabilityApi, fake: FakeStability, inputs: Mapping[str, Path], tmp_path: Path
+    ) -> None:
+        fake.pending, context = 1, RecordingContext(tmp_path, inputs)
+        fake.fault, fake.at = "500", "/result/"
+        with pytest.raises(RetryableError):
+            await connector.run(make_ticket("stability_api", VIDEO), context)
+        assert context.remembered == {"id": f"{1:064x}"}
+        fake.heal()
+        again = RecordingContext(tmp_path, remembered=context.remembered)  # without the input: it is not needed again
+        assert (await connector.run(make_ticket("stability_api", VIDEO), again)).files
+        assert len(fake.asked) == 1, "it was started, and paid for, twice"
+
+    @pytest.mark.parametrize("odd", [{}, {"id": 5}, {"id": "../x"}, {"params": {"id": "a"}}])
+    async def test_what_another_connector_remembered_is_not_taken(
+        self, connector: StabilityApi, fake: FakeStability, inputs: Mapping[str, Path], tmp_path: Path, odd: Any
+    ) -> None:
+        context = RecordingContext(tmp_path, inputs, remembered=odd)
+        assert (await connector.run(make_ticket("stability_api", VIDEO), context)).files
+        assert len(fake.asked) == 1
+
     async def test_work_that_a_restart_lost_is_started_anew_by_the_queue(
         self, connector: StabilityApi, fake: FakeStability, pauses: Pauses, inputs: Mapping[str, Path], tmp_path: Path
     ) -> None:
         fake.pending = 5
         pauses.then = lambda number: fake.started.clear() if number == 3 else None
-        error = await failure(connector, VIDEO, tmp_path, inputs)
-        assert type(error) is RetryableError
-        assert "does not know the work any more" in error.message
+        context = RecordingContext(tmp_path, inputs)
+        with pytest.raises(RetryableError, match="does not know the work any more"):
+            await connector.run(make_ticket("stability_api", VIDEO), context)
         assert len(pauses.seconds) == 3
+        assert context.remembered is None
 
 
 class TestRefusals:

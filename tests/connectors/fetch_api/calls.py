@@ -1,27 +1,16 @@
 """Payloads of HTTP calls, and what a run with one gives."""
 
 import asyncio
-import io
 from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
 from tests.connectors.contract import RecordingContext, make_ticket
 
 from emprops.connectors.base import ConnectorError, Outcome
 from emprops.connectors.fetch_api.connector import FetchApi
 
 KEY = "sk-live-0123456789"
-
-
-def picture(colour: str = "red", form: str = "PNG") -> bytes:
-    buffer = io.BytesIO()
-    Image.new("RGB", (8, 8), colour).save(buffer, form)
-    return buffer.getvalue()
-
-
-PNG, JPEG = picture(), picture("blue", "JPEG")
 
 
 class Pauses:

@@ -7,8 +7,9 @@ from urllib.parse import urlsplit
 import pytest
 from tests.connectors.contract import Bad, ConnectorContract, Sample, make_ticket
 from tests.connectors.faults import FaultContract, Step
-from tests.connectors.fetch_api.calls import KEY, PNG, Pauses, polling, wait
+from tests.connectors.fetch_api.calls import KEY, Pauses, polling, wait
 from tests.fakes.http_api import FakeApi, Reply
+from tests.fakes.pictures import PNG
 
 from emprops.connectors.base import BadInputError
 from emprops.connectors.fetch_api.connector import FetchApi

@@ -11,6 +11,10 @@ from emprops.connectors.fetch_api.definition import DefinitionError, read, secre
 GOOD: dict[str, Any] = {"url": "https://a.b/c", "fetchType": "wait", "wait": {}}
 
 
+def poll(**polling: Any) -> dict[str, Any]:
+    return {"fetchType": "polling", "polling": {"url": "https://a.b"} | polling}
+
+
 class TestDefinition:
     @pytest.mark.parametrize(
         ("change", "says"),
@@ -40,6 +44,23 @@ class TestDefinition:
                 "seconds from 1 to 21600",
             ),
             ({"fetchType": "polling", "polling": {"url": "https://a.b/{{id}}"}}, "is no secret"),
+            (
+                poll(pendingResponseCode=[202, "400"]),
+                "api.polling.pendingResponseCode must be a status from 200 to 599",
+            ),
+            (poll(pendingResponseCode=100), "api.polling.pendingResponseCode"),
+            (poll(result="https://a.b/r", continueWhenExpr="."), "api.polling.result must be an object"),
+            (poll(result={"url": "https://a.b/r"}), "api.polling needs continueWhenExpr or pendingResponseCode"),
+            (poll(result={}, continueWhenExpr="."), "api.polling.result.url must begin with"),
+            (poll(result={"url": "https://a.b/{{id}}"}, continueWhenExpr="."), "api.polling.result.url has {{id}}"),
+            (
+                poll(result={"url": "https://a.b", "params": {"a": 1}}, continueWhenExpr="."),
+                "api.polling.result.params.a must be a jq expression over the last status",
+            ),
+            (
+                poll(result={"url": "https://a.b", "headers": {"a": "{{x}}"}}, continueWhenExpr="."),
+                "api.polling.result.headers.a has {{x}}",
+            ),
         ],
     )
     def test_faults_are_named(self, change: dict[str, Any], says: str) -> None:
@@ -56,6 +77,19 @@ class TestDefinition:
         assert polling.request.success == {200}
         assert secret_names(api) == {"A_KEY", "B_KEY"}
 
+    def test_a_result_is_like_polling_but_for_what_it_says(self) -> None:
+        result = {"url": "https://a.b/{{id}}/{{file}}/{{B_KEY}}", "params": {"file": {"exprJq": ".file"}}}
+        how = {"params": {"id": ".id"}, "pendingResponseCode": [202, 404], "successResponseCode": 200, "result": result}
+        api = GOOD | poll(**how, headers={"a": "{{A_KEY}}"}, method="POST")
+        polling = read(api).polling
+        assert polling is not None
+        assert polling.request.pending == {202, 404}
+        assert polling.result is not None
+        request = polling.result.request
+        assert (request.method, request.headers, request.success) == ("GET", {"a": "{{A_KEY}}"}, {200})
+        assert (request.pending, polling.result.params) == (frozenset(), {"file": ".file"})
+        assert secret_names(api) == {"A_KEY", "B_KEY"}
+
     @given(
         st.recursive(
             st.none() | st.booleans() | st.integers() | st.text(max_size=20),
@@ -63,7 +97,7 @@ class TestDefinition:
                 st.lists(inner, max_size=3)
                 | st.dictionaries(
                     st.sampled_from(
-                        ["url", "method", "headers", "fetchType", "wait", "polling", "params", "timeout", "x"]
+                        ["url", "method", "headers", "fetchType", "wait", "polling", "params", "result", "x"]
                     ),
                     inner,
                     max_size=5,

@@ -6,8 +6,9 @@ from urllib.parse import urlsplit
 
 import pytest
 from tests.connectors.contract import content_of
-from tests.connectors.fetch_api.calls import KEY, PNG, Pauses, failure, polling, run, wait
+from tests.connectors.fetch_api.calls import KEY, Pauses, failure, polling, run, wait
 from tests.fakes.http_api import FakeApi, Reply
+from tests.fakes.pictures import PNG
 
 from emprops.connectors.base import ConnectorError, FinalError, RetryableError
 from emprops.connectors.fetch_api.connector import FetchApi

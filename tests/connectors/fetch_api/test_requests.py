@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 from tests.connectors.contract import RecordingContext, content_of, make_ticket
-from tests.connectors.fetch_api.calls import KEY, PNG, Pauses, failure, polling, run, wait
+from tests.connectors.fetch_api.calls import KEY, Pauses, failure, polling, run, wait
 from tests.fakes.http_api import FakeApi, Reply
+from tests.fakes.pictures import PNG
 
 from emprops.connectors.base import FinalError
 from emprops.connectors.fetch_api.connector import FetchApi

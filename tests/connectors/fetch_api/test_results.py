@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 from tests.connectors.contract import content_of
-from tests.connectors.fetch_api.calls import JPEG, PNG, failure, run, wait
+from tests.connectors.fetch_api.calls import failure, run, wait
 from tests.fakes.http_api import FakeApi, Reply
+from tests.fakes.pictures import JPEG, PNG
 
 from emprops.connectors.base import FinalError, RetryableError
 from emprops.connectors.fetch_api.connector import FetchApi

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.connectors.fetch_api.calls import KEY, PNG, failure, run, wait
+from tests.connectors.fetch_api.calls import KEY, failure, run, wait
 from tests.fakes.http_api import FakeApi, Reply
+from tests.fakes.pictures import PNG
 from typer.testing import CliRunner
 
 from emprops.cli.main import app
