@@ -58,7 +58,7 @@ async def test_it_is_carried_by_jobs_and_not_shown(client: httpx2.AsyncClient, d
     assert await carried(database) == SAVED
     assert "widgets_values" not in str(made)
     read = (await client.get("/api/workflows/fox")).json()["data"]
-    assert read.keys() == made.keys() - {"analysis"}
+    assert "widgets_values" not in str(read)
     assert read["data"]["workflow"] == TEXT_TO_IMAGE_API
 
 
