@@ -6,10 +6,12 @@ BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 STAMP := $(VENV)/.installed
 
+COMPILE := pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
+
 # Where it matters which Redis it is
 REDIS_TESTS := tests/queue tests/local tests/kit/test_redis_client.py tests/worker/test_faults.py tests/cli/test_up.py
 
-.PHONY: help up test test-redis smoke check fix bench lock schema reference pictures docs clean
+.PHONY: help up test test-redis smoke check fix bench lock upgrade production schema reference pictures docs clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -39,8 +41,12 @@ fix: $(STAMP) ## format and apply safe lint fixes
 bench: $(STAMP) ## queue and whole-cycle benchmarks, each with a limit measured in the same run
 	$(BIN)/python -m bench
 
-lock: $(UV) ## pin every dependency, with hashes, into requirements.lock
-	$(UV) pip compile --quiet --universal --python-version 3.11 --group dev --generate-hashes --no-header --upgrade pyproject.toml -o requirements.lock
+lock: $(UV) ## pin what pyproject.toml asks for, with hashes: requirements.lock, and requirements-runtime.lock without tools
+	$(UV) $(COMPILE) --group dev $(UPGRADE) pyproject.toml -o requirements.lock
+	$(UV) $(COMPILE) --no-annotate --constraint requirements.lock pyproject.toml -o requirements-runtime.lock
+
+upgrade: UPGRADE := --upgrade
+upgrade: lock ## the same, with the newest version of everything
 
 schema: $(STAMP) ## regenerate migrations/schema.sql
 	$(BIN)/emprops db schema
@@ -53,6 +59,12 @@ pictures: $(STAMP) ## make the contact sheet of the built-in engine again
 
 docs: $(STAMP) ## build the documentation site into ./site, failing on broken links
 	$(BIN)/python -m tools.site
+
+production: $(UV) ## install what runs into .venv, without development tools
+	@$(UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV)
+	@rm -f $(STAMP)
+	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements-runtime.lock
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps .
 
 clean: ## remove the virtual environment (data in .emprops stays)
 	rm -rf $(VENV) .tools
