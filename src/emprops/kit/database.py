@@ -209,7 +209,7 @@ class Database:
                 return connection
 
     async def _is_alive(self, connection: Connection) -> bool:
-        """Tell whether a connection works. It is asked only if it may not: the server has sent something although
+        """Return whether a connection works. It is asked only if it may not: the server has sent something although
         nobody had asked, which is how it closes a connection; or another one broke since this one last answered."""
         proven = connection.behind_pooler or connection.proven_at > self._lost_at
         if proven and not _is_readable(connection):
@@ -294,7 +294,7 @@ UNAVAILABLE = (psycopg.OperationalError, psycopg.InterfaceError)
 
 
 def is_about_values(error: Exception) -> bool:
-    """Tell whether PostgreSQL refused the values it was given, so that trying again cannot help.
+    """Return whether PostgreSQL refused the values it was given, so that trying again cannot help.
 
     Anything else of its passes, however long it takes: it is away, read-only, full, or at another revision.
     """
@@ -305,5 +305,5 @@ def is_about_values(error: Exception) -> bool:
 
 
 def is_outage(error: Exception) -> bool:
-    """Tell whether PostgreSQL is away, or refuses everything just now."""
+    """Return whether PostgreSQL is away, or refuses everything just now."""
     return isinstance(error, UNAVAILABLE) and not is_about_values(error)

@@ -47,7 +47,7 @@ def current(database_url: str) -> str | None:
 
 
 def is_current(database_url: str) -> bool:
-    """Tell whether a database is at the newest revision this version knows."""
+    """Return whether a database is at the newest revision this version knows."""
     return current(database_url) == known_revisions()[-1]
 
 
@@ -91,7 +91,7 @@ def read_revision(connection: psycopg.Connection[Any]) -> str | None:
 
 
 def is_behind(connection: psycopg.Connection[Any]) -> bool:
-    """Tell whether there is something to do. Raises :class:`MigrationError` for a revision that is not ours."""
+    """Return whether there is something to do. Raises :class:`MigrationError` for a revision that is not ours."""
     revision, known = read_revision(connection), known_revisions()
     if revision is not None and revision not in known:
         raise MigrationError(

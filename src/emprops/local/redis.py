@@ -121,7 +121,7 @@ def launch_redis(folder: Path, *, persistent: bool = True, log: Path | None = No
 
 
 def is_unreadable(said: str) -> bool:
-    """Tell whether a server ended because it cannot read its files, by the last line of its log."""
+    """Return whether a server ended because it cannot read its files, by the last line of its log."""
     return any(words in said for words in UNREADABLE)
 
 
