@@ -1,6 +1,7 @@
 """The main job from a terminal: ``emprops generate``, ``jobs``, ``workers`` against a running api."""
 
 import asyncio
+import json
 import os
 import sys
 from pathlib import Path
@@ -58,6 +59,26 @@ async def test_generate_warns_of_unknown_variables(system: System) -> None:
     code, _, err = await emprops(system, "generate", "art", "-v", "prompt=x", "-v", "promt=y")
     assert code == 0, err
     assert "Warning: promt is no variable of this collection; did you mean prompt?" in err
+
+
+async def test_a_job_from_a_terminal(system: System) -> None:
+    code, out, err = await emprops(system, "generate", "art", "-v", "seed=9", "--quiet")
+    assert code == 0, err
+    [job] = await system.get("/api/jobs?limit=1")
+    code, shown, _ = await emprops(system, "jobs", "show", job["id"])
+    assert code == 0
+    assert out.strip() in shown
+    assert "seed=9" in shown
+    code, listed, _ = await emprops(system, "jobs", "--json")
+    assert json.loads(listed)[0]["id"] == job["id"]
+    code, history, _ = await emprops(system, "jobs", "logs", job["id"])
+    assert "Generation completed" in history
+    for command, says in (("cancel", "completed"), ("retry", "completed")):
+        code, _, err = await emprops(system, "jobs", command, job["id"])
+        assert code == 1
+        assert says in err
+    code, found, _ = await emprops(system, "collections", "--public", "--json")
+    assert "art" in {one["slug"] for one in json.loads(found)}
 
 
 async def test_a_refusal_is_one_sentence(system: System) -> None:

@@ -1,17 +1,22 @@
 """How commands talk to a running api: where it is, who is calling, and one sentence when it says no."""
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import httpx2
 import orjson
+import typer
 
 from emprops.cli.exits import fail, read_settings
 from emprops.kit.tls import trusted
 from emprops.local.run import read_run
+
+ServerOption = Annotated[str | None, typer.Option(help="Address of the api.")]
+UserOption = Annotated[str | None, typer.Option(help="User id to act as.")]
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,18 @@ class Server:
             if not response.is_success:
                 response.read()
                 self.unwrap(response)
-            yield _events(response.iter_lines())
+            yield _events(_lines(response.iter_text()))
+
+
+def _lines(texts: Iterable[str]) -> Iterator[str]:
+    """Split a stream into lines as server-sent events do: at CR, LF or both, not at what Unicode calls a line's end."""
+    rest = ""
+    for text in texts:
+        # a CR at the end may be the first half of a CR LF
+        *lines, rest = re.split(r"\r\n|\n|\r(?!$)", rest + text)
+        yield from lines
+    if rest:
+        yield rest.rstrip("\r")
 
 
 def _events(lines: Iterator[str]) -> Iterator[tuple[str, Any]]:

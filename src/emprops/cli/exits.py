@@ -3,18 +3,14 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from typing import NoReturn
 
-import psycopg
 import typer
 from pydantic import ValidationError
 
 from emprops.cli.variables import unknown_variables
-from emprops.connectors.registry import ConnectorLoadError
-from emprops.kit.migrate import MigrationError
-from emprops.local.process import LocalError
-from emprops.queue.transport import WorkerRefusedError
-from emprops.settings import Settings, SettingsError
+from emprops.settings import Settings
 
 
 def fail(message: str) -> NoReturn:
@@ -28,12 +24,13 @@ def one_sentence() -> Iterator[None]:
     """Turn what an operator can mend into a sentence; anything else is ours and keeps its traceback."""
     try:
         yield
-    except (ConnectorLoadError, LocalError, MigrationError, SettingsError, WorkerRefusedError) as error:
-        fail(str(error))
-    except psycopg.errors.UndefinedTable:
-        fail("The database lacks tables of this version: run `emprops db upgrade`.")
-    except psycopg.OperationalError as error:
-        fail(f"PostgreSQL at DATABASE_URL cannot be reached: {' '.join(str(error).split())}")
+    except typer.Exit:
+        raise
+    except Exception as error:
+        sentence = import_module("emprops.cli.mendable").sentence_of(error)
+        if sentence is None:
+            raise
+        fail(sentence)
 
 
 def say(line: str) -> None:

@@ -1,5 +1,6 @@
 """``emprops generate``: from a collection to a file, in a terminal."""
 
+import threading
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote, urlsplit
@@ -8,11 +9,14 @@ import httpx2
 import orjson
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from emprops.cli.client import Server, find_server
 from emprops.cli.exits import fail, read_settings
+from emprops.cli.jobs import why_it_waits
 
+LOOK_EVERY = 2.0
+"""Seconds between looks at what a job waits for."""
 ATTEMPTS = 5
 """How often a stream that breaks off is opened again before giving up watching (the job goes on regardless)."""
 
@@ -32,7 +36,14 @@ def generate(
     job_id = started["jobId"]
     for warning in started.get("warnings", []):
         typer.echo(f"Warning: {warning}", err=True)
-    job = watch(api, job_id, quiet=quiet)
+    try:
+        job = watch(api, job_id, quiet=quiet)
+    except KeyboardInterrupt:
+        typer.echo(
+            f"Job {job_id} goes on. `emprops jobs show {job_id}` shows it, `emprops jobs cancel {job_id}` cancels it.",
+            err=True,
+        )
+        raise typer.Exit(130) from None
     if job["status"] != "completed":
         fail(f"Job {job_id} failed: {job['error_message']}")
     for url in result_urls(job):
@@ -68,21 +79,43 @@ def watch(api: Server, job_id: str, *, quiet: bool) -> dict[str, Any]:
         disable=quiet,
         transient=True,
     )
+    ended = threading.Event()
     with bar:
         task = bar.add_task("pending", total=100)
-        for _ in range(ATTEMPTS):
-            try:
-                with api.events(f"/api/jobs/{job_id}/stream") as events:
-                    for name, data in events:
-                        if name == "job_history":
-                            bar.update(task, description=data["message"][:60])
-                        elif name == "job_update":
-                            bar.update(task, completed=data["progress"] or 0)
-                            if data["status"] in {"completed", "failed"}:
-                                return dict(data)
-            except httpx2.HTTPError:
-                continue
-    fail(f"The stream of job {job_id} broke off; the job goes on: see {api.url}/api/jobs/{job_id}")
+        if not quiet:
+            threading.Thread(target=_say_why_it_waits, args=(api, job_id, bar, task, ended), daemon=True).start()
+        try:
+            return _follow(api, job_id, bar, task)
+        finally:
+            ended.set()
+
+
+def _follow(api: Server, job_id: str, bar: Progress, task: TaskID) -> dict[str, Any]:
+    for _ in range(ATTEMPTS):
+        try:
+            with api.events(f"/api/jobs/{job_id}/stream") as events:
+                for name, data in events:
+                    if name == "job_history":
+                        bar.update(task, description=data["message"][:60])
+                    elif name == "job_update":
+                        bar.update(task, completed=data["progress"] or 0)
+                        if data["status"] in {"completed", "failed"}:
+                            return dict(data)
+        except httpx2.HTTPError:
+            continue
+    fail(f"The stream of job {job_id} broke off; the job goes on: `emprops jobs show {job_id}` shows it.")
+
+
+def _say_why_it_waits(api: Server, job_id: str, bar: Progress, task: TaskID, ended: threading.Event) -> None:
+    """Name in the bar what the job waits for, while it waits; a job that runs speaks through its stream."""
+    while not ended.wait(LOOK_EVERY):
+        try:
+            job = api.call("GET", f"/api/jobs/{job_id}")
+        except typer.Exit:
+            return
+        reason = why_it_waits(job)
+        if reason and not ended.is_set():
+            bar.update(task, description=reason[:60])
 
 
 def result_urls(job: dict[str, Any]) -> list[str]:

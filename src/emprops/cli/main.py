@@ -1,17 +1,21 @@
 """The ``emprops`` command. Every sub-command is one line of ``COMMANDS``."""
 
 from importlib import import_module
+from typing import Annotated
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from emprops import __version__
+
 COMMANDS = {
     "up": "emprops.cli.up:up",
     "generate": "emprops.cli.generate:generate",
-    "jobs": "emprops.cli.lists:jobs",
+    "jobs": "emprops.cli.jobs:app",
+    "collections": "emprops.cli.collections:collections",
     "workers": "emprops.cli.workers:app",
     "dead-letters": "emprops.cli.dead_letters:app",
-    "queue": "emprops.cli.lists:queue",
+    "queue": "emprops.cli.queue:queue",
     "api": "emprops.cli.serve:api",
     "upkeep": "emprops.cli.serve:upkeep",
     "worker": "emprops.cli.work:worker",
@@ -52,8 +56,17 @@ class Commands(TyperGroup):
 app = typer.Typer(cls=Commands, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"emprops {__version__}")
+        raise typer.Exit
+
+
+Version = Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")]
+
+
 @app.callback()
-def emprops() -> None:
+def emprops(version: Version = False) -> None:
     """Self-hostable backend for generative media."""
 
 

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 
 from pydantic import AliasChoices
 
-from emprops.kit.migrate import URL_VARIABLE
 from emprops.kit.nearest import did_you_mean
 from emprops.settings import Settings
 
@@ -15,7 +14,7 @@ OTHERS = frozenset({
     "EMPROPS_URL", "EMPROPS_USER_ID", "EMPROPS_API_KEY", "EMPROPS_TOKEN",  # of commands that call an api
     "EMPROPS_PUBLISH",  # of the compose file
     "EMPROPS_TEST_POOLER",  # of the test suite
-    URL_VARIABLE,
+    "EMPROPS_MIGRATE_URL",  # of the child process that migrates
 })  # fmt: skip
 
 

@@ -1,13 +1,14 @@
 """``emprops workers``: who does the work; pause and resume them for maintenance."""
 
 import asyncio
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from emprops.cli.direct import Engines, redis_url, with_engines
 from emprops.cli.exits import fail, read_settings
-from emprops.cli.tables import show, table
+from emprops.cli.tables import JsonOption, show, table
 from emprops.fleet.service import WITHIN, Concerned, Maintenance, Scope
 from emprops.kit.redis import connect
 from emprops.queue.registry import Fleet, WorkerInfo
@@ -19,7 +20,7 @@ Everybody = Annotated[bool, typer.Option("--all", help="All workers.")]
 
 
 @app.callback(invoke_without_command=True)
-def list_(context: typer.Context) -> None:
+def list_(context: typer.Context, as_json: JsonOption = False) -> None:
     """List the live workers, as the queue's Redis knows them."""
     if context.invoked_subcommand is not None:
         return
@@ -27,9 +28,10 @@ def list_(context: typer.Context) -> None:
     rows = table(
         "worker", "machine", "status", "slots", "serves", "done", "failed", "lost", "stored", "busy", "connectors"
     )
-    for info in asyncio.run(_fleet(redis_url(settings), settings.queue_prefix)):
+    found = asyncio.run(_fleet(redis_url(settings), settings.queue_prefix))
+    for info in found:
         rows.add_row(*_cells(info))
-    show(rows, "No live workers.")
+    show(rows, "No live workers.", [asdict(info) for info in found] if as_json else None)
 
 
 @app.command()

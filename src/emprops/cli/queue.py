@@ -1,38 +1,23 @@
-"""``emprops jobs`` and ``emprops queue``: what is going on."""
+"""``emprops queue``: what waits and runs."""
 
 import asyncio
-from typing import Annotated
+from dataclasses import asdict
 
 import typer
 
-from emprops.cli.client import find_server
 from emprops.cli.direct import redis_url
 from emprops.cli.exits import read_settings
-from emprops.cli.tables import show, table
+from emprops.cli.tables import JsonOption, print_json, show, table
 from emprops.kit.redis import connect
 from emprops.observe.service import Sight, look
 
 
-def jobs(
-    status: Annotated[str | None, typer.Option(help="Only pending, processing, completed or failed ones.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=200)] = 20,
-    server: Annotated[str | None, typer.Option(help="Address of the api.")] = None,
-    user: Annotated[str | None, typer.Option(help="User id whose jobs to list.")] = None,
-) -> None:
-    """List the newest jobs."""
-    query = {"limit": limit} | ({"status": status} if status else {})
-    found = find_server(server, user).call("GET", "/api/jobs", params=query)
-    rows = table("job", "status", "progress", "created", "name", "result")
-    for job in found:
-        progress = f"{job['progress'] or 0:.0f} %"
-        result = job["workflow_output"] or job["error_message"] or ""
-        rows.add_row(job["id"], job["status"], progress, job["created_at"][:19], job["name"], result)
-    show(rows, "No jobs yet.")
-
-
-def queue() -> None:
+def queue(as_json: JsonOption = False) -> None:
     """Show what waits and runs, by what it needs, and how many workers that calls for."""
     sight = asyncio.run(_seen())
+    if as_json:
+        print_json([{**one.requirement, "demand": asdict(one.demand)} for one in sight.capabilities])
+        return
     rows = table("job type", "needs", "waiting", "oldest", "running", "workers", "free slots", "wanted")
     for one in sight.capabilities:
         needs = one.requirement
