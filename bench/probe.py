@@ -27,7 +27,8 @@ from emprops.settings import Settings
 from emprops.worker.board import Board
 from emprops.worker.heart import Heart
 from emprops.worker.lanes import Lanes
-from emprops.worker.loop import Tools, WorkerLoop
+from emprops.worker.loop import WorkerLoop
+from emprops.worker.runs import Tools
 
 RESULT = Outcome([Produced("result.txt", "text/plain", b"")])
 

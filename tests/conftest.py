@@ -22,6 +22,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell starts what it runs in the background so, and each process that a test starts would inherit it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Without the values of variables: to show them takes seconds where an error passed through a client of Redis.
+_plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+structlog.configure(processors=[*structlog.get_config()["processors"][:-1], _plain])
+
 
 @pytest.fixture(scope="session")
 def engines() -> Iterator[Engines]:

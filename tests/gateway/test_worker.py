@@ -24,10 +24,10 @@ from emprops.queue.transport import AWAY, Settled, WorkerRefusedError
 from emprops.settings import Settings, SettingsError
 from emprops.worker.board import Board
 from emprops.worker.line import open_line
-from emprops.worker.loop import Tools
 from emprops.worker.main import work as work_over
 from emprops.worker.offers import Surveyor
 from emprops.worker.remote.server import server_from
+from emprops.worker.runs import Tools
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import pytest
 from tests.engines import Engines
 from tests.queue.proxy import Proxy
 from tests.worker.rig import ReportLog, Rig
+from tests.worker.single import Bench
 
 from emprops.kit.redis import connect
 from emprops.queue.claims import Queue
@@ -43,3 +44,10 @@ def make_rig(client: Any, settings: Settings, tmp_path: Path) -> Callable[..., R
 async def proxy(engines: Engines) -> AsyncIterator[Proxy]:
     async with Proxy(engines.redis_socket, engines.folder / "worker-proxy.sock").serving() as proxy:
         yield proxy
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    bench = Bench(Settings(mode="test", data_dir=tmp_path), tmp_path / "files")
+    yield bench
+    await bench.http.close()

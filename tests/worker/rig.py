@@ -25,7 +25,8 @@ from emprops.worker.board import Board
 from emprops.worker.context import Context
 from emprops.worker.heart import Heart
 from emprops.worker.lanes import Lanes
-from emprops.worker.loop import Tools, WorkerLoop
+from emprops.worker.loop import WorkerLoop
+from emprops.worker.runs import Tools
 
 PATIENCE = 30.0
 """Seconds after which a test is stuck, not slow."""

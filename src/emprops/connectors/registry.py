@@ -82,7 +82,7 @@ def load_connectors(settings: Settings, names: Collection[str] | None = None) ->
         except ConnectorLoadError as error:
             if names:
                 raise
-            log.exception("a connector cannot be used; the worker goes on without it", connector=name)
+            log.exception("connector not loaded", connector=name)
             connector = cast("Connector", Unusable(name, str(error)))
         if connector is not None:
             made.append(connector)

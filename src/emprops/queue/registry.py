@@ -38,6 +38,15 @@ class Counters:
     busy_seconds: float = 0.0
     """Time that steps have run, those running now included; each slot counts for itself."""
 
+    def note(self, failure: str | None, stored: int) -> None:
+        """Count an attempt that ended with this kind of failure, or well with so many bytes stored."""
+        if failure is None:
+            self.completed += 1
+            self.bytes_stored += stored
+        else:
+            self.failed += 1
+            self.retried += failure == "retryable"
+
 
 COUNTED = tuple(field.name for field in fields(Counters))
 

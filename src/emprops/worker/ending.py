@@ -49,7 +49,7 @@ def run_process(main: Coroutine[Any, Any, None]) -> None:
             loop.close()
         asyncio.set_event_loop(None)
         if not idle or _outlived(before):
-            log.warning("work that was told to stop goes on; leaving it behind")
+            log.warning("unfinished work left behind")
             leave_in(LAST_WORDS, code)
 
 
@@ -66,7 +66,7 @@ def _complete(loop: asyncio.AbstractEventLoop, task: asyncio.Task[None]) -> None
                     loop.run_until_complete(task)
                 raise
             # whoever waits for the task that raised it has it from there
-            log.warning("a task tried to end the process", exc_info=True)
+            log.warning("exit of a task ignored", exc_info=True)
         else:
             return
 
@@ -122,7 +122,7 @@ def leave_in(seconds: float, code: int, *, unless: Callable[[], bool] = lambda: 
 
     def leave() -> None:
         if not unless():
-            log.warning("the process does not end by itself; leaving")
+            log.warning("process ended by its own alarm")
             for stream in (sys.stdout, sys.stderr):
                 with contextlib.suppress(OSError, ValueError):
                     stream.flush()
@@ -141,7 +141,7 @@ async def close_all(closings: Mapping[str, Callable[[], Awaitable[None]]]) -> No
     for task in late:
         task.cancel()
     if late:
-        log.warning("not everything could be closed in time", count=len(late))
+        log.warning("closing not finished in time", count=len(late))
 
 
 async def _closed(name: str, close: Callable[[], Awaitable[None]]) -> None:
@@ -150,7 +150,7 @@ async def _closed(name: str, close: Callable[[], Awaitable[None]]) -> None:
     except BaseException as error:
         if isinstance(error, asyncio.CancelledError):
             raise
-        log.warning("could not be closed", name=name, exc_info=True)
+        log.warning("closing failed", name=name, exc_info=True)
 
 
 async def in_thread(work: Callable[[], object], limit: float = CLOSING_TIME) -> None:
@@ -161,7 +161,7 @@ async def in_thread(work: Callable[[], object], limit: float = CLOSING_TIME) -> 
         try:
             work()
         except Exception:
-            log.exception("something to be done at the end failed")
+            log.exception("last errand failed")
         with contextlib.suppress(RuntimeError):  # the loop may be closed by now
             loop.call_soon_threadsafe(done.set)
 

@@ -126,7 +126,7 @@ class Heart(threading.Thread):
         except (*AWAY, WorkerRefusedError):
             raise
         except Exception:  # whatever is wrong with some claim's news, no lease may end of it
-            log.exception("news of steps could not be sent; renewing their leases without")
+            log.exception("news of steps not sent")
             return self.heartbeat.beat([Beat(beat.claim) for beat in beats])
 
     def _announce(self, now: float, started: float) -> None:

@@ -4,27 +4,22 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import structlog
 
 from emprops.connectors.base import Connector
 from emprops.kit import tracing
-from emprops.kit.http import GuardedClient
 from emprops.kit.logging import about
-from emprops.kit.storage import Storage
 from emprops.queue.matching import WorkerOffers
 from emprops.queue.messages import Claim, Finished
 from emprops.queue.registry import Counters
 from emprops.queue.transport import AWAY, Settled, Transport, WorkerRefusedError
-from emprops.settings import Settings
 from emprops.worker import spans
 from emprops.worker.board import Board
-from emprops.worker.context import Context
 from emprops.worker.lanes import Lane, Lanes
-from emprops.worker.run import run_claim, unserved
+from emprops.worker.runs import Observe, Run, Tools, finish, ids_of
 
 log = structlog.get_logger(__name__)
 
@@ -34,34 +29,6 @@ work gets no more than the grace, though always :data:`SHORTEST_STOP`."""
 SHORTEST_STOP = 2.0
 LONGEST_PAUSE = 5.0
 """Seconds between tries while the queue is away."""
-
-
-@dataclass(slots=True)
-class Run:
-    """A claim being run. It takes a slot until its task has ended, also when it was told to stop before."""
-
-    claim: Claim
-    context: Context
-    lane: Lane
-    begun: float
-    """Monotonic seconds."""
-    abandoned: bool = False
-
-    def abandon(self) -> None:
-        """Note that nobody waits for it any more, and tell its threads. Its task is cancelled besides."""
-        self.abandoned = True
-        self.context.stop()
-
-
-@dataclass(slots=True)
-class Tools:
-    """What runs need, opened once by the composition root."""
-
-    storage: Storage
-    http: GuardedClient
-    settings: Settings
-    folder: Path | None = None
-    """Where runs get their temporary folders; None: in the machine's."""
 
 
 @dataclass(slots=True)
@@ -81,8 +48,8 @@ class WorkerLoop:
     counters: Counters = field(default_factory=Counters)
     worker_id: str = ""
     """What the worker is called in the fleet, for its spans."""
-    observe: Callable[[str, str, Finished, float], None] | None = None
-    """Told of each run, for metrics: job type, connector, how it ended, after how many seconds; None: nobody asks."""
+    observe: Observe | None = None
+    """For metrics; None: nobody asks."""
     _running: dict[asyncio.Task[None], Run] = field(default_factory=dict)
     _done: list[Settled] = field(default_factory=list)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
@@ -114,7 +81,7 @@ class WorkerLoop:
         self._news.set()
 
     def counted(self) -> Counters:
-        """Give the counters as of now, with the time that running steps have taken so far. From any thread."""
+        """Return the counters as of now, with the time that running steps have taken so far. From any thread."""
         now = time.monotonic()
         running = sum(now - run.begun for run in list(self._running.values()))
         return replace(self.counters, busy_seconds=round(self.counters.busy_seconds + running, 3))
@@ -168,7 +135,7 @@ class WorkerLoop:
                 self._done = settled + self._done
                 lane.hungry = True
                 failures += 1
-                log.warning("the queue is away; trying again", error=str(error), unreported=len(self._done))
+                log.warning("queue unreachable", error=str(error), unreported=len(self._done))
                 await asyncio.sleep(pause_after(failures) * random.uniform(0.5, 1.0))
                 if self._stopping and not self._draining:
                     return  # an outage must not keep the worker from stopping in its time
@@ -198,16 +165,8 @@ class WorkerLoop:
             self._start(claim, since)
 
     def _start(self, claim: Claim, since: float) -> None:
-        tools, lane = self.tools, self.lanes.of(claim.ticket.job_type)
-        context = Context(
-            claim,
-            board=self.board,
-            storage=tools.storage,
-            http=tools.http,
-            settings=tools.settings,
-            folder=tools.folder,
-        )
-        run = Run(claim, context, lane, time.monotonic())
+        lane = self.lanes.of(claim.ticket.job_type)
+        run = Run(claim, self.tools.context_of(claim, self.board), lane, time.monotonic())
         lane.running += 1
         loop = asyncio.get_running_loop()
         task = loop.create_task(self._work(run), name=claim.ticket.id)
@@ -224,31 +183,24 @@ class WorkerLoop:
 
     async def _work(self, run: Run) -> None:
         about(ids_of(run.claim))
+        connector = self.connectors.get(run.claim.ticket.job_type)
+        end = finish(run, connector, self.tools.storage, self.observe)
         if not tracing.enabled():
-            self._conclude(run, await self._finish(run))
+            self._conclude(run, await end)
             return
         with spans.of_run(run.claim, self.worker_id):
-            self._conclude(run, spans.told(await self._finish(run)))
+            self._conclude(run, spans.told(await end))
 
     def _conclude(self, run: Run, finished: Finished) -> None:
         # A run that was told to stop may fail of it: that is not the step's failure. A success is offered in any
         # case; whether it comes too late is for Redis to say.
-        if finished.failure is None or not run.abandoned:
-            self._settle(run.claim, finished)
-        else:
+        if finished.failure is not None and run.abandoned:
             self.counters.abandoned += 1
-
-    async def _finish(self, run: Run) -> Finished:
-        claim = run.claim
-        connector = self.connectors.get(claim.ticket.job_type)
-        if connector is None:
-            return unserved(claim)
-        if self.observe is None:
-            return await run_claim(claim, connector, run.context, self.tools.storage)
-        began = time.monotonic()
-        finished = await run_claim(claim, connector, run.context, self.tools.storage)
-        self.observe(claim.ticket.job_type, connector.name, finished, time.monotonic() - began)
-        return finished
+            return
+        self.counters.note(finished.failure, sum(file.size for file in finished.files))
+        if finished.failure is not None:
+            log.warning("step failed", kind=finished.failure, error=finished.error)
+        self._done.append(Settled(run.claim, finished))
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         # a callback, because a task that is cancelled before its first step never gets to its own `finally`
@@ -260,23 +212,13 @@ class WorkerLoop:
         if task.cancelled():
             self.counters.abandoned += 1
         elif task.exception() is not None:
-            log.error("a run broke off; its lease will lapse", **ids_of(run.claim), task=repr(task))
+            log.error("run broken off", **ids_of(run.claim), task=repr(task))
         self._news.set()
-
-    def _settle(self, claim: Claim, finished: Finished) -> None:
-        if finished.failure is None:
-            self.counters.completed += 1
-            self.counters.bytes_stored += sum(file.size for file in finished.files)
-        else:
-            self.counters.failed += 1
-            self.counters.retried += finished.failure == "retryable"
-            log.warning("step failed", kind=finished.failure, error=finished.error)
-        self._done.append(Settled(claim, finished))
 
     def _note_late(self, late: tuple[Claim, ...]) -> None:
         for claim in late:
             self.counters.late += 1
-            log.warning("report refused: the claim had lapsed", **ids_of(claim), attempt=claim.attempt)
+            log.warning("late report refused", **ids_of(claim), attempt=claim.attempt)
 
     async def _listen(self) -> None:
         while True:
@@ -294,7 +236,7 @@ class WorkerLoop:
         """Let running steps finish for a while, reporting each as it ends; hand the rest back."""
         self._draining = True
         if self._running:
-            log.info("draining", steps=len(self._running), grace=self.grace)
+            log.info("worker draining", steps=len(self._running), grace=self.grace)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self.grace):
                 self._left += self.lanes.lines()
@@ -310,7 +252,7 @@ class WorkerLoop:
                 await self._tick()
                 await self._hand_back(stopped)  # but for those that ended well in spite of it, and are settled now
         except TimeoutError:
-            log.warning("the queue did not hear of it; the leases will lapse", unreported=len(self._done))
+            log.warning("reports not delivered", unreported=len(self._done))
 
     async def _leave_lines(self) -> None:
         """Take no more wake-ups from those who stay there. What a lost answer may have handed out comes with it."""
@@ -319,7 +261,7 @@ class WorkerLoop:
             try:
                 turn = await self.link.turn([], 0, self._left[-1])
             except AWAY as error:
-                log.warning("could not leave the line", error=str(error))
+                log.warning("idle line not left", error=str(error))
                 return
             self._left.pop()
             self.lanes.wake()  # a lane may have been waiting in that line again
@@ -345,16 +287,11 @@ class WorkerLoop:
             async with asyncio.timeout(STOP_TIME):
                 count = await self.link.release(claims)
         except (*AWAY, WorkerRefusedError) as error:
-            log.warning("could not hand back; the leases will lapse", steps=len(claims), error=str(error))
+            log.warning("steps not handed back", steps=len(claims), error=str(error))
         else:
-            log.info("handed back", steps=count)
+            log.info("steps handed back", steps=count)
 
 
 def pause_after(failures: int) -> float:
-    """Give the seconds until the queue is asked again after so many failures in a row; an outage may last for days."""
+    """Return the seconds until the queue is asked again after so many failures in a row, however long that goes on."""
     return min(LONGEST_PAUSE, 0.2 * 2.0 ** min(failures, 10))
-
-
-def ids_of(claim: Claim) -> dict[str, str]:
-    """Give what log lines about a claim carry."""
-    return {"job_id": claim.ticket.workflow_context.workflow_id, "step_id": claim.ticket.id}

@@ -25,10 +25,11 @@ from emprops.worker.ending import CLOSING_TIME, close_all, heeding_signals, in_t
 from emprops.worker.heart import Heart
 from emprops.worker.lanes import Lanes, slots_from
 from emprops.worker.line import Line, open_line
-from emprops.worker.loop import Tools, WorkerLoop, pause_after
+from emprops.worker.loop import WorkerLoop, pause_after
 from emprops.worker.metrics import LoopCollector, observe
 from emprops.worker.offers import Surveyor, keep_showing
 from emprops.worker.presence import Presence
+from emprops.worker.runs import Tools
 
 log = structlog.get_logger(__name__)
 

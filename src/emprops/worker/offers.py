@@ -72,7 +72,7 @@ class Asked:
         self._open = {task for task in self._open if not task.done()}
         before, self.answer = self.answer, _silent(limit) if self._open else await self._ask(limit)
         if self.answer.offer is None and self.answer.health != before.health:
-            log.warning("a connector is not available", connector=self.connector.name, reason=self.answer.health)
+            log.warning("connector unavailable", connector=self.connector.name, reason=self.answer.health)
         return self.answer != before
 
     async def _ask(self, limit: float) -> Answer:
@@ -147,7 +147,7 @@ async def keep_showing(
             try:
                 await show(packed)
             except (RedisError, OSError) as error:
-                log.warning("the node catalogue could not be shown", error=str(error))
+                log.warning("node catalogue not shown", error=str(error))
         await pause(SHOWING_INTERVAL)
 
 
@@ -162,7 +162,7 @@ async def _caught(question: Coroutine[Any, Any, Answer]) -> Answer:
         task = asyncio.current_task()
         if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
             raise
-        log.warning("a connector failed when it was asked", exc_info=True)
+        log.warning("connector failed when asked", exc_info=True)
         return Answer(_said(f"failed unexpectedly: {type(error).__name__}: {error}"))
 
 
@@ -181,5 +181,5 @@ def _offer_of(found: Capabilities, name: str) -> Offer:
     extra = [pair for pair in found.extra.items() if all(map(bounds.is_name, pair))][: bounds.MAX_CAPABILITIES]
     strange = {"models": strange_models, "nodes": strange_nodes, "capabilities": len(found.extra) - len(extra)}
     if any(strange.values()):
-        log.warning("a connector has names that cannot be told; they are left out", connector=name, **strange)
+        log.warning("names of a connector left out", connector=name, **strange)
     return Offer(models, nodes, tuple(sorted(extra)))

@@ -110,7 +110,7 @@ def failure_of(error: BaseException, claim: Claim, name: str) -> Finished:
         return _failure(error.kind, error.message, details=error.details, retry_after=error.retry_after)  # type: ignore[arg-type]
     where = f"the operator finds the reason in the worker's log under {claim.ticket.id}"
     kind = type(error).__name__
-    log.error("the run failed unexpectedly", connector=name, step_id=claim.ticket.id, exc_info=error)
+    log.error("run failed unexpectedly", connector=name, step_id=claim.ticket.id, exc_info=error)
     if isinstance(error, OSError):
         return _failure("retryable", f"Something that the run needs was away or broke off ({kind}); {where}.")
     return _failure("final", f"The connector {name} failed unexpectedly ({kind}); {where}.")

@@ -114,7 +114,7 @@ class RemoteLink:
         sentence = f"The server did not take the result: {error.sentence}"
         if item.finished.error == sentence:
             raise error
-        log.warning("a result was refused", step_id=item.claim.ticket.id, error=error.sentence)
+        log.warning("result refused", step_id=item.claim.ticket.id, error=error.sentence)
         refused = Finished(failure="final", error=sentence)
         return await self._turn([replace(item, finished=refused)], want, offers)
 
