@@ -33,7 +33,7 @@ CREATE INDEX collection_public ON collection (published_at DESC NULLS LAST, id D
 DROP INDEX project_of_user;
 CREATE INDEX project_of_user ON project (user_id, created_at DESC, id DESC);
 
--- Every simple collection is made of this workflow (spec: Create Simple Collection). It belongs to nobody, and is here
+-- Every simple collection is made of this workflow. It belongs to nobody, and is here
 -- rather than among the samples so that it exists, and its name is taken, before anybody can call.
 INSERT INTO workflow (id, name, label, description, type, data, output_mime_type, display, "order")
 VALUES (

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 
 class AppError(Exception):
-    """Base of every error a caller may see. ``extra`` adds keys to the failure envelope (spec: Error Responses)."""
+    """Base of every error a caller may see. ``extra`` adds keys to the failure envelope."""
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal_error"
@@ -38,7 +38,7 @@ class InvalidVariablesError(BadRequestError):
 
 
 class CollectionCorruptedError(BadRequestError):
-    """The stored collection data cannot be run (spec: Collection Corrupted). ``details`` lists every fault."""
+    """The stored collection data cannot be run. ``details`` lists every fault."""
 
     code = "COLLECTION_CORRUPTED"
 
@@ -62,7 +62,7 @@ class UnauthorizedError(AppError):
 
 
 class NotEnoughCreditsError(AppError):
-    """The caller cannot pay for the generation (spec: Insufficient Credits)."""
+    """The caller cannot pay for the generation."""
 
     status = 402
     code = "not_enough_credits"

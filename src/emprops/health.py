@@ -35,13 +35,13 @@ class Ready(BaseModel):
 
 @routes.get("/health")
 async def health() -> Envelope[Alive]:
-    """Tell that the process answers; it looks at nothing else."""
+    """Answer that the process runs; it looks at nothing else."""
     return ok(Alive())
 
 
 @routes.get("/ready", responses=failures(_503="Something this process needs is missing; `details` says what."))
 async def ready(resources: Shared) -> Envelope[Ready]:
-    """Tell whether PostgreSQL (migrated), Redis and the file store can be used.
+    """Return whether PostgreSQL (migrated), Redis and the file store can be used.
 
     The file store is tried by storing, reading and removing a file, every 15 seconds at most.
     """

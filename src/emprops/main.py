@@ -81,7 +81,7 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 def equip(app: FastAPI, settings: Settings) -> None:
-    """Give the app what it has beside its routes and does not open; the rest comes with its lifespan."""
+    """Attach to the app what it has besides its routes and does not open; the rest comes with its lifespan."""
     app.state = State()
     app.state.settings = settings
     app.state.authenticator = authenticator_for(settings)

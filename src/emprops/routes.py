@@ -1,7 +1,7 @@
 """The URL table: one line per feature.
 
-Every route answers at ``/x`` and at ``/api/x``, because the spec uses both; the spelling in the table is the documented
-one. Within a feature, the order of its own routes decides (``/workflows/create-simple-collection`` before ``/{name}``).
+Every route answers at ``/x`` and at ``/api/x``, because the contract uses both; the spelling in the table is
+documented. Within a feature, the order decides (``/workflows/create-simple-collection`` before ``/{name}``).
 """
 
 from typing import Literal

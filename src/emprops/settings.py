@@ -162,7 +162,7 @@ class Settings(BaseSettings):
     # --- upkeep
     upkeep_in_api: bool = True
     stale_after: float = Field(default=600.0, gt=0)
-    """A step without news for this long is reconciled against Redis (spec: 10 minutes)."""
+    """A step without news for this long is reconciled against Redis."""
 
     # --- workers that come over HTTP, as the api treats them (docs/11-worker-gateway.md)
     gateway_poll: float = Field(default=10.0, gt=0, le=15)

@@ -1,4 +1,4 @@
-"""In production no spelling of a client's ``user_id`` header is believed, or even seen (reliability: row 46)."""
+"""In production no spelling of a client's ``user_id`` header is believed, or even seen."""
 
 import asyncio
 import itertools

@@ -1,4 +1,4 @@
-"""Models and custom nodes over HTTP (spec: Model & Node Management)."""
+"""Models and custom nodes over HTTP."""
 
 from pathlib import Path
 from typing import Any

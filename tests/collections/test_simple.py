@@ -1,4 +1,4 @@
-"""Simple collections (spec: Create Simple Collection), from the request to the ticket in Redis."""
+"""Simple collections, from the request to the ticket in Redis."""
 
 import asyncio
 import copy

@@ -323,7 +323,7 @@ async def test_a_deletion_at_the_same_time(desk: Desk) -> None:
 
 
 async def test_a_crowd(desk: Desk, database: Database) -> None:
-    """Makers, claimants and the winner again, all at once (reliability: row 32): nothing is left behind."""
+    """Makers, claimants and the winner again, all at once: nothing is left behind."""
     custodians, people = [new_id(), new_id()], [new_id(), new_id()]
     for custodian in custodians:
         await hold_things(desk, custodian)

@@ -1,4 +1,4 @@
-"""A payload that kills every worker that takes it (reliability: row 4)."""
+"""A payload that kills every worker that takes it."""
 
 import asyncio
 from contextlib import AsyncExitStack

@@ -1,4 +1,4 @@
-"""Cancel (reliability row 6, P6): it ends the job, or says that something else did."""
+"""Cancel: it ends the job, or says that something else did."""
 
 import pytest
 from tests.apps import as_user

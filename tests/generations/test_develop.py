@@ -1,4 +1,4 @@
-"""Develop an output with a global collection (spec: Develop Output), and what came from what."""
+"""Develop an output with a global collection, and what came from what."""
 
 from typing import Any
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""Failsafe calls (spec: Failsafe Endpoints; domain C35, §4.8; reliability row 5)."""
+"""Failsafe calls."""
 
 import asyncio
 from typing import Any

@@ -1,4 +1,4 @@
-"""``GET /jobs/{id}/output``, and the repair of an output that is missing (domain §4.9)."""
+"""``GET /jobs/{id}/output``, and the repair of an output that is missing."""
 
 import asyncio
 from uuid import UUID

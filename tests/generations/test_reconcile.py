@@ -1,4 +1,4 @@
-"""Reconciliation of stale steps (spec: Reconcile Stale Steps; domain C51, §4.9; reliability rows 7, 10 and 21)."""
+"""Reconciliation of stale steps."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -1,4 +1,4 @@
-"""Retry (spec: Retry Job; domain C11-C14, §4.6; reliability rows 7 and 8)."""
+"""Retry."""
 
 import asyncio
 from typing import Any

@@ -1,4 +1,4 @@
-"""Which variable or field takes the output that is developed (C42)."""
+"""Which variable or field takes the output that is developed."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The debug view of one job (spec: Forensics/Debug View): what it shows of PostgreSQL, and when Redis is away."""
+"""The debug view of one job: what it shows of PostgreSQL, and when Redis is away."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

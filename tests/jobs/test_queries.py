@@ -1,4 +1,4 @@
-"""Reading jobs: the spec's fields, who may read, lists in order, histories."""
+"""Reading jobs: the contract's fields, who may read, lists in order, histories."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

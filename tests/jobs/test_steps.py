@@ -1,4 +1,4 @@
-"""Step records one at a time (spec: Step Tracking; domain §2.4, C52)."""
+"""Step records one at a time."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""One key, one deed: replays, mismatches, twins at a time, failures that leave no trace (reliability: row 28)."""
+"""One key, one deed: replays, mismatches, twins at a time, failures that leave no trace."""
 
 import asyncio
 import json

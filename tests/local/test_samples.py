@@ -66,7 +66,7 @@ async def edit(database: Database, sql: str, *parameters: Any) -> None:
         ("art-2x", {}, ["local_image", "local_upscale"]),
         ("story", {"prompt": "rain", "tone": "plain", "sentences": 3}, ["local_text"]),
         ("image-to-video", IMAGE, ["local_video"]),
-        # As the develop example of the spec sends it.
+        # As the develop example of the contract sends it.
         ("image-to-video", IMAGE | {"aspect_ratio": "16:9", "duration": "5s"}, ["local_video"]),
         ("upscale", IMAGE | {"factor": "4x"}, ["local_upscale"]),
     ],

@@ -1,4 +1,4 @@
-"""Reading outputs over HTTP: the spec's fields, and who sees what."""
+"""Reading outputs over HTTP: the contract's fields, and who sees what."""
 
 from typing import Any
 from uuid import UUID

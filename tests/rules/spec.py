@@ -1,4 +1,4 @@
-"""What the spec documents: its operations, and its example bodies as they are written there, ids filled in."""
+"""What the contract documents: its operations, and its example bodies as they are written there, ids filled in."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The OpenAPI document is complete: every operation of the spec, every route, every failure, examples that are true."""
+"""The OpenAPI document is complete: operations of the contract, routes, failures, examples that are true."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Every route × {nobody, owner, other user, service, worker}, in production mode (reliability: rows 40 and 46)."""
+"""Every route × {nobody, owner, other user, service, worker}, in production mode."""
 
 import asyncio
 import re

@@ -131,7 +131,7 @@ async def test_the_mux_player_asks_for_its_stream_and_nothing_else(with_scripts:
 
 
 async def test_no_content_runs(with_scripts: Window) -> None:
-    """SVG, HTML and text that carry a script, opened as files and as pages (reliability: row 44)."""
+    """SVG, HTML and text that carry a script, opened as files and as pages."""
     site = with_scripts.site
     mark = "<script>document.documentElement.dataset.ran = 'yes'</script>"
     svg = f'<svg xmlns="http://www.w3.org/2000/svg" onload="document.documentElement.dataset.ran = 1">{mark}</svg>'

@@ -1,4 +1,4 @@
-"""Workflows over HTTP (spec: Workflow Management)."""
+"""Workflows over HTTP."""
 
 from typing import Any
 from uuid import UUID

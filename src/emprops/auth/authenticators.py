@@ -92,7 +92,7 @@ class Credentials:
 
 
 class TrustedHeader:
-    """Believes the ``user_id`` header (spec: Authentication). Right only where nobody else can send requests."""
+    """Believes the ``user_id`` header. Right only where nobody else can send requests."""
 
     def __init__(self, credentials: Credentials) -> None:
         self._credentials = credentials
@@ -137,7 +137,7 @@ class Users:
         self._known: dict[Subject, UUID] = {}
 
     async def of(self, subject: Subject, database: Database) -> UUID:
-        """Give the user a token is about."""
+        """Return the user a token is about."""
         user_id = canonical_uuid(subject.id) or self._known.get(subject)
         if user_id is not None:
             return user_id
@@ -153,7 +153,7 @@ class Users:
 
 
 def caller_of_key(key: store.ApiKey, connection: HTTPConnection) -> Caller:
-    """Tell what a valid key makes of its sender; only the scope ``service`` may act for users it names (Q19)."""
+    """Return what a valid key makes of its sender; only the scope ``service`` may act for users it names."""
     scopes = frozenset(key.scopes)
     sender = Caller(user_id=None, scopes=scopes, key_id=key.id, key_prefix=key.prefix)
     if SERVICE in scopes:

@@ -47,7 +47,7 @@ async def current_caller(connection: HTTPConnection) -> Caller:
 
 
 async def current_user(caller: Annotated[Caller, Depends(current_caller)]) -> UUID:
-    """Give the calling user's id; a service that speaks for nobody gets 401."""
+    """Return the calling user's id; a service that speaks for nobody gets 401."""
     if caller.user_id is None:
         raise UnauthorizedError("Unauthorized: missing user_id header")
     return caller.user_id
@@ -122,7 +122,7 @@ async def operator(connection: HTTPConnection) -> None:
 
 
 def is_operators_token(connection: HTTPConnection, settings: Settings) -> bool:
-    """Tell whether the request carries the metrics token."""
+    """Return whether the request carries the metrics token."""
     expected = settings.metrics_token.get_secret_value()
     _, _, token = connection.headers.get("authorization", "").partition(" ")
     return bool(expected) and hmac.compare_digest(token.strip().encode(), expected.encode())

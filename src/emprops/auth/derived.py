@@ -10,8 +10,8 @@ from emprops.settings import Settings
 
 
 def derived_key(settings: Settings, purpose: bytes, *, base: bytes = b"") -> bytes:
-    """Give a purpose its 32 bytes: from ``base``, else ``share_secret``, else ``jwt_secret``, else a secret kept in
-    ``data_dir``."""
+    """Return the 32 bytes of a purpose: from ``base``, else ``share_secret``, else ``jwt_secret``, else a secret
+    kept in ``data_dir``."""
     given = settings.share_secret.get_secret_value() or settings.jwt_secret.get_secret_value()
     return hmac.new(base or given.encode() or _kept_secret(settings.data_dir), purpose, hashlib.sha256).digest()
 

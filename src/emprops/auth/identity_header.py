@@ -1,4 +1,4 @@
-"""The ``user_id`` header (spec: Authentication): how it is read, and how a client's is kept out of production.
+"""The ``user_id`` header: how it is read, and how a client's is kept out of production.
 
 Proxies and frameworks disagree on how header names are spelled: a name that one layer strips in one spelling reaches
 the next in another. So production removes every name that could be read as this one, before anything looks at it.
@@ -41,7 +41,7 @@ class IdentityFilter:
 
 
 def names_user(header: bytes) -> bool:
-    """Tell whether a header's name is ``user_id`` in any spelling."""
+    """Return whether a header's name is ``user_id`` in any spelling."""
     return _ANY_SPELLING.fullmatch(_NOT_A_LETTER.sub(b"", header.lower())) is not None
 
 

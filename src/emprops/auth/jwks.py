@@ -81,7 +81,7 @@ class IssuerKeys:
         self._reading = asyncio.Lock()
 
     async def find(self, kid: str | None) -> tuple[jwt.PyJWK, str] | None:
-        """Give the key of this id, and its algorithm; without an id, the only key if there is only one.
+        """Return the key of this id, and its algorithm; without an id, the only key if there is only one.
 
         Raises :class:`UnavailableError` if the keys were never read and cannot be read now.
         """

@@ -45,12 +45,12 @@ def make_key() -> NewKey:
 
 
 def digest_of(text: str) -> bytes:
-    """Give what is stored of a key."""
+    """Return what is stored of a key."""
     return hashlib.sha256(text.encode()).digest()
 
 
 def contains_key(text: str) -> bool:
-    """Tell whether a text has an API key in it."""
+    """Return whether a text has an API key in it."""
     return _KEY.search(text) is not None
 
 

@@ -54,12 +54,12 @@ class ShareLinks:
         return f"{expiry}.{self._signature(output_id, expiry)}"
 
     def url(self, base_url: str, output_id: UUID, *, shared: bool) -> str:
-        """Give the address of an output's watch page; one that anybody may see needs no token."""
+        """Return the address of an output's watch page; one that anybody may see needs no token."""
         plain = f"{base_url}/watch/{output_id}"
         return plain if shared else f"{plain}?t={self.token(output_id)}"
 
     def opens(self, token: str, output_id: UUID) -> bool:
-        """Tell whether a token is for this output and has not ended."""
+        """Return whether a token is for this output and has not ended."""
         match = _TOKEN.fullmatch(token)
         if match is None:
             return False
@@ -73,7 +73,7 @@ class ShareLinks:
 
 
 async def share_links_of(connection: HTTPConnection) -> ShareLinks:
-    """Give the process's signer of links."""
+    """Return the process's signer of links."""
     links: ShareLinks = connection.app.state.share_links
     return links
 

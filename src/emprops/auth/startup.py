@@ -72,12 +72,12 @@ def _is_safe(url: str) -> bool:
 
 
 def looks_like_a_sample(secret: str) -> bool:
-    """Tell whether a secret was copied or typed instead of drawn at random."""
+    """Return whether a secret was copied or typed instead of drawn at random."""
     return len(set(secret.encode())) < MIN_DIFFERENT_BYTES or any(word in secret.lower() for word in SAMPLES)
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether only this machine reaches an address."""
+    """Return whether only this machine reaches an address."""
     if host.lower() == "localhost":
         return True
     try:

@@ -47,7 +47,7 @@ async def find_identity(reader: Transaction, provider: str, external_id: str) ->
 
 
 async def add_identity(tx: Transaction, provider: str, external_id: str) -> UUID:
-    """Make a user for the id a provider uses; gives the user that another request made meanwhile, if one did."""
+    """Make a user for the id a provider uses; returns the user that another request made meanwhile, if one did."""
     user_id = new_id()
     await ensure_user(tx, user_id)
     added = await tx.execute(

@@ -22,7 +22,7 @@ class SigningKeys(Protocol):
     """Where the key comes from. A key brings its one algorithm; a token has no say in either."""
 
     async def find(self, kid: str | None) -> tuple[jwt.PyJWK | bytes, str] | None:
-        """Give the key, and its algorithm; None if none has this id."""
+        """Return the key, and its algorithm; None if none has this id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class SharedSecret:
     secret: bytes
 
     async def find(self, kid: str | None) -> tuple[bytes, str]:  # noqa: ARG002
-        """Give the secret."""
+        """Return the secret."""
         return self.secret, "HS256"
 
 

@@ -36,7 +36,7 @@ Name = Annotated[str, Path(max_length=255, description="The name, which may have
 
 @routes.get("/models", tags=MODELS, dependencies=[PublicRoute])
 async def list_models(reader: Reader, page: Paging) -> Envelope[list[ModelView]]:
-    """List models by name (spec: List Models)."""
+    """List models by name."""
     return ok([model_view(model) for model in await store.list_models(reader, page)])
 
 
@@ -84,7 +84,7 @@ async def delete_model(name: Name, _service: ServiceCaller, tx: Tx) -> Envelope[
 async def list_custom_nodes(
     reader: Reader, page: Paging, is_default: bool | None = None
 ) -> Envelope[list[CustomNodeView]]:
-    """List custom nodes in the order in which they are installed (spec: List Custom Nodes)."""
+    """List custom nodes in the order in which they are installed."""
     nodes = await store.list_custom_nodes(reader, page, is_default=is_default)
     return ok([custom_node_view(node) for node in nodes])
 

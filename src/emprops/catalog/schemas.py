@@ -73,7 +73,7 @@ class ModelBody(BaseModel):
     status: Short | None = None
 
     def new(self) -> NewModel:
-        """Give what is stored."""
+        """Return what is stored."""
         return NewModel(**{field.name: getattr(self, field.name) for field in fields(NewModel)})
 
 
@@ -127,7 +127,7 @@ class CustomNodeBody(BaseModel):
     install_order: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
 
     def new(self) -> NewCustomNode:
-        """Give what is stored."""
+        """Return what is stored."""
         return NewCustomNode(**{field.name: getattr(self, field.name) for field in fields(NewCustomNode)})
 
 

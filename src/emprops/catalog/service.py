@@ -103,7 +103,7 @@ async def require(tx: Transaction, *, models: Sequence[str], custom_nodes: Seque
 
 
 async def known_models(tx: Transaction, names: Sequence[str]) -> set[str]:
-    """Give those of the names that are models of the catalog."""
+    """Return those of the names that are models of the catalog."""
     return await store.lock_names(tx, "model", names) if names else set()
 
 

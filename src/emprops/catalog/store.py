@@ -78,7 +78,7 @@ async def list_models(reader: Transaction, page: Page) -> list[Model]:
 
 
 async def models_named(reader: Transaction, names: Sequence[str]) -> list[Model]:
-    """Give the models that have one of these names."""
+    """Return the models that have one of these names."""
     return await reader.fetch_all(Model, f"SELECT {MODEL} FROM model WHERE name = ANY(%s)", (_storable(names),))
 
 
@@ -101,7 +101,7 @@ async def list_custom_nodes(reader: Transaction, page: Page, *, is_default: bool
 
 
 async def custom_nodes_named(reader: Transaction, names: Sequence[str]) -> list[CustomNode]:
-    """Give the custom nodes that have one of these names."""
+    """Return the custom nodes that have one of these names."""
     return await reader.fetch_all(
         CustomNode, f"SELECT {CUSTOM_NODE} FROM custom_node WHERE name = ANY(%s)", (_storable(names),)
     )
@@ -147,7 +147,7 @@ async def delete(tx: Transaction, kind: Kind, name: str) -> None:
 
 
 async def lock_names(tx: Transaction, table: str, names: Sequence[str]) -> set[str]:
-    """Give those of the names that exist in ``model`` or ``custom_node``; until the transaction ends they stay."""
+    """Return those of the names that exist in ``model`` or ``custom_node``; until the transaction ends they stay."""
     found = await tx.fetch_values(
         f"SELECT name FROM {table} WHERE name = ANY(%s) ORDER BY id FOR KEY SHARE", (_storable(names),)
     )

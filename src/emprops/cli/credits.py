@@ -27,7 +27,7 @@ def grant(
     amount: Annotated[str, typer.Argument(help="How many credits, for example 100 or 0.25.")],
     reason: Annotated[str, typer.Option(help="Shown in the user's ledger.")] = "",
 ) -> None:
-    """Give a user credits."""
+    """Grant a user credits."""
     micros = read_amount(amount)
     run(lambda tx, terms: service.grant(tx, user, micros, reason=reason, terms=terms))
     balance(user)

@@ -9,12 +9,12 @@ def generation_hash(seed: str, generation: int) -> str:
 
 
 def fraction(generation_hash: str, purpose: str) -> float:
-    """Give a number 0 ≤ x < 1 that belongs to this hash and purpose."""
+    """Return a number 0 ≤ x < 1 that belongs to this hash and purpose."""
     return (int.from_bytes(_digest(generation_hash, purpose)[:8]) >> 11) / 2**53
 
 
 def whole(generation_hash: str, purpose: str, low: int, high: int) -> int:
-    """Give a whole number low ≤ n ≤ high that belongs to this hash and purpose."""
+    """Return a whole number low ≤ n ≤ high that belongs to this hash and purpose."""
     return low + int.from_bytes(_digest(generation_hash, purpose)) % (high - low + 1)
 
 

@@ -1,4 +1,4 @@
-"""Global collections: those with which anybody may develop outputs (spec: List Global Collections)."""
+"""Global collections: those with which anybody may develop outputs."""
 
 from dataclasses import dataclass
 from uuid import UUID

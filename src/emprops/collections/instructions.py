@@ -65,14 +65,14 @@ class Instructions:
 
 
 def workflow_names(data: Any) -> set[str]:
-    """Give the workflow names that the data mentions, however faulty the rest is."""
+    """Return the workflow names that the data mentions, however faulty the rest is."""
     steps = data.get("steps") if isinstance(data, dict) else None
     named = [step.get("nodeName") for step in steps if isinstance(step, dict)] if isinstance(steps, list) else []
     return {name for name in named if isinstance(name, str)}
 
 
 def check(data: Any, workflow_names: Collection[str]) -> list[str]:
-    """Tell everything that is wrong with an instruction set, in sentences; nothing if it can be run."""
+    """Return everything that is wrong with an instruction set, in sentences; nothing if it can be run."""
     return _read(data, workflow_names)[1]
 
 
@@ -85,7 +85,7 @@ def parse(data: Any, workflow_names: Collection[str]) -> Instructions:
 
 
 def mentions(tree: Any) -> Iterator[Variable | Ref]:
-    """Give the variables and references in a step's payload, in order."""
+    """Return the variables and references in a step's payload, in order."""
     if isinstance(tree, Phrase):
         yield from (part for part in tree.parts if not isinstance(part, str))
     elif isinstance(tree, (dict, list)):

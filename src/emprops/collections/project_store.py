@@ -24,7 +24,7 @@ class Project:
 
 
 async def get(reader: Transaction, project_id: UUID) -> Project | None:
-    """Give a project, whoever owns it."""
+    """Return a project, whoever owns it."""
     return await reader.fetch_one(Project, f"SELECT {COLUMNS} FROM project WHERE id = %s", (project_id,))
 
 
@@ -60,7 +60,7 @@ async def rename(tx: Transaction, project_id: UUID, name: str) -> Project:
 
 
 async def insert_default(tx: Transaction, project_id: UUID, user_id: UUID) -> UUID:
-    """Insert the user's default project unless there is one; gives the id of the one there is."""
+    """Insert the user's default project unless there is one; returns the id of the one there is."""
     await tx.execute(
         """
         INSERT INTO project (id, user_id, name, is_default) VALUES (%s, %s, 'Default', true)

@@ -12,13 +12,13 @@ from emprops.kit.ids import new_id
 
 
 async def ensure_default(tx: Transaction, user_id: UUID) -> UUID:
-    """Give the user's default project, made on first use."""
+    """Return the user's default project, made on first use."""
     await ensure_user(tx, user_id)
     return await store.insert_default(tx, new_id(), user_id)
 
 
 async def choose(tx: Transaction, user_id: UUID, project_id: UUID | None) -> UUID:
-    """Give the project for a new collection of the user: the one named, else the default one.
+    """Return the project for a new collection of the user: the one named, else the default one.
 
     Raises :class:`~emprops.errors.NotFoundError` for one that is not the user's.
     """
@@ -37,7 +37,7 @@ async def create(tx: Transaction, user_id: UUID, name: str) -> Project:
 
 
 async def get_own(reader: Transaction, caller: Caller, project_id: UUID) -> Project:
-    """Give a project to its owner and to services. Raises :class:`~emprops.errors.NotFoundError`."""
+    """Return a project to its owner and to services. Raises :class:`~emprops.errors.NotFoundError`."""
     project = await store.get(reader, project_id)
     if project is None or not (caller.is_service or project.user_id == caller.user_id):
         raise _unknown()

@@ -45,7 +45,7 @@ def _editions(value: Any) -> int:
 
 
 def lower(value: Any) -> Any:
-    """Give a text in small letters, and anything else as it is, for the type to refuse."""
+    """Return a text in small letters, and anything else as it is, for the type to refuse."""
     return value.lower() if isinstance(value, str) else value
 
 
@@ -146,7 +146,7 @@ class ChangeBody(BaseModel):
 
 
 class GlobalBody(BaseModel):
-    """What a global collection takes and gives (spec: Develop Output)."""
+    """What a global collection takes and gives."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"input_type": "image", "output_type": "video"}})
 

@@ -26,7 +26,7 @@ PUBLISHED = "published"
 
 
 async def get_runnable(tx: Transaction, caller_user_id: UUID | None, id_or_slug: str | UUID) -> Collection:
-    """Give a collection that the caller may generate from, with the data to use: an own one, or a published one.
+    """Return a collection that the caller may generate from, with the data to use: an own one, or a published one.
 
     Archived ones and other people's drafts look unknown. Raises :class:`~emprops.errors.NotFoundError`.
     """
@@ -39,12 +39,12 @@ async def get_runnable(tx: Transaction, caller_user_id: UUID | None, id_or_slug:
 
 
 async def get_shown(reader: Transaction, id_or_slug: str | UUID) -> Collection:
-    """Give a collection as everybody may see it: as published. Raises :class:`~emprops.errors.NotFoundError`."""
+    """Return a collection as everybody may see it: as published. Raises :class:`~emprops.errors.NotFoundError`."""
     return await get_runnable(reader, None, id_or_slug)
 
 
 async def get_own(reader: Transaction, caller: Caller, id_or_slug: str | UUID, *, lock: bool = False) -> Working:
-    """Give a collection as its owner works on it, to its owner and to services; archived or not.
+    """Return a collection as its owner works on it, to its owner and to services; archived or not.
 
     ``lock``: nobody else changes it until the transaction ends. Raises :class:`~emprops.errors.NotFoundError`.
     """
@@ -55,7 +55,7 @@ async def get_own(reader: Transaction, caller: Caller, id_or_slug: str | UUID, *
 
 
 async def get(reader: Transaction, caller: Caller, id_or_slug: str | UUID) -> Collection:
-    """Give what the caller may see of a collection: :class:`Working` if it is theirs, else what is published."""
+    """Return what the caller may see of a collection: :class:`Working` if it is theirs, else what is published."""
     collection = await store.get_working(reader, id_or_slug)
     if collection is not None and _is_theirs(caller, collection):
         return collection
@@ -98,7 +98,7 @@ async def create(
 
 @dataclass(frozen=True, slots=True)
 class SimpleRequest:
-    """What a simple collection is made of (spec: Create Simple Collection)."""
+    """What a simple collection is made of."""
 
     details: Details
     project_id: UUID | None
@@ -159,7 +159,7 @@ async def set_global(
     output_type: str | None,
     trusted: bool,
 ) -> Working:
-    """Say whether outputs can be developed with an own collection, and from what into what (spec: Develop Output).
+    """Say whether outputs can be developed with an own collection, and from what into what.
 
     Raises :class:`~emprops.errors.BadRequestError` for a global collection without both types, and
     :class:`~emprops.errors.ForbiddenError` if the caller is not ``trusted`` to put something into everybody's list.

@@ -1,4 +1,4 @@
-"""Simple collections: one queue job whose payload is a JSON template (spec: Create Simple Collection). Pure.
+"""Simple collections: one queue job whose payload is a JSON template. Pure.
 
 The template is stored as it is structured, in the field ``payload`` of one step of the workflow ``flexible_prompt``;
 only its texts change, to prompt-editor texts with embedded variables. So a value can fill a text, but never becomes
@@ -74,7 +74,7 @@ def instruction_set(variables: Sequence[SimpleVariable], job_type: str, template
 
 
 def definition(variable: SimpleVariable) -> dict[str, Any]:
-    """Give the variable as collections define it, with what the request said of it beside.
+    """Return the variable as collections define it, with what the request said of it beside.
 
     With options it is a pick: the caller's choice, else chance's; not selectable: always chance's. Customizable: any
     value, the first option if none is given. Without options: any value, which each generation must give.

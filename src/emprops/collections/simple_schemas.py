@@ -1,4 +1,4 @@
-"""The shapes of the request for a simple collection and its reply (spec: Create Simple Collection)."""
+"""The shapes of the request for a simple collection and its reply."""
 
 from dataclasses import asdict
 from decimal import Decimal
@@ -23,7 +23,7 @@ TEMPLATE: dict[str, Any] = {"messages": [{"role": "user", "content": "Describe {
 
 
 class SimpleVariableBody(BaseModel):
-    """A variable of a simple collection (spec: Create Simple Collection)."""
+    """A variable of a simple collection."""
 
     name: str = Field(max_length=200)
     template_mapping: str = Field(max_length=200)
@@ -34,7 +34,7 @@ class SimpleVariableBody(BaseModel):
 
 
 class SimpleDetails(BaseModel):
-    """What a simple collection is, and for whom it is held (spec: Create Simple Collection)."""
+    """What a simple collection is, and for whom it is held."""
 
     title: Title
     description: Description
@@ -52,7 +52,7 @@ class SimpleDetails(BaseModel):
 
 
 class SimpleBody(BaseModel):
-    """A simple collection to make (spec: Create Simple Collection). Unknown fields are ignored."""
+    """A simple collection to make. Unknown fields are ignored."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -114,7 +114,7 @@ class SimpleComponent(BaseModel):
 
 
 class SimpleView(BaseModel):
-    """A simple collection that was made (spec: Create Simple Collection)."""
+    """A simple collection that was made."""
 
     id: UUID
     title: str
@@ -131,7 +131,7 @@ class SimpleView(BaseModel):
 
 
 def simple_view_of(collection: Working, link: SocialLink, body: SimpleBody) -> SimpleView:
-    """Show a simple collection; the component is how the request put it (C29)."""
+    """Show a simple collection; the component is how the request put it."""
     return SimpleView.model_validate(
         {
             **asdict(collection),

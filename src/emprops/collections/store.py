@@ -107,19 +107,19 @@ class Wanted:
 
 
 async def get(tx: Transaction, id_or_slug: str | UUID) -> Collection | None:
-    """Give a collection by its id or its slug, whoever owns it, with the data being worked on."""
+    """Return a collection by its id or its slug, whoever owns it, with the data being worked on."""
     return await _one(tx, Collection, f"{LISTED}, c.data", id_or_slug)
 
 
 async def get_current(tx: Transaction, id_or_slug: str | UUID) -> Collection | None:
-    """Give a collection with the data that generations use: of a published one the published data."""
+    """Return a collection with the data that generations use: of a published one the published data."""
     return await _one(
         tx, Collection, f"{LISTED}, CASE WHEN c.status = 'published' THEN v.data ELSE c.data END AS data", id_or_slug
     )
 
 
 async def get_working(tx: Transaction, id_or_slug: str | UUID, *, lock: bool = False) -> Working | None:
-    """Give a collection as its owner works on it; ``lock``: nobody else changes it until the transaction ends."""
+    """Return a collection as its owner works on it; ``lock``: nobody else changes it until the transaction ends."""
     columns = f"{LISTED}, c.data, c.status = 'published' AND c.data IS DISTINCT FROM v.data AS has_unpublished_changes"
     return await _one(tx, Working, columns, id_or_slug, "FOR NO KEY UPDATE OF c" if lock else "")
 

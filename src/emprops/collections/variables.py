@@ -65,7 +65,7 @@ class Definition:
     description: str = ""
 
     def read(self, value: Any) -> Any:
-        """Give a value as it counts: an option of a pick may be named. Raises :class:`ValueProblem`."""
+        """Return a value as it counts: an option of a pick may be named. Raises :class:`ValueProblem`."""
         if self.type == "pick":
             return self._option(value)
         if self.type == "any":
@@ -73,7 +73,7 @@ class Definition:
         return self._number(value) if self.type == "number" else self._text(value)
 
     def settle(self, generation_hash: str) -> Any:
-        """Give the value when nobody gave one: its own, the one the hash picks, or the test value; None if none."""
+        """Return the value when nobody gave one: its own, the one the hash picks, or the test value; None if none."""
         if self.type == "pick":
             return pick(self.options, fraction(generation_hash, self.name))
         return self.test_value if self.value is None or (self.value == "" and self.test_value) else self.value
@@ -176,7 +176,7 @@ def _given(definition: Definition, value: Any) -> Any:
 
 
 def pick(options: Sequence[Option], at: float) -> Any:
-    """Give the option at a fraction 0 ≤ ``at`` < 1 of the sum of weights."""
+    """Return the option at a fraction 0 ≤ ``at`` < 1 of the sum of weights."""
     left = at * math.fsum(option.weight for option in options)
     for option in options:
         left -= option.weight

@@ -63,7 +63,7 @@ async def list_versions(reader: Transaction, collection_id: UUID, page: Page) ->
 
 
 async def get_version(reader: Transaction, collection_id: UUID, version: int) -> VersionData | None:
-    """Give one version with its data."""
+    """Return one version with its data."""
     return await reader.fetch_one(
         VersionData,
         SELECT.format(data=", v.data") + "AND v.version = %(version)s",

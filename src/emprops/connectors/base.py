@@ -96,7 +96,7 @@ class RunContext(Protocol):
     """What the worker lends to a run."""
 
     def progress(self, percent: float, message: str = "") -> None:
-        """Tell how far the run is, 0–100. Cheap, callable from any thread, throttled and made monotonic here."""
+        """Report the run's progress, 0–100. Cheap, callable from any thread, throttled and made monotonic here."""
 
     @property
     def shows_previews(self) -> bool:
@@ -157,4 +157,4 @@ class Connector(Protocol):
         """Do the work. Raises a :class:`ConnectorError` subclass on failure."""
 
     async def close(self) -> None:
-        """Give back connections."""
+        """Return connections."""

@@ -194,7 +194,7 @@ def status_error(
 
 
 def health_of(error: ConnectorError) -> Health:
-    """Tell from a failed check whether the service can take work. It may not have what was asked for, or not for this
+    """Return from a failed check whether the service can take work. It may not have what was asked for, or not for this
     key, and yet do what it is there for; without a valid key, or credit, it does nothing."""
     answered = error.details.get("status") not in (None, 401, 402) and not isinstance(error, RetryableError)
     return Health(ok=answered, message=error.message)
@@ -240,7 +240,7 @@ def media_type(headers: Mapping[str, str]) -> str:
 
 
 def same_origin(one: str, other: str) -> bool:
-    """Tell whether two URLs lead to the same server."""
+    """Return whether two URLs lead to the same server."""
     try:
         return _origin(httpx2.URL(one)) == _origin(httpx2.URL(other))
     except (httpx2.InvalidURL, ValueError):

@@ -30,7 +30,7 @@ async def get_ledger(user_id: CurrentUser, reader: Reader, page: Paging) -> Any:
 
 @routes.post("/grant", status_code=201, response_model=Envelope[Granted])
 async def grant_credits(body: GrantBody, _service: ServiceCaller, tx: Tx, resources: Shared, _once: Once) -> Any:
-    """Give a user credits. For services."""
+    """Grant a user credits. For services."""
     terms = terms_from(resources.settings)
     entry_id = await service.grant(tx, body.user_id, to_micros(body.amount), reason=body.reason, terms=terms)
     account = await service.account_of(tx, body.user_id, terms=terms)

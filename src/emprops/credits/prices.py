@@ -33,7 +33,7 @@ class Price:
     values: Mapping[str, int] = field(default_factory=dict)
 
     def of(self, fields: Mapping[str, Any]) -> int:
-        """Give the price of a step with these form values. A value that only another step will give costs the
+        """Return the price of a step with these form values. A value that only another step will give costs the
         default."""
         if self.by is None:
             return self.default
@@ -50,7 +50,7 @@ def read_price(definition: Any) -> Price:
 
 
 def check_price(data: Any) -> list[str]:
-    """Tell what is wrong with the price in a workflow's data, in sentences; nothing if it has none."""
+    """Return what is wrong with the price in a workflow's data, in sentences; nothing if it has none."""
     try:
         read_price(data.get("credits") if isinstance(data, Mapping) else None)
     except PriceError as error:

@@ -1,7 +1,7 @@
 """Paying for generations: set aside when a job starts, spent when it succeeds, given back when it fails.
 
 Everything here happens in the caller's transaction, with the job locked once it exists, so credits follow whatever
-becomes of the job. A successful job is charged once, whatever was retried (Q16). See docs/decisions/0006-credits.md.
+becomes of the job. A successful job is charged once, whatever was retried. See docs/decisions/0006-credits.md.
 """
 
 from collections.abc import Sequence
@@ -77,7 +77,7 @@ async def capture(tx: Transaction, job_id: UUID) -> None:
 
 
 async def release(tx: Transaction, job_id: UUID) -> None:
-    """Give back what is held for a job, because it has failed. Call with the job locked; again changes nothing."""
+    """Release what is held for a job, because it has failed. Call with the job locked; again changes nothing."""
     await store.release(tx, job_id, "Generation failed")
 
 
@@ -89,7 +89,7 @@ async def lock_accounts(tx: Transaction, job_ids: Sequence[UUID]) -> None:
 
 
 async def grant(tx: Transaction, user_id: UUID, amount: int, *, reason: str, terms: Terms) -> int:
-    """Give a user credits; gives the ledger entry's id. Raises :class:`~emprops.errors.BadRequestError`."""
+    """Grant a user credits; returns the ledger entry's id. Raises :class:`~emprops.errors.BadRequestError`."""
     if amount <= 0:
         raise BadRequestError("amount: must be above 0")
     entry_id = await _add(tx, user_id, "grant", amount, reason, terms)
@@ -99,7 +99,7 @@ async def grant(tx: Transaction, user_id: UUID, amount: int, *, reason: str, ter
 
 
 async def adjust(tx: Transaction, user_id: UUID, amount: int, *, reason: str, terms: Terms) -> int:
-    """Correct what a user has, up or down; gives the ledger entry's id. Raises
+    """Correct what a user has, up or down; returns the ledger entry's id. Raises
     :class:`~emprops.errors.BadRequestError`, also for taking more than is available."""
     if amount == 0:
         raise BadRequestError("amount: must not be 0")
@@ -110,7 +110,7 @@ async def adjust(tx: Transaction, user_id: UUID, amount: int, *, reason: str, te
 
 
 async def account_of(tx: Transaction, user_id: UUID, *, terms: Terms) -> Account:
-    """Give what a user has. Whoever is seen here for the first time gets the initial credits."""
+    """Return what a user has. Whoever is seen here for the first time gets the initial credits."""
     account = await store.account_of(tx, user_id)
     if account is None:
         await ensure_user(tx, user_id)

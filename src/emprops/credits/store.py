@@ -37,7 +37,7 @@ class Entry:
     created_at: datetime
 
     def change_of(self, account: str) -> int:
-        """Give what the entry did to one of the accounts, signed."""
+        """Return what the entry did to one of the accounts, signed."""
         return (self.amount if self.target == account else 0) - (self.amount if self.source == account else 0)
 
 
@@ -58,12 +58,12 @@ async def open_account(tx: Transaction, user_id: UUID, initial: int) -> None:
 
 
 async def account_of(tx: Transaction, user_id: UUID) -> Account | None:
-    """Give a user's account, or None if it was never opened."""
+    """Return a user's account, or None if it was never opened."""
     return await tx.fetch_one(Account, "SELECT available, held FROM credit_account WHERE user_id = %s", (user_id,))
 
 
 async def add(tx: Transaction, user_id: UUID, *, kind: str, amount: int, reason: str) -> int | None:
-    """Give a user credits, or with a negative amount (``adjust`` only) take some back. Gives the entry's id; None,
+    """Grant a user credits, or with a negative amount (``adjust`` only) take some back. Returns the entry's id; None,
     and nothing happens, if the account is not open, would fall below zero or grow beyond the largest amount."""
     entry_id: int | None = await tx.fetch_value(
         """
@@ -149,7 +149,7 @@ async def hold_again(tx: Transaction, job_id: UUID, reason: str) -> bool:
 
 
 async def capture(tx: Transaction, job_id: UUID, reason: str) -> str | None:
-    """Spend what is held for a job. Gives the state that its hold was in: nothing happened unless it is ``held``;
+    """Spend what is held for a job. Returns the state that its hold was in: nothing happened unless it is ``held``;
     None if the job has no hold. Call with the job locked."""
     state: str | None = await tx.fetch_value(
         """
@@ -172,7 +172,7 @@ async def capture(tx: Transaction, job_id: UUID, reason: str) -> str | None:
 
 
 async def release(tx: Transaction, job_id: UUID, reason: str) -> bool:
-    """Give back what is held for a job. False if nothing is. Call with the job locked."""
+    """Release what is held for a job. False if nothing is. Call with the job locked."""
     return (
         await tx.execute(
             """
@@ -224,7 +224,7 @@ async def waive(tx: Transaction, job_id: UUID) -> bool:
 
 
 async def state_of(tx: Transaction, job_id: UUID) -> str | None:
-    """Give the state of a job's hold; None if it has none."""
+    """Return the state of a job's hold; None if it has none."""
     state: str | None = await tx.fetch_value("SELECT state FROM credit_hold WHERE job_id = %s", (job_id,))
     return state
 
@@ -242,7 +242,7 @@ async def lock_accounts(tx: Transaction, job_ids: Sequence[UUID]) -> None:
 
 
 async def entries_of(tx: Transaction, user_id: UUID, *, limit: int, offset: int) -> list[Entry]:
-    """Give a part of a user's ledger, newest first."""
+    """Return a part of a user's ledger, newest first."""
     return await tx.fetch_all(
         Entry,
         """

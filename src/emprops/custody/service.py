@@ -1,4 +1,4 @@
-"""Social links: the identities for whom things are held until they sign up (spec: Custodial Ownership).
+"""Social links: the identities for whom things are held until they sign up.
 
 Whoever makes something for an identity shares its link until the end of the transaction; a transfer locks it. So what
 is made at the same moment is either transferred with the rest or refused, never left behind.
@@ -22,12 +22,12 @@ MAX_IDENTIFIER = 200
 
 
 async def find_link(reader: Transaction, org: str, identifier: str) -> SocialLink | None:
-    """Give the link of an identity; None if there is none yet. Raises :class:`~emprops.errors.BadRequestError`."""
+    """Return the link of an identity; None if there is none yet. Raises :class:`~emprops.errors.BadRequestError`."""
     return await store.find(reader, *identity(org, identifier))
 
 
 async def hold_for(tx: Transaction, user_id: UUID, beneficiary: tuple[str, str] | None) -> UUID | None:
-    """Give the link for which a user is about to hold something; None if they make it for themselves: they name
+    """Return the link for which a user is about to hold something; None if they make it for themselves: they name
     nobody, or the identity that they signed up as. Raises what :func:`find_or_make_link` raises."""
     return None if beneficiary is None else (await find_or_make_link(tx, *beneficiary, maker=user_id)).holds
 
@@ -35,7 +35,7 @@ async def hold_for(tx: Transaction, user_id: UUID, beneficiary: tuple[str, str] 
 async def find_or_make_link(
     tx: Transaction, org: str, identifier: str, miniapp_user_id: str | None = None, *, maker: UUID | None = None
 ) -> SocialLink:
-    """Give the link of an identity, made on first use, to hold something for it in this transaction; two requests at
+    """Return the link of an identity, made on first use, to hold something for it in this transaction; two requests at
     once get the same one. Call it before outputs or decks are locked; what is made gets ``custodied_for=link.holds``.
 
     A link without a ``miniapp_user_id`` takes the one given; one that has it keeps it, because a miniapp must not be

@@ -18,7 +18,7 @@ COLUMNS = "id, social_org, social_identifier, miniapp_user_id, user_id, claimed_
 
 @dataclass(frozen=True, slots=True)
 class SocialLink:
-    """A social identity for whom collections, decks and outputs may be held (spec: ``social_link``)."""
+    """A social identity for whom collections, decks and outputs may be held (the contract's ``social_link``)."""
 
     id: UUID
     social_org: str
@@ -65,7 +65,7 @@ class Held:
 
 
 async def find(reader: Transaction, org: str, identifier: str) -> SocialLink | None:
-    """Give the link of an identity, if there is one."""
+    """Return the link of an identity, if there is one."""
     return await reader.fetch_one(
         SocialLink,
         f"SELECT {COLUMNS} FROM social_link WHERE social_org = %s AND social_identifier = %s",
@@ -74,7 +74,7 @@ async def find(reader: Transaction, org: str, identifier: str) -> SocialLink | N
 
 
 async def get(reader: Transaction, link_id: UUID) -> SocialLink | None:
-    """Give a link by its id."""
+    """Return a link by its id."""
     return await reader.fetch_one(SocialLink, f"SELECT {COLUMNS} FROM social_link WHERE id = %s", (link_id,))
 
 
@@ -105,7 +105,7 @@ async def upsert(
 
 
 async def share(tx: Transaction, link_id: UUID) -> SocialLink | None:
-    """Give a link that nobody claims until the transaction ends; others may read and share it meanwhile."""
+    """Return a link that nobody claims until the transaction ends; others may read and share it meanwhile."""
     return await tx.fetch_one(SocialLink, f"SELECT {COLUMNS} FROM social_link WHERE id = %s FOR SHARE", (link_id,))
 
 
@@ -132,7 +132,7 @@ async def claim(tx: Transaction, link_id: UUID, user_id: UUID) -> bool:
 
 
 async def holdings_of(reader: Transaction, link_id: UUID) -> list[Holding]:
-    """Tell who holds how much for an identity."""
+    """Return who holds how much for an identity."""
     return await reader.fetch_all(
         Holding,
         """
@@ -152,7 +152,7 @@ async def holdings_of(reader: Transaction, link_id: UUID) -> list[Holding]:
 
 
 async def transfer_of(reader: Transaction, link_id: UUID) -> Transfer | None:
-    """Give the transfer of an identity, if there was one."""
+    """Return the transfer of an identity, if there was one."""
     return await reader.fetch_one(
         Transfer,
         "SELECT user_id, collections, decks, outputs, holders, created_at FROM custody_transfer"
@@ -189,7 +189,7 @@ async def lock_outputs(tx: Transaction, link_id: UUID, limit: int) -> list[Held]
 
 
 async def move_outputs(tx: Transaction, output_ids: Sequence[UUID], user_id: UUID) -> None:
-    """Give outputs to a user, with the files that they show."""
+    """Transfer outputs to a user, with the files that they show."""
     ids = list(output_ids)
     await tx.execute(
         """
@@ -217,7 +217,7 @@ async def lock_decks(tx: Transaction, link_id: UUID, limit: int) -> list[Held]:
 
 
 async def move_decks(tx: Transaction, deck_ids: Sequence[UUID], user_id: UUID) -> None:
-    """Give decks to a user."""
+    """Transfer decks to a user."""
     await tx.execute(
         "UPDATE deck SET user_id = %s, is_custodial = false, custodied_for = NULL, updated_at = now()"
         " WHERE id = ANY(%s)",

@@ -1,4 +1,4 @@
-"""Hand over what is held for an identity when it signs up: once, everything, in one transaction (domain: 4.15).
+"""Hand over what is held for an identity when it signs up: once, everything, in one transaction.
 
 Whoever calls has proof that the user is that identity. Jobs stay with whoever started and paid for them; a job that
 still runs completes its output in its new place.

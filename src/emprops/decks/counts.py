@@ -25,7 +25,7 @@ class Counts:
 
     @property
     def total(self) -> int:
-        """All of them, hidden ones too (C22)."""
+        """All of them, hidden ones too."""
         return self.pending + self.processing + self.completed + self.failed + self.hidden
 
     def by_status(self, *, with_hidden: bool = True) -> dict[str, int]:
@@ -36,7 +36,7 @@ class Counts:
 
 
 async def counts_of(reader: Transaction, subject: UUID) -> Counts:
-    """Give the counts of a deck or a collection; zeros for one without outputs, or that does not exist."""
+    """Return the counts of a deck or a collection; zeros for one without outputs, or that does not exist."""
     counts = await reader.fetch_one(
         Counts,
         """
@@ -53,7 +53,7 @@ async def counts_of(reader: Transaction, subject: UUID) -> Counts:
 
 
 async def fold_changes(database: Database) -> int:
-    """Add noted changes to the totals; an upkeep duty. Gives how many notes it took.
+    """Add noted changes to the totals; an upkeep duty. Returns how many notes it took.
 
     One process at a time; another one that comes meanwhile has nothing to do.
     """

@@ -35,7 +35,7 @@ routes = router(prefix="/decks", tags=["decks"])
 collection_routes = router(tags=["decks"])
 
 SocialIdentifier = Annotated[str | None, Query(min_length=1, max_length=200)]
-# the spec's client sends neither and expects the deck's outputs, so the default is the most there can be
+# the contract's client sends neither and expects the deck's outputs, so the default is the most there can be
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="Most outputs; 200 unless given.")]
 Offset = Annotated[int, Query(ge=0, le=MAX_OFFSET, description="Outputs to skip.")]
 

@@ -47,7 +47,7 @@ async def place_in_named(
 
 
 async def place_in_newest(tx: Transaction, *, owner: Owner, collection_id: UUID, title: str, count: int) -> Place:
-    """Take ``count`` places in the owner's newest active deck of the collection (C40); make a deck named after the
+    """Take ``count`` places in the owner's newest active deck of the collection; make a deck named after the
     collection if there is none. Two first generations at once make one deck."""
     place = await _take_newest(tx, owner, collection_id, count)
     if place is not None:

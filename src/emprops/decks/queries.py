@@ -62,7 +62,7 @@ async def deck_of(reader: Transaction, deck_id: UUID) -> DeckRow | None:
 
 @dataclass(frozen=True, slots=True)
 class DeckFilter:
-    """Which decks a list shows. Archived ones only when asked for by status (spec: hidden from default views)."""
+    """Which decks a list shows. Archived ones only when asked for by status."""
 
     user_id: UUID | None = None
     """Decks of this user."""
@@ -120,7 +120,7 @@ class Scope:
 
 
 async def scope_of(reader: Transaction, collection_id: UUID, user_id: UUID | None) -> Scope | None:
-    """Tell what a collection is to a caller; None if there is no such collection."""
+    """Return what a collection is to a caller; None if there is no such collection."""
     return await reader.fetch_one(
         Scope,
         """

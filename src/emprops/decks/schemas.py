@@ -1,4 +1,4 @@
-"""The shapes of deck replies (spec: Deck Endpoints)."""
+"""The shapes of deck replies."""
 
 from dataclasses import asdict
 from datetime import datetime
@@ -43,7 +43,7 @@ class DeckOutput(BaseModel):
 
 
 class DeckSummary(BaseModel):
-    """A deck without its outputs (spec: List User Decks)."""
+    """A deck without its outputs."""
 
     id: UUID
     name: str
@@ -63,17 +63,17 @@ class DeckSummary(BaseModel):
 
 
 class DeckView(DeckSummary):
-    """A deck with its outputs (spec: Get Deck)."""
+    """A deck with its outputs."""
 
     outputs: list[DeckOutput]
 
 
 class DeckStats(BaseModel):
-    """How many outputs a deck has in each status that occurs (spec: Get Deck Stats)."""
+    """How many outputs a deck has in each status that occurs."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"byStatus": {"completed": 10, "pending": 2, "failed": 1}}})
 
-    byStatus: dict[str, int]  # noqa: N815 - the spec's spelling
+    byStatus: dict[str, int]  # noqa: N815 - the contract's spelling
     """Hidden outputs are counted for those who may change the deck only."""
 
 
@@ -81,7 +81,7 @@ DeckName = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(vi
 
 
 class NewDeck(BaseModel):
-    """Request to make a deck (spec: Create Deck). Unknown fields are ignored."""
+    """Request to make a deck. Unknown fields are ignored."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -103,7 +103,7 @@ class NewDeck(BaseModel):
 
 
 class DeckPatch(BaseModel):
-    """Request to change a deck (spec: Update Deck): only what is sent changes; null clears where it may."""
+    """Request to change a deck: only what is sent changes; null clears where it may."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"name": "Updated Name", "status": "published"}})
 

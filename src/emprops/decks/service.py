@@ -58,7 +58,7 @@ async def change_deck(tx: Transaction, deck_id: UUID, owner: UUID | None, change
     """Change an own deck; ``owner`` None: anybody's, for services.
 
     Raises :class:`NotFoundError`, and :class:`BadRequestError` for a state that cannot follow the present one, or for
-    a cover that is no visible output of this deck (C45).
+    a cover that is no visible output of this deck.
     """
     cover = changes.columns.get("cover_output_id")
     # the output before the deck, in the order in which whoever hides or moves it locks them

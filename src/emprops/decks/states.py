@@ -30,7 +30,7 @@ from typing import Final
 
 
 class DeckStatus(StrEnum):
-    """Status of a deck (spec: Update Deck)."""
+    """Status of a deck."""
 
     ACTIVE = "active"
     ARCHIVED = "archived"
@@ -47,11 +47,11 @@ FROM: Final = {
 """New status → statuses from which it may be reached."""
 
 TAKES_NAMED: Final = frozenset({DeckStatus.ACTIVE, DeckStatus.PUBLISHED})
-"""Accept outputs when the request names the deck (C38, C39)."""
+"""Accept outputs when the request names the deck."""
 LETS_GO: Final = frozenset(DeckStatus) - {DeckStatus.LOCKED}
 """Let outputs be moved elsewhere; docs/decisions/0011-locked-decks.md."""
 TAKES_ANY: Final = frozenset({DeckStatus.ACTIVE})
-"""Are chosen when no deck is named (C40)."""
+"""Are chosen when no deck is named."""
 SHARED: Final = frozenset({DeckStatus.PUBLISHED})
 """Readable by callers other than the owner."""
 

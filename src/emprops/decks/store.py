@@ -68,7 +68,7 @@ async def take_places(
 
 
 async def newest(tx: Transaction, owner: Owner, collection_id: UUID, statuses: Collection[str]) -> UUID | None:
-    """Give the owner's newest deck of this collection that is in one of these states."""
+    """Return the owner's newest deck of this collection that is in one of these states."""
     deck_id: UUID | None = await tx.fetch_value(
         """
         SELECT id FROM deck
@@ -135,7 +135,7 @@ async def update_columns(tx: Transaction, deck_id: UUID, columns: Mapping[str, A
 
 
 async def move(tx: Transaction, deck_id: UUID, status: str, *, publishing: bool, among: Collection[str]) -> bool:
-    """Change the state if it is one of ``among``. The first publication keeps its time (C44)."""
+    """Change the state if it is one of ``among``. The first publication keeps its time."""
     return (
         await tx.execute(
             """
@@ -157,7 +157,7 @@ async def outputs_in_order(tx: Transaction, deck_id: UUID, *, hidden: bool) -> l
 
 
 async def renumber(tx: Transaction, deck_id: UUID, output_ids: Sequence[UUID]) -> None:
-    """Give the outputs of a deck the positions 1, 2, 3 … in this order."""
+    """Assign the outputs of a deck the positions 1, 2, 3 … in this order."""
     # two steps, because the index on positions is checked row by row
     await tx.execute("UPDATE output SET position = -position WHERE deck_id = %s", (deck_id,))
     await tx.execute(
@@ -172,7 +172,7 @@ async def renumber(tx: Transaction, deck_id: UUID, output_ids: Sequence[UUID]) -
 
 
 async def state_of(tx: Transaction, deck_id: UUID) -> DeckState | None:
-    """Give what decides whether the deck takes an output."""
+    """Return what decides whether the deck takes an output."""
     return await tx.fetch_one(
         DeckState, "SELECT status, user_id, collection_id, custodied_for FROM deck WHERE id = %s", (deck_id,)
     )

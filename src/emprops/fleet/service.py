@@ -110,7 +110,7 @@ class Maintenance:
         return [info for info in await self.fleet.workers() if entry in pauses_of(info)]
 
     async def _change(self, change: Callable[[Transaction], Awaitable[object]]) -> set[str]:
-        """Make a change, then show it; gives the pauses there are now."""
+        """Make a change, then show it; returns the pauses there are now."""
         async with self.database.transaction() as tx:
             await change(tx)
             pauses = await store.pauses(tx)

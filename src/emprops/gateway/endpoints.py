@@ -59,7 +59,7 @@ class WorkerRoute(StrictRoute):
 
 
 async def gateway_of(connection: HTTPConnection) -> Gateway:
-    """Give the process's gateway."""
+    """Return the process's gateway."""
     gateway: Gateway = connection.app.state.gateway
     return gateway
 

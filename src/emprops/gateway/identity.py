@@ -19,17 +19,17 @@ _BINDING = 32
 
 
 def public_id(key_prefix: str, name: str) -> str:
-    """Give the id of a worker or machine in the fleet. Raises ``ValueError`` for a name that is none."""
+    """Return the id of a worker or machine in the fleet. Raises ``ValueError`` for a name that is none."""
     if re.fullmatch(NAME, name) is None:
         raise ValueError(f"not a name: {name[:20]!r}")
     return f"{key_prefix}.{name}"
 
 
 def token_of(worker_id: str, request: str) -> str:
-    """Give the fence of what a worker claims with a request."""
+    """Return the fence of what a worker claims with a request."""
     return hashlib.sha256(f"{worker_id}\n{request}".encode()).hexdigest()[:_BINDING] + request
 
 
 def is_own(worker_id: str, token: str) -> bool:
-    """Tell whether a token is one that this worker was given, or could have been."""
+    """Return whether a token is one that this worker was given, or could have been."""
     return hmac.compare_digest(token, token_of(worker_id, token[_BINDING:]))

@@ -161,7 +161,7 @@ class Gateway:
                 del self._waits[worker.id]
 
     async def beat(self, redis: Redis, worker: RemoteWorker, body: BeatBody) -> list[str]:
-        """Renew leases; gives the steps that are not this worker's, or had their time: nobody may hold one for ever."""
+        """Renew leases; returns the steps that are not this worker's, or had their time: nobody holds one for ever."""
         over = await self._claims(redis).over([item.token for item in body.beats])
         beats = [Beat(_claim(item), item.progress, item.message, _preview(item), item.remember) for item in body.beats]
         own = [beat for beat in beats if is_own(worker.id, beat.claim.token) and beat.claim.token not in over]

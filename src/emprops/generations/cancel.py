@@ -9,7 +9,7 @@ from emprops.kit.database import Transaction
 
 
 async def cancel_job(tx: Transaction, job: Standing) -> list[dispatch.ClosedStep]:
-    """End a locked job as cancelled. Gives the steps whose tickets must leave the queue once that is committed.
+    """End a locked job as cancelled. Returns the steps whose tickets must leave the queue once that is committed.
 
     Cancelling it again changes nothing. Raises :class:`~emprops.errors.BadRequestError` if it ended another way:
     whichever of cancel and end is committed first wins, and the other is told.

@@ -20,7 +20,7 @@ async def letter_of(tx: Transaction, step_id: UUID) -> DeadLetterDetail:
 
 
 async def offer_again(tx: Transaction, step_id: UUID, settings: Settings) -> tuple[UUID, Retried]:
-    """Try the job of a dead letter again; gives the job, and what Redis must hear of once it is committed.
+    """Try the job of a dead letter again; returns the job, and what Redis must hear of once it is committed.
 
     The limit of retries is for users: an operator who has removed the cause gets one more where it is reached.
     Raises :class:`~emprops.errors.NotFoundError`, :class:`~emprops.errors.ConflictError` if the job has moved on, and

@@ -1,4 +1,4 @@
-"""Make a new output from a finished one with a global collection: image to video, enlarge … (spec: Develop Output)."""
+"""Make a new output from a finished one with a global collection: image to video, enlarge …."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -86,7 +86,7 @@ async def _own(tx: Transaction, owner: UUID | None, output_id: UUID) -> OutputDe
 
 
 def type_of(mime_type: str | None, url: str) -> str | None:
-    """Give the input type that an output is; None for one that no collection takes. What has no type is judged by the
+    """Return the input type that an output is; None for one that no collection takes. What has no type is judged by the
     name in its URL."""
     name = url.partition("?")[0].partition("#")[0]
     family = (mime_type or mime_type_of(name)).partition("/")[0].strip().lower()

@@ -30,7 +30,7 @@ MediaType = Literal["image", "video", "text"]
 
 
 class DevelopBody(BaseModel):
-    """What to develop an output with (spec: Develop Output). Unknown fields are ignored."""
+    """What to develop an output with. Unknown fields are ignored."""
 
     model_config = ConfigDict(
         json_schema_extra={

@@ -23,11 +23,11 @@ from emprops.workflows.machines import LiveMachines
 
 routes = router(tags=["generation"])
 legacy = router(tags=["generation"])
-"""Older spellings, which the spec documents without ``/api``."""
+"""Older spellings, which the contract documents without ``/api``."""
 
 
 async def dispatcher_of(connection: HTTPConnection) -> Dispatcher:
-    """Give the process's dispatcher."""
+    """Return the process's dispatcher."""
     dispatcher: Dispatcher = connection.app.state.dispatcher
     return dispatcher
 
@@ -40,7 +40,7 @@ DEFAULT_PRIORITY = 50
 
 
 class GenerateBody(BaseModel):
-    """Request of a generation (spec: Generate Collection). Unknown fields are ignored."""
+    """Request of a generation. Unknown fields are ignored."""
 
     model_config = ConfigDict(
         json_schema_extra={"example": {"variables": {"prompt": "a quiet harbour at dawn"}, "workflow_priority": 50}}
@@ -71,7 +71,7 @@ class Generated(BaseModel):
         }
     )
 
-    jobId: UUID  # noqa: N815 - the spec's spelling
+    jobId: UUID  # noqa: N815 - the contract's spelling
     """For tracking."""
     outputIds: list[UUID]  # noqa: N815 - as jobId
     """The pending outputs that the job completes, one per generation; none with `create_output: false`."""

@@ -1,7 +1,7 @@
-"""A service tells how a job ended, because the usual way may have failed (spec: Failsafe Endpoints).
+"""A service tells how a job ended, because the usual way may have failed.
 
 Both calls may come late, twice, or against each other: a job that has ended stays as it is, except that a success
-still counts after a failure (C35).
+still counts after a failure.
 """
 
 from typing import Any
@@ -68,6 +68,6 @@ async def _files(
 async def fail_from_outside(
     tx: Transaction, job_id: UUID, *, error_message: str, error_details: Any
 ) -> list[dispatch.ClosedStep]:
-    """End a locked job without success, unless it has ended. Gives the steps closed with it."""
+    """End a locked job without success, unless it has ended. Returns the steps closed with it."""
     data = {} if error_details is None else {"error_details": error_details}
     return await fail_job(tx, job_id, message=error_message, data=data) or []

@@ -15,7 +15,7 @@ from emprops.outputs import job_results as outputs
 
 
 def result_urls(steps: Sequence[jobs.StepState]) -> str | None:
-    """The job's ``workflow_output``: the last generation's last result (Q7)."""
+    """The job's ``workflow_output``: the last generation's last result."""
     for step in sorted(steps, key=lambda step: (step.generation, step.step_order), reverse=True):
         files = (step.output_data or {}).get("files") or ()
         if step.is_result and files:
@@ -78,7 +78,7 @@ async def succeed(
 async def fail_job(
     tx: Transaction, job_id: UUID, *, message: str, data: dict[str, Any] | None = None, cancelled: bool = False
 ) -> list[dispatch.ClosedStep] | None:
-    """End a job without success. Gives the steps closed with it (their tickets must leave the queue after the
+    """End a job without success. Returns the steps closed with it (their tickets must leave the queue after the
     commit), or None if the job had ended before."""
     if not await jobs.fail(tx, job_id, message=message, data=data, cancelled=cancelled):
         return None

@@ -51,7 +51,7 @@ def _not_blank(value: str) -> str:
 
 
 class CompleteBody(BaseModel):
-    """How a job succeeded (spec: Failsafe Job Complete)."""
+    """How a job succeeded."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -71,7 +71,7 @@ class CompleteBody(BaseModel):
 
 
 class FailedBody(BaseModel):
-    """Why a job failed (spec: Failsafe Job Failed)."""
+    """Why a job failed."""
 
     model_config = ConfigDict(
         json_schema_extra={"example": {"error_message": "The GPU ran out of memory", "error_details": {"node": "7"}}}
@@ -133,7 +133,7 @@ async def cancel(job: OwnJob, tx: Tx, dispatcher: Sending) -> Response:
 
 @routes.post("/{job_id}/complete", response_model=Envelope[JobDetailView])
 async def report_complete(job: AnyJob, body: CompleteBody, tx: Tx, resources: Shared, dispatcher: Sending) -> Response:
-    """Tell that a job has completed, in case that was missed. Again, or after another success, it changes nothing."""
+    """Report that a job has completed, in case that was missed. Again, or after another success, it changes nothing."""
     closed = await complete_from_outside(
         tx,
         job,
@@ -148,7 +148,7 @@ async def report_complete(job: AnyJob, body: CompleteBody, tx: Tx, resources: Sh
 
 @routes.post("/{job_id}/failed", response_model=Envelope[JobDetailView])
 async def report_failed(job: AnyJob, body: FailedBody, tx: Tx, dispatcher: Sending) -> Response:
-    """Tell that a job has failed, in case that was missed. A job that has ended stays as it is."""
+    """Report that a job has failed, in case that was missed. A job that has ended stays as it is."""
     closed = await fail_from_outside(tx, job.id, error_message=body.error_message, error_details=body.error_details)
     dispatcher.after_commit(tx, job.id, closed=closed)
     return await _show(tx, job.id)

@@ -1,4 +1,4 @@
-"""Compare what PostgreSQL has not heard of for long with what Redis attests (spec: Reconcile Stale Steps)."""
+"""Compare what PostgreSQL has not heard of for long with what Redis attests."""
 
 import asyncio
 from collections.abc import Sequence

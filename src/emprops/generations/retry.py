@@ -1,4 +1,4 @@
-"""Try a job again (spec: Retry Job): one transaction, with the job locked."""
+"""Try a job again: one transaction, with the job locked."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

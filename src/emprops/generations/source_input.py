@@ -1,4 +1,4 @@
-"""How an output gets into the collection it is developed with: which variable or field takes it (C42). Pure.
+"""How an output gets into the collection it is developed with: which variable or field takes it. Pure.
 
 The first that fits counts: a variable whose ``value_type`` says so, a file field of a workflow's form (or the variable
 in it), a variable or a field of a telling name. For texts the names come first, because every text field takes a text,
@@ -30,7 +30,7 @@ class BareField:
 
 
 def find_input(data: Any, workflows: Mapping[str, Workflow], input_type: str) -> str | BareField | None:
-    """Tell what takes an ``image``, ``video`` or ``text``: a variable, by name, or a bare field; None if nothing does.
+    """Return what takes an ``image``, ``video`` or ``text``: a variable, by name, or a bare field; None if none does.
 
     Raises :class:`~emprops.errors.CollectionCorruptedError`.
     """
@@ -54,7 +54,7 @@ def find_input(data: Any, workflows: Mapping[str, Workflow], input_type: str) ->
 def with_input(
     data: dict[str, Any], given: Mapping[str, Any], place: str | BareField, value: str
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Give the instruction set and the variables with the value in its place, unless the caller set that variable."""
+    """Return the instruction set and the variables with the value in its place, unless the caller set that variable."""
     if isinstance(place, str):
         return data, dict(given) if given.get(place) is not None else {**given, place: value}
     variables = data.get("variables") or []
@@ -79,7 +79,7 @@ def _by_value_type(data: Any, free: Sequence[str], input_type: str) -> str | Non
 def _fields(
     recipe: Instructions, workflows: Mapping[str, Workflow], free: Sequence[str], input_type: str
 ) -> Iterator[tuple[str, str | BareField]]:
-    """Give the fields that take this, by name, with what has to be set: a variable or the field itself.
+    """Return the fields that take this, by name, with what has to be set: a variable or the field itself.
 
     Fields made for a video come before those for any file, and a picture goes into none of them.
     """

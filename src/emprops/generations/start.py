@@ -24,7 +24,7 @@ from emprops.workflows.machines import NO_MACHINES, Machines
 
 @dataclass(frozen=True, slots=True)
 class Parent:
-    """The output that a job develops. What the job makes goes where that one is (spec: Develop Output)."""
+    """The output that a job develops. What the job makes goes where that one is."""
 
     output_id: UUID
     deck_id: UUID | None
@@ -36,7 +36,7 @@ class Parent:
 
 @dataclass(frozen=True, slots=True)
 class GenerationRequest:
-    """What a caller asks for (spec: Generate Collection)."""
+    """What a caller asks for."""
 
     variables: dict[str, Any]
     priority: int = 50
@@ -81,7 +81,7 @@ async def start_generation(
     max_retries: int = 3,
     machines: Machines = NO_MACHINES,
 ) -> Started:
-    """Load, validate, resolve, plan, pay, insert. Raises the errors of ``errors.py`` that the spec names for it."""
+    """Load, validate, resolve, plan, pay, insert. Raises the errors of ``errors.py`` that the contract names for it."""
     await ensure_user(tx, user_id)
     collection = await collections.get_runnable(tx, user_id, collection_ref)
     job_id, selector, existing = await choose_job_id(tx, request.workflow_id, user_id, collection.id)
@@ -138,7 +138,7 @@ async def plan_generation(tx: Transaction, collection: Collection, variables: di
 async def choose_job_id(
     tx: Transaction, workflow_id: str | None, user_id: UUID, collection_id: UUID
 ) -> tuple[UUID, str | None, Started | None]:
-    """Decide what the request's ``workflow_id`` means (C16): ``(job id, selector to keep, job that exists already)``.
+    """Decide what the request's ``workflow_id`` means: ``(job id, selector to keep, job that exists already)``.
 
     Absent: a fresh id. The id or name of a workflow: a selector kept in the job's data. Any other UUID: the job id
     itself, so that sending the request twice gives the same job. Anything else is refused.

@@ -47,7 +47,7 @@ def queue_from(redis: Redis, settings: Settings) -> Queue:
 
 
 def ticket_of(step: dispatch.ReadyStep, limits: Limits, sending: tracing.Begun | None = None) -> Ticket:
-    """Make the ticket of a ready step (spec: Submit Steps to Job Queue). ``sending`` is the span of sending it."""
+    """Make the ticket of a ready step. ``sending`` is the span of sending it."""
     return Ticket(
         id=str(step.id),
         job_type=step.step_type,
@@ -68,7 +68,7 @@ def ticket_of(step: dispatch.ReadyStep, limits: Limits, sending: tracing.Begun |
 
 
 class Dispatcher:
-    """Tells Redis what was committed. What several requests have to send at one moment leaves in one call.
+    """Sends Redis what was committed. What several requests have to send at one moment leaves in one call.
 
     Nothing depends on it: ``rescue`` finds tickets that it could not send or withdraw, and streams look again by
     themselves.

@@ -146,7 +146,7 @@ async def result_steps(tx: Transaction, job_id: UUID) -> list[ResultStep]:
 
 
 async def set_step_output(tx: Transaction, step_id: UUID, output_data: dict[str, Any]) -> None:
-    """Give a completed step the result that was missing."""
+    """Store the missing result of a completed step."""
     await tx.execute(
         "UPDATE step SET output_data = %s, updated_at = now() WHERE id = %s AND status = 'completed'",
         (Jsonb(output_data), step_id),
@@ -154,7 +154,7 @@ async def set_step_output(tx: Transaction, step_id: UUID, output_data: dict[str,
 
 
 async def set_output(tx: Transaction, job_id: UUID, *, workflow_output: str, outputs: list[dict[str, Any]]) -> bool:
-    """Give a completed job the output that was missing. False if it has one, or has not completed."""
+    """Store the missing output of a completed job. False if it has one, or has not completed."""
     return (
         await tx.execute(
             """

@@ -141,7 +141,7 @@ async def get_preview(job_id: UUID, request: Request, caller: CurrentCaller, res
 async def create_stream_ticket(
     job_id: UUID, caller: CurrentCaller, reader: Reader, resources: Shared
 ) -> Envelope[StreamTicket]:
-    """Give a ticket that opens the job's stream once, as `?ticket=…`: EventSource in browsers cannot send headers."""
+    """Issue a ticket that opens the job's stream once, as `?ticket=…`: EventSource in browsers cannot send headers."""
     if not may_touch(caller, await queries.owner_of(reader, job_id)):
         raise NotFoundError("Job not found")
     ticket = await issue_ticket(resources.redis, resources.settings.queue_prefix, caller, stream_of(job_id))

@@ -1,4 +1,4 @@
-"""Everything that is known of one job, for whoever has to find out what happened (spec: Forensics/Debug View).
+"""Everything that is known of one job, for whoever has to find out what happened.
 
 It reads across features on purpose, and changes nothing. What callers of other routes see may be younger.
 """
@@ -78,7 +78,7 @@ async def evidence(database: Database, redis: Redis, prefix: str, job: queries.J
 
 
 def timings(queued_at: datetime | None, row: StepRow | queries.JobRow, now: datetime) -> dict[str, float | None]:
-    """Tell for how many seconds it waited, ran and existed, up to now if it is not over."""
+    """Return for how many seconds it waited, ran and existed, up to now if it is not over."""
     over = row.completed_at
     started = row.started_at
 

@@ -1,4 +1,4 @@
-"""The shape of the forensics reply, for the OpenAPI document; it is encoded by hand (spec: Forensics/Debug View)."""
+"""The shape of the forensics reply, for the OpenAPI document; it is encoded by hand."""
 
 from datetime import datetime
 from typing import Any
@@ -203,7 +203,7 @@ class ForensicsData(BaseModel):
 
 
 class ForensicsReply(BaseModel):
-    """The job twice: in the envelope of every reply, and bare as the spec shows it (C4)."""
+    """The job twice: in the envelope of every reply, and bare as the contract shows it."""
 
     data: ForensicsData
     error: None = None

@@ -14,7 +14,7 @@ PATIENCE = 1.0
 
 
 async def place_of(redis: Redis, prefix: str, step_id: UUID) -> dict[str, Any] | None:
-    """Give a waiting step's ``position`` and what it is ``blocked_by``; None if it does not wait, or while Redis does
+    """Return a waiting step's ``position`` and what it is ``blocked_by``; None if it does not wait, or while Redis does
     not answer."""
     try:
         async with asyncio.timeout(PATIENCE):

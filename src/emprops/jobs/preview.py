@@ -17,7 +17,7 @@ Way = Literal["url", "inline"]
 
 
 async def latest_preview(redis: Redis, prefix: str, job_id: UUID, *, after: int = 0) -> Shown | None:
-    """Give a job's preview, if there is one newer than number ``after``; None too while Redis does not answer."""
+    """Return a job's preview, if there is one newer than number ``after``; None too while Redis does not answer."""
     try:
         async with asyncio.timeout(PATIENCE):
             return await Previews(redis, prefix).latest(str(job_id), after=after)
@@ -26,7 +26,7 @@ async def latest_preview(redis: Redis, prefix: str, job_id: UUID, *, after: int 
 
 
 def as_event(job_id: UUID, shown: Shown, way: Way) -> dict[str, Any]:
-    """Give a preview as a stream shows it. Texts are in it; pictures as ``way`` says."""
+    """Return a preview as a stream shows it. Texts are in it; pictures as ``way`` says."""
     preview = shown.preview
     event = {"id": job_id, "step_id": shown.step_id, "seq": shown.seq, "mime_type": preview.mime_type}
     if preview.node:

@@ -70,7 +70,7 @@ class Look(JobRow):
 
 
 def as_json(job: JobRow) -> dict[str, Any]:
-    """Give the job as the API shows it (spec: Get Job Status), ready for :func:`to_bytes`."""
+    """Return the job as the API shows it, ready for :func:`to_bytes`."""
     return {
         "id": job.id,
         "name": job.name,
@@ -94,7 +94,7 @@ def as_json(job: JobRow) -> dict[str, Any]:
 
 
 def _number(value: float | None) -> float | int | None:
-    """Show whole percentages as the spec does: 50, not 50.0."""
+    """Show whole percentages as the contract does: 50, not 50.0."""
     return int(value) if value is not None and value.is_integer() else value
 
 
@@ -127,7 +127,7 @@ async def detail_of(reader: Transaction, job_id: UUID) -> JobDetail | None:
 
 
 async def owner_of(reader: Transaction, job_id: UUID) -> UUID | None:
-    """Tell whose job it is; None if there is no such job."""
+    """Return whose job it is; None if there is no such job."""
     owner: UUID | None = await reader.fetch_value("SELECT user_id FROM job WHERE id = %s", (job_id,))
     return owner
 

@@ -1,4 +1,4 @@
-"""What Redis' attestation means for a step from which PostgreSQL has heard nothing (spec: Reconcile Stale Steps). Pure.
+"""What Redis' attestation means for a step from which PostgreSQL has heard nothing. Pure.
 
 =====================================  ================================================
 Redis says                             what happens

@@ -1,4 +1,4 @@
-"""Trying a job again: whether it may be, and which steps the new attempt has (spec: Retry Job). Pure.
+"""Trying a job again: whether it may be, and which steps the new attempt has. Pure.
 
 A job is tried again with the steps that were stored for it, not with what its collection says by now. Steps that had
 finished are not run again as long as everything they were made from is unchanged.
@@ -16,7 +16,7 @@ from emprops.jobs.store import NewStep
 from emprops.workflows.references import TextTooLongError, UnresolvedReferenceError, rename_steps, resolve_references
 
 RETRYABLE_TYPES = frozenset({"collection_generation", "develop"})
-"""Job types whose steps can be run again (C14)."""
+"""Job types whose steps can be run again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class NextStep:
 
 
 def check_retryable(job: Standing, *, stale_after: float) -> None:
-    """Raise :class:`~emprops.errors.BadRequestError` unless the job may be tried again (C11-C14)."""
+    """Raise :class:`~emprops.errors.BadRequestError` unless the job may be tried again."""
     if job.job_type not in RETRYABLE_TYPES:
         raise BadRequestError(f"Only generations can be retried; this job is a {job.job_type}.")
     if job.status == "completed":
@@ -81,7 +81,7 @@ def check_retryable(job: Standing, *, stale_after: float) -> None:
 
 
 def reusable(steps: Sequence[EarlierStep]) -> set[UUID]:
-    """Tell which steps need not run again: they have finished, so has all that they refer to, and with those results
+    """Return which steps need not run again: they have finished, so has all that they refer to, and with those results
     their inputs are what they were. A result is of no use either if a step behind it cannot be made from it."""
     kept = {step.id for step in steps if step.status == "completed" and step.output_data is not None}
     while True:

@@ -35,13 +35,13 @@ class JobData(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    collectionId: str  # noqa: N815 - the spec's spelling
+    collectionId: str  # noqa: N815 - the contract's spelling
     variables: dict[str, Any]
     outputs: Any = None
 
 
 class JobView(BaseModel):
-    """A job (spec: Get Job Status)."""
+    """A job."""
 
     model_config = ConfigDict(json_schema_extra={"example": EXAMPLE})
 
@@ -88,7 +88,7 @@ class JobDetailView(JobView):
 
 
 class RetryView(BaseModel):
-    """A retry that has begun (spec: Retry Job)."""
+    """A retry that has begun."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -100,8 +100,8 @@ class RetryView(BaseModel):
         }
     )
 
-    jobId: UUID  # noqa: N815 - the spec's spelling
-    retryAttempt: int  # noqa: N815 - the spec's spelling
+    jobId: UUID  # noqa: N815 - the contract's spelling
+    retryAttempt: int  # noqa: N815 - the contract's spelling
     message: str
     """Says which finished steps are reused."""
 

@@ -28,7 +28,7 @@ class StaleStep:
 async def stale_steps(
     reader: Transaction, *, stale_after: float, limit: int, after: StaleStep | None = None
 ) -> list[StaleStep]:
-    """Read ready steps, pending or processing, without news for that many seconds (spec: Reconcile Stale Steps; C51);
+    """Read ready steps, pending or processing, without news for that many seconds;
     the oldest first, those behind ``after``."""
     return await reader.fetch_all(
         StaleStep,

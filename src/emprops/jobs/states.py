@@ -13,7 +13,7 @@ Step::
        ▲                    │  │
        └─lost, to be retried┘  └──────► failed      (final; a retry of the job makes new steps)
 
-A cancelled job is ``failed`` with the message "Cancelled" and ``cancelled_at``; the API's four states stay the spec's.
+A cancelled job is ``failed`` with the message "Cancelled" and ``cancelled_at``; the API keeps the contract's states.
 Every write is conditional on the states listed here, and the tables' CHECK constraints repeat them.
 """
 
@@ -22,7 +22,7 @@ from typing import Final
 
 
 class JobStatus(StrEnum):
-    """Status of a job (spec: Get Job Status); a step has the same four."""
+    """Status of a job; a step has the same four."""
 
     PENDING = "pending"
     PROCESSING = "processing"

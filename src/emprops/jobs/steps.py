@@ -1,4 +1,4 @@
-"""Step records, one at a time (spec: Step Tracking). The orchestrator itself writes steps in batches (``store.py``)."""
+"""Step records, one at a time. The orchestrator itself writes steps in batches (``store.py``)."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -27,7 +27,7 @@ async def create_step(
     step_order: int | None = None,
     retry_attempt: int = 0,
 ) -> bool:
-    """Insert a pending step of an open job, before its ticket is sent (spec: Create Step). False if it is there.
+    """Insert a pending step of an open job, before its ticket is sent. False if it is there.
 
     ``step_order``: from 1; None puts it last. The job counts it from now on; upkeep sends its ticket. Raises
     :class:`~emprops.errors.NotFoundError`, and :class:`~emprops.errors.ConflictError` if the job has ended, is in
@@ -77,7 +77,7 @@ async def update_step_complete(
     Update Step Complete). False: it had failed, and stays so.
 
     While PostgreSQL is away or refuses just now (serialisation, deadlock) it tries again ``retries`` times, after 1,
-    2, 4 … seconds (C52), and raises what was wrong with the last try. Anything else is raised at once; so is
+    2, 4 … seconds, and raises what was wrong with the last try. Anything else is raised at once; so is
     :class:`~emprops.errors.NotFoundError`. What follows for the job is the orchestrator's business: it notices with
     the job's next report, or when the job has been silent for a while.
     """

@@ -1,4 +1,4 @@
-"""A job as a stream of events (spec: Stream Job Events).
+"""A job as a stream of events.
 
 First ``history_init``, then one ``job_update``, then ``job_history`` for each new line of the history and
 ``job_update`` whenever the job looks different, in the order of the commits; the last event is the ``job_update`` that
@@ -42,7 +42,7 @@ def row_id_of(last_event_id: str | None) -> int | None:
 
 
 LatestPreview = Callable[[int], Awaitable[Shown | None]]
-"""Gives the job's preview if there is one newer than a number."""
+"""Return the job's preview if there is one newer than a number."""
 
 
 async def follow(
@@ -55,7 +55,7 @@ async def follow(
     preview: LatestPreview,
     way: Way = "url",
 ) -> AsyncIterator[Event]:
-    """Give the job's events from after ``last_row`` (None, or no row of this job: from the beginning) to its end.
+    """Return the job's events from after ``last_row`` (None, or no row of this job: from the beginning) to its end.
 
     ``poll``: seconds after which it looks again although nothing poked. Ends early if the job is deleted.
     """
@@ -103,12 +103,12 @@ class _Follower:
                 yield update
 
     async def go_on(self, database: Database) -> AsyncIterator[Event]:
-        """Give what is new."""
+        """Return what is new."""
         async for event in self._events(database, await self._look(database)):
             yield event
 
     async def _events(self, database: Database, seen: Look | None) -> AsyncIterator[Event]:
-        """Give new history rows, as many looks as they take, and then the job as the last look saw it."""
+        """Return new history rows, as many looks as they take, and then the job as the last look saw it."""
         while seen is not None:
             for row in seen.rows:
                 self._row = int(row["id"])
@@ -127,7 +127,7 @@ class _Follower:
         return seen
 
     def _update(self, seen: Look) -> Event | None:
-        """Give the job, unless it looks as it did; notice its end."""
+        """Return the job, unless it looks as it did; notice its end."""
         job: dict[str, Any] = as_json(seen)
         if seen.retry_count == self._attempt and self._progress is not None:
             # the table's progress does not fall either; a client must not see it fall even if that were wrong

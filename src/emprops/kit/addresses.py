@@ -58,7 +58,7 @@ def parse_address(text: str) -> IPv4Address | IPv6Address:
 
 
 def is_public(text: str) -> bool:
-    """Tell whether an address is a plain public unicast one, whatever it is wrapped in."""
+    """Return whether an address is a plain public unicast one, whatever it is wrapped in."""
     try:
         address = parse_address(text)
     except ValueError:
@@ -73,7 +73,7 @@ def is_public(text: str) -> bool:
 
 
 def is_forbidden(text: str) -> bool:
-    """Tell whether not even a list of allowed hosts opens the address: metadata services, link-local, nonsense."""
+    """Return whether not even a list of allowed hosts opens the address: metadata services, link-local, nonsense."""
     try:
         address = parse_address(text)
     except ValueError:

@@ -181,6 +181,6 @@ def _method(scope: Scope) -> str:
 
 
 def _path(scope: Scope) -> str:
-    """Give the path as it was sent, so that what it encodes cannot write lines into the log."""
+    """Return the path as it was sent, so that what it encodes cannot write lines into the log."""
     raw = scope.get("raw_path") or b""
     return raw.decode("ascii", "replace").partition("?")[0] or repr(scope["path"])

@@ -109,7 +109,7 @@ async def _save(chunks: AsyncIterator[bytes], to: Path) -> int:
 
 
 def look(path: Path) -> str:
-    """Tell a file's type by its first bytes."""
+    """Determine a file's type by its first bytes."""
     try:
         return str(puremagic.from_file(path, mime=True)) or UNKNOWN_TYPE
     except (puremagic.PureError, ValueError):

@@ -36,7 +36,7 @@ MAX_PROBLEM_LENGTH = 300
 
 
 class Envelope(BaseModel, Generic[Data]):
-    """A success (spec: Response Format)."""
+    """A success."""
 
     data: Data
     error: None = None
@@ -53,7 +53,7 @@ class Failure(BaseModel):
     request_id: str
     """Under which it appears in the logs."""
     message: str | None = None
-    userMessage: str | None = None  # noqa: N815 - the spec's spelling
+    userMessage: str | None = None  # noqa: N815 - the contract's spelling
     details: Any = None
 
 
@@ -91,7 +91,7 @@ def _body(sentence: str, code: str, request_id: str, extra: Mapping[str, Any] | 
 
 
 def request_id_of(scope: Scope) -> str:
-    """Give the id under which this request appears in logs and replies."""
+    """Return the id under which this request appears in logs and replies."""
     return str(scope.get("state", {}).get("request_id", ""))
 
 

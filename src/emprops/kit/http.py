@@ -161,7 +161,7 @@ class GuardedClient:
             await self._pool.aclose()
 
     def opened(self, url: str) -> bool:
-        """Tell whether the operator opened the host of a URL that may be requested, although it may be private."""
+        """Return whether the operator opened the host of a URL that may be requested, although it may be private."""
         read = checked_url(url, self._allowed)
         return self._allowed.has(read.raw_host.decode("ascii"), read.port or PORTS[read.scheme])
 
@@ -173,7 +173,7 @@ class GuardedClient:
     async def post(
         self, url: str, *, headers: Mapping[str, str], content: bytes, keep: int, timeout: float
     ) -> Response:
-        """Tell somebody something: the status is what counts, and no redirect is followed.
+        """Notify a receiver: the status is what counts, and no redirect is followed.
 
         ``keep``: how many bytes of the answer's body are read at most; one that is longer, slow, broken off or
         unreadable is left where it stands.

@@ -13,13 +13,13 @@ _HEADERS_ONLY = "headers_only"
 
 
 def as_get(scope: Scope) -> Scope:
-    """Give a HEAD request as the GET request whose headers it asks for."""
+    """Return a HEAD request as the GET request whose headers it asks for."""
     scope["state"][_HEADERS_ONLY] = True
     return {**scope, "method": "GET"}
 
 
 def wants_headers_only(connection: HTTPConnection) -> bool:
-    """Tell whether nobody will see the body, for endpoints whose body is dear to make."""
+    """Return whether nobody will see the body, for endpoints whose body is dear to make."""
     return bool(connection.scope.get("state", {}).get(_HEADERS_ONLY))
 
 
@@ -35,7 +35,7 @@ def without_body(send: Send) -> Send:
 
 
 def allowed_methods(routes: Iterable[BaseRoute], path: str) -> str:
-    """Give the value of ``Allow``: the methods of all routes with this path, not only of the first."""
+    """Return the value of ``Allow``: the methods of all routes with this path, not only of the first."""
     found: set[str] = {"OPTIONS"}
     for context in iter_route_contexts(list(routes)):
         if context.methods and _pattern(str(context.path)).match(path):

@@ -118,7 +118,7 @@ class Bounded:
         self._known: set[str] = set()
 
     def __call__(self, value: str) -> str:
-        """Give the value, or ``other``."""
+        """Return the value, or ``other``."""
         if value not in self._known:
             if len(self._known) >= self._most:
                 return OTHER
@@ -131,7 +131,7 @@ BUILD.labels(__version__, platform.python_version()).set(1)
 
 
 Readiness = Callable[[], tuple[bool, Mapping[str, str]]]
-"""Tells whether a process can do its work, and the state of each part: ``ok``, or what is wrong with it."""
+"""Return whether a process can do its work, and the state of each part: ``ok``, or what is wrong with it."""
 
 
 @contextlib.contextmanager

@@ -124,7 +124,7 @@ def _takes_key(operation: dict[str, Any]) -> bool:
 
 
 def _describe_failure(status: int, response: dict[str, Any]) -> None:
-    """Give a failure its shape and, unless it has one, an example."""
+    """Set a failure's shape and, unless it has one, an example."""
     content = response.setdefault("content", {}).setdefault("application/json", {})
     content["schema"] = FAILURE
     if "example" in content:

@@ -24,7 +24,7 @@ PORTS = {"http": 80, "https": 443}
 _HOST = re.compile(r"[A-Za-z0-9_.-]+|[0-9A-Fa-f:.]+")
 
 Resolver = Callable[[str, int], Awaitable[list[str]]]
-"""Gives every address of a name; raises ``OSError`` if there is none."""
+"""Return every address of a name; raises ``OSError`` if there is none."""
 
 
 class OutboundError(AppError):
@@ -72,7 +72,7 @@ class Allowed:
         return cls(frozenset(entries))
 
     def has(self, host: str, port: int) -> bool:
-        """Tell whether the operator opened this host and port."""
+        """Return whether the operator opened this host and port."""
         host = host.lower()
         return (host, None) in self.entries or (host, port) in self.entries
 

@@ -1,4 +1,4 @@
-"""Pages of a list: ``limit`` and ``offset``, or ``page`` and ``size`` (spec: List Collection Outputs)."""
+"""Pages of a list: ``limit`` and ``offset``, or ``page`` and ``size``."""
 
 from dataclasses import dataclass
 from typing import Annotated

@@ -26,7 +26,7 @@ class Remembered(Generic[Source, Value]):
         self._known: tuple[float, Value] | None = None
 
     async def get(self, source: Source) -> Value:
-        """Give the value, read anew if it is too old. Raises what reading raises."""
+        """Return the value, read anew if it is too old. Raises what reading raises."""
         async with self._lock:
             if self._known is None or self._clock() - self._known[0] >= self._seconds:
                 value = await self._read(source)

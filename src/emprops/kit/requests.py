@@ -40,13 +40,13 @@ class Resources:
 
 
 def resources_of(connection: HTTPConnection) -> Resources:
-    """Give the process's resources."""
+    """Return the process's resources."""
     resources: Resources = connection.app.state.resources
     return resources
 
 
 async def open_transaction(connection: HTTPConnection) -> AsyncIterator[Transaction]:
-    """Give the endpoint one transaction: committed before the reply is sent, rolled back if the endpoint raises."""
+    """Open one transaction for the endpoint: committed before the reply is sent, rolled back if the endpoint raises."""
     async with resources_of(connection).database.transaction() as tx:
         yield tx
 
@@ -58,7 +58,7 @@ async def open_reader(connection: HTTPConnection) -> AsyncIterator[Transaction]:
 
 
 async def shared_resources(connection: HTTPConnection) -> Resources:
-    """Give the process's resources. Asynchronous, because FastAPI runs plain functions in a thread."""
+    """Return the process's resources. Asynchronous, because FastAPI runs plain functions in a thread."""
     return resources_of(connection)
 
 
@@ -84,7 +84,7 @@ class _ReadRequest(Request):
 
 
 async def document_of(request: Request) -> Any:
-    """Give the JSON document that came with a request, None if its route takes none or none was sent."""
+    """Return the JSON document that came with a request, None if its route takes none or none was sent."""
     return await request.json() if isinstance(request, _ReadRequest) else None
 
 

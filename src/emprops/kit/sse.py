@@ -35,7 +35,7 @@ class Event:
     id: str | None = None
 
     def encode(self) -> bytes:
-        """Give the event in the wire format."""
+        """Return the event in the wire format."""
         head = f"id: {_one_line(self.id)}\n" if self.id is not None else ""
         return f"{head}event: {_one_line(self.name)}\ndata: ".encode() + orjson.dumps(self.data) + b"\n\n"
 
@@ -45,7 +45,7 @@ def _one_line(text: str) -> str:
 
 
 def is_stopping() -> bool:
-    """Tell whether the server was told to stop: whoever holds a request open should answer it now."""
+    """Return whether the server was told to stop: whoever holds a request open should answer it now."""
     return AppStatus.should_exit
 
 
@@ -89,7 +89,7 @@ def event_stream(
 
 
 class _Heartbeat(ServerSentEvent):
-    """Exactly the comment line of the spec: no space, no time."""
+    """Exactly the comment line of the contract: no space, no time."""
 
     def encode(self) -> bytes:
         return b":heartbeat\n\n"

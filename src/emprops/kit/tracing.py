@@ -90,12 +90,12 @@ def enabled() -> bool:
 
 
 def current() -> str:
-    """Give the ``traceparent`` of the span that is open here; empty if there is none."""
+    """Return the ``traceparent`` of the span that is open here; empty if there is none."""
     return "" if _on is None else _traceparent(_on.trace.get_current_span())
 
 
 def ids() -> dict[str, str]:
-    """Give the ids of the open span, for log lines."""
+    """Return the ids of the open span, for log lines."""
     if _on is None:
         return {}
     context = _on.trace.get_current_span().get_span_context()
@@ -113,7 +113,7 @@ def span(
     kind: Kind = "internal",
 ) -> AbstractContextManager[Any]:
     """Open a span for a block: below the one that is open here or, if ``parent`` is not None, below that one; an empty
-    ``parent`` begins a trace. Gives the span, or None where nothing is traced."""
+    ``parent`` begins a trace. Returns the span, or None where nothing is traced."""
     if _on is None:
         return _NOTHING
     return _span(_on, _start(_on, name, attributes, parent, links, kind))

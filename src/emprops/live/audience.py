@@ -66,7 +66,7 @@ class Audience:
         return bool(self.monitors) or job_id in self.subscribers
 
     def publish(self, job_id: UUID, news: Iterable[News]) -> None:
-        """Tell what happened to a job."""
+        """Publish what happened to a job."""
         subscribers = self.subscribers.get(job_id, set())
         for item in news:
             for listener in subscribers:
@@ -75,7 +75,7 @@ class Audience:
                 listener.tell(item.for_monitors)
 
     def tell_monitors(self, message: Message) -> None:
-        """Tell what happened in the fleet."""
+        """Publish what happened in the fleet."""
         for listener in self.monitors:
             listener.tell(message)
 

@@ -52,7 +52,7 @@ def _state(step: Step) -> tuple[str, int, float]:
 
 
 def changes(before: Known | None, job: SeenJob, since: float) -> Iterator[News]:
-    """Tell what is new since ``before``; None: the job was not known, and what changed since ``since`` is new.
+    """Return what is new since ``before``; None: the job was not known, and what changed since ``since`` is new.
 
     ``since``: Unix seconds, the database's clock. How the job ended comes last, any other change of it first.
     """
@@ -77,7 +77,7 @@ def _before(before: Known | None, job: SeenJob, step: Step, since: float) -> tup
 
 
 def _of_step(before: tuple[str, int, float], job: SeenJob, step: Step) -> Iterator[News]:
-    """Give what led from one state to the other, with the parts that no look caught."""
+    """Return what led from one state to the other, with the parts that no look caught."""
     then, attempt_then, progress_then = before
     status, attempt, progress = _state(step)
     if not status or before == (status, attempt, progress) or then in TERMINAL:
@@ -101,7 +101,7 @@ def _of_step(before: tuple[str, int, float], job: SeenJob, step: Step) -> Iterat
 
 
 def progress_of(job: SeenJob, step: Step) -> News:
-    """Tell how far a running step is, and its job with it."""
+    """Publish the progress of a running step, and its job with it."""
     fields = {
         **about(job, step),
         "progress": step["progress"],
@@ -113,13 +113,13 @@ def progress_of(job: SeenJob, step: Step) -> News:
 
 
 def of_job(job: SeenJob) -> News:
-    """Tell how a job is: the fields of ``job_update`` in its stream, for monitors without ``data``."""
+    """Return how a job is: the fields of ``job_update`` in its stream, for monitors without ``data``."""
     fields = {"job_id": job.id, "status": job.status, "progress": job.progress, "job": summary(job)}
     return News("job_status_changed", fields, {"job": as_json(job)})
 
 
 def about(job: SeenJob, step: Step) -> dict[str, Any]:
-    """Give what every message about a step says (spec: Submit Steps to Job Queue)."""
+    """Return what every message about a step says."""
     return {
         "job_id": step["id"],
         "job_type": step["type"],

@@ -22,7 +22,7 @@ ClientName = Annotated[str, Path(min_length=1, max_length=100, description="Chos
 
 
 async def live_of(connection: HTTPConnection) -> Live:
-    """Give the process's live connections."""
+    """Return the process's live connections."""
     live: Live = connection.app.state.live
     return live
 
@@ -33,7 +33,7 @@ Connections = Annotated[Live, Depends(live_of)]
 @routes.post("/ticket", status_code=201)
 @reads_only
 async def create_socket_ticket(caller: CurrentCaller, resources: Shared) -> Envelope[StreamTicket]:
-    """Give a ticket that opens one WebSocket, as `/ws/client/{id}?ticket=…`: browsers cannot send headers with it."""
+    """Issue a ticket that opens one WebSocket, as `/ws/client/{id}?ticket=…`: browsers cannot send headers with it."""
     ticket = await issue_ticket(resources.redis, resources.settings.queue_prefix, caller, SOCKET)
     return ok(StreamTicket(ticket=ticket, expires_in=TICKET_LIFE))
 

@@ -63,7 +63,7 @@ class FleetNews:
             log.warning("a snapshot goes without the fleet", waited=patience)
 
     def view(self) -> tuple[list[dict[str, Any]] | None, list[dict[str, Any]] | None]:
-        """Give workers and machines as they were last told; None before the first look."""
+        """Return workers and machines as they were last told; None before the first look."""
         if not self._loaded.is_set():
             return None, None
         workers = [info.to_json() for info in self._workers.values()]
@@ -131,7 +131,7 @@ class FleetNews:
 
 
 def difference(before: WorkerInfo | None, after: WorkerInfo | None) -> Message | None:
-    """Tell what became of a worker, None if nothing that monitors are told of."""
+    """Return what became of a worker, None if nothing that monitors are told of."""
     if after is None:
         if before is None:
             return None
@@ -152,7 +152,7 @@ def difference(before: WorkerInfo | None, after: WorkerInfo | None) -> Message |
 
 
 def machine_of(machine_id: str, workers: Iterable[WorkerInfo]) -> dict[str, Any]:
-    """Give a machine in the shape of ``machine:{id}:status`` (spec's internal API), with all its workers."""
+    """Return a machine in the shape of ``machine:{id}:status`` (contract's internal channels), with all its workers."""
     workers = sorted(workers, key=lambda info: info.worker_id)
     services: dict[str, str] = {}
     for info in workers:

@@ -196,7 +196,7 @@ class JobNews:
             del self._known[job_id]
 
     def _compare(self, job: SeenJob) -> None:
-        """Tell listeners what is new about a job."""
+        """Publish what is new about a job."""
         before = self._known.pop(job.id, None)
         if not self._audience.wants(job.id):
             return

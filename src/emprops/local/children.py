@@ -38,7 +38,7 @@ class Backoff:
         return delay
 
     def over(self) -> bool:
-        """Tell whether it may start."""
+        """Return whether it may start."""
         return time.monotonic() >= self.due
 
 

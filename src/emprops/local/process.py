@@ -122,7 +122,7 @@ def remove_leftovers(folder: Path, names: tuple[str, ...], *, by: signal.Signals
 
 
 def is_alive(process: psutil.Process) -> bool:
-    """Tell whether a process still runs. A zombie does not: in a container there may be nobody to reap it."""
+    """Return whether a process still runs. A zombie does not: in a container there may be nobody to reap it."""
     try:
         return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:

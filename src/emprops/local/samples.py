@@ -38,7 +38,7 @@ SAMPLES = SampleIds(
 
 
 async def seed(database: Database) -> SampleIds:
-    """Plant what is missing or older, in one transaction. Gives the ids of all samples."""
+    """Plant what is missing or older, in one transaction. Returns the ids of all samples."""
     async with database.transaction() as tx:
         await tx.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
         await ensure_user(tx, SYSTEM_USER)

@@ -124,7 +124,7 @@ class Choice:
     custom_nodes: tuple[str, ...] = ()
 
     def takes(self, requirement: Mapping[str, Any]) -> bool:
-        """Tell whether a requirement is meant."""
+        """Return whether a requirement is meant."""
         return (
             self.job_type in (None, requirement["job_type"])
             and set(self.models) <= set(requirement.get("models") or ())
@@ -132,7 +132,7 @@ class Choice:
         )
 
     def requirement(self) -> dict[str, Any] | None:
-        """Give the choice as a requirement: workers that could run it count also while nothing of it waits."""
+        """Return the choice as a requirement: workers that could run it count also while nothing of it waits."""
         if self.job_type is None:
             return None
         return {"job_type": self.job_type, "models": self.models, "custom_nodes": self.custom_nodes}

@@ -31,7 +31,7 @@ TEXT: dict[int | str, dict[str, Any]] = {
 
 
 async def exposition_of(connection: HTTPConnection) -> Exposition:
-    """Give what the process is seen through."""
+    """Return what the process is seen through."""
     exposition: Exposition = connection.app.state.exposition
     return exposition
 
@@ -43,7 +43,7 @@ Seen = Annotated[Exposition, Depends(exposition_of)]
 async def get_metrics(
     exposition: Seen, resources: Shared, accept: Annotated[str, Header(max_length=1000)] = ""
 ) -> Response:
-    """Give what this process counted, and how queue, workers and database stand. For Prometheus."""
+    """Return what this process counted, and how queue, workers and database stand. For Prometheus."""
     text, content_type = await exposition.text(resources, accept)
     return Response(text, media_type=content_type)
 

@@ -36,7 +36,7 @@ class Exposition:
         )
 
     async def text(self, resources: Resources, accept: str) -> tuple[bytes, str]:
-        """Give the metrics and their content type, in the format that ``accept`` prefers."""
+        """Return the metrics and their content type, in the format that ``accept`` prefers."""
         encode, content_type = choose_encoder(accept)
         readings = await self._readings.get(resources)
         return await asyncio.to_thread(encode, _Everything(readings)), content_type

@@ -48,7 +48,7 @@ Beneficiary = Annotated[tuple[str, str] | None, Depends(beneficiary)]
 
 
 def owner_of(caller: Caller) -> UUID | None:
-    """Whose outputs a caller may change: the own ones, or, as a service that names no user, everybody's (Q10)."""
+    """Whose outputs a caller may change: the own ones, or, as a service that names no user, everybody's."""
     return None if caller.is_service and caller.user_id is None else caller.user_id
 
 

@@ -51,7 +51,7 @@ class Workshop:
 
 
 async def import_due(shop: Workshop) -> int:
-    """Copy what outputs link to; an upkeep duty. Gives how many files it tried."""
+    """Copy what outputs link to; an upkeep duty. Returns how many files it tried."""
     client = GuardedClient(shop.settings)
     try:
         return await _up_to(AT_ONCE, lambda: _import_next(shop, client))
@@ -60,7 +60,7 @@ async def import_due(shop: Workshop) -> int:
 
 
 async def inspect_due(shop: Workshop) -> int:
-    """Look into stored files that nobody looked into yet; an upkeep duty. Gives how many it tried."""
+    """Look into stored files that nobody looked into yet; an upkeep duty. Returns how many it tried."""
     return await _up_to(AT_ONCE, lambda: _inspect_next(shop))
 
 

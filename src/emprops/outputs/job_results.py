@@ -36,10 +36,10 @@ async def open_for_job(
     custodied_for: UUID | None = None,
     source_output_id: UUID | None = None,
 ) -> list[UUID]:
-    """Make one pending output per generation of a new job, in that order, and put them into a deck (design §10).
+    """Make one pending output per generation of a new job, in that order, and put them into a deck.
 
     The deck is ``deck_id``, else the one of ``output_id``, else the newest active deck of the collection, which is
-    made if there is none (C40); with ``auto_create_deck=False`` there is no deck unless named. ``output_id`` names an
+    made if there is none; with ``auto_create_deck=False`` there is no deck unless named. ``output_id`` names an
     own pending output, made before, that becomes the first one; the others are held for whom it is. Raises
     :class:`NotFoundError`, :class:`~emprops.errors.BadRequestError` (the deck takes no outputs) or
     :class:`ConflictError` (the output is not pending, or belongs to another job or collection).
@@ -128,7 +128,7 @@ async def processing_for_jobs(tx: Transaction, job_ids: Sequence[UUID]) -> int:
 async def complete_for_job(
     tx: Transaction, job_id: UUID, files: Mapping[int, Sequence[FileRow]], output_metadata: dict[str, Any] | None
 ) -> None:
-    """A job ended with these files per generation: complete its outputs (C36).
+    """A job ended with these files per generation: complete its outputs.
 
     The first file goes to the generation's output, further ones to further outputs in the same deck (in none, if it
     takes no more by now). Completed and hidden outputs stay as they are. If an output outside the job shows a file

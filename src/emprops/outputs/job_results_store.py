@@ -99,7 +99,7 @@ async def link_to_job(
 
 
 async def link_of(tx: Transaction, output_id: UUID) -> Link | None:
-    """Tell how an output stands."""
+    """Return how an output stands."""
     return await tx.fetch_one(
         Link,
         "SELECT user_id, collection_id, deck_id, job_id, custodied_for, status FROM output WHERE id = %s",
@@ -148,7 +148,7 @@ async def shown_elsewhere(tx: Transaction, job_id: UUID, file_ids: Sequence[int]
 async def complete(
     tx: Transaction, results: Sequence[tuple[UUID, FileRow]], output_metadata: dict[str, Any] | None
 ) -> int:
-    """Give outputs their files and complete them, where their state allows it. Returns how many were completed."""
+    """Attach files to outputs and complete them, where their state allows it. Returns how many were completed."""
     return await tx.execute(
         """
         UPDATE output
@@ -245,7 +245,7 @@ class Placed:
 
 
 async def hide(tx: Transaction, output_ids: Collection[UUID]) -> list[Placed]:
-    """Hide visible outputs. Gives each one that became hidden; the caller tells the decks."""
+    """Hide visible outputs. Returns each one that became hidden; the caller tells the decks."""
     return await tx.fetch_all(
         Placed,
         "UPDATE output SET status = 'hidden', updated_at = now() WHERE id = ANY(%s) AND status = ANY(%s)"

@@ -58,12 +58,12 @@ RELATIVES = """
 
 
 async def ancestors_of(reader: Transaction, output_id: UUID) -> list[Relative]:
-    """Give the outputs from which an output was developed, hidden ones too, the first one first."""
+    """Return the outputs from which an output was developed, hidden ones too, the first one first."""
     return await reader.fetch_all(Relative, f"{ANCESTORS} {RELATIVES}", {"id": output_id, "limit": MAX_ANCESTORS + 1})
 
 
 async def descendants_of(reader: Transaction, output_id: UUID) -> list[Relative]:
-    """Give the outputs that were developed from an output, directly or not, hidden ones too: the nearest first, then
+    """Return the outputs that were developed from an output, directly or not, hidden ones too: the nearest first, then
     the oldest; of very many, the nearest :data:`MAX_DESCENDANTS`."""
     return await reader.fetch_all(
         Relative, f"{DESCENDANTS} {RELATIVES}", {"id": output_id, "limit": MAX_DESCENDANTS + 1}
@@ -71,7 +71,7 @@ async def descendants_of(reader: Transaction, output_id: UUID) -> list[Relative]
 
 
 async def text_of(reader: Transaction, output_id: UUID) -> str | None:
-    """Give the text that an output shows, if a step of ours made it."""
+    """Return the text that an output shows, if a step of ours made it."""
     text = await reader.fetch_value(
         """
         SELECT s.output_data -> 'data' ->> 'text'

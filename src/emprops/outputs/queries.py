@@ -1,7 +1,7 @@
 """Reads on outputs, and who may see what.
 
 An owner sees all of their outputs; a collection's owner and services see all of the collection's; everybody else sees
-what lies in published decks. Hidden outputs are in no list (C23, C24).
+what lies in published decks. Hidden outputs are in no list.
 """
 
 from dataclasses import dataclass
@@ -70,7 +70,7 @@ class OutputFilter:
     """A social identity, as it is stored."""
 
     def conditions(self) -> str:
-        """Give the SQL; hidden outputs never match."""
+        """Return the SQL; hidden outputs never match."""
         parts = ["o.status <> 'hidden'"]
         if self.deck_id is not None:
             parts.append("o.deck_id = %(deck_id)s")
@@ -81,7 +81,7 @@ class OutputFilter:
         return " AND ".join(parts)
 
     def values(self) -> dict[str, Any]:
-        """Give the values for the SQL."""
+        """Return the values for the SQL."""
         return {
             "deck_id": self.deck_id,
             "status": self.status,

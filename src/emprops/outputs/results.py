@@ -44,7 +44,7 @@ class Plan:
 def match_results(
     outputs: Sequence[JobOutput], files: Mapping[int, Sequence[FileRow]], shown_elsewhere: Collection[int]
 ) -> Plan:
-    """Give each generation's files, in order, to its outputs, in order; files left over get further outputs.
+    """Assign each generation's files, in order, to its outputs, in order; files left over get further outputs.
 
     A file that is shown already, here or elsewhere, is given to nobody. An output that was hidden before it showed
     anything, or was completed with something else, still takes one file's place: what its owner decided is not undone

@@ -1,4 +1,4 @@
-"""The shapes of output requests and replies (spec: Output Endpoints)."""
+"""The shapes of output requests and replies."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -56,7 +56,7 @@ class OutputItem(BaseModel):
 
 
 class OutputView(OutputItem):
-    """An output by itself (spec: Get Output)."""
+    """An output by itself."""
 
     collection: CollectionRef
     input_metadata: Any
@@ -86,7 +86,7 @@ MimeType = Annotated[str, Field(max_length=200, pattern=r"^[\w.+-]+/[\w.+-]+(;.*
 
 
 class NewOutput(BaseModel):
-    """Request to make a pending output (spec: Create Pending Output). Unknown fields are ignored."""
+    """Request to make a pending output. Unknown fields are ignored."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -114,7 +114,7 @@ class NewOutput(BaseModel):
 
 
 class Completion(BaseModel):
-    """Request to complete an output (spec: Complete Output). Unknown fields are ignored."""
+    """Request to complete an output. Unknown fields are ignored."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -139,7 +139,7 @@ class Completion(BaseModel):
 
 
 class Failing(BaseModel):
-    """Request to fail an output (spec: Fail Output)."""
+    """Request to fail an output."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"error_message": "Generation failed: timeout"}})
 
@@ -147,7 +147,7 @@ class Failing(BaseModel):
 
 
 class Move(BaseModel):
-    """Request to move an output (spec: Move Output to Deck)."""
+    """Request to move an output."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"deck_id": "0192f3a4-7c1e-7aaa-8bbb-0123456789ac"}})
 
@@ -156,7 +156,7 @@ class Move(BaseModel):
 
 
 class OutputStats(BaseModel):
-    """How many outputs a collection has (spec: Get Collection Output Stats)."""
+    """How many outputs a collection has."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -166,7 +166,7 @@ class OutputStats(BaseModel):
 
     total: int
     """Hidden ones too."""
-    byStatus: dict[str, int]  # noqa: N815 - the spec's spelling
+    byStatus: dict[str, int]  # noqa: N815 - the contract's spelling
     """Only statuses that occur."""
 
 

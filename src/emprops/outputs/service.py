@@ -29,7 +29,7 @@ from emprops.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a client says of an output it makes (spec: Create Pending Output)."""
+    """What a client says of an output it makes."""
 
     collection_id: UUID
     job_id: UUID | None = None
@@ -43,7 +43,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a client says when its output is complete (spec: Complete Output)."""
+    """What a client says when its output is complete."""
 
     url: str
     fields: Mapping[str, str | None] = field(default_factory=dict)
@@ -55,7 +55,7 @@ class Result:
 
 
 async def create_output(tx: Transaction, user_id: UUID, request: Request) -> UUID:
-    """Make a pending output in the deck named, else in the newest active one, which is made if there is none (C40).
+    """Make a pending output in the deck named, else in the newest active one, which is made if there is none.
 
     If it is for a job, it takes the place of the output that the server made for the same generation, so that the
     job's result is shown once. Raises :class:`NotFoundError` for the collection, job or deck, and
@@ -94,7 +94,7 @@ async def create_output(tx: Transaction, user_id: UUID, request: Request) -> UUI
 
 
 async def _join_job(tx: Transaction, job_id: UUID, user_id: UUID, collection_id: UUID) -> int:
-    """Make room among a job's outputs; gives the generation whose result the new one will show."""
+    """Make room among a job's outputs; returns the generation whose result the new one will show."""
     job = (await jobs.lock_jobs(tx, [job_id])).get(job_id)
     if job is None or job.user_id != user_id:
         raise NotFoundError("Job not found")
@@ -192,14 +192,14 @@ def _suggested(url: str) -> str | None:
 
 async def fail_output(tx: Transaction, output_id: UUID, owner: UUID | None, message: str) -> None:
     """Fail an own output that has no result. Raises :class:`NotFoundError`, and :class:`BadRequestError` for a
-    completed or hidden one (C37): success never regresses."""
+    completed or hidden one: success never regresses."""
     held = await _lock(tx, output_id, owner)
     if not await store.fail(tx, held.id, message):
         raise BadRequestError(f"The output is {held.status}; only one without a result can fail.")
 
 
 async def hide_output(tx: Transaction, output_id: UUID, owner: UUID | None) -> None:
-    """Hide an own output for good, wherever it lies; hiding a hidden one changes nothing. Its job goes on (Q9)."""
+    """Hide an own output for good, wherever it lies; hiding a hidden one changes nothing. Its job goes on."""
     held = await _lock(tx, output_id, owner)
     await job_results.hide(tx, [held.id])
 

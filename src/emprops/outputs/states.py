@@ -22,7 +22,7 @@ from typing import Final, Literal
 
 
 class OutputStatus(StrEnum):
-    """Status of an output (spec: Key Concepts, Output Lifecycle)."""
+    """Status of an output."""
 
     PENDING = "pending"
     PROCESSING = "processing"
@@ -36,13 +36,13 @@ START: Final = frozenset({OutputStatus.PENDING})
 FINISH: Final = frozenset({OutputStatus.PENDING, OutputStatus.PROCESSING, OutputStatus.FAILED})
 """May become completed by the end of the job."""
 REPLACE: Final = FINISH | {OutputStatus.COMPLETED}
-"""May become completed by its owner (C37)."""
+"""May become completed by its owner."""
 FAIL: Final = frozenset({OutputStatus.PENDING, OutputStatus.PROCESSING})
 """May become failed."""
 REOPEN: Final = frozenset({OutputStatus.FAILED})
 """May become pending again."""
 VISIBLE: Final = frozenset(OutputStatus) - {OutputStatus.HIDDEN}
-"""May be shown in lists and decks (C23), and may become hidden."""
+"""May be shown in lists and decks, and may become hidden."""
 
 FROM: Final = {
     OutputStatus.PENDING: REOPEN,
@@ -54,7 +54,7 @@ FROM: Final = {
 """New status → statuses from which it may be reached."""
 
 Source = Literal["direct_api", "ai_terminal", "miniapp", "studio_component", "studio_workflow", "load_test", "unknown"]
-"""Where a generation came from (spec: Create Pending Output)."""
+"""Where a generation came from."""
 
 
 def may_become(before: OutputStatus, after: OutputStatus) -> bool:

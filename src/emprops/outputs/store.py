@@ -47,7 +47,7 @@ class Whose:
 
 
 async def whose(tx: Transaction, output_id: UUID) -> Whose | None:
-    """Tell that of an output, without a lock."""
+    """Return that of an output, without a lock."""
     return await tx.fetch_one(Whose, "SELECT user_id, job_id FROM output WHERE id = %s", (output_id,))
 
 
@@ -103,7 +103,7 @@ class Other:
 
 
 async def other_that_shows(tx: Transaction, file_id: int, output_id: UUID) -> Other | None:
-    """Give the visible output besides this one that shows a file. Call with the file locked."""
+    """Return the visible output besides this one that shows a file. Call with the file locked."""
     return await tx.fetch_one(
         Other,
         "SELECT id, user_id, generated FROM output WHERE flat_file_id = %s AND status <> 'hidden' AND id <> %s",
@@ -122,7 +122,7 @@ class Shown:
 
 
 async def complete(tx: Transaction, output_id: UUID, shown: Shown, output_metadata: dict[str, Any] | None) -> bool:
-    """Complete an output, or replace what a completed one shows; its first time of completion stays (C37)."""
+    """Complete an output, or replace what a completed one shows; its first time of completion stays."""
     return (
         await tx.execute(
             """

@@ -39,7 +39,7 @@ class Catalogues:
         await pipe.execute()
 
     async def all(self) -> list[bytes]:
-        """Give those of live workers, the newest first."""
+        """Return those of live workers, the newest first."""
         digests = await self.redis.zrevrange(self.prefix + KEYS.catalogues, 0, MOST - 1)
         if not digests:
             return []

@@ -113,7 +113,7 @@ PROGRESS_CHANNELS = progress_channel("*")
 
 
 def name_in(channel: str, pattern: str) -> str | None:
-    """Give the id in a channel's name, None if the pattern is that of other channels."""
+    """Return the id in a channel's name, None if the pattern is that of other channels."""
     before, _, after = pattern.partition("*")
     fits = channel.startswith(before) and channel.endswith(after) and len(channel) > len(before) + len(after)
     return channel[len(before) : len(channel) - len(after)] if fits else None

@@ -11,7 +11,7 @@ from emprops.queue import bounds
 
 @dataclass(frozen=True, slots=True)
 class Requirements:
-    """What a worker must have to run a step (spec: ``requirements``; all of them, not any)."""
+    """What a worker must have to run a step (the contract's ``requirements``; all of them, not any)."""
 
     models: tuple[str, ...] = ()
     custom_nodes: tuple[str, ...] = ()
@@ -19,7 +19,7 @@ class Requirements:
 
     @classmethod
     def from_json(cls, data: dict[str, Any] | None) -> "Requirements":
-        """Read the spec's JSON form; unknown keys are ignored."""
+        """Read the contract's JSON form; unknown keys are ignored."""
         data = data or {}
         capabilities = data.get("connector_capabilities") or {}
         return cls(
@@ -29,7 +29,7 @@ class Requirements:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Give the spec's JSON form."""
+        """Return the contract's JSON form."""
         return {
             "models": list(self.models),
             "custom_nodes": list(self.custom_nodes),
@@ -42,7 +42,7 @@ NOTHING = Requirements()
 
 @dataclass(frozen=True, slots=True)
 class WorkflowContext:
-    """Where a step stands in its job (spec: ``workflow_context``). ``workflow_id`` is the job's id."""
+    """Where a step stands in its job (the contract's ``workflow_context``). ``workflow_id`` is the job's id."""
 
     workflow_id: str
     workflow_priority: int
@@ -143,7 +143,7 @@ class Claim:
 
 
 def files_prefix(job_id: str, step_id: str, attempt: int, token: str) -> str:
-    """Give the beginning of a claim's storage keys. Attempt and token are in it: a worker that was paused and comes
+    """Return the beginning of a claim's storage keys. Attempt and token are in it: a worker that was paused and comes
     back never overwrites what the one after it stored."""
     return f"generations/{job_id}/{step_id}/{attempt}-{token[:8]}-"
 

@@ -27,7 +27,7 @@ class Previews:
         self.prefix = prefix
 
     async def latest(self, job_id: str, *, after: int = 0) -> Shown | None:
-        """Give a job's preview if there is one that is newer than number ``after``."""
+        """Return a job's preview if there is one that is newer than number ``after``."""
         key = f"{self.prefix}{KEYS.preview}{job_id}"
         if after:
             seq = await self.redis.hget(key, "seq")

@@ -20,7 +20,7 @@ class Records:
         self.prefix = prefix
 
     async def tickets(self, step_ids: Sequence[str]) -> list[dict[str, Any]]:
-        """Give the tickets that are there: their counts, who has them, and until when (``lease_until``) or from when
+        """Return the tickets that are there: their counts, who has them, and until when (``lease_until``) or from when
         on they can be had again (``due_at``), Unix milliseconds."""
         if not step_ids:
             return []
@@ -37,7 +37,7 @@ class Records:
         ]
 
     async def attestations(self, runs: Sequence[tuple[str, int]]) -> list[dict[str, Any]]:
-        """Give what Redis attests about these (step id, run), in this order; it keeps that for 30 days."""
+        """Return what Redis attests about these (step id, run), in this order; it keeps that for 30 days."""
         if not runs:
             return []
         verdicts = await self.redis.mget([f"{self.prefix}{KEYS.verdict}{step_id}:{run}" for step_id, run in runs])

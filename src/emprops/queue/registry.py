@@ -132,7 +132,7 @@ class FleetMember:
         return any(pause is not None for pause in pauses) if complete else None
 
     def announce_machine(self, info: WorkerInfo, uptime_ms: int) -> None:
-        """Tell ``machine:{id}:status`` (spec's internal API; every 15 s)."""
+        """Publish ``machine:{id}:status`` (contract's internal channels; every 15 s)."""
         now = self._now()
         job_types = sorted(info.offers)
         message = {

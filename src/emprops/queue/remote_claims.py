@@ -40,7 +40,7 @@ class RemoteClaims:
         await self.redis.set(f"{self.prefix}{KEYS.renewable}{token}", "1", nx=True, px=int(seconds * 1000))
 
     async def over(self, tokens: Sequence[str]) -> set[str]:
-        """Tell which of these tokens have had their time."""
+        """Return which of these tokens have had their time."""
         pipe = self.redis.pipeline(transaction=False)
         for token in tokens:
             pipe.exists(f"{self.prefix}{KEYS.renewable}{token}")
@@ -48,7 +48,7 @@ class RemoteClaims:
         return {token for token, there in zip(tokens, found, strict=True) if not there}
 
     async def granted(self, step_id: str, token: str) -> str | None:
-        """Give what the keys of this claim's files must begin with; None if the claim is not, or no longer, valid."""
+        """Return what the keys of this claim's files must begin with; None if the claim is not, or no longer, valid."""
         found = await self.redis.hmget(f"{self.prefix}{KEYS.ticket}{step_id}", ["state", "token", "job", "attempt"])
         state, held, job, attempt = found
         if state != b"claimed" or held is None or held.decode() != token:

@@ -90,7 +90,7 @@ class Membership(Protocol):
         """Say that the worker is there, and what it offers and does. Tells whether it should pause; None: as before."""
 
     def announce_machine(self, info: WorkerInfo, uptime_ms: int) -> None:
-        """Tell the machine's status (spec's internal API; every 15 s)."""
+        """Publish the machine's status (contract's internal channels; every 15 s)."""
 
     def withdraw(self, info: WorkerInfo) -> None:
         """Leave the fleet at once."""

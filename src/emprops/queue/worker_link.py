@@ -111,7 +111,7 @@ class WorkerLink:
         return "cancel" if popped[1] == b"cancel" else "work"
 
     async def put_back(self, wake: Wake) -> None:
-        """Give a wake-up to whoever waits next, as the one that took it is gone."""
+        """Pass a wake-up on to the next waiting worker, as the one that took it is gone."""
         name = f"{self.prefix}{KEYS.wake}{self.worker_id}"
         await self.redis.rpush(name, "cancel" if wake == "cancel" else "1")
         await self.redis.expire(name, 60)

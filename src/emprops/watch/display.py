@@ -1,4 +1,4 @@
-"""How an output is shown (spec: Displaying Videos, Video Display Decision Tree), and what its page may load. Pure.
+"""How an output is shown, and what its page may load. Pure.
 
 A video with a playback id gets Mux's player; any other one the browser's own; an image is an image, text is text, and
 what a browser should not open is a link.
@@ -69,13 +69,13 @@ def source_of(settings: Settings, url: str | None) -> Source | None:
 
 
 def is_shown(settings: Settings, url: str | None) -> bool:
-    """Tell whether one of our files is of a type that is served to be looked at."""
+    """Return whether one of our files is of a type that is served to be looked at."""
     key = key_of(settings, url) if url else None
     return key is None or served_type(key) != DOWNLOAD
 
 
 def policy(kinds: Sequence[Kind], sources: Sequence[Source | None]) -> str:
-    """Give the Content-Security-Policy of a page that shows these: itself, the files' origins, and Mux if it plays."""
+    """Return the Content-Security-Policy of a page that shows these: itself, the origins of files, Mux if it plays."""
     origins = sorted({source.origin for source in sources if source is not None and source.origin})
     rules: dict[str, list[str]] = {
         "default-src": ["'none'"],

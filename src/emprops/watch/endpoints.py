@@ -36,12 +36,12 @@ def _pages(root: str) -> Pages:
 
 
 async def pages_of(request: Request) -> Pages:
-    """Give the pages of this api."""
+    """Return the pages of this api."""
     return _pages(urlsplit(resources_of(request).settings.base_url).path.rstrip("/"))
 
 
 async def signer_of(request: Request) -> Signer | None:
-    """Give what signs playback at Mux, if it is signed."""
+    """Return what signs playback at Mux, if it is signed."""
     signer: Signer | None = request.app.state.mux_signer
     return signer
 

@@ -35,7 +35,7 @@ class Pages:
         self._templates.globals["root"] = root
 
     def static(self, name: str) -> str:
-        """Give the address of a static file; it changes with its content, so browsers may keep it."""
+        """Return the address of a static file; it changes with its content, so browsers may keep it."""
         return f"{self.root}/watch/static/{name}?v={self._versions[name]}"
 
     def page(self, name: str, values: Mapping[str, Any], *, csp: str = EMPTY_POLICY, status: int = 200) -> HTMLResponse:

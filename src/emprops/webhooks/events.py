@@ -54,7 +54,7 @@ def body_of(event: Event, endpoint_id: UUID) -> bytes:
 
 
 def headers_of(event: Event, endpoint_id: UUID, body: bytes, secrets: list[bytes], now: datetime) -> dict[str, str]:
-    """Give the headers of an attempt that leaves now, signed with each of the secrets (Standard Webhooks)."""
+    """Return the headers of an attempt that leaves now, signed with each of the secrets (Standard Webhooks)."""
     message_id = str(event.id)
     signatures = [Webhook(secret).sign(message_id, now, body.decode()) for secret in secrets]
     return {

@@ -46,7 +46,7 @@ class Answer:
 
 
 def next_delay(answer: Answer, tries: int, chance: float) -> float | None:
-    """Give the seconds until the next try of a delivery that failed ``tries`` times; None gives it up.
+    """Return the seconds until the next try of a delivery that failed ``tries`` times; None gives it up.
 
     ``chance``: a random number from 0 to 1.
     """
@@ -57,12 +57,12 @@ def next_delay(answer: Answer, tries: int, chance: float) -> float | None:
 
 
 def asked_pause(answer: Answer) -> float:
-    """Give the seconds for which the receiver wants to be left alone."""
+    """Return the seconds for which the receiver wants to be left alone."""
     return (answer.retry_after or 0.0) if answer.status in SLOW_DOWN else 0.0
 
 
 def pause_after(failures: int, answer: Answer) -> float:
-    """Give the seconds for which an endpoint is sent nothing after so many failures in a row; 0: none."""
+    """Return the seconds for which an endpoint is sent nothing after so many failures in a row; 0: none."""
     circuit = 0.0
     if failures >= OPEN_AFTER:
         circuit = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(failures - OPEN_AFTER, 20))

@@ -82,7 +82,7 @@ async def create(tx: Transaction, caller: Caller, columns: Mapping[str, Any], bo
 
 
 async def get(reader: Transaction, caller: Caller, endpoint_id: UUID, *, lock: bool = False) -> Endpoint:
-    """Give an endpoint to its owner, and to services that name no user. Raises :class:`NotFoundError`."""
+    """Return an endpoint to its owner, and to services that name no user. Raises :class:`NotFoundError`."""
     endpoint = await store.get(reader, endpoint_id, lock=lock)
     anybody = caller.is_service and caller.user_id is None
     if endpoint is None or not (anybody or (endpoint.owner_user_id == caller.user_id and caller.user_id is not None)):
@@ -171,7 +171,7 @@ async def replay_since(tx: Transaction, caller: Caller, endpoint_id: UUID, *, si
 
 
 async def logged(reader: Transaction, endpoint_id: UUID, event_id: UUID) -> Logged:
-    """Give one delivery. Raises :class:`NotFoundError`."""
+    """Return one delivery. Raises :class:`NotFoundError`."""
     found = await log_store.get(reader, endpoint_id, event_id)
     if found is None:
         raise NotFoundError("Delivery not found")

@@ -124,7 +124,7 @@ async def list_of(reader: Transaction, owner: UUID | None, page: Page) -> list[E
 
 
 async def url_is_taken(tx: Transaction, endpoint_id: UUID, owner: UUID | None, url: str) -> bool:
-    """Tell whether the owner has another endpoint of this URL. Call with the owner locked."""
+    """Return whether the owner has another endpoint of this URL. Call with the owner locked."""
     return bool(
         await tx.fetch_value(
             f"SELECT EXISTS (SELECT FROM webhook_endpoint WHERE {_is_owner(owner)} AND url = %(url)s AND id <> %(id)s)",

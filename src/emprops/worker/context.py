@@ -63,7 +63,7 @@ class Context:
         self._settings = settings
 
     def progress(self, percent: float, message: str = "") -> None:
-        """Tell how far the run is, 0-100."""
+        """Report the run's progress, 0-100."""
         self._board.progress(self.claim, percent, message)
 
     @property
@@ -129,7 +129,7 @@ class Context:
         return self._stopped
 
     def stop(self) -> None:
-        """Tell the run to stop. May be called from any thread."""
+        """Ask the run to stop. May be called from any thread."""
         self._stopped = True
 
     @property

@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 ANNOUNCE_INTERVAL = 5.0
 """Seconds between announcements while the status stays the same. With each, the worker hears whether to pause."""
 MACHINE_INTERVAL = 15.0
-"""Seconds between machine status messages (spec's internal API)."""
+"""Seconds between machine status messages (contract's internal channels)."""
 
 
 class Heart(threading.Thread):

@@ -63,11 +63,11 @@ class Lanes:
         return sum(lane.free for lane in self._order)
 
     def of(self, job_type: str) -> Lane:
-        """Give the lane in which a job type runs."""
+        """Return the lane in which a job type runs."""
         return self._own.get(job_type, self._rest)
 
     def lines(self) -> list[WorkerOffers]:
-        """Give the offers by which the worker may be waiting for work."""
+        """Return the offers by which the worker may be waiting for work."""
         return [lane.offers for lane in self._order if lane.offers]
 
     def offer(self, offers: WorkerOffers) -> None:
@@ -86,14 +86,14 @@ class Lanes:
         return any(lane.free > 0 for lane in self._order)
 
     def next_hungry(self) -> Lane | None:
-        """Give the lane that has not asked for longest, of those that should; None if none should."""
+        """Return the lane that has not asked for longest, of those that should; None if none should."""
         for lane in self._order:
             if lane.hungry and lane.offers and lane.free > 0:
                 return lane
         return None
 
     def roomiest(self) -> Lane:
-        """Give the lane with the most free slots."""
+        """Return the lane with the most free slots."""
         return max(self._order, key=lambda lane: lane.free)
 
     def served(self, lane: Lane) -> None:

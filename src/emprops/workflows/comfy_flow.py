@@ -116,7 +116,7 @@ def _literal(graph: Graph, value: Any, hops: int = 5) -> Any:
 
 @lru_cache(maxsize=1000)
 def way_of(class_type: str) -> Way | None:
-    """Tell what a class does with the value it hands on; None if it does something of its own."""
+    """Return what a class does with the value it hands on; None if it does something of its own."""
     return next((way for beginning, way in HANDS_ON.items() if class_type.startswith(beginning)), None)
 
 
@@ -143,7 +143,7 @@ def _is_template(graph: Graph, node: str, name: str) -> bool:
 
 
 def sides(graph: Graph, classes: Catalogue) -> Mapping[str, Side]:
-    """Tell for which side of a sampler the texts of nodes are; a text that leads to both is positive."""
+    """Return for which side of a sampler the texts of nodes are; a text that leads to both is positive."""
     found: dict[str, Side] = {}
     for side in SIDES:
         found |= dict.fromkeys(_leading_to(graph, classes, side), side)

@@ -43,7 +43,7 @@ class ModelUse:
 
 
 def find_problems(graph: Any) -> list[str]:
-    """Tell why a graph cannot be run by ComfyUI, in sentences; nothing if its form is right."""
+    """Return why a graph cannot be run by ComfyUI, in sentences; nothing if its form is right."""
     if isinstance(graph, dict) and isinstance(graph.get("nodes"), list):
         return ["the graph is in ComfyUI's editor format; export it in API format (Workflow → Export (API)) instead"]
     if not isinstance(graph, dict) or not graph or len(graph) > MAX_NODES or deeper_than(graph, MAX_DEPTH):
@@ -67,14 +67,14 @@ def find_problems(graph: Any) -> list[str]:
 
 
 def inputs_of(graph: Graph) -> Iterator[tuple[str, str, Any]]:
-    """Give every input: node id, name, and literal or link."""
+    """Return every input: node id, name, and literal or link."""
     for node, content in graph.items():
         for name, value in content.get("inputs", {}).items():
             yield node, name, value
 
 
 def linked(value: Any) -> str | None:
-    """Give the node whose output an input takes; None if the input is a literal."""
+    """Return the node whose output an input takes; None if the input is a literal."""
     match value:
         case [str(source), int(output)] if not isinstance(output, bool):
             return source
@@ -90,12 +90,12 @@ def is_literal(value: Any) -> bool:
 
 
 def node_classes(graph: Graph) -> list[str]:
-    """Give the classes of the graph's nodes, sorted."""
+    """Return the classes of the graph's nodes, sorted."""
     return sorted({content["class_type"] for content in graph.values()})
 
 
 def models_of(graph: Graph) -> list[ModelUse]:
-    """Give the model files that the graph's nodes load, in the graph's order."""
+    """Return the model files that the graph's nodes load, in the graph's order."""
     found: list[ModelUse] = []
     for node, name, value in inputs_of(graph):
         if not isinstance(value, str) or value.strip().lower() in NO_MODEL or len(value) > 255 or "\n" in value:

@@ -194,7 +194,7 @@ def _takes(role: Role, spot: Spot) -> bool:
 
 
 def _file_role(spot: Spot) -> Role | None:
-    """Tell what a loader loads: as its class says, else by the names of class and input."""
+    """Return what a loader loads: as its class says, else by the names of class and input."""
     kind = spot.fact.upload.rpartition("_")[2] if spot.fact is not None else ""
     name = last_part(spot.name)
     if not kind and "Load" in spot.class_type and name in (*FILES, "file", "url"):
@@ -211,7 +211,7 @@ def _is_primitive(spot: Spot) -> bool:
 
 
 def _of_primitive(view: _View, spot: Spot) -> tuple[Spot, Role] | None:
-    """Tell what a primitive's value means: what it is used for, or what its title says of it.
+    """Return what a primitive's value means: what it is used for, or what its title says of it.
 
     Where it goes into a sum, the title counts: seconds times frames per second is neither.
     """

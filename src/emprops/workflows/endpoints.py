@@ -1,4 +1,4 @@
-"""List, read, make, change and delete workflows (spec: Workflow Management)."""
+"""List, read, make, change and delete workflows."""
 
 import asyncio
 from collections.abc import Sequence
@@ -105,7 +105,7 @@ async def list_workflows(
     require_api_keys: RequireApiKeys = False,
     display: Shown = "true",
 ) -> Envelope[list[WorkflowItem]]:
-    """List workflows in their order (spec: List Workflows). Those not meant for display come with `display=all`."""
+    """List workflows in their order. Those not meant for display come with `display=all`."""
     rows = await store.list_page(
         reader,
         page,
@@ -131,7 +131,7 @@ async def create_workflow(
     tx: Tx,
     _once: Once = None,
 ) -> Envelope[SavedWorkflow]:
-    """Make a workflow (spec: Create Workflow). What it needs must be in the catalog.
+    """Make a workflow. What it needs must be in the catalog.
 
     A `comfy_workflow` takes a graph in API format, or as ComfyUI's editor saves it while a worker with a ComfyUI lives.
     Instead of JSON, send a picture, video or sound that ComfyUI made: in a form with the other fields, or as the body
@@ -172,7 +172,7 @@ async def convert_workflow(body: SavedGraph, caller: CurrentCaller, resources: S
 
 @routes.get("/{name}", dependencies=[PublicRoute])
 async def get_workflow(name: Name, reader: Reader) -> Envelope[WorkflowView]:
-    """Read a workflow with the models and custom nodes it needs (spec: Get Workflow by Name)."""
+    """Read a workflow with the models and custom nodes it needs."""
     row = await store.get(reader, name)
     if row is None:
         raise NotFoundError("Workflow not found")

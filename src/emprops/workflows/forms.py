@@ -1,4 +1,4 @@
-"""The form of a workflow: which fields a step of it takes, of which types, within which limits (domain: ``form``)."""
+"""The form of a workflow: which fields a step of it takes, of which types, within which limits."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -61,7 +61,7 @@ class Field:
     """Which kind of file it takes: ``image``, ``video`` or ``audio``; empty for other fields."""
 
     def read(self, value: Any) -> Any:
-        """Give the value as the payload takes it. Raises :class:`FieldError`."""
+        """Return the value as the payload takes it. Raises :class:`FieldError`."""
         if isinstance(value, MixedText):
             parts = [self._referring(part) if isinstance(part, Reference) else part for part in value.parts]
             return MixedText(tuple(parts))

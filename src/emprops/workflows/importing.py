@@ -78,7 +78,7 @@ def _found(wanted: frozenset[str], shown: Sequence[bytes]) -> Catalogue:
 
 
 async def live_catalogues(redis: Redis, prefix: str) -> Iterator[Catalogue]:
-    """Give the node classes of the machines that live; none while Redis does not answer. Each is read when its turn
+    """Return the node classes of the machines that live; none while Redis does not answer. Each is read when its turn
     comes, which takes a while: go through them in a thread."""
     return _readable(await _shown(redis, prefix))
 

@@ -126,7 +126,7 @@ def refers(tree: Any) -> bool:
 
 
 def steps_in(tree: Any) -> set[UUID]:
-    """Give the steps that a value being planned refers to."""
+    """Return the steps that a value being planned refers to."""
     match tree:
         case Reference(step=step):
             return {step}
@@ -141,7 +141,7 @@ def steps_in(tree: Any) -> set[UUID]:
 
 
 def encode(tree: Any) -> Any:
-    """Give the stored form of a payload with references."""
+    """Return the stored form of a payload with references."""
     match tree:
         case Reference(step=step):
             said = {"output": tree.output or None, "file": tree.file, "into": tree.into or None}
@@ -157,7 +157,7 @@ def encode(tree: Any) -> Any:
 
 
 def references_in(payload: Any) -> set[str]:
-    """Give the ids of the steps that a stored payload refers to."""
+    """Return the ids of the steps that a stored payload refers to."""
     match payload:
         case {"$ref": str(step)}:
             return {step}
@@ -170,7 +170,7 @@ def references_in(payload: Any) -> set[str]:
 
 
 def rename_steps(payload: Any, names: Mapping[str, str]) -> Any:
-    """Give a stored payload that refers to other steps in place of these ones; an id without a new name stays."""
+    """Return a stored payload that refers to other steps in place of these ones; an id without a new name stays."""
     match payload:
         case {"$ref": str(step)}:
             return payload | {"$ref": names.get(step, step)}

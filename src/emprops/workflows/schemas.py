@@ -1,4 +1,4 @@
-"""The shapes of workflow requests and replies (spec: Workflow Management)."""
+"""The shapes of workflow requests and replies."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -27,7 +27,7 @@ def _usable_name(text: str) -> str:
 
 
 def _is_on(value: object) -> object:
-    """Read ``eq.true``, the spelling of the spec, and what else means the same (C27)."""
+    """Read ``eq.true``, the contract's spelling, and what else means the same."""
     if not isinstance(value, str):
         return value
     text = value.strip().lower().removeprefix("eq.")
@@ -65,7 +65,7 @@ EXAMPLE: dict[str, Any] = {
 
 
 class WorkflowBody(BaseModel):
-    """A new workflow (spec: Create Workflow). Unknown fields are ignored."""
+    """A new workflow. Unknown fields are ignored."""
 
     model_config = ConfigDict(json_schema_extra={"example": EXAMPLE})
 
@@ -82,7 +82,7 @@ class WorkflowBody(BaseModel):
     custom_nodes: Names | None = None
 
     def definition(self) -> Definition:
-        """Give what may change later."""
+        """Return what may change later."""
         return Definition(
             label=self.label,
             description=self.description,
@@ -95,7 +95,7 @@ class WorkflowBody(BaseModel):
         )
 
     def needs(self) -> Needs:
-        """Give the names to link."""
+        """Return the names to link."""
         return Needs(self.models, self.custom_nodes)
 
 
@@ -115,12 +115,12 @@ class WorkflowChanges(BaseModel):
     custom_nodes: Names | None = None
 
     def changes(self) -> dict[str, Any]:
-        """Give what was sent, apart from links."""
+        """Return what was sent, apart from links."""
         sent = {name: getattr(self, name) for name in self.model_fields_set - {"models", "custom_nodes"}}
         return {name: value for name, value in sent.items() if value is not None}
 
     def needs(self) -> Needs:
-        """Give the names to link."""
+        """Return the names to link."""
         return Needs(self.models, self.custom_nodes)
 
 
@@ -165,7 +165,7 @@ class ConvertedGraph(BaseModel):
 
 
 class WorkflowItem(BaseModel):
-    """A workflow in a list (spec: List Workflows)."""
+    """A workflow in a list."""
 
     id: UUID
     name: str
@@ -178,7 +178,7 @@ class WorkflowItem(BaseModel):
 
 
 class WorkflowView(BaseModel):
-    """A workflow with what it needs (spec: Get Workflow by Name)."""
+    """A workflow with what it needs."""
 
     id: UUID
     name: str

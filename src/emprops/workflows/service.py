@@ -65,14 +65,14 @@ class Saved:
 
 
 def check(kind: str, data: Any) -> list[str]:
-    """Tell everything that is wrong with a definition of that type, in sentences; nothing if it can be planned."""
+    """Return everything that is wrong with a definition of that type, in sentences; nothing if it can be planned."""
     if kind not in KINDS:
         return [f"type must be one of {', '.join(KINDS)}, not {kind!r}"]
     return KINDS[kind].check(data) + check_price(data)
 
 
 def requires_api_keys(kind: str, data: Any) -> bool:
-    """Whether a definition needs keys of third parties: it says so, or names them in its requests (C28)."""
+    """Whether a definition needs keys of third parties: it says so, or names them in its requests."""
     if not isinstance(data, dict):
         return False
     names = secret_names(data.get("api")) if kind == "fetch_api" else set()

@@ -25,7 +25,7 @@ COLUMNS = """
 
 @dataclass(frozen=True, slots=True)
 class Workflow:
-    """A workflow definition with what it needs on a machine (spec: Get Workflow by Name)."""
+    """A workflow definition with what it needs on a machine."""
 
     id: UUID
     name: str
@@ -86,7 +86,7 @@ class UsingCollection:
 
 
 async def by_names(tx: Transaction, names: Iterable[str]) -> dict[str, Workflow]:
-    """Give the workflows of these names, by name, with the names of their models and custom nodes."""
+    """Return the workflows of these names, by name, with the names of their models and custom nodes."""
     rows = await tx.fetch_dicts(
         f"""
         SELECT w.id, w.name, w.label, w.type, w.data, w.output_mime_type, {NEEDS}, s.packed AS saved
@@ -128,7 +128,7 @@ async def list_page(
 
 
 async def get(tx: Transaction, name: str, *, lock: bool = False) -> WorkflowRow | None:
-    """Give a workflow by its name. ``lock``: until the transaction ends, nobody else changes or deletes it."""
+    """Return a workflow by its name. ``lock``: until the transaction ends, nobody else changes or deletes it."""
     if "\x00" in name:
         return None
     return await tx.fetch_one(
@@ -205,7 +205,7 @@ async def delete(tx: Transaction, workflow_id: UUID) -> None:
 
 
 async def collections_using(tx: Transaction, name: str, limit: int) -> list[UsingCollection]:
-    """Give collections, archived ones too, one of whose steps names the workflow; newest first.
+    """Return collections, archived ones too, one of whose steps names the workflow; newest first.
 
     What is being worked on counts, and what was published last, which is what generates.
     """

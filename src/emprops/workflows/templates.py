@@ -47,7 +47,7 @@ class Template:
     placeholders: frozenset[str]
 
     def fill(self, values: Mapping[str, Any], budget: Budget | None = None) -> Any:
-        """Give the template with its placeholders replaced; the template itself stays.
+        """Return the template with its placeholders replaced; the template itself stays.
 
         Raises :class:`UnknownPlaceholderError` naming every placeholder without a value, and
         :class:`~emprops.workflows.references.TextTooLongError`.

@@ -135,7 +135,7 @@ async def _alone(request: Request) -> AsyncIterator[tuple[BinaryIO, list[tuple[s
 
 
 def _patient(request: Request, seconds: float) -> Request:
-    """Give up once nothing has come for so long."""
+    """Return up once nothing has come for so long."""
 
     async def receive() -> Message:
         try:

@@ -77,7 +77,7 @@ class Api:
         await self._client.aclose()
 
     def socket_url(self, client_id: str) -> str:
-        """Give the address of the WebSocket that is told what happens to prompts of this client."""
+        """Return the address of the WebSocket that is told what happens to prompts of this client."""
         scheme = "wss" if self._base.scheme == "https" else "ws"
         base = str(self._base.copy_with(scheme=scheme)).rstrip("/")
         return f"{base}/ws?{urlencode({'clientId': client_id})}"
@@ -117,7 +117,7 @@ class Api:
         return entry if isinstance(entry, dict) else None
 
     async def upload(self, path: Path, name: str, mime_type: str) -> str:
-        """Put a file among the inputs; gives the name by which nodes find it. An equal file is stored once."""
+        """Put a file among the inputs; returns the name by which nodes find it. An equal file is stored once."""
         with path.open("rb") as file:
             answer = await self.call(
                 "POST", "/upload/image", files={"image": (name, file, mime_type)}, data={"type": "input"}

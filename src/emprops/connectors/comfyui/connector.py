@@ -92,7 +92,7 @@ class ComfyUI:
         return Health(ok=True, message=f"ComfyUI {version} at {self._api.place}.")
 
     async def capabilities(self) -> Capabilities:
-        """Give the machine's model files, node classes and packs.
+        """Return the machine's model files, node classes and packs.
 
         Raises :class:`RetryableError` while it is away, or works on something that was told to stop.
         """

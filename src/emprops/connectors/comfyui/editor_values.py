@@ -29,7 +29,7 @@ class Place:
 
 
 def is_link(value: Any) -> bool:
-    """Tell whether an input's value in API form is a link: ``[node, output]``."""
+    """Return whether an input's value in API form is a link: ``[node, output]``."""
     match value:
         case [str(), int()]:
             return True

@@ -73,7 +73,7 @@ class Events:
             await self._socket.close()
 
     async def next(self, wait: float) -> Event | Preview | None:
-        """Give the next message. None: nothing came for ``wait`` seconds, or messages may have been missed."""
+        """Return the next message. None: nothing came for ``wait`` seconds, or messages may have been missed."""
         if self._socket is None:
             await self._pause(PAUSES[min(self._tries, len(PAUSES) - 1)])
             await self._connect()

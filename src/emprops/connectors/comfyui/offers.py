@@ -40,7 +40,7 @@ def is_model(value: Any) -> bool:
 
 
 def uploads_of(object_info: Mapping[str, Any]) -> frozenset[tuple[str, str]]:
-    """Give the inputs that take an uploaded file: ``(class, input)``."""
+    """Return the inputs that take an uploaded file: ``(class, input)``."""
     return frozenset(
         (class_type, name)
         for class_type, info in object_info.items()
@@ -53,7 +53,7 @@ def uploads_of(object_info: Mapping[str, Any]) -> frozenset[tuple[str, str]]:
 
 
 def _choices(inputs: Any) -> Iterator[list[Any]]:
-    """Give the lists that inputs choose from, in the older form of a specification and in the newer one."""
+    """Return the lists that inputs choose from, in the older form of a specification and in the newer one."""
     for _, spec in _inputs(inputs):
         match spec:
             case [list(options), *_]:

@@ -134,7 +134,7 @@ def _described(path: Path, item: Item, said: str) -> Produced:
 
 
 def type_of(filename: str, head: bytes, said: str) -> str:
-    """Tell a file's media type: by its name if its first bytes allow that, else by those, else as the server says.
+    """Determine a file's media type: by its name if its first bytes allow that, else by those, else as the server says.
 
     Raises :class:`RetryableError` for a text, such as an error page, in the place of a picture, video, sound or model.
     """
@@ -152,7 +152,7 @@ def type_of(filename: str, head: bytes, said: str) -> str:
 
 
 def is_text(head: bytes) -> bool:
-    """Tell whether a file's first bytes are those of a text: no picture, video or sound begins like one."""
+    """Return whether a file's first bytes are those of a text: no picture, video or sound begins like one."""
     return bool(head) and all(byte >= 0x20 or byte in b"\t\n\r" for byte in head)
 
 

@@ -67,7 +67,7 @@ def failure(data: Mapping[str, Any], graph: Graph) -> ConnectorError:
 
 
 def is_block(data: Mapping[str, Any]) -> bool:
-    """Tell whether an ``execution_error`` is only that of a branch: ComfyUI goes on with the others."""
+    """Return whether an ``execution_error`` is only that of a branch: ComfyUI goes on with the others."""
     return data.get("exception_type") == BLOCKED
 
 
@@ -95,7 +95,7 @@ def interrupted(data: Mapping[str, Any], graph: Graph) -> RetryableError:
 
 
 def class_of(graph: Graph, node: str) -> str:
-    """Give a node's class; a node of a subgraph (``12.0.3``) has that of the node which made it."""
+    """Return a node's class; a node of a subgraph (``12.0.3``) has that of the node which made it."""
     for name in (node, node.partition(".")[0]):
         if name in graph:
             return str(graph[name].get("class_type", ""))

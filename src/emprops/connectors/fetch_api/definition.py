@@ -124,7 +124,7 @@ def read(api: Any) -> Definition:
 
 
 def secret_names(api: Any) -> set[str]:
-    """Give the names of the secrets that a definition uses, however faulty the rest is."""
+    """Return the names of the secrets that a definition uses, however faulty the rest is."""
     return {name for name in _placeholders(api) if SECRET_NAME.fullmatch(name)}
 
 

@@ -131,7 +131,7 @@ class Collector:
         return Produced(_name(number, mime_type), mime_type, content)
 
     def _type(self, said: str, head: bytes, guess: str, where: str) -> str:
-        """Tell a file's type: as it is said, unless nothing is, or something else than the media that are wanted."""
+        """Return a file's type: what the service says, unless that is nothing or none of the media that are wanted."""
         if said not in UNSAID and (not self._media or said.startswith(MEDIA)):
             return said
         mime_type = _looks_like(head) or (guess if said in UNSAID else said)

@@ -27,7 +27,7 @@ class OpenAI:
 
     @classmethod
     def configured(cls, settings: Settings) -> bool:
-        """Tell whether there is a key, or a service of the operator's own, which may need none."""
+        """Return whether there is a key, or a service of the operator's own, which may need none."""
         return bool(settings.openai_api_key.get_secret_value() or settings.openai_base_url)
 
     def __init__(

@@ -73,7 +73,7 @@ class StabilityApi:
 
     @classmethod
     def configured(cls, settings: Settings) -> bool:
-        """Tell whether there is a key."""
+        """Return whether there is a key."""
         return bool(settings.stability_api_key.get_secret_value())
 
     def __init__(

@@ -90,7 +90,7 @@ def _name(payload: Payload) -> str:
 
 
 def _engine(payload: Payload, default: str, others: tuple[str, ...]) -> tuple[str, dict[str, str]]:
-    """Tell the engine by the field ``model`` (or ``engine``); models of SD3 are named in a field of their own."""
+    """Determine the engine by the field ``model`` (or ``engine``); models of SD3 are named in a field of their own."""
     name = _name(payload)
     word = fields.text(payload, name, default, longest=100).strip().lower() or default
     if word in others:

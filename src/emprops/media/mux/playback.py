@@ -62,5 +62,5 @@ def signer_from(settings: Settings) -> Signer | None:
 
 
 def playback_of(signer: Signer | None, playback_id: str) -> Playback:
-    """Give what the player needs for a playback id."""
+    """Return what the player needs for a playback id."""
     return Playback(playback_id) if signer is None else signer.playback(playback_id)

@@ -16,7 +16,7 @@ def sign(secret: str, body: bytes, at: int) -> str:
 
 
 def is_genuine(secret: str, header: str, body: bytes, now: float) -> bool:
-    """Tell whether the raw body was signed with the secret, about now. Unknown parts of the header are ignored."""
+    """Return whether the raw body was signed with the secret, about now. Unknown parts of the header are ignored."""
     if not secret or not _HEADER.fullmatch(header):
         return False
     parts = [part.strip().partition("=") for part in header.split(",")]

@@ -76,8 +76,8 @@ class RemoteLink:
     async def _turn(
         self, finished: Sequence[Settled], want: int, offers: WorkerOffers
     ) -> tuple[tuple[Claim, ...], bool]:
-        """Make one call; gives what came too late, and whether there may be more. Claims are kept until all calls of a
-        turn are made: one that is repeated brings what its first answer had brought, so the last one may want less."""
+        """Make one call; returns what came too late, and whether there may be more. Claims are kept until all calls of
+        a turn are made: a repeated one brings what its first answer had brought, so the last one may want less."""
         request = self._unanswered = self._unanswered or uuid4().hex
         wanted = max(0, want - len(self._claims))
         try:

@@ -107,7 +107,7 @@ def client_options(server: Server, timeout: float) -> dict[str, Any]:
 
 
 def request_of(server: Server, body: dict[str, Any]) -> dict[str, Any]:
-    """Give content and headers of a call."""
+    """Return content and headers of a call."""
     return {
         "content": orjson.dumps({"worker": server.worker, **body}),
         "headers": {"content-type": "application/json"},

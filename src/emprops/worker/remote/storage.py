@@ -54,11 +54,11 @@ class RemoteStorage:
         await self._put(key, lambda: _pieces(content), len(content), hashlib.sha256(content).hexdigest())
 
     async def size(self, key: str) -> int:
-        """Give the size in bytes."""
+        """Return the size in bytes."""
         return (await self.stat(key)).size
 
     async def stat(self, key: str) -> FileStat:
-        """Give size and version."""
+        """Return size and version."""
         try:
             response = await self._client.head(self._address(key))
         except httpx2.HTTPError as error:
@@ -67,7 +67,7 @@ class RemoteStorage:
         return FileStat(int(response.headers["content-length"]), response.headers.get("etag", "").strip('"'))
 
     async def exists(self, key: str) -> bool:
-        """Tell whether there is such a file."""
+        """Return whether there is such a file."""
         try:
             await self.stat(key)
         except FileNotFoundError:
@@ -95,12 +95,12 @@ class RemoteStorage:
         return b"".join([chunk async for chunk in self.stream(key)])
 
     def local_path(self, key: str) -> Path | None:
-        """Give None: the files are elsewhere."""
+        """Return None: the files are elsewhere."""
         check_key(key)
         return None
 
     async def signed_url(self, key: str) -> str | None:
-        """Give None: files are read from the server."""
+        """Return None: files are read from the server."""
         check_key(key)
         return None
 

@@ -54,10 +54,10 @@ class Kind(Protocol):
     """One workflow type."""
 
     def check(self, data: Any) -> list[str]:
-        """Tell everything that is wrong with a definition, in sentences; nothing if it can be planned."""
+        """Return everything that is wrong with a definition, in sentences; nothing if it can be planned."""
 
     def form(self, data: Any) -> Form:
-        """Give the fields a step of this workflow takes. ``data`` has passed :meth:`check`."""
+        """Return the fields a step of this workflow takes. ``data`` has passed :meth:`check`."""
 
     def plan(self, workflow: Workflow, fields: Mapping[str, Any], occasion: Occasion, /) -> PlannedWork | HeldValue:
         """Turn form values (which may be references) into work. Raises :class:`FieldsError`."""
@@ -73,12 +73,12 @@ def filled(form: Form, fields: Mapping[str, Any], required: Iterable[str] = ()) 
 
 
 def requirements_of(workflow: Workflow) -> Requirements:
-    """Give what a worker must have: the linked models and custom nodes."""
+    """Return what a worker must have: the linked models and custom nodes."""
     return Requirements.from_json({"models": workflow.models, "custom_nodes": workflow.custom_nodes})
 
 
 def check_job_type(job_type: object) -> str | None:
-    """Tell what is wrong with a job type that a definition or a field names; None if nothing is."""
+    """Return what is wrong with a job type that a definition or a field names; None if nothing is."""
     if not isinstance(job_type, str) or not JOB_TYPE.fullmatch(job_type):
         return "must be a job type such as openai_chat: letters, digits, _ . -"
     if job_type in OWN_JOB_TYPES:
@@ -87,7 +87,7 @@ def check_job_type(job_type: object) -> str | None:
 
 
 def check_inputs(inputs: Any, form: Form, target: Any, roots: frozenset[str], inner: str) -> list[str]:
-    """Tell what is wrong with a list of ``{id, pathJq, is_required}`` that places ``form``'s fields in ``target``."""
+    """Return what is wrong with a list of ``{id, pathJq, is_required}`` that places ``form``'s fields in ``target``."""
     if not isinstance(inputs, list):
         return ["inputs must be a list of {id, pathJq}"]
     problems: list[str] = []
@@ -110,5 +110,5 @@ def rooted(text: object, roots: frozenset[str], inner: str) -> tuple[str | int, 
 
 
 def required_inputs(inputs: list[dict[str, Any]]) -> list[str]:
-    """Give the form fields that the inputs require."""
+    """Return the form fields that the inputs require."""
     return [item["id"] for item in inputs if item.get("is_required") is True]

@@ -1,4 +1,4 @@
-"""Which workflow types there are (spec: ``type`` of a workflow)."""
+"""Which workflow types there are (the contract's ``type`` of a workflow)."""
 
 from emprops.workflows.kinds.base import Kind
 from emprops.workflows.kinds.basic import Basic
