@@ -62,13 +62,17 @@ class UnauthorizedError(AppError):
 
 
 class NotEnoughCreditsError(AppError):
-    """The caller cannot pay for the generation."""
+    """The caller cannot pay for the generation.
+
+    ``needed`` and ``available`` are in credits.
+    """
 
     status = 402
     code = "not_enough_credits"
 
-    def __init__(self) -> None:
-        super().__init__("Not enough credits.")
+    def __init__(self, needed: float | None = None, available: float | None = None) -> None:
+        known = {} if needed is None else {"needed": needed, "available": available}
+        super().__init__("Not enough credits.", extra=known)
 
 
 class ForbiddenError(AppError):

@@ -172,3 +172,19 @@ async def test_unknown_ids(client: httpx2.AsyncClient, user: User, path: str) ->
     for unknown in (str(new_id()), "no such thing", "NO-SLUG"):
         method = "POST" if path.endswith("publish") else "GET"
         assert (await client.request(method, path.format(unknown), headers=user.headers)).status_code == 404
+
+
+async def test_an_earlier_version_is_published_again(user: User, other: User, planned: Planned) -> None:
+    collection = await make(user)
+    path = f"/collections/{collection}"
+    await user.post(f"{path}/publish")
+    await user.patch(path, {"data": data("two")})
+    await user.post(f"{path}/publish")
+    again = await user.post(f"{path}/publish", {"version": 1})
+    assert (again["version"], again["data"], again["has_unpublished_changes"]) == (3, data("one"), False)
+    assert [p["prompt"] for p in await planned(other, collection, {})] == ["one"]
+    await user.patch(path, {"data": data("draft")})
+    kept = await user.post(f"{path}/publish", {"version": 2})
+    assert (kept["version"], kept["data"], kept["has_unpublished_changes"]) == (4, data("draft"), True)
+    assert [p["prompt"] for p in await planned(other, collection, {})] == ["two"]
+    await user.post(f"{path}/publish", {"version": 9}, status=404)

@@ -185,7 +185,7 @@ async def test_not_enough_credits(database: Database, client: httpx2.AsyncClient
     body = response.json()
     assert body.pop("code") == "not_enough_credits"
     assert body.pop("request_id")
-    assert body == {"data": None, "error": "Not enough credits."}
+    assert body == {"data": None, "error": "Not enough credits.", "needed": 1, "available": 0.999999}
     async with database.reader() as reader:
         for table in ("job", "step", "job_history", "output", "deck", "credit_hold"):
             assert await reader.fetch_value(f"SELECT count(*) FROM {table}") == 0, table

@@ -14,7 +14,7 @@ from tests.factories import Job, add_history, make_collection, make_job, make_us
 from tests.plans import Explaining, many_jobs
 
 from emprops.auth.caller import Caller
-from emprops.jobs.queries import detail_of, history_of, job_of, jobs_of_user, look
+from emprops.jobs.queries import detail_of, history_of, job_of, list_jobs, look
 from emprops.jobs.schemas import HistoryRow, JobDetailView, JobView
 from emprops.kit.database import Database
 from emprops.kit.ids import new_id
@@ -173,7 +173,7 @@ async def test_lists_follow_an_index_in_their_order(database: Database, filters:
     async with database.transaction() as tx:
         user = await many_jobs(tx)
         explaining = Explaining(tx.connection)
-        await jobs_of_user(explaining, user, Page(), **filters)
+        await list_jobs(explaining, user, Page(), **filters)
     assert f"{index} " in explaining.plan
     assert "Sort" not in explaining.plan
 

@@ -59,7 +59,11 @@ class Stream:
         fields: dict[str, str] = {}
         async for line in self.lines:
             if not line and "event" in fields:
-                event = (fields["event"], orjson.loads(fields["data"]), int(fields.get("id", -1)))
+                event = (
+                    fields["event"],
+                    orjson.loads(fields["data"]),
+                    int(fields.get("id", "-1").removesuffix("-end")),
+                )
                 self.log.append(event)
                 return event
             name, _, value = line.partition(": ")
@@ -364,3 +368,20 @@ async def test_nobody_elses_stream_opens(http: httpx2.AsyncClient, story: Story)
         assert reply.status_code == 404
         assert reply.json()["error"] == "Job not found"
         assert reply.headers["content-type"] == "application/json"
+
+
+async def test_who_has_seen_the_end_is_told_not_to_come_back(http: httpx2.AsyncClient, story: Story) -> None:
+    await story.tell("done", status="completed")
+    path, headers = f"/api/jobs/{story.job.id}/stream", as_user(story.job.user_id)
+    whole = (await http.get(path, headers=headers)).text
+    ids = [line.removeprefix("id: ") for line in whole.splitlines() if line.startswith("id: ")]
+    assert ids[-1].endswith("-end")
+    last = ids[-1]
+    over = await http.get(path, headers=headers | {"Last-Event-ID": last})
+    assert (over.status_code, over.content) == (204, b"")
+    # between the last row and the job's last state: that is still to come
+    broke_off = await http.get(path, headers=headers | {"Last-Event-ID": last.removesuffix("-end")})
+    assert (broke_off.status_code, broke_off.text.count("event: job_update")) == (200, 1)
+    await story.tell("tried once more", status="failed", quietly=True)
+    again = await http.get(path, headers=headers | {"Last-Event-ID": last})
+    assert (again.status_code, again.text.count("event: job_history")) == (200, 1)

@@ -169,7 +169,7 @@ TABLE = [
     # --- Mux: without its signing secret there is no such address (tests/media/test_mux_webhook.py has one)
     row("POST", "/webhooks/mux", Who(nobody=404, owner=404, other=404, service=404), body={}),
     # --- jobs
-    row("GET", "/jobs", USER),
+    row("GET", "/jobs", USER.but(service=200)),
     row("GET", "/jobs/{job_id}", OWN),
     row("GET", "/jobs/{job_id}/history", OWN),
     row("GET", "/jobs/{job_id}/preview", OWN.but(owner=404, service=404)),  # nothing to see
@@ -187,6 +187,7 @@ TABLE = [
     row("WEBSOCKET", "/ws/client/{client_id}", KNOWN.but(owner=101, other=101, service=101)),
     row("WEBSOCKET", "/ws/monitor/{client_id}", Who(nobody=401, owner=403, other=403, service=101)),
     # --- outputs
+    row("GET", "/outputs", USER),
     row("POST", "/outputs", OWN_AS_USER.but(owner=201), body={"collection_id": "{collection_id}"}),
     row("GET", "/outputs/{output_id}", OWN),
     row("PATCH", "/outputs/{output_id}/complete", OWN, body={"url": "https://cdn.example.com/file.mp4"}),

@@ -19,6 +19,7 @@ from emprops.collections.schemas import (
     FormView,
     GlobalBody,
     PublicCollection,
+    PublishBody,
     Status,
     VersionDataView,
     VersionView,
@@ -139,10 +140,12 @@ async def change_collection(collection_id: CollectionRef, body: ChangeBody, call
 
 
 @routes.post("/collections/{collection_id}/publish", response_model=Envelope[CollectionView], responses=ARCHIVED)
-async def publish_collection(collection_id: CollectionRef, caller: CurrentCaller, tx: Tx) -> Any:
-    """Publish an own collection: whoever has its id can generate from it. Changed data becomes the next version;
-    jobs that run keep their steps."""
-    return ok(view_of(await service.publish(tx, caller, collection_id)))
+async def publish_collection(
+    collection_id: CollectionRef, caller: CurrentCaller, tx: Tx, body: PublishBody | None = None
+) -> Any:
+    """Publish an own collection: whoever has its id can generate from it. Changed data becomes the next version, and
+    so does the data of an earlier `version` that is published again; jobs that run keep their steps."""
+    return ok(view_of(await service.publish(tx, caller, collection_id, body.version if body else None)))
 
 
 @routes.delete("/collections/{collection_id}", response_model=Envelope[CollectionView])

@@ -145,6 +145,15 @@ class ChangeBody(BaseModel):
     is_public: bool = Field(default_factory=bool)
 
 
+class PublishBody(BaseModel):
+    """What to publish. Unknown fields are ignored."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"version": 1}})
+
+    version: Annotated[int | None, Field(ge=1, le=2**31 - 1, strict=True)] = None
+    """Publish this version's data again; unless sent, what is being worked on."""
+
+
 class GlobalBody(BaseModel):
     """What a global collection takes and gives."""
 

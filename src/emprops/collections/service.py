@@ -135,17 +135,28 @@ async def change(tx: Transaction, caller: Caller, id_or_slug: str | UUID, change
     return await _reread(tx, collection.id)
 
 
-async def publish(tx: Transaction, caller: Caller, id_or_slug: str | UUID) -> Working:
-    """Publish what is being worked on; a new version unless nothing changed. Jobs that run keep their steps.
+async def publish(tx: Transaction, caller: Caller, id_or_slug: str | UUID, version: int | None = None) -> Working:
+    """Publish what is being worked on, or an earlier ``version`` again; a new version unless nothing changed. Jobs that
+    run keep their steps. Changes that were not published yet stay, to be worked on.
 
-    Raises :class:`~emprops.errors.ConflictError` for an archived collection, and
-    :class:`~emprops.errors.BadRequestError` if the data cannot be run any more.
+    Raises :class:`~emprops.errors.NotFoundError` for an unknown version, :class:`~emprops.errors.ConflictError` for an
+    archived collection, and :class:`~emprops.errors.BadRequestError` if the data cannot be run any more.
     """
     collection = await get_own(tx, caller, id_or_slug, lock=True)
     if collection.archived:
         raise ConflictError("The collection is archived; unarchive it before you publish it.")
-    await check_data(tx, collection.data)
+    data = collection.data
+    if version is not None:
+        earlier = await versions.get_version(tx, collection.id, version)
+        if earlier is None:
+            raise NotFoundError("Version not found")
+        data = earlier.data
+    await check_data(tx, data)
+    if data != collection.data:
+        await store.update(tx, collection.id, {"data": data})
     await versions.publish(tx, collection.id)
+    if data != collection.data and collection.has_unpublished_changes:
+        await store.update(tx, collection.id, {"data": collection.data})
     return await _reread(tx, collection.id)
 
 

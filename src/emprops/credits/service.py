@@ -10,7 +10,7 @@ from uuid import UUID
 
 from emprops.auth.store import ensure_user
 from emprops.credits import store
-from emprops.credits.amounts import LIMIT, to_micros
+from emprops.credits.amounts import LIMIT, to_micros, to_number
 from emprops.credits.store import Account
 from emprops.errors import BadRequestError, ConflictError, NotEnoughCreditsError
 from emprops.kit.database import Transaction
@@ -46,7 +46,8 @@ async def hold(tx: Transaction, *, user_id: UUID, job_id: UUID, amount: int, rea
         # the first time somebody pays, the account is not there yet
         await store.open_account(tx, user_id, terms.initial)
         if not await store.hold(tx, user_id=user_id, job_id=job_id, amount=amount, reason=reason):
-            raise NotEnoughCreditsError
+            account = await store.account_of(tx, user_id)
+            raise _too_little(amount, account.available if account else 0)
     except store.AlreadyHeldError:
         raise ConflictError("workflow_id names a job that exists already.") from None
 
@@ -59,7 +60,12 @@ async def hold_again(tx: Transaction, job_id: UUID, *, terms: Terms) -> None:
     if not terms.enforced:
         await store.waive(tx, job_id)
     elif not await store.hold_again(tx, job_id, "Retry") and await store.state_of(tx, job_id) == "released":
-        raise NotEnoughCreditsError
+        needed, available = await store.shortage_of(tx, job_id)
+        raise _too_little(needed, available)
+
+
+def _too_little(needed: int, available: int) -> NotEnoughCreditsError:
+    return NotEnoughCreditsError(to_number(needed), to_number(available))
 
 
 async def capture(tx: Transaction, job_id: UUID) -> None:

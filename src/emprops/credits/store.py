@@ -148,6 +148,15 @@ async def hold_again(tx: Transaction, job_id: UUID, reason: str) -> bool:
     )
 
 
+async def shortage_of(tx: Transaction, job_id: UUID) -> tuple[int, int]:
+    """Return what a job with a hold costs and what its user has, in micro-credits."""
+    row = await tx.fetch_dicts(
+        "SELECT h.amount, a.available FROM credit_hold h JOIN credit_account a USING (user_id) WHERE h.job_id = %s",
+        (job_id,),
+    )
+    return row[0]["amount"], row[0]["available"]
+
+
 async def capture(tx: Transaction, job_id: UUID, reason: str) -> str | None:
     """Spend what is held for a job. Returns the state that its hold was in: nothing happened unless it is ``held``;
     None if the job has no hold. Call with the job locked."""

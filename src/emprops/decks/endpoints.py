@@ -29,7 +29,7 @@ from emprops.errors import NotFoundError
 from emprops.kit.database import Transaction
 from emprops.kit.envelope import Envelope, failures, ok
 from emprops.kit.paging import MAX_LIMIT, MAX_OFFSET, Page, Paging
-from emprops.kit.requests import Reader, Tx, router
+from emprops.kit.requests import Reader, Shared, Tx, router
 
 routes = router(prefix="/decks", tags=["decks"])
 collection_routes = router(tags=["decks"])
@@ -46,7 +46,9 @@ def owner_of(caller: Caller) -> UUID | None:
 
 
 @routes.post("", status_code=201, responses=failures(_404="Collection not found"))
-async def create_deck(body: NewDeck, user_id: CurrentUser, tx: Tx, _once: Once) -> Envelope[DeckSummary]:
+async def create_deck(
+    body: NewDeck, user_id: CurrentUser, tx: Tx, resources: Shared, _once: Once
+) -> Envelope[DeckSummary]:
     """Make a deck for a collection; it is empty and active."""
     deck = await service.create_deck(
         tx,
@@ -56,13 +58,14 @@ async def create_deck(body: NewDeck, user_id: CurrentUser, tx: Tx, _once: Once) 
         description=body.description,
         beneficiary=named_identity(body.social_org, body.social_identifier),
     )
-    return ok(summary_of(deck))
+    return ok(summary_of(deck, resources.settings.base_url))
 
 
 @routes.get("")
 async def list_decks(
     user_id: CurrentUser,
     reader: Reader,
+    resources: Shared,
     page: Paging,
     status: Status | None = None,
     social_org: SocialOrg | None = None,
@@ -71,12 +74,19 @@ async def list_decks(
     """List the caller's decks over all collections, newest first; archived ones only by ``status=archived``."""
     held_for = named_identity(social_org, social_identifier)
     wanted = queries.DeckFilter(user_id=user_id, status=status, held_for=held_for)
-    return ok([summary_of(deck) for deck in await queries.list_decks(reader, wanted, page)])
+    return ok(
+        [summary_of(deck, resources.settings.base_url) for deck in await queries.list_decks(reader, wanted, page)]
+    )
 
 
 @routes.get("/{deck_id}")
 async def get_deck(
-    deck_id: UUID, caller: CurrentCaller, reader: Reader, limit: Limit = MAX_LIMIT, offset: Offset = 0
+    deck_id: UUID,
+    caller: CurrentCaller,
+    reader: Reader,
+    resources: Shared,
+    limit: Limit = MAX_LIMIT,
+    offset: Offset = 0,
 ) -> Envelope[DeckView]:
     """Read an own deck, or a published one, with its visible outputs by position."""
     deck = await queries.deck_of(reader, deck_id)
@@ -86,7 +96,7 @@ async def get_deck(
     if not private and deck.status not in SHARED:
         raise NotFoundError("Deck not found")
     outputs = await queries.outputs_of_deck(reader, deck_id, Page(limit, offset))
-    return ok(view_of(deck, outputs, private=private))
+    return ok(view_of(deck, outputs, resources.settings.base_url, private=private))
 
 
 @routes.get("/{deck_id}/stats")
@@ -101,36 +111,42 @@ async def get_deck_stats(deck_id: UUID, caller: CurrentCaller, reader: Reader) -
 
 
 @routes.patch("/{deck_id}")
-async def update_deck(deck_id: UUID, body: DeckPatch, caller: CurrentCaller, tx: Tx) -> Envelope[DeckSummary]:
+async def update_deck(
+    deck_id: UUID, body: DeckPatch, caller: CurrentCaller, tx: Tx, resources: Shared
+) -> Envelope[DeckSummary]:
     """Change an own deck: name, description, cover, status. Only what is sent changes."""
     columns = body.model_dump(include=body.model_fields_set - {"status"})
     status = DeckStatus(body.status) if "status" in body.model_fields_set else None
     deck = await service.change_deck(tx, deck_id, owner_of(caller), service.Changes(columns, status))
-    return ok(summary_of(deck))
+    return ok(summary_of(deck, resources.settings.base_url))
 
 
 @routes.delete("/{deck_id}")
-async def archive_deck(deck_id: UUID, caller: CurrentCaller, tx: Tx) -> Envelope[DeckSummary]:
+async def archive_deck(deck_id: UUID, caller: CurrentCaller, tx: Tx, resources: Shared) -> Envelope[DeckSummary]:
     """Archive an own deck: it leaves the default views and takes no outputs; it can be made active again."""
-    return ok(summary_of(await _become(tx, deck_id, caller, DeckStatus.ARCHIVED)))
+    return ok(summary_of(await _become(tx, deck_id, caller, DeckStatus.ARCHIVED), resources.settings.base_url))
 
 
 @routes.post("/{deck_id}/publish")
-async def publish_deck(deck_id: UUID, caller: CurrentCaller, tx: Tx) -> Envelope[DeckSummary]:
+async def publish_deck(deck_id: UUID, caller: CurrentCaller, tx: Tx, resources: Shared) -> Envelope[DeckSummary]:
     """Publish an own deck: whoever has its id may read it. The time of the first publication is kept."""
-    return ok(summary_of(await _become(tx, deck_id, caller, DeckStatus.PUBLISHED)))
+    return ok(summary_of(await _become(tx, deck_id, caller, DeckStatus.PUBLISHED), resources.settings.base_url))
 
 
 @routes.post("/{deck_id}/lock")
-async def lock_deck(deck_id: UUID, caller: CurrentCaller, tx: Tx) -> Envelope[DeckSummary]:
+async def lock_deck(deck_id: UUID, caller: CurrentCaller, tx: Tx, resources: Shared) -> Envelope[DeckSummary]:
     """Lock an own deck: no output is added any more, whatever is on its way."""
-    return ok(summary_of(await _become(tx, deck_id, caller, DeckStatus.LOCKED)))
+    return ok(summary_of(await _become(tx, deck_id, caller, DeckStatus.LOCKED), resources.settings.base_url))
 
 
 @routes.patch("/{deck_id}/order")
-async def reorder_deck(deck_id: UUID, body: DeckOrder, caller: CurrentCaller, tx: Tx) -> Envelope[DeckSummary]:
+async def reorder_deck(
+    deck_id: UUID, body: DeckOrder, caller: CurrentCaller, tx: Tx, resources: Shared
+) -> Envelope[DeckSummary]:
     """Put outputs of an own deck first, in the order given; the others follow as they were."""
-    return ok(summary_of(await service.reorder(tx, deck_id, owner_of(caller), body.output_ids)))
+    return ok(
+        summary_of(await service.reorder(tx, deck_id, owner_of(caller), body.output_ids), resources.settings.base_url)
+    )
 
 
 async def _become(tx: Transaction, deck_id: UUID, caller: Caller, status: DeckStatus) -> DeckRow:
@@ -142,6 +158,7 @@ async def list_collection_decks(
     collection_id: UUID,
     caller: CurrentCaller,
     reader: Reader,
+    resources: Shared,
     page: Paging,
     status: Status | None = None,
     social_org: SocialOrg | None = None,
@@ -160,4 +177,6 @@ async def list_collection_decks(
         status=status,
         held_for=held_for,
     )
-    return ok([summary_of(deck) for deck in await queries.list_decks(reader, wanted, page)])
+    return ok(
+        [summary_of(deck, resources.settings.base_url) for deck in await queries.list_decks(reader, wanted, page)]
+    )

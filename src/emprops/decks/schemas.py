@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from emprops.decks.queries import DeckOutputRow, DeckRow
+from emprops.decks.states import SHARED
 from emprops.kit.names import visible
 
 Status = Literal["active", "archived", "published", "locked"]
@@ -58,6 +59,8 @@ class DeckSummary(BaseModel):
     custodied_for: UUID | None
     """The social link it is held for."""
     published_at: datetime | None
+    page_url: str | None
+    """A page that shows a published deck to everybody; null for others."""
     created_at: datetime
     updated_at: datetime
 
@@ -121,21 +124,22 @@ class DeckOrder(BaseModel):
     output_ids: list[UUID] = Field(min_length=1, max_length=1_000)
 
 
-def summary_of(deck: DeckRow) -> DeckSummary:
+def summary_of(deck: DeckRow, base_url: str) -> DeckSummary:
     """Show a deck without its outputs."""
-    return DeckSummary.model_validate(_deck(deck))
+    return DeckSummary.model_validate(_deck(deck, base_url))
 
 
-def view_of(deck: DeckRow, outputs: list[DeckOutputRow], *, private: bool) -> DeckView:
+def view_of(deck: DeckRow, outputs: list[DeckOutputRow], base_url: str, *, private: bool) -> DeckView:
     """Show a deck; ``private``: with what concerns only its owner."""
     concealed = {} if private else {"job_id": None, "error_message": None}
     shown = [{**asdict(output), **concealed} for output in outputs]
-    return DeckView.model_validate({**_deck(deck), "outputs": shown})
+    return DeckView.model_validate({**_deck(deck, base_url), "outputs": shown})
 
 
-def _deck(deck: DeckRow) -> dict[str, Any]:
+def _deck(deck: DeckRow, base_url: str) -> dict[str, Any]:
     return {
         **asdict(deck),
+        "page_url": f"{base_url}/d/{deck.id}" if deck.status in SHARED else None,
         "collection": {
             "id": deck.collection_id,
             "title": deck.collection_title,

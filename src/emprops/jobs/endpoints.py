@@ -9,17 +9,17 @@ from starlette.responses import Response
 
 from emprops.auth.authenticators import reads_only
 from emprops.auth.caller import may_touch
-from emprops.auth.dependencies import CurrentCaller, CurrentUser, StreamCaller
+from emprops.auth.dependencies import CurrentCaller, StreamCaller
 from emprops.auth.tickets import TICKET_LIFE, issue_ticket, stream_of
-from emprops.errors import NotFoundError
+from emprops.errors import NotFoundError, UnauthorizedError
 from emprops.jobs import queries
 from emprops.jobs.forensics import evidence
 from emprops.jobs.forensics_schemas import ForensicsReply
 from emprops.jobs.place import place_of
 from emprops.jobs.preview import Way, latest_preview
-from emprops.jobs.schemas import EXAMPLE, HistoryRow, JobDetailView, JobView, Status, StreamTicket
+from emprops.jobs.schemas import EXAMPLE, HistoryRow, JobDetailView, ListedJob, Status, StreamTicket
 from emprops.jobs.states import OPEN
-from emprops.jobs.stream import follow, row_id_of
+from emprops.jobs.stream import follow, row_id_of, saw_end
 from emprops.kit.envelope import Envelope, ok
 from emprops.kit.paging import Paging
 from emprops.kit.requests import Reader, Shared, router
@@ -46,7 +46,8 @@ STREAM: dict[int | str, dict[str, Any]] = {
                 "example": {"event": "job_update", "data": '{"id":"0192f3a4-…","status":"processing"}', "id": "7"},
             }
         },
-    }
+    },
+    204: {"description": "The client has seen how the job ended; a browser does not connect again."},
 }
 PREVIEW: dict[int | str, dict[str, Any]] = {
     200: {
@@ -67,17 +68,20 @@ PreviewQuery = Annotated[
 ]
 
 
-@routes.get("", response_model=Envelope[list[JobView]])
+@routes.get("", response_model=Envelope[list[ListedJob]])
 async def list_jobs(
-    user_id: CurrentUser,
+    caller: CurrentCaller,
     reader: Reader,
     page: Paging,
     status: Status | None = None,
     collection_id: UUID | None = None,
 ) -> Response:
-    """List the caller's jobs, newest first."""
-    jobs = await queries.jobs_of_user(reader, user_id, page, status=status, collection_id=collection_id)
-    return reply([queries.as_json(job) for job in jobs])
+    """List the caller's jobs, newest first; for a service that names no user everybody's, each with its `user_id`."""
+    everybody = caller.user_id is None
+    if everybody and not caller.is_service:
+        raise UnauthorizedError("Say for which user this is.")
+    jobs = await queries.list_jobs(reader, caller.user_id, page, status=status, collection_id=collection_id)
+    return reply([queries.as_json(job) | ({"user_id": job.user_id} if everybody else {}) for job in jobs])
 
 
 @routes.get(
@@ -159,14 +163,20 @@ async def stream_job(
     last_event_id: LastEventQuery = None,
     previews: PreviewQuery = "url",
 ) -> Response:
-    """Follow a job until it has ended. Reconnecting with the last id seen continues where the stream broke off."""
+    """Follow a job until it has ended. Reconnecting with the last id seen continues where the stream broke off; after
+    the last event it answers 204, which keeps browsers from connecting again."""
     async with resources.database.reader() as reader:
         owner = await queries.owner_of(reader, job_id)
     if not may_touch(caller, owner):
         raise NotFoundError("Job not found")
     settings = resources.settings
     # a browser that reconnects keeps its first URL, so the header is the newer of the two
-    last_row = row_id_of(last_event_header if last_event_header else last_event_id)
+    last_seen = last_event_header if last_event_header else last_event_id
+    last_row = row_id_of(last_seen)
+    if last_row is not None and saw_end(last_seen):
+        async with resources.database.reader() as reader:
+            if await queries.has_ended_at(reader, job_id, last_row):
+                return Response(status_code=204)
     events = follow(
         resources.database,
         resources.pokes,

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import orjson
 
+from emprops.jobs.states import TERMINAL
 from emprops.kit.database import Transaction
 from emprops.kit.paging import Page
 
@@ -132,11 +133,22 @@ async def owner_of(reader: Transaction, job_id: UUID) -> UUID | None:
     return owner
 
 
-async def jobs_of_user(
-    reader: Transaction, user_id: UUID, page: Page, *, status: str | None, collection_id: UUID | None
+async def has_ended_at(reader: Transaction, job_id: UUID, row: int) -> bool:
+    """Return whether a job has ended, and nothing has happened to it after this row of its history."""
+    return bool(
+        await reader.fetch_value(
+            "SELECT status = ANY(%s) AND (SELECT max(id) FROM job_history WHERE job_id = job.id) = %s"
+            " FROM job WHERE id = %s",
+            (list(TERMINAL), row, job_id),
+        )
+    )
+
+
+async def list_jobs(
+    reader: Transaction, user_id: UUID | None, page: Page, *, status: str | None, collection_id: UUID | None
 ) -> list[JobRow]:
-    """List a user's jobs, newest first. Each combination of filters follows an index in its order."""
-    where = "j.user_id = %(user_id)s"
+    """List a user's jobs, newest first; without a user everybody's. A user's filters follow an index in its order."""
+    where = "true" if user_id is None else "j.user_id = %(user_id)s"
     if status is not None:
         where += " AND j.status = %(status)s"
     if collection_id is not None:

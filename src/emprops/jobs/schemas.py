@@ -69,6 +69,13 @@ class JobView(BaseModel):
     """The published version of the collection that it runs; null if it was a draft."""
 
 
+class ListedJob(JobView):
+    """A job in a list."""
+
+    user_id: UUID | None = None
+    """Whose it is; only for services that list everybody's."""
+
+
 class QueuePlace(BaseModel):
     """Where the job's next step waits."""
 

@@ -8,7 +8,8 @@ when a poke says so and, since pokes may get lost, from time to time.
 
 The id of an event is that of the newest history row known by then. Rows of one job become visible in the order of
 their ids, because whoever writes one holds the job's row lock (``jobs/store.py``); so a client that comes back with the
-last id it saw, to this replica or another one, misses no row and gets none twice.
+last id it saw, to this replica or another one, misses no row and gets none twice. The event that shows how the job
+ended has ``-end`` in its id: who comes back with that has seen everything, unless the job was tried again.
 """
 
 import re
@@ -32,13 +33,19 @@ CHUNK = 500
 INITIAL = 1000
 """Most rows of ``history_init``; the newest ones. ``GET /jobs/{id}/history`` has all."""
 
-_ROW_ID = re.compile(r"[0-9]{1,18}")
+_ROW_ID = re.compile(r"([0-9]{1,18})(-end)?")
 
 
 def row_id_of(last_event_id: str | None) -> int | None:
     """Read ``Last-Event-ID``; None if it cannot be one of ours."""
-    text = (last_event_id or "").strip()
-    return int(text) if _ROW_ID.fullmatch(text) else None
+    match = _ROW_ID.fullmatch((last_event_id or "").strip())
+    return int(match[1]) if match else None
+
+
+def saw_end(last_event_id: str | None) -> bool:
+    """Return whether ``Last-Event-ID`` is that of an event that showed how a job ended."""
+    match = _ROW_ID.fullmatch((last_event_id or "").strip())
+    return match is not None and match[2] is not None
 
 
 LatestPreview = Callable[[int], Awaitable[Shown | None]]
@@ -139,4 +146,4 @@ class _Follower:
         if digest == self._shown:
             return None
         self._shown = digest
-        return Event("job_update", orjson.Fragment(to_bytes(job)), str(self._row))
+        return Event("job_update", orjson.Fragment(to_bytes(job)), f"{self._row}{'-end' if self.ended else ''}")

@@ -21,11 +21,13 @@ from emprops.outputs import queries, service
 from emprops.outputs.schemas import (
     Completion,
     Failing,
+    MediaType,
     Move,
     NewOutput,
     OutputItem,
     OutputStats,
     OutputView,
+    ShownStatus,
     SocialOrg,
     Status,
     WatchableOutput,
@@ -111,6 +113,22 @@ async def move_output(output_id: UUID, body: Move, caller: CurrentCaller, tx: Tx
     """Put an own output at the end of another own deck of its collection, or take it out of its deck."""
     await service.move_output(tx, output_id, owner_of(caller), body.deck_id)
     return await _shown(tx, output_id)
+
+
+@routes.get("/outputs")
+async def list_outputs(
+    user_id: CurrentUser,
+    reader: Reader,
+    page: Paging,
+    collection_id: UUID | None = None,
+    deck_id: UUID | None = None,
+    status: ShownStatus | None = None,
+    media_type: MediaType | None = None,
+) -> Envelope[list[OutputItem]]:
+    """List the caller's outputs over all collections, newest first; hidden ones are left out."""
+    wanted = queries.OutputFilter(deck_id, status, media_type=media_type)
+    rows = await queries.all_of_user(reader, user_id, collection_id, wanted, page)
+    return ok([item_of(row, private=True) for row in rows])
 
 
 @routes.get("/outputs/{output_id}")

@@ -68,6 +68,8 @@ class OutputFilter:
     status: str | None = None
     held_for: tuple[str, str] | None = None
     """A social identity, as it is stored."""
+    media_type: str | None = None
+    """What MIME types begin with: ``image``, ``video``, ``audio`` or ``text``."""
 
     def conditions(self) -> str:
         """Return the SQL; hidden outputs never match."""
@@ -78,6 +80,8 @@ class OutputFilter:
             parts.append("o.status = %(status)s")
         if self.held_for is not None:
             parts.append(BENEFICIARY)
+        if self.media_type is not None:
+            parts.append("o.mime_type LIKE %(media_type)s")
         return " AND ".join(parts)
 
     def values(self) -> dict[str, Any]:
@@ -85,6 +89,7 @@ class OutputFilter:
         return {
             "deck_id": self.deck_id,
             "status": self.status,
+            "media_type": f"{self.media_type}/%",
             **dict(zip(("social_org", "social_identifier"), self.held_for or (), strict=False)),
         }
 
@@ -100,6 +105,28 @@ async def output_of(reader: Transaction, output_id: UUID) -> OutputDetail | None
         WHERE o.id = %s
         """,
         (output_id,),
+    )
+
+
+async def all_of_user(
+    reader: Transaction, user_id: UUID, collection_id: UUID | None, wanted: OutputFilter, page: Page
+) -> list[OutputRow]:
+    """List a user's visible outputs, of one collection or of all, newest first."""
+    of_collection = "" if collection_id is None else "AND o.collection_id = %(collection_id)s"
+    return await reader.fetch_all(
+        OutputRow,
+        f"""
+        SELECT {ITEM} FROM output o LEFT JOIN deck d ON d.id = o.deck_id
+        WHERE o.user_id = %(user_id)s {of_collection} AND {wanted.conditions()}
+        ORDER BY o.created_at DESC, o.id DESC LIMIT %(limit)s OFFSET %(offset)s
+        """,
+        {
+            "user_id": user_id,
+            "collection_id": collection_id,
+            "limit": page.limit,
+            "offset": page.offset,
+            **wanted.values(),
+        },
     )
 
 

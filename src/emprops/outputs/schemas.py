@@ -11,6 +11,8 @@ from emprops.outputs.queries import OutputDetail, OutputRow
 from emprops.outputs.states import Source
 
 Status = Literal["pending", "processing", "completed", "failed", "hidden"]
+ShownStatus = Literal["pending", "processing", "completed", "failed"]
+MediaType = Literal["image", "video", "audio", "text"]
 SocialOrg = Literal["farcaster", "twitter", "discord", "lens", "github"]
 
 

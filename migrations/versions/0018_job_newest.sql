@@ -1,0 +1,1 @@
+CREATE INDEX job_newest ON job (created_at DESC, id DESC);
