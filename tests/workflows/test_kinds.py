@@ -1,6 +1,7 @@
 import copy
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -226,7 +227,8 @@ class TestDynamicJson:
 
     def test_a_reference_stands_within_text(self) -> None:
         work = plan("dynamic_json", {"thing": REFERENCE})
-        assert work.payload["messages"][0]["content"] == MixedText(("Draw ", REFERENCE, " 1 times"))
+        within = replace(REFERENCE, into="text")
+        assert work.payload["messages"][0]["content"] == MixedText(("Draw ", within, " 1 times"))
 
     @pytest.mark.parametrize("types", [{"variable_types": {"n": "number"}}, {"variable_types": None}, {}])
     def test_a_placeholder_without_a_type_is_a_text(self, types: dict[str, Any]) -> None:
