@@ -76,7 +76,7 @@ def test_long_texts_take_little_time(part: str) -> None:
     began = time.process_time()
     fill_choices(text, lambda _number, count: count - 1)
     signs_in(text)
-    assert time.process_time() - began < 2
+    assert time.process_time() - began < 10
 
 
 @pytest.mark.parametrize(
