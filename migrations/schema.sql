@@ -899,7 +899,7 @@ CREATE INDEX idempotency_key_age ON public.idempotency_key USING btree (created_
 
 CREATE INDEX job_history_of_job ON public.job_history USING btree (job_id, id);
 
-CREATE INDEX job_newest ON public.job USING btree (created_at DESC, id DESC);
+CREATE INDEX job_newest ON public.job USING btree ((created_at AT TIME ZONE 'UTC'::text) DESC, id DESC);
 
 CREATE INDEX job_of_output_url ON public.job USING btree ("substring"(workflow_output, '/files/([^?#]+)'::text)) WHERE (workflow_output IS NOT NULL);
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emprops.collections import chance
-from emprops.collections.variables import MAX_TEXT_BYTES, Option, json_schema, parse, pick, resolve
+from emprops.collections.variables import MAX_TEXT_BYTES, Option, json_schema, parse, pick, resolve, unknown
 from emprops.errors import InvalidVariablesError
 
 HASH = chance.generation_hash("a job", 0)
@@ -175,9 +175,12 @@ class TestResolve:
             "a": "is required: a text", "b": "must be a number", "c": "must be one of red, green, three",
         }  # fmt: skip
 
-    def test_unknown_names_are_ignored(self) -> None:
-        result = resolve(defined({"name": "a", "type": "text"}), {"a": "1", "z": 1, "b": {}}, HASH)
-        assert result.values == {"a": "1"}
+    def test_unknown_names_are_ignored_and_told(self) -> None:
+        definitions, given = defined({"name": "a", "type": "text"}), {"a": "1", "z": 1, "b": {}}
+        assert (resolve(definitions, given, HASH).values, sorted(unknown(definitions, given))) == (
+            {"a": "1"},
+            ["b", "z"],
+        )
 
 
 class TestDefinitions:

@@ -178,6 +178,15 @@ async def test_lists_follow_an_index_in_their_order(database: Database, filters:
     assert "Sort" not in explaining.plan
 
 
+async def test_the_list_of_everybodys_jobs_follows_an_index(database: Database) -> None:
+    async with database.transaction() as tx:
+        await many_jobs(tx)
+        explaining = Explaining(tx.connection)
+        await list_jobs(explaining, None, Page(), status=None, collection_id=None)
+    assert "job_newest " in explaining.plan
+    assert "Sort" not in explaining.plan
+
+
 async def test_job_history_and_look_are_read_by_key(database: Database) -> None:
     async with database.transaction() as tx:
         await many_jobs(tx)

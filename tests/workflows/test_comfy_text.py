@@ -1,6 +1,7 @@
 """Texts that ComfyUI's editor fills in when it sends a graph. What is expected was taken from the editor's own code,
 but for a backslash at the end, which it turns into ``\\undefined``."""
 
+import gc
 import time
 from datetime import UTC, datetime
 from typing import Any
@@ -73,10 +74,14 @@ def test_any_text_can_be_filled_in(text: str) -> None:
 @pytest.mark.parametrize("part", ["{", "{a|", "/*", "//", "\\", "|", "{}", "/*/"])
 def test_long_texts_take_little_time(part: str) -> None:
     text = (part * 65536)[:65536]
-    began = time.process_time()
-    fill_choices(text, lambda _number, count: count - 1)
-    signs_in(text)
-    assert time.process_time() - began < 10
+    gc.freeze()  # what other tests left is not to be searched for garbage again and again within this one's time
+    try:
+        began = time.process_time()
+        fill_choices(text, lambda _number, count: count - 1)
+        signs_in(text)
+        assert time.process_time() - began < 2
+    finally:
+        gc.unfreeze()
 
 
 @pytest.mark.parametrize(

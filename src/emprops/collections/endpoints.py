@@ -4,7 +4,7 @@ import re
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Path
+from fastapi import Body, Path
 
 from emprops.auth.caller import SERVICE
 from emprops.auth.dependencies import CurrentCaller, CurrentUser, OptionalCaller, PublicRoute
@@ -141,7 +141,10 @@ async def change_collection(collection_id: CollectionRef, body: ChangeBody, call
 
 @routes.post("/collections/{collection_id}/publish", response_model=Envelope[CollectionView], responses=ARCHIVED)
 async def publish_collection(
-    collection_id: CollectionRef, caller: CurrentCaller, tx: Tx, body: PublishBody | None = None
+    collection_id: CollectionRef,
+    caller: CurrentCaller,
+    tx: Tx,
+    body: Annotated[PublishBody | None, Body(examples=[{"version": 1}])] = None,
 ) -> Any:
     """Publish an own collection: whoever has its id can generate from it. Changed data becomes the next version, and
     so does the data of an earlier `version` that is published again; jobs that run keep their steps."""
