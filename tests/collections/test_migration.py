@@ -2,29 +2,16 @@
 
 import psycopg
 import pytest
-from psycopg import sql
-from tests.engines import DATABASE, Engines
+from tests.engines import Engines
+from tests.migrations import database_before, migrate
 
 from emprops.kit.ids import new_id
-from emprops.kit.migrate import migrations_folder
 
 
 @pytest.fixture
 def before(engines: Engines) -> str:
     """A database at revision 0004: the URL of it."""
-    name = f"before_{new_id().hex}"
-    with psycopg.connect(engines.database_url, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    url = engines.database_url.replace(DATABASE, name)
-    with psycopg.connect(url) as connection:
-        for number in ("0001", "0002", "0003", "0004"):
-            run(connection, number)
-    return url
-
-
-def run(connection: psycopg.Connection, number: str) -> None:
-    [file] = (migrations_folder() / "versions").glob(f"{number}_*.sql")
-    connection.execute(file.read_text())  # type: ignore[arg-type]
+    return database_before(engines, "0005")
 
 
 def test_published_collections_get_their_version(before: str) -> None:
@@ -44,7 +31,7 @@ def test_published_collections_get_their_version(before: str) -> None:
             "VALUES (%s, 'flexible_prompt', 'Ours', 'direct_job', '{}', 'image/png')",
             (own,),
         )
-        run(connection, "0005")
+        migrate(connection, "0005")
         rows = connection.execute(
             "SELECT collection_id, version, data, created_at = '2026-01-01Z' FROM collection_version"
         ).fetchall()

@@ -3,16 +3,15 @@
 import httpx2
 import psycopg
 import pytest
-from psycopg import sql
 from tests.apps import as_user
-from tests.engines import DATABASE, Engines
+from tests.engines import Engines
 from tests.factories import make_collection, make_user
+from tests.migrations import database_before, migrate
 
 from emprops.custody.service import identity
 from emprops.errors import BadRequestError
 from emprops.kit.database import Database
 from emprops.kit.ids import new_id
-from emprops.kit.migrate import migrations_folder
 
 
 @pytest.mark.parametrize(
@@ -63,24 +62,19 @@ async def test_names_must_show_something(client: httpx2.AsyncClient, database: D
 
 
 def test_spellings_that_were_stored_become_one(engines: Engines) -> None:
-    name, keeper, other, claimed, late = f"before_{new_id().hex}", *(new_id() for _ in range(4))
-    with psycopg.connect(engines.database_url, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    with psycopg.connect(engines.database_url.replace(DATABASE, name)) as connection:
-        for file in sorted((migrations_folder() / "versions").glob("*.sql")):
-            if file.name.startswith("0017_"):
-                user, project, collection = new_id(), new_id(), new_id()
-                for statement, values in (
-                    ("INSERT INTO app_user (id) VALUES (%s)", (user,)),
-                    (LINK, (keeper, "twitter", "vitalik", None, None)),
-                    (LINK, (other, "twitter", "@Vitalik", None, None)),
-                    (LINK, (claimed, "github", "Octo", user, "2026-01-01Z")),
-                    (LINK, (late, "github", "octo", None, None)),
-                    ("INSERT INTO project (id, user_id, name) VALUES (%s, %s, 'P')", (project, user)),
-                    (COLLECTION, (collection, project, other)),
-                ):
-                    connection.execute(statement, values)  # type: ignore[arg-type]
-            connection.execute(file.read_text())  # type: ignore[arg-type]
+    keeper, other, claimed, late, user, project, collection = (new_id() for _ in range(7))
+    with psycopg.connect(database_before(engines, "0017")) as connection:
+        for statement, values in (
+            ("INSERT INTO app_user (id) VALUES (%s)", (user,)),
+            (LINK, (keeper, "twitter", "vitalik", None, None)),
+            (LINK, (other, "twitter", "@Vitalik", None, None)),
+            (LINK, (claimed, "github", "Octo", user, "2026-01-01Z")),
+            (LINK, (late, "github", "octo", None, None)),
+            ("INSERT INTO project (id, user_id, name) VALUES (%s, %s, 'P')", (project, user)),
+            (COLLECTION, (collection, project, other)),
+        ):
+            connection.execute(statement, values)  # type: ignore[arg-type]
+        migrate(connection, "0017")
         links = connection.execute("SELECT id, social_identifier FROM social_link ORDER BY created_at, id").fetchall()
         held = connection.execute("SELECT custodied_for FROM collection").fetchall()
     assert (keeper, "vitalik") in links

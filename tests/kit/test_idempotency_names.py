@@ -2,12 +2,10 @@
 
 import psycopg
 from fastapi.routing import APIRoute, iter_route_contexts
-from psycopg import sql
-from tests.engines import DATABASE, Engines
+from tests.engines import Engines
+from tests.migrations import database_before, migrate
 
 from emprops.auth.once import once
-from emprops.kit.ids import new_id
-from emprops.kit.migrate import migrations_folder
 from emprops.main import create_app
 from emprops.settings import Settings
 
@@ -24,14 +22,9 @@ def test_each_operation_that_takes_keys_has_a_name_of_its_own(settings: Settings
 
 
 def test_names_stored_by_earlier_versions_become_operations(engines: Engines) -> None:
-    name = f"before_{new_id().hex}"
-    with psycopg.connect(engines.database_url, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    with psycopg.connect(engines.database_url.replace(DATABASE, name)) as connection:
-        for file in sorted((migrations_folder() / "versions").glob("*.sql")):
-            if file.name.startswith("0014_"):
-                _store(connection, "generations.generate", "generations.job_endpoints.retry")
-            connection.execute(file.read_text())  # type: ignore[arg-type]
+    with psycopg.connect(database_before(engines, "0014")) as connection:
+        _store(connection, "generations.generate", "generations.job_endpoints.retry")
+        migrate(connection, "0014")
         stored = connection.execute("SELECT route FROM idempotency_key ORDER BY route").fetchall()
     assert stored == [("generate",), ("retry",)]
 

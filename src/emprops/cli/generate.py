@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from emprops.cli.client import Server, find_server
+from emprops.cli.client import Server, ServerOption, UserOption, find_server
 from emprops.cli.exits import fail, read_settings
 from emprops.cli.jobs import why_it_waits
 
@@ -25,8 +25,8 @@ def generate(
     collection: Annotated[str, typer.Argument(help="Id or short name of the collection, for example `art`.")],
     var: Annotated[list[str] | None, typer.Option("--var", "-v", help="A variable as name=value; repeatable.")] = None,
     priority: Annotated[int, typer.Option(min=1, max=100, help="Place in the queue; higher goes first.")] = 50,
-    server: Annotated[str | None, typer.Option(help="Address of the api.")] = None,
-    user: Annotated[str | None, typer.Option(help="User id to generate as.")] = None,
+    server: ServerOption = None,
+    user: UserOption = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but the file's URL.")] = False,
 ) -> None:
     """Generate from a collection, watch it, and print where the result is."""

@@ -1,0 +1,27 @@
+"""A database as it was before a migration, for tests of what the migration does to an installation."""
+
+import psycopg
+from psycopg import sql
+from tests.engines import DATABASE, Engines
+
+from emprops.kit.ids import new_id
+from emprops.kit.migrate import migrations_folder
+
+
+def database_before(engines: Engines, number: str) -> str:
+    """Make a database with all migrations before this one, such as ``0005``; returns its URL."""
+    name = f"before_{new_id().hex}"
+    with psycopg.connect(engines.database_url, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    url = engines.database_url.replace(DATABASE, name)
+    with psycopg.connect(url) as connection:
+        for file in sorted((migrations_folder() / "versions").glob("*.sql")):
+            if file.name < number:
+                connection.execute(file.read_text())  # type: ignore[arg-type]
+    return url
+
+
+def migrate(connection: psycopg.Connection, number: str) -> None:
+    """Run one migration."""
+    [file] = (migrations_folder() / "versions").glob(f"{number}_*.sql")
+    connection.execute(file.read_text())  # type: ignore[arg-type]
