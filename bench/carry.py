@@ -15,7 +15,7 @@ from typing import ClassVar
 from bench.tickets import ticket
 from emprops.connectors.base import Capabilities, Health, Outcome, Produced, RunContext
 from emprops.connectors.comfyui.api import Api
-from emprops.kit.http import GuardedClient
+from emprops.kit.outbound.client import GuardedClient
 from emprops.kit.storage import Storage
 from emprops.media.storage import FolderStorage, S3Storage, public_url
 from emprops.queue.messages import Claim, Finished, Ticket

@@ -16,7 +16,7 @@ import structlog
 from redis import Redis as SyncRedis
 
 from emprops.connectors.base import Capabilities, Health, Outcome, Produced, RunContext
-from emprops.kit.http import GuardedClient
+from emprops.kit.outbound.client import GuardedClient
 from emprops.kit.redis import connect
 from emprops.media.storage import FolderStorage
 from emprops.queue.matching import Offer

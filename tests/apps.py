@@ -20,9 +20,9 @@ from emprops.auth.keys import make_key
 from emprops.generations.tickets import Dispatcher, limits_from
 from emprops.kit.database import Database
 from emprops.kit.pubsub import Pokes
-from emprops.kit.requests import Resources
-from emprops.kit.sse import StreamLimit
-from emprops.kit.websocket import SERVER_OPTIONS
+from emprops.kit.web.endpoint import Resources
+from emprops.kit.web.sse import StreamLimit
+from emprops.kit.web.websocket import SERVER_OPTIONS
 from emprops.live.hub import Live
 from emprops.main import create_app, equip
 from emprops.media.storage import FolderStorage

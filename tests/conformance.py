@@ -53,7 +53,7 @@ async def check(response: httpx2.Response) -> None:
     method, _, path, operation = found[0]
     where = f"{method} {path} answered {response.status_code}"
     status = str(response.status_code)
-    assert status in operation["responses"], f"{where}, which the OpenAPI document does not list (kit/openapi.py)"
+    assert status in operation["responses"], f"{where}, which the OpenAPI document does not list (kit/web/openapi.py)"
     kind = response.headers.get("content-type", "")
     validates = validator(path, method, status)
     if validates is not None and kind.startswith("application/json"):

@@ -19,7 +19,7 @@ SQL = re.compile(r"\s*(SELECT\s.+\sFROM\s|INSERT INTO\s|UPDATE\s\w+\s+SET\s|DELE
 SQL_FILES = re.compile(r"(\w+_)?(store|queries)\.py")
 
 SQL_ELSEWHERE = {
-    "src/emprops/kit/idempotency.py": "a mechanism with one table",
+    "src/emprops/kit/web/idempotency.py": "a mechanism with one table",
     "src/emprops/kit/outbox.py": "a mechanism with one table",
     "src/emprops/kit/migrate.py": "runs before there are stores",
     "src/emprops/kit/database.py": "speaks to the server, not to tables",

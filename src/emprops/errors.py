@@ -1,6 +1,6 @@
 """What can go wrong, as a client sees it: each error is a type with a status, a code and a sentence.
 
-One handler (``kit/envelope.py``) turns them into ``{"data": null, "error": …, "code": …, "request_id": …}``.
+One handler (``kit/web/envelope.py``) turns them into ``{"data": null, "error": …, "code": …, "request_id": …}``.
 """
 
 from collections.abc import Mapping

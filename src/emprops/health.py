@@ -6,10 +6,10 @@ from pydantic import BaseModel
 from emprops import __version__
 from emprops.auth.dependencies import PublicRoute
 from emprops.errors import UnavailableError
-from emprops.kit.envelope import REDIS_UNAVAILABLE, Envelope, failures, ok
 from emprops.kit.migrate import known_revisions
 from emprops.kit.redis import eviction_policy
-from emprops.kit.requests import Resources, Shared, router
+from emprops.kit.web.endpoint import Resources, Shared, router
+from emprops.kit.web.envelope import REDIS_UNAVAILABLE, Envelope, failures, ok
 
 EVICTS = "Redis may drop parts of the queue when its memory is full (maxmemory-policy {policy}): set noeviction."
 

@@ -21,17 +21,18 @@ from emprops.auth.startup import is_loopback
 from emprops.gateway.service import Gateway
 from emprops.generations.reports import Orchestrator
 from emprops.generations.tickets import Dispatcher, limits_from, queue_from
-from emprops.kit import migrate, tracing
-from emprops.kit.asgi import RequestShell
+from emprops.kit import migrate
 from emprops.kit.database import database_from
-from emprops.kit.envelope import add_exception_handlers
-from emprops.kit.openapi import document
-from emprops.kit.origin import RequestGuard, let_pages_read, named_origins
 from emprops.kit.pubsub import Pokes
 from emprops.kit.redis import check_url, connect, warn_of_eviction
-from emprops.kit.requests import Resources
-from emprops.kit.sse import StreamLimit
 from emprops.kit.tasks import stop_tasks
+from emprops.kit.telemetry import tracing
+from emprops.kit.web.asgi import RequestShell
+from emprops.kit.web.endpoint import Resources
+from emprops.kit.web.envelope import add_exception_handlers
+from emprops.kit.web.openapi import document
+from emprops.kit.web.origin import RequestGuard, let_pages_read, named_origins
+from emprops.kit.web.sse import StreamLimit
 from emprops.live.hub import Live
 from emprops.media.mux.client import client_from
 from emprops.media.mux.playback import signer_from

@@ -18,13 +18,15 @@ from emprops.generations.reconcile import reconcile_duty
 from emprops.generations.reports import Orchestrator
 from emprops.generations.rescue import rebuild_redis, reclaim_lapsed, send_unsent, withdraw_closed
 from emprops.generations.tickets import Dispatcher, limits_from, queue_from
-from emprops.kit import idempotency, outbox, tracing
+from emprops.kit import outbox
 from emprops.kit.database import Database, database_from
-from emprops.kit.http import GuardedClient
-from emprops.kit.logging import about, configure_logging
-from emprops.kit.metrics import counter, served
+from emprops.kit.outbound.client import GuardedClient
 from emprops.kit.redis import connect, warn_of_eviction
 from emprops.kit.tasks import run_together
+from emprops.kit.telemetry import tracing
+from emprops.kit.telemetry.logging import about, configure_logging
+from emprops.kit.telemetry.metrics import counter, served
+from emprops.kit.web import idempotency
 from emprops.media import retention
 from emprops.media.mux import assets
 from emprops.media.mux.client import client_from

@@ -16,8 +16,8 @@ from emprops.auth import store
 from emprops.auth.dependencies import CurrentCaller, CurrentUser, OptionalCaller, PublicRoute, ServiceCaller
 from emprops.auth.keys import make_key
 from emprops.kit.database import Database
-from emprops.kit.envelope import Envelope, ok
-from emprops.kit.requests import router
+from emprops.kit.web.endpoint import router
+from emprops.kit.web.envelope import Envelope, ok
 from emprops.settings import Settings
 
 OpenApp = Callable[..., AbstractAsyncContextManager[FastAPI]]

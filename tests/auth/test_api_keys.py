@@ -17,7 +17,7 @@ from emprops.auth import store
 from emprops.auth.keys import REMEMBER, KeyRing, digest_of, make_key
 from emprops.errors import UnauthorizedError
 from emprops.kit.database import Database
-from emprops.kit.logging import configure_logging
+from emprops.kit.telemetry.logging import configure_logging
 from emprops.settings import Settings
 
 

@@ -14,11 +14,11 @@ from emprops.auth.authenticators import authenticator_for
 from emprops.auth.dependencies import MARKERS, CurrentCaller, CurrentUser, OptionalCaller, PublicRoute, unmarked_routes
 from emprops.auth.limits import RateLimiter
 from emprops.auth.store import ensure_user
-from emprops.kit.asgi import RequestShell
 from emprops.kit.database import Database
-from emprops.kit.envelope import Envelope, add_exception_handlers, ok
-from emprops.kit.origin import RequestGuard
-from emprops.kit.requests import open_reader, open_transaction, router
+from emprops.kit.web.asgi import RequestShell
+from emprops.kit.web.endpoint import open_reader, open_transaction, router
+from emprops.kit.web.envelope import Envelope, add_exception_handlers, ok
+from emprops.kit.web.origin import RequestGuard
 from emprops.main import create_app
 from emprops.settings import Settings
 

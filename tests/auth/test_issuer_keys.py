@@ -16,7 +16,7 @@ from tests.auth.tokens import Pair, b64, key_set
 
 from emprops.auth.jwks import MAX_AGE, IssuerKeys, KeySetError, from_file, from_url, parse_key_set
 from emprops.errors import UnavailableError
-from emprops.kit.http import GuardedClient
+from emprops.kit.outbound.client import GuardedClient
 from emprops.settings import Settings
 
 

@@ -11,7 +11,7 @@ from emprops.collections import store
 from emprops.collections.store import Wanted
 from emprops.kit.database import Database
 from emprops.kit.ids import new_id
-from emprops.kit.paging import Page
+from emprops.kit.web.paging import Page
 
 BODY = {"title": "Quiet Harbours", "data": INSTRUCTIONS}
 

@@ -25,7 +25,7 @@ from emprops.connectors.comfyui.connector import ComfyUI
 from emprops.connectors.local_engine.connector import LocalEngine
 from emprops.connectors.openai.connector import OpenAI
 from emprops.connectors.stability.connector import StabilityApi
-from emprops.kit.http import GuardedClient
+from emprops.kit.outbound.client import GuardedClient
 from emprops.media.storage import FolderStorage
 from emprops.queue.messages import Claim, Finished
 from emprops.settings import Settings

@@ -9,7 +9,7 @@ from tests.plans import Explaining
 from emprops.decks.queries import DeckFilter, list_decks
 from emprops.kit.database import Database, Transaction
 from emprops.kit.ids import new_id
-from emprops.kit.paging import Page
+from emprops.kit.web.paging import Page
 
 USER, COLLECTION = new_id(), new_id()
 

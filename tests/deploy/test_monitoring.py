@@ -10,7 +10,7 @@ import yaml
 from tests.deploy.test_deploy import DEPLOY
 
 from emprops import main as _every_feature  # noqa: F401 - importing the processes declares their metrics
-from emprops.kit.metrics import DECLARED
+from emprops.kit.telemetry.metrics import DECLARED
 from emprops.worker import metrics as _of_workers  # noqa: F401
 
 RULES = DEPLOY / "prometheus" / "emprops.rules.yml"

@@ -7,7 +7,7 @@ from tests.flows.conftest import System, worker_process
 from tests.generations.rig import make_recipe
 
 from emprops.jobs import dead_letters
-from emprops.kit.paging import Page
+from emprops.kit.web.paging import Page
 
 POISONED = """
 import os

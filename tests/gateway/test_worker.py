@@ -16,7 +16,7 @@ from tests.worker.rig import PATIENCE, ReportLog, Scripted, forever
 
 from emprops.connectors.base import Outcome, Produced, RunContext
 from emprops.kit.database import Database
-from emprops.kit.http import GuardedClient
+from emprops.kit.outbound.client import GuardedClient
 from emprops.queue.claims import Queue
 from emprops.queue.messages import Finished, Ticket
 from emprops.queue.registry import Fleet

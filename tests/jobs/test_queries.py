@@ -18,7 +18,7 @@ from emprops.jobs.queries import detail_of, history_of, job_of, list_jobs, look
 from emprops.jobs.schemas import HistoryRow, JobDetailView, JobView
 from emprops.kit.database import Database
 from emprops.kit.ids import new_id
-from emprops.kit.paging import Page
+from emprops.kit.web.paging import Page
 
 SPEC = {
     "id": str,

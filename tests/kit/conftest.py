@@ -10,8 +10,8 @@ from fastapi import FastAPI
 from emprops.kit.database import Database
 from emprops.kit.pubsub import Pokes
 from emprops.kit.redis import connect
-from emprops.kit.requests import Resources
-from emprops.kit.sse import StreamLimit
+from emprops.kit.web.endpoint import Resources
+from emprops.kit.web.sse import StreamLimit
 from emprops.main import create_app
 from emprops.media.storage import FolderStorage
 from emprops.settings import Settings

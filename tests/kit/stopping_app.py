@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from emprops.kit.pubsub import Poke
-from emprops.kit.sse import Event, StreamLimit, event_stream
+from emprops.kit.web.sse import Event, StreamLimit, event_stream
 from emprops.settings import Settings
 
 app = FastAPI()

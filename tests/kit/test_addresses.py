@@ -2,7 +2,7 @@
 
 import pytest
 
-from emprops.kit.addresses import is_forbidden, is_public
+from emprops.kit.outbound.addresses import is_forbidden, is_public
 
 REFUSED = """
 127.0.0.1 127.0.0.2 127.255.255.254 0.0.0.0 0.1.2.3 10.0.0.1 10.255.255.255 100.64.0.1 100.100.100.200 100.127.255.255

@@ -18,9 +18,9 @@ from structlog.testing import capture_logs
 from emprops.auth.dependencies import CurrentUser, PublicRoute
 from emprops.errors import CollectionCorruptedError, ConflictError, NotEnoughCreditsError
 from emprops.kit.database import Database
-from emprops.kit.envelope import Envelope, ok
-from emprops.kit.paging import Paging
-from emprops.kit.requests import Reader, StrictRoute, Tx, router
+from emprops.kit.web.endpoint import Reader, StrictRoute, Tx, router
+from emprops.kit.web.envelope import Envelope, ok
+from emprops.kit.web.paging import Paging
 from emprops.main import create_app
 from emprops.settings import Settings
 

@@ -12,8 +12,8 @@ import httpcore2
 import pytest
 from tests.certificates import certificate_for
 
-from emprops.kit.http import GuardedClient, OutboundError, OutboundUnavailableError
-from emprops.kit.outbound import Allowed, checked_url
+from emprops.kit.outbound.client import GuardedClient, OutboundError, OutboundUnavailableError
+from emprops.kit.outbound.guard import Allowed, checked_url
 from emprops.settings import Settings
 
 Reply = Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]
@@ -386,7 +386,7 @@ async def test_telling_somebody_reads_the_beginning_of_the_answer(monkeypatch: p
             await writer.drain()
             await asyncio.sleep(0.01)
 
-    monkeypatch.setattr("emprops.kit.bodies.PATIENCE", 0.1)
+    monkeypatch.setattr("emprops.kit.outbound.bodies.PATIENCE", 0.1)
     async with (
         listener(answer(b"y" * 100_000)) as talkative,
         listener(answer(b"not gzip", Content_Encoding="gzip")) as odd,

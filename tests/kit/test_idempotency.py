@@ -21,11 +21,11 @@ from emprops.auth.dependencies import CurrentCaller
 from emprops.auth.keys import make_key
 from emprops.auth.once import Once
 from emprops.errors import ConflictError
-from emprops.kit import idempotency
 from emprops.kit.database import Database
-from emprops.kit.envelope import Envelope, ok
 from emprops.kit.ids import new_id
-from emprops.kit.requests import Shared, Tx, router
+from emprops.kit.web import idempotency
+from emprops.kit.web.endpoint import Shared, Tx, router
+from emprops.kit.web.envelope import Envelope, ok
 from emprops.local import samples
 from emprops.settings import Settings
 

@@ -6,7 +6,7 @@ import sys
 
 SCRIPT = """
 import logging, structlog
-from emprops.kit.logging import bound, configure_logging
+from emprops.kit.telemetry.logging import bound, configure_logging
 from emprops.settings import Settings
 
 configure_logging(Settings(log_json={json}))

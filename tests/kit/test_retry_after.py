@@ -5,7 +5,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from emprops.kit.retry_after import retry_after
+from emprops.kit.outbound.retry_after import retry_after
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, iter_route_contexts
 from tests.engines import Engines
 
-from emprops.kit.requests import StrictRoute
+from emprops.kit.web.endpoint import StrictRoute
 from emprops.main import create_app
 from emprops.media.storage import FolderStorage
 from emprops.settings import Settings

@@ -17,9 +17,9 @@ from structlog.testing import capture_logs
 from tests.apps import served
 
 from emprops.errors import UnavailableError
-from emprops.kit.envelope import add_exception_handlers
 from emprops.kit.pubsub import Poke
-from emprops.kit.sse import Event, StreamLimit, event_stream
+from emprops.kit.web.envelope import add_exception_handlers
+from emprops.kit.web.sse import Event, StreamLimit, event_stream
 from emprops.settings import Settings
 
 Source = Callable[[], AsyncIterator[Event]]

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emprops.errors import TooLargeError
-from emprops.kit.strict_json import MalformedJsonError, Strictness, parse_json
+from emprops.kit.web.strict_json import MalformedJsonError, Strictness, parse_json
 
 REFUSED = {
     "empty": b"",

@@ -12,8 +12,8 @@ from tests.certificates import certificate_for
 from emprops.cli import client as terminal
 from emprops.connectors.comfyui.api import Api
 from emprops.connectors.hosted import Bounds, client_for
-from emprops.kit.http import GuardedClient
-from emprops.kit.tls import trusted
+from emprops.kit.outbound.client import GuardedClient
+from emprops.kit.outbound.tls import trusted
 from emprops.settings import Settings, SettingsError
 from emprops.worker.remote.link import RemoteLink
 from emprops.worker.remote.pulse import RemotePulse

@@ -3,13 +3,13 @@
 import subprocess
 import sys
 
-from emprops.kit import tracing
+from emprops.kit.telemetry import tracing
 from emprops.settings import Settings
 
 SCRIPT = """
 import sys
 import emprops.main, emprops.upkeep, emprops.worker.main
-from emprops.kit import tracing
+from emprops.kit.telemetry import tracing
 from emprops.settings import Settings
 tracing.configure_tracing(Settings(), "api")
 heavy = ("opentelemetry.sdk.trace", "opentelemetry.exporter", "google.protobuf", "requests")

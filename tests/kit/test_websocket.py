@@ -7,7 +7,7 @@ import pytest
 from starlette.types import Receive, Scope, Send
 from tests.apps import served
 
-from emprops.kit.websocket import SERVER_OPTIONS, SocketProtocol
+from emprops.kit.web.websocket import SERVER_OPTIONS, SocketProtocol
 from emprops.queue.keys import MACHINE_CHANNELS, PROGRESS_CHANNELS, name_in
 
 HANDSHAKE = (
@@ -17,7 +17,7 @@ HANDSHAKE = (
 
 
 async def test_what_nobody_reads_is_dropped_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("emprops.kit.websocket.LINGER", 0.05)
+    monkeypatch.setattr("emprops.kit.web.websocket.LINGER", 0.05)
     lost = asyncio.Event()
 
     class Watched(SocketProtocol):

@@ -27,7 +27,7 @@ from emprops.auth.keys import make_key
 from emprops.kit.database import Database
 from emprops.kit.ids import new_id
 from emprops.kit.tasks import stop_tasks
-from emprops.kit.websocket import MAX_MESSAGE_BYTES
+from emprops.kit.web.websocket import MAX_MESSAGE_BYTES
 from emprops.live.audience import MAX_SUBSCRIPTIONS
 from emprops.live.connection import BURST, converse
 from emprops.live.messages import Message, message

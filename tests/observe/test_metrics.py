@@ -23,9 +23,9 @@ from emprops.auth import store as auth
 from emprops.auth.keys import make_key
 from emprops.kit.database import Database
 from emprops.kit.ids import new_id
-from emprops.kit.metrics import Bounded, served
 from emprops.kit.redis import connect
 from emprops.kit.remembered import Remembered
+from emprops.kit.telemetry.metrics import Bounded, served
 from emprops.queue.registry import FleetMember, WorkerInfo
 from emprops.settings import Settings, SettingsError
 from emprops.worker.board import Board

@@ -14,7 +14,7 @@ from tests.plans import Explaining
 from emprops.auth.caller import Caller
 from emprops.kit.database import Database
 from emprops.kit.ids import new_id
-from emprops.kit.paging import Page
+from emprops.kit.web.paging import Page
 from emprops.outputs.queries import OutputFilter, all_of_collection, known_of_collection
 from emprops.outputs.schemas import OutputItem, OutputView
 

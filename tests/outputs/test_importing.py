@@ -18,7 +18,7 @@ from tests.apps import as_user, served
 from tests.fakes.s3 import FakeS3
 
 from emprops.kit.database import Database
-from emprops.kit.http import GuardedClient
+from emprops.kit.outbound.client import GuardedClient
 from emprops.media.storage import FolderStorage, S3Storage
 from emprops.outputs import importing
 from emprops.outputs.importing import WAITS, Workshop, import_due, inspect_due

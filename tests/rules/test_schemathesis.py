@@ -19,8 +19,8 @@ from tests.rules.route_table import TABLE, WORKER
 from tests.rules.world import FILE_KEY, World, make_world
 
 from emprops.kit.database import Database
-from emprops.kit.idempotency import HEADER
-from emprops.kit.openapi import operations_of
+from emprops.kit.web.idempotency import HEADER
+from emprops.kit.web.openapi import operations_of
 from emprops.local import samples
 from emprops.main import create_app
 from emprops.settings import Settings

@@ -18,9 +18,9 @@ from emprops.auth import store as auth
 from emprops.auth.caller import SERVICE
 from emprops.auth.keys import make_key
 from emprops.kit.database import Database
-from emprops.kit.http import GuardedClient
 from emprops.kit.ids import new_id
-from emprops.kit.outbound import Resolver, resolve
+from emprops.kit.outbound.client import GuardedClient
+from emprops.kit.outbound.guard import Resolver, resolve
 from emprops.settings import Settings
 from emprops.webhooks.deliver import SLOTS, Deliverer
 from emprops.webhooks.secrets import SecretBox

@@ -215,7 +215,7 @@ async def test_a_name_that_became_private_is_not_reached(hooks: Hooks) -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         # the port decides before the address does; here the address has to
-        patch.setattr("emprops.kit.outbound.PORTS", {"http": int(port), "https": 443})
+        patch.setattr("emprops.kit.outbound.guard.PORTS", {"http": int(port), "https": 443})
         await hooks.another_deliverer(resolver=resolver).deliver_due()
     [attempt] = (await hooks.delivery(made, event_id))["log"]
     assert "not a public address" in attempt["error"]

@@ -11,7 +11,7 @@ from emprops.auth.caller import Caller
 from emprops.errors import NotFoundError
 from emprops.kit.database import Database
 from emprops.kit.ids import new_id
-from emprops.kit.paging import Page
+from emprops.kit.web.paging import Page
 from emprops.settings import Settings, SettingsError
 from emprops.webhooks import log_store, service
 from emprops.webhooks.deliver import purge

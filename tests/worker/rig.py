@@ -13,7 +13,7 @@ from redis.retry import Retry
 from tests.queue.helpers import ANYTHING, PREFIX
 
 from emprops.connectors.base import Capabilities, Health, Outcome, RunContext
-from emprops.kit.http import GuardedClient
+from emprops.kit.outbound.client import GuardedClient
 from emprops.media.storage import FolderStorage
 from emprops.queue.keys import KEYS
 from emprops.queue.messages import Claim, Report, Ticket

@@ -10,7 +10,7 @@ from emprops.connectors.base import (
     Outcome,
     RunContext,
 )
-from emprops.kit.http import GuardedClient
+from emprops.kit.outbound.client import GuardedClient
 from emprops.media.storage import FolderStorage
 from emprops.queue.messages import Claim, Finished, Limits, Ticket
 from emprops.settings import Settings

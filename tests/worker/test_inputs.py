@@ -8,7 +8,7 @@ from tests.fakes.pictures import PNG
 from tests.queue.helpers import make_ticket
 
 from emprops.connectors.base import BadInputError
-from emprops.kit.http import GuardedClient
+from emprops.kit.outbound.client import GuardedClient
 from emprops.media.storage import FolderStorage
 from emprops.queue.messages import Claim
 from emprops.settings import Settings

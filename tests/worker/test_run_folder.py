@@ -16,7 +16,7 @@ from emprops.connectors.base import (
     Outcome,
     RunContext,
 )
-from emprops.kit.http import GuardedClient
+from emprops.kit.outbound.client import GuardedClient
 from emprops.queue.messages import Ticket
 from emprops.settings import Settings
 

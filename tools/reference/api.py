@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from emprops.kit.openapi import SHARED
+from emprops.kit.web.openapi import SHARED
 from emprops.main import create_app
 from emprops.settings import Settings
 from tools.reference.markdown import one_line, page, table

@@ -1,7 +1,7 @@
 """The page of metrics, as the modules declare them."""
 
 from emprops import main as _every_feature  # noqa: F401 - importing the processes declares their metrics
-from emprops.kit.metrics import DECLARED, NAMESPACE
+from emprops.kit.telemetry.metrics import DECLARED, NAMESPACE
 from emprops.worker import metrics as _of_workers  # noqa: F401
 from tools.reference.markdown import page, table
 

@@ -22,9 +22,9 @@ from emprops.auth.startup import check_settings, verifier_from
 from emprops.auth.tokens import Subject
 from emprops.errors import BadRequestError, ForbiddenError, UnauthorizedError
 from emprops.kit.database import Database
-from emprops.kit.http import GuardedClient
-from emprops.kit.origin import SAFE_METHODS
-from emprops.kit.requests import resources_of
+from emprops.kit.outbound.client import GuardedClient
+from emprops.kit.web.endpoint import resources_of
+from emprops.kit.web.origin import SAFE_METHODS
 from emprops.settings import Settings
 
 CREDENTIAL_PARAMETERS = frozenset({"apikey", "xapikey", "accesstoken", "jwt", "idtoken", "bearer"})

@@ -17,8 +17,8 @@ from emprops.auth.limits import Kind, RateLimiter
 from emprops.auth.startup import is_loopback
 from emprops.auth.tickets import SOCKET, redeem_ticket, stream_of
 from emprops.errors import ForbiddenError, UnauthorizedError
-from emprops.kit.openapi import Security
-from emprops.kit.requests import resources_of
+from emprops.kit.web.endpoint import resources_of
+from emprops.kit.web.openapi import Security
 from emprops.settings import Settings
 
 

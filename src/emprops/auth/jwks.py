@@ -12,8 +12,8 @@ import structlog
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from emprops.errors import UnavailableError
-from emprops.kit.http import GuardedClient
-from emprops.kit.outbound import OutboundError, OutboundUnavailableError
+from emprops.kit.outbound.client import GuardedClient
+from emprops.kit.outbound.guard import OutboundError, OutboundUnavailableError
 
 log = structlog.get_logger(__name__)
 

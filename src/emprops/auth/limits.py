@@ -20,8 +20,8 @@ from starlette.requests import HTTPConnection
 
 from emprops.auth.caller import SERVICE, WORKER, Caller
 from emprops.errors import TooManyRequestsError
-from emprops.kit.asgi import add_reply_headers
-from emprops.kit.requests import resources_of
+from emprops.kit.web.asgi import add_reply_headers
+from emprops.kit.web.endpoint import resources_of
 from emprops.settings import Settings
 
 log = structlog.get_logger(__name__)

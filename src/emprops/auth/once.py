@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import Depends, Header, Request
 
 from emprops.auth.dependencies import identify
-from emprops.kit.idempotency import HEADER, begin
-from emprops.kit.requests import Tx
+from emprops.kit.web.endpoint import Tx
+from emprops.kit.web.idempotency import HEADER, begin
 
 Key = Annotated[
     str | None,
@@ -23,7 +23,7 @@ Key = Annotated[
 
 
 async def once(request: Request, tx: Tx, key: Key = None) -> None:
-    """Do nothing unless a key was sent; then see :func:`emprops.kit.idempotency.begin`.
+    """Do nothing unless a key was sent; then see :func:`emprops.kit.web.idempotency.begin`.
 
     A key means something to the caller who sent it only, so the caller is asked for here too.
     """

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from emprops.auth.jwks import IssuerKeys, KeySetError, from_file, from_url, parse_key_set
 from emprops.auth.tokens import SharedSecret, TokenVerifier
-from emprops.kit.http import GuardedClient
+from emprops.kit.outbound.client import GuardedClient
 from emprops.settings import Settings, SettingsError
 
 MIN_SECRET_BYTES = 32

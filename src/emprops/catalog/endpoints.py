@@ -23,9 +23,9 @@ from emprops.catalog.schemas import (
     model_view,
 )
 from emprops.errors import NotFoundError
-from emprops.kit.envelope import Envelope, failures, ok
-from emprops.kit.paging import Paging
-from emprops.kit.requests import Reader, Shared, Tx, router
+from emprops.kit.web.endpoint import Reader, Shared, Tx, router
+from emprops.kit.web.envelope import Envelope, failures, ok
+from emprops.kit.web.paging import Paging
 
 routes = router()
 MODELS: list[str | Enum] = ["models"]

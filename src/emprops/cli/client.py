@@ -12,7 +12,7 @@ import orjson
 import typer
 
 from emprops.cli.exits import fail, read_settings
-from emprops.kit.tls import trusted
+from emprops.kit.outbound.tls import trusted
 from emprops.local.run import read_run
 
 ServerOption = Annotated[str | None, typer.Option(help="Address of the api.")]

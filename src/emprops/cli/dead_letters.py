@@ -14,7 +14,7 @@ from emprops.errors import AppError
 from emprops.generations.dead_letters import letter_of, offer_again
 from emprops.generations.tickets import Dispatcher, limits_from, queue_from
 from emprops.jobs import dead_letters
-from emprops.kit.paging import Page
+from emprops.kit.web.paging import Page
 
 app = typer.Typer(help="See steps that used up their limits, and offer them again.")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]

@@ -7,7 +7,7 @@ import uvicorn
 import emprops.upkeep
 from emprops.cli.exits import fail, one_sentence
 from emprops.cli.serving import serving_settings
-from emprops.kit.websocket import SERVER_OPTIONS
+from emprops.kit.web.websocket import SERVER_OPTIONS
 from emprops.main import create_app, refuse_unusable
 
 
@@ -29,7 +29,7 @@ def api() -> None:
         timeout_graceful_shutdown=5,
         **SERVER_OPTIONS,
         server_header=False,
-        access_log=False,  # kit/asgi.py logs each request, with its id
+        access_log=False,  # kit/web/asgi.py logs each request, with its id
         log_config=None,
     )
 

@@ -3,7 +3,7 @@
 import structlog
 
 from emprops.cli.exits import read_settings
-from emprops.kit.logging import configure_logging
+from emprops.kit.telemetry.logging import configure_logging
 from emprops.settings import Settings
 
 log = structlog.get_logger(__name__)

@@ -30,9 +30,9 @@ from emprops.collections.simple import SimpleVariable
 from emprops.collections.simple_schemas import SimpleBody, SimpleView, simple_view_of
 from emprops.collections.store import Details, Wanted
 from emprops.errors import NotFoundError
-from emprops.kit.envelope import Envelope, failures, ok
-from emprops.kit.paging import Paging
-from emprops.kit.requests import Reader, Shared, Tx, router
+from emprops.kit.web.endpoint import Reader, Shared, Tx, router
+from emprops.kit.web.envelope import Envelope, failures, ok
+from emprops.kit.web.paging import Paging
 
 routes = router(tags=["collections"])
 

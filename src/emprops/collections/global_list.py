@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from emprops.kit.database import Transaction
-from emprops.kit.paging import Page
+from emprops.kit.web.paging import Page
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ from emprops.auth.dependencies import CurrentCaller, CurrentUser
 from emprops.auth.once import Once
 from emprops.collections import project_store, projects
 from emprops.collections.schemas import ProjectBody, ProjectView
-from emprops.kit.envelope import Envelope, ok
-from emprops.kit.paging import Paging
-from emprops.kit.requests import Reader, Tx, router
+from emprops.kit.web.endpoint import Reader, Tx, router
+from emprops.kit.web.envelope import Envelope, ok
+from emprops.kit.web.paging import Paging
 
 routes = router(prefix="/projects", tags=["projects"])
 

@@ -11,7 +11,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from emprops.kit.database import Row, Transaction
-from emprops.kit.paging import Page
+from emprops.kit.web.paging import Page
 
 SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,99}")
 

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from emprops.kit.database import Transaction
-from emprops.kit.paging import Page
+from emprops.kit.web.paging import Page
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,10 +25,10 @@ from emprops.connectors.base import (
     too_large,
 )
 from emprops.connectors.redaction import each_text, forms_of
-from emprops.kit import bodies
-from emprops.kit.outbound import OutboundError, OutboundUnavailableError, TooLargeAnswerError
-from emprops.kit.retry_after import retry_after
-from emprops.kit.tls import trusted
+from emprops.kit.outbound import bodies
+from emprops.kit.outbound.guard import OutboundError, OutboundUnavailableError, TooLargeAnswerError
+from emprops.kit.outbound.retry_after import retry_after
+from emprops.kit.outbound.tls import trusted
 from emprops.settings import SettingsError
 
 BUSY = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529})

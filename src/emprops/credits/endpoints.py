@@ -8,9 +8,9 @@ from emprops.credits import service, store
 from emprops.credits.amounts import to_micros
 from emprops.credits.schemas import AccountView, EntryView, GrantBody, Granted, account_json, entry_json
 from emprops.credits.service import terms_from
-from emprops.kit.envelope import Envelope, ok
-from emprops.kit.paging import Paging
-from emprops.kit.requests import Reader, Shared, Tx, router
+from emprops.kit.web.endpoint import Reader, Shared, Tx, router
+from emprops.kit.web.envelope import Envelope, ok
+from emprops.kit.web.paging import Paging
 
 routes = router(prefix="/credits", tags=["credits"])
 

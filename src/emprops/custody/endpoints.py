@@ -22,9 +22,9 @@ from emprops.custody.service import ORGS, find_link
 from emprops.custody.store import SocialLink
 from emprops.errors import NotFoundError
 from emprops.kit.database import Transaction
-from emprops.kit.envelope import Envelope, failures, ok
-from emprops.kit.paging import Paging
-from emprops.kit.requests import Reader, Tx, router
+from emprops.kit.web.endpoint import Reader, Tx, router
+from emprops.kit.web.envelope import Envelope, failures, ok
+from emprops.kit.web.paging import Paging
 
 routes = router(prefix="/social-links", tags=["custody"])
 

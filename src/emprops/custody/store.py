@@ -11,7 +11,7 @@ from uuid import UUID
 
 from emprops.kit.database import Transaction
 from emprops.kit.ids import new_id
-from emprops.kit.paging import Page
+from emprops.kit.web.paging import Page
 
 COLUMNS = "id, social_org, social_identifier, miniapp_user_id, user_id, claimed_at"
 

@@ -27,9 +27,9 @@ from emprops.decks.schemas import (
 from emprops.decks.states import SHARED, DeckStatus
 from emprops.errors import NotFoundError
 from emprops.kit.database import Transaction
-from emprops.kit.envelope import Envelope, failures, ok
-from emprops.kit.paging import MAX_LIMIT, MAX_OFFSET, Page, Paging
-from emprops.kit.requests import Reader, Shared, Tx, router
+from emprops.kit.web.endpoint import Reader, Shared, Tx, router
+from emprops.kit.web.envelope import Envelope, failures, ok
+from emprops.kit.web.paging import MAX_LIMIT, MAX_OFFSET, Page, Paging
 
 routes = router(prefix="/decks", tags=["decks"])
 collection_routes = router(tags=["decks"])

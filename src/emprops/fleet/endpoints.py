@@ -8,8 +8,8 @@ from fastapi import Depends, Path
 from emprops.auth.dependencies import ServiceCaller
 from emprops.fleet.schemas import PauseView, WorkerView
 from emprops.fleet.service import Concerned, Maintenance
-from emprops.kit.envelope import Envelope, ok
-from emprops.kit.requests import Shared, router
+from emprops.kit.web.endpoint import Shared, router
+from emprops.kit.web.envelope import Envelope, ok
 from emprops.queue.registry import WorkerInfo
 
 routes = router(tags=["fleet"])

@@ -29,9 +29,9 @@ from emprops.gateway.schemas import (
 )
 from emprops.gateway.service import Gateway
 from emprops.gateway.uploads import receive
-from emprops.kit.envelope import Envelope, failures, ok
-from emprops.kit.requests import Shared, StrictRoute, router
-from emprops.kit.strict_json import Strictness
+from emprops.kit.web.endpoint import Shared, StrictRoute, router
+from emprops.kit.web.envelope import Envelope, failures, ok
+from emprops.kit.web.strict_json import Strictness
 from emprops.queue.bounds import MAX_DATA_BYTES, MAX_DEPTH
 
 AROUND_DATA = 8

@@ -28,7 +28,7 @@ from emprops.gateway.schemas import (
     offers_of,
 )
 from emprops.kit.redis import connect
-from emprops.kit.sse import is_stopping
+from emprops.kit.web.sse import is_stopping
 from emprops.queue.matching import class_of, lanes_of
 from emprops.queue.messages import Claim, Finished, Preview, StoredFile, Ticket, WorkflowContext
 from emprops.queue.registry import FleetMember

@@ -12,9 +12,9 @@ from emprops.generations.dead_letters import letter_of, offer_again
 from emprops.generations.endpoints import Sending
 from emprops.jobs import dead_letters
 from emprops.jobs.schemas import RetryView
-from emprops.kit.envelope import Envelope, failures, ok
-from emprops.kit.paging import Paging
-from emprops.kit.requests import Reader, Shared, Tx, router
+from emprops.kit.web.endpoint import Reader, Shared, Tx, router
+from emprops.kit.web.envelope import Envelope, failures, ok
+from emprops.kit.web.paging import Paging
 
 routes = router(prefix="/dead-letters", tags=["dead letters"])
 

@@ -15,9 +15,9 @@ from emprops.generations.develop import develop
 from emprops.generations.endpoints import Sending
 from emprops.generations.node_classes import NodeClassMissingError
 from emprops.jobs import dispatch
-from emprops.kit.envelope import Envelope, failures, ok
-from emprops.kit.paging import Paging
-from emprops.kit.requests import Reader, Shared, Tx, router
+from emprops.kit.web.endpoint import Reader, Shared, Tx, router
+from emprops.kit.web.envelope import Envelope, failures, ok
+from emprops.kit.web.paging import Paging
 from emprops.outputs import lineage, queries
 from emprops.outputs.endpoints import owner_of
 from emprops.outputs.lineage import MAX_DESCENDANTS, Relative

@@ -17,8 +17,8 @@ from emprops.errors import CollectionCorruptedError, NotEnoughCreditsError
 from emprops.generations.start import GenerationRequest, plan_generation, start_generation
 from emprops.generations.tickets import Dispatcher
 from emprops.jobs import dispatch
-from emprops.kit.envelope import Envelope, failures, ok
-from emprops.kit.requests import Reader, Shared, Tx, note, router
+from emprops.kit.web.endpoint import Reader, Shared, Tx, note, router
+from emprops.kit.web.envelope import Envelope, failures, ok
 from emprops.workflows.machines import LiveMachines
 
 routes = router(tags=["generation"])

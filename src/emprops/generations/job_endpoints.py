@@ -23,8 +23,8 @@ from emprops.jobs.retry import Standing
 from emprops.jobs.schemas import JobDetailView, JobOutputView, RetryView
 from emprops.jobs.states import OPEN
 from emprops.kit.database import Transaction
-from emprops.kit.envelope import Envelope, failures, ok
-from emprops.kit.requests import Shared, Tx, router
+from emprops.kit.web.endpoint import Shared, Tx, router
+from emprops.kit.web.envelope import Envelope, failures, ok
 from emprops.workflows.machines import LiveMachines
 
 routes = router(prefix="/jobs", tags=["jobs"])

@@ -5,7 +5,7 @@ from typing import get_args
 
 from emprops.jobs.store import StepState
 from emprops.kit.database import Transaction
-from emprops.kit.metrics import DURATIONS, OTHER, Bounded, counter, histogram
+from emprops.kit.telemetry.metrics import DURATIONS, OTHER, Bounded, counter, histogram
 from emprops.queue.messages import FailureKind, Report
 
 FAILURES = frozenset(get_args(FailureKind))

@@ -25,10 +25,10 @@ from emprops.generations.tickets import CLOSED, Dispatcher
 from emprops.jobs import dispatch
 from emprops.jobs import store as jobs
 from emprops.jobs.results import result_of
-from emprops.kit import tracing
 from emprops.kit.database import UNAVAILABLE, Database, Transaction, is_about_values, is_outage
-from emprops.kit.logging import bound
 from emprops.kit.pubsub import poke
+from emprops.kit.telemetry import tracing
+from emprops.kit.telemetry.logging import bound
 from emprops.media import files as media
 from emprops.outputs import job_results as outputs
 from emprops.queue.keys import JOBS_CHANGED

@@ -12,9 +12,9 @@ from emprops.generations.node_classes import required
 from emprops.jobs import changes, dispatch
 from emprops.jobs import store as jobs
 from emprops.jobs.retry import NextStep, Standing, check_retryable, next_steps
-from emprops.kit import tracing
 from emprops.kit.database import Transaction
 from emprops.kit.ids import new_id
+from emprops.kit.telemetry import tracing
 from emprops.media import files as media
 from emprops.outputs import job_results as outputs
 from emprops.queue.messages import Requirements

@@ -14,9 +14,9 @@ from emprops.generations.metrics import JOBS_STARTED
 from emprops.generations.node_classes import placed
 from emprops.generations.plan import Plan, PlannedStep, make_plan
 from emprops.jobs import store as jobs
-from emprops.kit import tracing
 from emprops.kit.database import Transaction
 from emprops.kit.ids import new_id
+from emprops.kit.telemetry import tracing
 from emprops.outputs import job_results as outputs
 from emprops.workflows import store as workflows
 from emprops.workflows.machines import NO_MACHINES, Machines

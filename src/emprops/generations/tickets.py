@@ -12,9 +12,9 @@ from redis.exceptions import RedisError
 
 from emprops.generations.metrics import TICKETS_SENT
 from emprops.jobs import dispatch
-from emprops.kit import tracing
 from emprops.kit.database import Database, Transaction
 from emprops.kit.pubsub import poke
+from emprops.kit.telemetry import tracing
 from emprops.queue.claims import Queue
 from emprops.queue.keys import JOBS_CHANGED
 from emprops.queue.messages import Limits, Requirements, Ticket, WorkflowContext

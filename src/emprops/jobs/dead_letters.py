@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from emprops.kit.database import Transaction
-from emprops.kit.paging import Page
+from emprops.kit.web.paging import Page
 
 COLUMNS = """
     s.id AS step_id, s.job_id, s.step_name, s.step_type AS job_type, s.dead_letter ->> 'reason' AS reason,

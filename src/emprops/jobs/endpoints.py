@@ -20,10 +20,10 @@ from emprops.jobs.preview import Way, latest_preview
 from emprops.jobs.schemas import EXAMPLE, HistoryRow, JobDetailView, ListedJob, Status, StreamTicket
 from emprops.jobs.states import OPEN
 from emprops.jobs.stream import follow, row_id_of, saw_end
-from emprops.kit.envelope import Envelope, ok
-from emprops.kit.paging import Paging
-from emprops.kit.requests import Reader, Shared, router
-from emprops.kit.sse import event_stream
+from emprops.kit.web.endpoint import Reader, Shared, router
+from emprops.kit.web.envelope import Envelope, ok
+from emprops.kit.web.paging import Paging
+from emprops.kit.web.sse import event_stream
 
 routes = router(prefix="/jobs", tags=["jobs"])
 

@@ -9,7 +9,7 @@ import orjson
 
 from emprops.jobs.states import TERMINAL
 from emprops.kit.database import Transaction
-from emprops.kit.paging import Page
+from emprops.kit.web.paging import Page
 
 COLUMNS_BUT_DATA = """
     j.id, j.user_id, j.name, j.description, j.status, j.progress, j.error_message, j.created_at, j.updated_at,

@@ -25,7 +25,7 @@ from emprops.jobs.queries import Look, as_json, look, to_bytes
 from emprops.jobs.states import TERMINAL
 from emprops.kit.database import Database
 from emprops.kit.pubsub import Pokes
-from emprops.kit.sse import Event
+from emprops.kit.web.sse import Event
 from emprops.queue.previews import Shown
 
 CHUNK = 500

@@ -10,7 +10,7 @@ import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from emprops.kit.tasks import stop_tasks
-from emprops.kit.websocket import MAX_MESSAGE_BYTES
+from emprops.kit.web.websocket import MAX_MESSAGE_BYTES
 from emprops.live.outbox import Outbox
 
 log = structlog.get_logger(__name__)

@@ -12,8 +12,8 @@ from emprops.auth.tickets import SOCKET, TICKET_LIFE, issue_ticket
 from emprops.errors import ForbiddenError
 from emprops.generations.endpoints import Sending
 from emprops.jobs.schemas import StreamTicket
-from emprops.kit.envelope import Envelope, ok
-from emprops.kit.requests import Shared, router
+from emprops.kit.web.endpoint import Shared, router
+from emprops.kit.web.envelope import Envelope, ok
 from emprops.live.hub import Live
 
 routes = router(prefix="/ws", tags=["live"])

@@ -10,11 +10,11 @@ from starlette.websockets import WebSocket
 
 from emprops.auth.caller import Caller
 from emprops.generations.tickets import Dispatcher
-from emprops.kit.metrics import level
 from emprops.kit.pubsub import Subscription
-from emprops.kit.requests import Resources
-from emprops.kit.sse import StreamLimit
 from emprops.kit.tasks import run_together, stop_tasks
+from emprops.kit.telemetry.metrics import level
+from emprops.kit.web.endpoint import Resources
+from emprops.kit.web.sse import StreamLimit
 from emprops.live.audience import Audience, Listener
 from emprops.live.commands import Commands
 from emprops.live.connection import converse

@@ -7,10 +7,10 @@ from starlette.responses import Response, StreamingResponse
 
 from emprops.auth.dependencies import PublicRoute
 from emprops.errors import NotFoundError
-from emprops.kit.envelope import failure, failures
-from emprops.kit.methods import wants_headers_only
-from emprops.kit.requests import Shared, router
 from emprops.kit.storage import FileStat, Storage, is_key
+from emprops.kit.web.endpoint import Shared, router
+from emprops.kit.web.envelope import failure, failures
+from emprops.kit.web.methods import wants_headers_only
 from emprops.media.conditions import decide, http_date, range_applies
 from emprops.media.ranges import UnsatisfiableRangeError, wanted_range
 from emprops.media.types import DOWNLOAD, served_type

@@ -7,8 +7,8 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from emprops.auth.dependencies import OperatorRoute
-from emprops.kit.envelope import Envelope, ok
-from emprops.kit.requests import Shared, router
+from emprops.kit.web.endpoint import Shared, router
+from emprops.kit.web.envelope import Envelope, ok
 from emprops.observe.demand import Choice, together
 from emprops.observe.exposition import Exposition
 from emprops.observe.schemas import DemandView, QueueView

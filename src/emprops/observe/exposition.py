@@ -7,9 +7,9 @@ from prometheus_client import Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from emprops.kit.metrics import REGISTRY
 from emprops.kit.remembered import Remembered
-from emprops.kit.requests import Resources
+from emprops.kit.telemetry.metrics import REGISTRY
+from emprops.kit.web.endpoint import Resources
 from emprops.observe.readings import Lookout, read_all
 from emprops.observe.service import lookout
 

@@ -17,9 +17,9 @@ from redis.exceptions import RedisError
 
 from emprops.jobs import stale
 from emprops.kit import outbox
-from emprops.kit.metrics import OTHER, read_gauge
 from emprops.kit.remembered import Remembered
-from emprops.kit.requests import Resources
+from emprops.kit.telemetry.metrics import OTHER, read_gauge
+from emprops.kit.web.endpoint import Resources
 from emprops.observe.demand import Capability, together
 from emprops.observe.service import Sight
 from emprops.queue.matching import class_of

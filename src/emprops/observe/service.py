@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from redis.asyncio import Redis
 
 from emprops.kit.remembered import Remembered
-from emprops.kit.requests import Resources
+from emprops.kit.web.endpoint import Resources
 from emprops.observe.demand import Capability, Fleet, capabilities
 from emprops.queue import registry
 from emprops.queue.registry import WorkerInfo

@@ -14,9 +14,9 @@ from emprops.decks.counts import counts_of
 from emprops.decks.queries import scope_of
 from emprops.errors import ConflictError, NotFoundError
 from emprops.kit.database import Transaction
-from emprops.kit.envelope import Envelope, failures, ok
-from emprops.kit.paging import Paging
-from emprops.kit.requests import Reader, Shared, Tx, router
+from emprops.kit.web.endpoint import Reader, Shared, Tx, router
+from emprops.kit.web.envelope import Envelope, failures, ok
+from emprops.kit.web.paging import Paging
 from emprops.outputs import queries, service
 from emprops.outputs.schemas import (
     Completion,

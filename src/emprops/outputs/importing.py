@@ -16,8 +16,8 @@ from typing import Any
 import structlog
 
 from emprops.kit.database import Database
-from emprops.kit.http import GuardedClient, OutboundError, OutboundUnavailableError
 from emprops.kit.ids import new_id
+from emprops.kit.outbound.client import GuardedClient, OutboundError, OutboundUnavailableError
 from emprops.kit.storage import Storage
 from emprops.media import inspection
 from emprops.media.inspection import Uninspected

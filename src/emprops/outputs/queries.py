@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from emprops.kit.database import Transaction
-from emprops.kit.paging import Page
+from emprops.kit.web.paging import Page
 
 ITEM = """
     o.id, o.user_id, o.collection_id, o.deck_id, o.job_id, o.flat_file_id, o.source_output_id, o.status, o.source,

@@ -13,8 +13,8 @@ from emprops.auth.dependencies import OptionalCaller, PublicRoute
 from emprops.auth.identity_header import canonical_uuid
 from emprops.auth.share import Links
 from emprops.decks.states import SHARED
-from emprops.kit.paging import Page
-from emprops.kit.requests import Reader, Resources, Shared, resources_of, router
+from emprops.kit.web.endpoint import Reader, Resources, Shared, resources_of, router
+from emprops.kit.web.paging import Page
 from emprops.media.mux.playback import Signer, playback_of
 from emprops.media.storage import key_of
 from emprops.settings import Settings

@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from emprops.kit.database import Transaction
-from emprops.kit.paging import Page
+from emprops.kit.web.paging import Page
 
 
 @dataclass(frozen=True, slots=True)

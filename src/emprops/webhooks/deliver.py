@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 import structlog
 
 from emprops.kit.database import Database
-from emprops.kit.http import GuardedClient, OutboundError, OutboundUnavailableError
-from emprops.kit.retry_after import retry_after
+from emprops.kit.outbound.client import GuardedClient, OutboundError, OutboundUnavailableError
+from emprops.kit.outbound.retry_after import retry_after
 from emprops.kit.tasks import stop_tasks
 from emprops.webhooks import delivery_store, store
 from emprops.webhooks.delivery_store import Delivery

@@ -10,9 +10,9 @@ from starlette.requests import HTTPConnection
 
 from emprops.auth.dependencies import CurrentCaller
 from emprops.auth.once import Once
-from emprops.kit.envelope import Envelope, failures, ok
-from emprops.kit.paging import Paging
-from emprops.kit.requests import Reader, Shared, Tx, router
+from emprops.kit.web.endpoint import Reader, Shared, Tx, router
+from emprops.kit.web.envelope import Envelope, failures, ok
+from emprops.kit.web.paging import Paging
 from emprops.webhooks import log_store, service, store
 from emprops.webhooks.log_schemas import (
     DeliveryDetail,

@@ -17,9 +17,9 @@ from emprops.auth.caller import Caller
 from emprops.auth.store import ensure_user
 from emprops.errors import BadRequestError, ConflictError, NotFoundError
 from emprops.kit.database import Transaction
-from emprops.kit.http import GuardedClient
 from emprops.kit.ids import new_id
-from emprops.kit.outbound import OutboundUnavailableError
+from emprops.kit.outbound.client import GuardedClient
+from emprops.kit.outbound.guard import OutboundUnavailableError
 from emprops.settings import Settings
 from emprops.webhooks import delivery_store, log_store, store
 from emprops.webhooks.delivery_store import Backlog

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from emprops.kit.database import Transaction
-from emprops.kit.paging import Page
+from emprops.kit.web.paging import Page
 
 COLUMNS = """
     id, owner_user_id, created_by, url, description, events, collection_ids, job_types, failures, failing_since,

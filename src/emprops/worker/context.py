@@ -15,8 +15,8 @@ import structlog
 from emprops.connectors.base import BadInputError, RetryableError
 from emprops.connectors.encoded import decoded, is_data_url
 from emprops.errors import AppError
-from emprops.kit import bodies
-from emprops.kit.http import GuardedClient, OutboundUnavailableError
+from emprops.kit.outbound import bodies
+from emprops.kit.outbound.client import GuardedClient, OutboundUnavailableError
 from emprops.kit.storage import Storage
 from emprops.media.storage import key_of
 from emprops.media.types import mime_type_of

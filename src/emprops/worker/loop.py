@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 import structlog
 
 from emprops.connectors.base import Connector
-from emprops.kit import tracing
-from emprops.kit.logging import about
+from emprops.kit.telemetry import tracing
+from emprops.kit.telemetry.logging import about
 from emprops.queue.matching import WorkerOffers
 from emprops.queue.messages import Claim, Finished
 from emprops.queue.registry import Counters

@@ -8,15 +8,15 @@ import structlog
 
 from emprops.connectors.base import Connector
 from emprops.connectors.registry import load_connectors, names_from_text
-from emprops.kit import tracing
-from emprops.kit.http import GuardedClient
-from emprops.kit.logging import configure_logging
-from emprops.kit.metrics import served
 from emprops.kit.nearest import did_you_mean
+from emprops.kit.outbound.client import GuardedClient
+from emprops.kit.outbound.tls import trusted
 from emprops.kit.scratch import scratch_folder
 from emprops.kit.storage import Storage
 from emprops.kit.tasks import stop_tasks
-from emprops.kit.tls import trusted
+from emprops.kit.telemetry import tracing
+from emprops.kit.telemetry.logging import configure_logging
+from emprops.kit.telemetry.metrics import served
 from emprops.queue.bounds import MAX_JOB_TYPES
 from emprops.queue.matching import WorkerOffers
 from emprops.settings import Settings, SettingsError

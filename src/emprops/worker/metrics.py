@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from prometheus_client import Metric
 from prometheus_client.registry import Collector
 
-from emprops.kit.metrics import DURATIONS, histogram, read_counter, read_gauge
+from emprops.kit.telemetry.metrics import DURATIONS, histogram, read_counter, read_gauge
 from emprops.queue.messages import Finished
 from emprops.worker.offers import OK
 from emprops.worker.presence import Presence

@@ -9,8 +9,8 @@ import orjson
 import structlog
 
 from emprops.connectors.base import BadInputError, Connector, ConnectorError, FinalError, Outcome, Produced, too_large
-from emprops.kit import tracing
 from emprops.kit.storage import Storage, measure
+from emprops.kit.telemetry import tracing
 from emprops.media.probe import media_type_of
 from emprops.media.types import extension_of
 from emprops.queue import bounds

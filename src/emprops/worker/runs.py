@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emprops.connectors.base import Connector
-from emprops.kit.http import GuardedClient
+from emprops.kit.outbound.client import GuardedClient
 from emprops.kit.storage import Storage
 from emprops.queue.messages import Claim, Finished
 from emprops.settings import Settings

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
-from emprops.kit import tracing
+from emprops.kit.telemetry import tracing
 from emprops.queue.messages import Claim, Finished
 from emprops.queue.transport import Settled
 

@@ -12,9 +12,9 @@ from emprops.auth.dependencies import CurrentCaller, PublicRoute
 from emprops.auth.once import Once
 from emprops.connectors.comfyui.catalogue import Catalogue
 from emprops.errors import NotFoundError
-from emprops.kit.envelope import Envelope, failures, ok
-from emprops.kit.paging import Paging
-from emprops.kit.requests import Reader, Resources, Shared, Tx, router
+from emprops.kit.web.endpoint import Reader, Resources, Shared, Tx, router
+from emprops.kit.web.envelope import Envelope, failures, ok
+from emprops.kit.web.paging import Paging
 from emprops.workflows import importing, job_types, service, store
 from emprops.workflows.analysis_schemas import conversion_view
 from emprops.workflows.editor.convert import Remark

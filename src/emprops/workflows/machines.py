@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 from starlette.requests import HTTPConnection
 
 from emprops.kit.remembered import Remembered
-from emprops.kit.requests import Resources, resources_of
+from emprops.kit.web.endpoint import Resources, resources_of
 from emprops.queue.matching import Offer, missing
 from emprops.queue.messages import NOTHING, Requirements
 from emprops.queue.registry import Fleet

@@ -9,7 +9,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from emprops.kit.database import Transaction
-from emprops.kit.paging import Page
+from emprops.kit.web.paging import Page
 
 NEEDS = """
     ARRAY(SELECT m.name FROM workflow_model wm JOIN model m ON m.id = wm.model_id

@@ -16,8 +16,8 @@ from starlette.types import Message
 
 from emprops.auth.dependencies import current_caller
 from emprops.errors import BadRequestError, RequestTimeoutError, UnsupportedMediaTypeError
-from emprops.kit.requests import StrictRoute, bounded, media_type_of, with_document
-from emprops.kit.strict_json import Strictness, parse_json
+from emprops.kit.web.endpoint import StrictRoute, bounded, media_type_of, with_document
+from emprops.kit.web.strict_json import Strictness, parse_json
 from emprops.settings import Settings
 from emprops.workflows.embedded.find import JSON, KNOWN, Found, NoWorkflowError, find_workflow
 

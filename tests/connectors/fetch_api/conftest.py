@@ -8,7 +8,7 @@ from tests.fakes.http_api import FakeApi
 
 from emprops.connectors.fetch_api.connector import FetchApi
 from emprops.connectors.fetch_api.secrets import Secret, Secrets
-from emprops.kit.outbound import Allowed
+from emprops.kit.outbound.guard import Allowed
 from emprops.settings import Settings
 
 

@@ -15,8 +15,8 @@ from emprops.connectors.base import BadInputError
 from emprops.connectors.fetch_api.connector import FetchApi
 from emprops.connectors.fetch_api.secrets import Secret, Secrets
 from emprops.connectors.registry import load_connectors
-from emprops.kit.http import GuardedClient
-from emprops.kit.outbound import Allowed
+from emprops.kit.outbound.client import GuardedClient
+from emprops.kit.outbound.guard import Allowed
 from emprops.settings import Settings
 
 

@@ -20,7 +20,7 @@ from emprops.connectors.base import FinalError, RetryableError
 from emprops.connectors.fetch_api.connector import FetchApi
 from emprops.connectors.fetch_api.definition import secret_names
 from emprops.connectors.fetch_api.secrets import Secret, Secrets
-from emprops.kit.outbound import Allowed
+from emprops.kit.outbound.guard import Allowed
 from emprops.settings import Settings
 from emprops.workflows import service
 from emprops.workflows.kinds.base import Occasion, PlannedWork

@@ -16,7 +16,7 @@ from emprops.cli.main import app
 from emprops.connectors.base import FinalError
 from emprops.connectors.fetch_api.connector import FetchApi
 from emprops.connectors.fetch_api.secrets import Secret, Secrets
-from emprops.kit.outbound import Allowed
+from emprops.kit.outbound.guard import Allowed
 from emprops.settings import SettingsError
 
 

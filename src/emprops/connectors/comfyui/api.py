@@ -16,10 +16,10 @@ import httpx2
 import orjson
 
 from emprops.connectors.base import BadInputError, FinalError, RetryableError, too_large
-from emprops.kit.http import BUSY
 from emprops.kit.lenient_json import NotJsonError, read_json
-from emprops.kit.retry_after import retry_after
-from emprops.kit.tls import trusted
+from emprops.kit.outbound.client import BUSY
+from emprops.kit.outbound.retry_after import retry_after
+from emprops.kit.outbound.tls import trusted
 from emprops.settings import SettingsError
 
 CONNECT_TIMEOUT = 5.0

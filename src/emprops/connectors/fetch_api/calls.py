@@ -13,8 +13,15 @@ from emprops.connectors.fetch_api.answers import Answer, FileAnswer, is_page, re
 from emprops.connectors.fetch_api.definition import Request
 from emprops.connectors.fetch_api.secrets import Secrets
 from emprops.errors import AppError
-from emprops.kit.http import BUSY, GuardedClient, OutboundUnavailableError, Response, Saving, TooLargeAnswerError
-from emprops.kit.retry_after import retry_after
+from emprops.kit.outbound.client import (
+    BUSY,
+    GuardedClient,
+    OutboundUnavailableError,
+    Response,
+    Saving,
+    TooLargeAnswerError,
+)
+from emprops.kit.outbound.retry_after import retry_after
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 """For answers that are read into memory: JSON and texts."""

@@ -16,8 +16,8 @@ from emprops.connectors.fetch_api.expressions import ExpressionError, Jq
 from emprops.connectors.fetch_api.polling import ASKED, DONE, Pause, Poller, evaluate, remembered_params
 from emprops.connectors.fetch_api.results import Collector
 from emprops.connectors.fetch_api.secrets import Secrets
-from emprops.kit.http import GuardedClient
-from emprops.kit.outbound import Allowed
+from emprops.kit.outbound.client import GuardedClient
+from emprops.kit.outbound.guard import Allowed
 from emprops.queue.messages import Ticket
 from emprops.settings import Settings
 

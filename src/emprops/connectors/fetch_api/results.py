@@ -16,7 +16,7 @@ from emprops.connectors.encoded import decoded, is_data_url
 from emprops.connectors.fetch_api.answers import refuse_secrets
 from emprops.connectors.fetch_api.secrets import Secrets
 from emprops.errors import AppError
-from emprops.kit.http import GuardedClient, OutboundUnavailableError, TooLargeAnswerError
+from emprops.kit.outbound.client import GuardedClient, OutboundUnavailableError, TooLargeAnswerError
 
 MAX_FILES = 50
 MAX_URL = 8192

@@ -14,7 +14,7 @@ from urllib.parse import quote, urlsplit
 from emprops.connectors.base import FinalError
 from emprops.connectors.fetch_api.definition import PLACEHOLDER
 from emprops.connectors.redaction import each_text, first_in, forms_of
-from emprops.kit.outbound import PORTS, Allowed
+from emprops.kit.outbound.guard import PORTS, Allowed
 from emprops.settings import SettingsError
 
 PREFIX = "EMPROPS_SECRET_"

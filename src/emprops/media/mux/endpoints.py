@@ -8,9 +8,9 @@ from fastapi import Request
 
 from emprops.auth.dependencies import PublicRoute
 from emprops.errors import BadRequestError, NotFoundError, RequestTimeoutError, TooLargeError, UnauthorizedError
-from emprops.kit.envelope import Envelope, ok
-from emprops.kit.requests import Resources, Shared, router
-from emprops.kit.strict_json import Strictness, parse_json
+from emprops.kit.web.endpoint import Resources, Shared, router
+from emprops.kit.web.envelope import Envelope, ok
+from emprops.kit.web.strict_json import Strictness, parse_json
 from emprops.media.mux.events import Outcome, apply, event_of
 from emprops.media.mux.signature import is_genuine
 

@@ -9,7 +9,7 @@ import httpx2
 import orjson
 
 from emprops.auth.startup import is_loopback
-from emprops.kit.tls import trusted
+from emprops.kit.outbound.tls import trusted
 from emprops.queue.transport import WorkerRefusedError
 from emprops.settings import Settings, SettingsError
 

@@ -11,7 +11,7 @@ import httpx2
 import structlog
 
 from emprops.connectors.base import FinalError
-from emprops.kit import bodies
+from emprops.kit.outbound import bodies
 from emprops.kit.storage import FileStat, check_key, measure
 from emprops.queue.messages import Claim
 from emprops.queue.transport import WorkerRefusedError

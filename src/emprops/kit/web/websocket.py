@@ -15,7 +15,7 @@ GOING_AWAY: Final = 1001
 
 
 LOGGER: Final = "uvicorn.websocket"
-"""A name of its own, because uvicorn logs URLs whole, and with them tickets; ``kit/asgi.py`` logs paths."""
+"""A name of its own, because uvicorn logs URLs whole, and with them tickets; ``kit/web/asgi.py`` logs paths."""
 
 
 class SocketProtocol(WebSocketsSansIOProtocol):

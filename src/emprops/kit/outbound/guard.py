@@ -12,7 +12,7 @@ import httpcore2
 import httpx2
 
 from emprops.errors import AppError
-from emprops.kit.addresses import is_forbidden, is_public
+from emprops.kit.outbound.addresses import is_forbidden, is_public
 from emprops.settings import SettingsError
 
 MAX_URL_LENGTH = 8192

@@ -10,8 +10,8 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from emprops.errors import AppError, TooManyRequestsError, UnavailableError
-from emprops.kit.envelope import Failure, example_of
-from emprops.kit.idempotency import HEADER, REPLAYED
+from emprops.kit.web.envelope import Failure, example_of
+from emprops.kit.web.idempotency import HEADER, REPLAYED
 
 Security = list[dict[str, list[str]]]
 """Ways to be known, one of which a caller needs; ``{}`` is to be nobody (OpenAPI: Security Requirement)."""

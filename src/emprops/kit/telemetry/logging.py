@@ -10,12 +10,12 @@ from typing import Any
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from emprops.kit import tracing
+from emprops.kit.telemetry import tracing
 from emprops.settings import Settings
 
 _about: ContextVar[Mapping[str, str]] = ContextVar("about", default={})  # noqa: B039 - nobody writes into it
 QUIET = ("httpx2", "httpcore2", "asyncio", "sse_starlette", "uvicorn.access", "uvicorn.websocket")
-"""Loggers of which only warnings matter: requests are logged by ``kit/asgi.py``."""
+"""Loggers of which only warnings matter: requests are logged by ``kit/web/asgi.py``."""
 
 
 def configure_logging(settings: Settings, **always: str) -> None:

@@ -14,12 +14,12 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from emprops.errors import AppError, NotFoundError
-from emprops.kit import tracing
-from emprops.kit.envelope import failure_of, internal_failure
 from emprops.kit.ids import new_id
-from emprops.kit.logging import bound
-from emprops.kit.methods import as_get, without_body
-from emprops.kit.metrics import LATENCIES, OTHER, counter, histogram
+from emprops.kit.telemetry import tracing
+from emprops.kit.telemetry.logging import bound
+from emprops.kit.telemetry.metrics import LATENCIES, OTHER, counter, histogram
+from emprops.kit.web.envelope import failure_of, internal_failure
+from emprops.kit.web.methods import as_get, without_body
 
 log = structlog.get_logger("emprops.access")
 

@@ -19,9 +19,9 @@ from emprops.errors import RequestTimeoutError, UnsupportedMediaTypeError
 from emprops.kit.database import Database, Transaction
 from emprops.kit.pubsub import Pokes
 from emprops.kit.remembered import Remembered
-from emprops.kit.sse import StreamLimit
 from emprops.kit.storage import Storage, remembered_state
-from emprops.kit.strict_json import Strictness, parse_json
+from emprops.kit.web.sse import StreamLimit
+from emprops.kit.web.strict_json import Strictness, parse_json
 from emprops.settings import Settings
 
 

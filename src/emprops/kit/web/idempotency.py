@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from emprops.errors import IdempotencyMismatchError, IdempotencyRunningError
 from emprops.kit.database import Database, Transaction
-from emprops.kit.requests import AnsweredError, before_commit, document_of
+from emprops.kit.web.endpoint import AnsweredError, before_commit, document_of
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotent-Replayed"

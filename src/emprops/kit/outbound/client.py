@@ -1,7 +1,7 @@
 """The one client for requests to elsewhere: public addresses only, no surprises from redirects, nothing unbounded.
 
 The name is resolved once per connection; if any of its addresses is not plainly public, none is used; the connection
-goes to the address that was checked, while TLS and the Host header keep the name (``kit/outbound.py``).
+goes to the address that was checked, while TLS and the Host header keep the name (``kit/outbound/guard.py``).
 Proxy variables of the environment have no effect. Cookies are not kept.
 """
 
@@ -16,8 +16,8 @@ from pathlib import Path
 import httpcore2
 import httpx2
 
-from emprops.kit import bodies
-from emprops.kit.outbound import (
+from emprops.kit.outbound import bodies
+from emprops.kit.outbound.guard import (
     PORTS,
     Allowed,
     GuardedNetwork,
@@ -29,8 +29,8 @@ from emprops.kit.outbound import (
     resolve,
     why_not,
 )
-from emprops.kit.retry_after import retry_after
-from emprops.kit.tls import trusted
+from emprops.kit.outbound.retry_after import retry_after
+from emprops.kit.outbound.tls import trusted
 from emprops.settings import Settings
 
 __all__ = [

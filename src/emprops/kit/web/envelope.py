@@ -20,7 +20,7 @@ from starlette.types import Scope
 
 from emprops.errors import AppError, BadRequestError, NotFoundError, TooLargeError, UnavailableError
 from emprops.kit.database import UNAVAILABLE, is_about_values
-from emprops.kit.methods import allowed_methods
+from emprops.kit.web.methods import allowed_methods
 
 Data = TypeVar("Data")
 log = structlog.get_logger(__name__)
@@ -195,7 +195,7 @@ async def _redis_error(request: Request, error: Exception) -> Response:
 
 
 def add_exception_handlers(app: FastAPI) -> None:
-    """Make the envelope the only shape of failure. What is not listed here is a 500, see ``kit/asgi.py``."""
+    """Make the envelope the only shape of failure. What is not listed here is a 500, see ``kit/web/asgi.py``."""
     app.add_exception_handler(AppError, _app_error)
     app.add_exception_handler(HTTPException, _http_exception)
     app.add_exception_handler(RequestValidationError, _validation_error)

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpcore2
 import puremagic
 
-from emprops.kit.outbound import OutboundError, OutboundUnavailableError, TooLargeAnswerError
+from emprops.kit.outbound.guard import OutboundError, OutboundUnavailableError, TooLargeAnswerError
 
 PATIENCE = 2.0
 """How long :func:`beginning` waits for a body, in seconds."""

@@ -1,0 +1,1 @@
+"""HTTP that goes out: the guarded client, and what it lets through."""

@@ -1,0 +1,1 @@
+"""HTTP and WebSockets as this project serves them: requests, replies, streams, idempotency."""
