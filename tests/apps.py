@@ -17,7 +17,6 @@ from tests import conformance
 from emprops.auth import store as auth
 from emprops.auth.caller import SERVICE
 from emprops.auth.keys import make_key
-from emprops.generations.tickets import Dispatcher, limits_from
 from emprops.kit.database import Database
 from emprops.kit.pubsub import Pokes
 from emprops.kit.web.endpoint import Resources
@@ -26,6 +25,7 @@ from emprops.kit.web.websocket import SERVER_OPTIONS
 from emprops.live.hub import Live
 from emprops.main import create_app, equip
 from emprops.media.storage import FolderStorage
+from emprops.orchestrator.tickets import Dispatcher, limits_from
 from emprops.queue.claims import Queue
 from emprops.queue.keys import JOBS_CHANGED
 from emprops.settings import Settings

@@ -19,8 +19,6 @@ from emprops.auth.limits import RateLimiter
 from emprops.auth.share import ShareLinks
 from emprops.auth.startup import is_loopback
 from emprops.gateway.service import Gateway
-from emprops.generations.reports import Orchestrator
-from emprops.generations.tickets import Dispatcher, limits_from, queue_from
 from emprops.kit import migrate
 from emprops.kit.database import database_from
 from emprops.kit.pubsub import Pokes
@@ -38,6 +36,8 @@ from emprops.media.mux.client import client_from
 from emprops.media.mux.playback import signer_from
 from emprops.media.storage import storage_from
 from emprops.observe.exposition import Exposition
+from emprops.orchestrator.advance.reports import Orchestrator
+from emprops.orchestrator.tickets import Dispatcher, limits_from, queue_from
 from emprops.queue.keys import JOBS_CHANGED
 from emprops.routes import ABOUT, TAGS, mount
 from emprops.settings import Settings

@@ -18,15 +18,13 @@ from emprops.custody import endpoints as custody
 from emprops.decks import endpoints as decks
 from emprops.fleet import endpoints as fleet
 from emprops.gateway import endpoints as gateway
-from emprops.generations import dead_letter_endpoints as dead_letters
-from emprops.generations import develop_endpoints as develop
-from emprops.generations import endpoints as generations
-from emprops.generations import job_endpoints as job_changes
 from emprops.jobs import endpoints as jobs
 from emprops.live import endpoints as live
 from emprops.media import endpoints as media
 from emprops.media.mux import endpoints as mux
 from emprops.observe import endpoints as observe
+from emprops.orchestrator.endpoints import dead_letters, develop, generations
+from emprops.orchestrator.endpoints import jobs as job_changes
 from emprops.outputs import endpoints as outputs
 from emprops.watch import endpoints as watch
 from emprops.webhooks import endpoints as webhooks

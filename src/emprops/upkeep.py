@@ -14,10 +14,6 @@ import structlog
 
 from emprops.decks.counts import fold_changes
 from emprops.fleet.service import Maintenance
-from emprops.generations.reconcile import reconcile_duty
-from emprops.generations.reports import Orchestrator
-from emprops.generations.rescue import rebuild_redis, reclaim_lapsed, send_unsent, withdraw_closed
-from emprops.generations.tickets import Dispatcher, limits_from, queue_from
 from emprops.kit import outbox
 from emprops.kit.database import Database, database_from
 from emprops.kit.outbound.client import GuardedClient
@@ -31,6 +27,10 @@ from emprops.media import retention
 from emprops.media.mux import assets
 from emprops.media.mux.client import client_from
 from emprops.media.storage import storage_from
+from emprops.orchestrator.advance.reports import Orchestrator
+from emprops.orchestrator.repair.reconcile import reconcile_duty
+from emprops.orchestrator.repair.rescue import rebuild_redis, reclaim_lapsed, send_unsent, withdraw_closed
+from emprops.orchestrator.tickets import Dispatcher, limits_from, queue_from
 from emprops.outputs.importing import Workshop, import_due, inspect_due
 from emprops.settings import Settings
 from emprops.webhooks.deliver import Deliverer

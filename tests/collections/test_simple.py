@@ -19,9 +19,9 @@ from emprops.collections import chance, instructions, variables
 from emprops.collections.simple import WORKFLOW, SimpleVariable, definition, instruction_set
 from emprops.collections.store import Collection
 from emprops.errors import BadRequestError, InvalidVariablesError
-from emprops.generations.plan import make_plan
 from emprops.kit.database import Database
 from emprops.kit.ids import new_id
+from emprops.orchestrator.start.plan import make_plan
 from emprops.queue.matching import Offer
 from emprops.workflows import store as workflows
 from emprops.workflows.store import Workflow

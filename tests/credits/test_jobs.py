@@ -17,9 +17,9 @@ from emprops.credits import service, store
 from emprops.credits.amounts import MICROS
 from emprops.credits.service import Terms
 from emprops.credits.store import Account
-from emprops.generations.reports import Orchestrator
 from emprops.kit.database import Database
 from emprops.kit.ids import new_id
+from emprops.orchestrator.advance.reports import Orchestrator
 from emprops.queue.messages import Finished, Report, ReportKind
 from emprops.settings import Settings
 

@@ -18,9 +18,9 @@ from tests.factories import Collection, make_collection, make_job, make_step, ma
 from emprops.credits import service, store
 from emprops.credits.service import Terms
 from emprops.errors import NotEnoughCreditsError
-from emprops.generations.finish import complete_job, fail_job
 from emprops.jobs import store as jobs
 from emprops.kit.database import Database, Transaction
+from emprops.orchestrator.finish import complete_job, fail_job
 
 TERMS = Terms()
 AMOUNTS = st.integers(1, 12)

@@ -21,10 +21,10 @@ from emprops.auth.keys import make_key
 from emprops.cli.main import app as commands
 from emprops.connectors.base import Outcome, RunContext
 from emprops.fleet.service import Maintenance
-from emprops.generations.rescue import rebuild_redis
-from emprops.generations.tickets import Dispatcher, limits_from
 from emprops.kit.database import Database
 from emprops.kit.redis import connect
+from emprops.orchestrator.repair.rescue import rebuild_redis
+from emprops.orchestrator.tickets import Dispatcher, limits_from
 from emprops.queue.claims import Queue
 from emprops.queue.keys import KEYS
 from emprops.queue.messages import Ticket

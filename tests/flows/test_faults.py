@@ -8,8 +8,8 @@ import pytest
 import redis.asyncio
 from tests.flows.conftest import System, worker_process
 
-from emprops.generations.rescue import send_unsent
-from emprops.generations.tickets import Dispatcher
+from emprops.orchestrator.repair.rescue import send_unsent
+from emprops.orchestrator.tickets import Dispatcher
 
 SLOW = {"prompt": "a long night", "seed": 5}
 

@@ -4,7 +4,7 @@ import asyncio
 from contextlib import AsyncExitStack
 
 from tests.flows.conftest import System, worker_process
-from tests.generations.rig import make_recipe
+from tests.orchestrator.rig import make_recipe
 
 from emprops.jobs import dead_letters
 from emprops.kit.web.paging import Page

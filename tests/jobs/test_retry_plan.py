@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emprops.errors import BadRequestError
-from emprops.jobs.retry import EarlierStep, Standing, check_retryable, next_steps, reusable
+from emprops.jobs.changes import EarlierStep, Standing
 from emprops.kit.ids import new_id
+from emprops.orchestrator.change.retry_plan import check_retryable, next_steps, reusable
 from emprops.workflows.references import references_in, rename_steps, resolve_references
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -6,10 +6,10 @@ from uuid import UUID
 import pytest
 from tests.factories import make_job
 
-from emprops.generations.failsafe import NOT_COMPLETED
 from emprops.jobs import changes, store
 from emprops.jobs.states import OPEN, TERMINAL, JobStatus, may_become
 from emprops.kit.database import Database, Transaction
+from emprops.orchestrator.change.failsafe import NOT_COMPLETED
 
 Write = Callable[[Transaction, UUID], Awaitable[object]]
 

@@ -13,7 +13,7 @@ import redis
 import redis.asyncio
 from fastapi import FastAPI
 from tests.apps import api, as_user, served
-from tests.generations.rig import Rig
+from tests.orchestrator.rig import Rig
 from tests.queue.helpers import PREFIX, Worker
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
@@ -21,10 +21,10 @@ from websockets.exceptions import ConnectionClosed
 from emprops.auth import store as auth
 from emprops.auth.caller import SERVICE
 from emprops.auth.keys import make_key
-from emprops.generations.reports import Orchestrator
-from emprops.generations.tickets import Dispatcher, limits_from
 from emprops.kit.database import Database
 from emprops.live.hub import Live
+from emprops.orchestrator.advance.reports import Orchestrator
+from emprops.orchestrator.tickets import Dispatcher, limits_from
 from emprops.queue.claims import Queue
 from emprops.queue.messages import Claim
 from emprops.queue.worker_link import Beat, Heartbeat

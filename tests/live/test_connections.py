@@ -17,8 +17,8 @@ from starlette.websockets import WebSocket
 from tests.apps import as_user, free_port
 from tests.auth.tokens import SECRET, good
 from tests.engines import Engines
-from tests.generations.rig import picture
 from tests.live.scene import Scene, Socket, scene_of
+from tests.orchestrator.rig import picture
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 

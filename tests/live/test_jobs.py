@@ -6,8 +6,8 @@ from uuid import UUID
 
 import pytest
 from tests.engines import Engines
-from tests.generations.rig import FAILED, picture
 from tests.live.scene import Message, Scene, Socket
+from tests.orchestrator.rig import FAILED, picture
 from tests.queue.helpers import RETRYABLE
 
 from emprops.kit.ids import new_id

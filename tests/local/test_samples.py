@@ -15,10 +15,10 @@ from emprops.connectors.local_engine.text import GRAMMAR, plan_text
 from emprops.connectors.local_engine.upscale import plan_upscale
 from emprops.connectors.local_engine.video import MOTIONS, RATIOS, plan_video
 from emprops.errors import InvalidVariablesError
-from emprops.generations.plan import Plan, make_plan
 from emprops.kit.database import Database
 from emprops.kit.ids import new_id
 from emprops.local import sample_recipes, samples
+from emprops.orchestrator.start.plan import Plan, make_plan
 from emprops.queue.messages import Ticket, WorkflowContext
 from emprops.workflows import store as workflows
 

@@ -1,3 +1,3 @@
-from tests.generations.conftest import rig
+from tests.orchestrator.conftest import rig
 
 __all__ = ["rig"]

@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 from tests.apps import api, as_user, client_of
 from tests.engines import Engines
 from tests.factories import make_webhook, make_webhook_event
-from tests.generations.rig import FAILED, Rig, picture
+from tests.orchestrator.rig import FAILED, Rig, picture
 from tests.queue.helpers import PREFIX, make_ticket, with_models
 
 from emprops.auth import store as auth

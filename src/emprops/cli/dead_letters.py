@@ -11,10 +11,10 @@ from emprops.cli.direct import Engines, with_engines
 from emprops.cli.exits import fail
 from emprops.cli.tables import show, table
 from emprops.errors import AppError
-from emprops.generations.dead_letters import letter_of, offer_again
-from emprops.generations.tickets import Dispatcher, limits_from, queue_from
 from emprops.jobs import dead_letters
 from emprops.kit.web.paging import Page
+from emprops.orchestrator.change.dead_letters import letter_of, offer_again
+from emprops.orchestrator.tickets import Dispatcher, limits_from, queue_from
 
 app = typer.Typer(help="See steps that used up their limits, and offer them again.")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]

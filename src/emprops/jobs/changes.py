@@ -2,13 +2,60 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from emprops.jobs.retry import EarlierStep, NextStep, Standing
+from emprops.jobs.store import NewStep
 from emprops.kit.database import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a job stands when somebody wants to change it; the row is locked."""
+
+    id: UUID
+    user_id: UUID
+    status: str
+    job_type: str
+    retry_count: int
+    max_retries: int
+    cancelled: bool
+    error_message: str | None
+    idle: float
+    """Seconds since anything happened to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierStep:
+    """A step of the attempt that is given up, as it is stored."""
+
+    id: UUID
+    job_id: UUID
+    step_order: int
+    step_name: str
+    step_type: str
+    generation: int
+    is_result: bool
+    depends_on: list[UUID]
+    template: dict[str, Any] | None
+    input_data: dict[str, Any] | None
+    requirements: dict[str, Any]
+    status: str
+    output_data: dict[str, Any] | None
+    reused_from: UUID | None
+    started_at: datetime | None
+    completed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """A step of the new attempt; ``reuses`` is the earlier one whose result it takes over."""
+
+    step: NewStep
+    reuses: EarlierStep | None
 
 
 async def lock(tx: Transaction, job_id: UUID, *, owner: UUID | None) -> Standing | None:

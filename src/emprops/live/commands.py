@@ -8,14 +8,14 @@ import structlog
 from pydantic import ValidationError
 
 from emprops.errors import AppError, BadRequestError, ForbiddenError, NotFoundError, UnavailableError
-from emprops.generations.cancel import cancel_job
-from emprops.generations.tickets import Dispatcher
 from emprops.jobs.changes import lock
 from emprops.kit.database import UNAVAILABLE, Database
 from emprops.live.audience import Audience, Listener, check_room
 from emprops.live.jobs import JobNews, Question
 from emprops.live.messages import answer, failed
 from emprops.live.schemas import AboutJob, Incoming, Plain
+from emprops.orchestrator.change.cancel import cancel_job
+from emprops.orchestrator.tickets import Dispatcher
 
 log = structlog.get_logger(__name__)
 

@@ -10,11 +10,11 @@ from emprops.auth.authenticators import reads_only
 from emprops.auth.dependencies import CurrentCaller, SocketCaller
 from emprops.auth.tickets import SOCKET, TICKET_LIFE, issue_ticket
 from emprops.errors import ForbiddenError
-from emprops.generations.endpoints import Sending
 from emprops.jobs.schemas import StreamTicket
 from emprops.kit.web.endpoint import Shared, router
 from emprops.kit.web.envelope import Envelope, ok
 from emprops.live.hub import Live
+from emprops.orchestrator.endpoints.generations import Sending
 
 routes = router(prefix="/ws", tags=["live"])
 

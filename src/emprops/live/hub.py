@@ -9,7 +9,6 @@ import structlog
 from starlette.websockets import WebSocket
 
 from emprops.auth.caller import Caller
-from emprops.generations.tickets import Dispatcher
 from emprops.kit.pubsub import Subscription
 from emprops.kit.tasks import run_together, stop_tasks
 from emprops.kit.telemetry.metrics import level
@@ -21,6 +20,7 @@ from emprops.live.connection import converse
 from emprops.live.fleet import FleetNews
 from emprops.live.jobs import JobNews, Question
 from emprops.live.messages import message
+from emprops.orchestrator.tickets import Dispatcher
 from emprops.queue.keys import MACHINE_CHANNELS, PROGRESS_CHANNELS, WORKER_CHANNELS, name_in
 from emprops.queue.registry import Fleet
 

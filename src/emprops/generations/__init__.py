@@ -1,1 +1,0 @@
-"""The orchestrator, the one place where features meet: start, reports, finish, rescue."""

@@ -1,0 +1,1 @@
+"""What workers report moves a job forward."""

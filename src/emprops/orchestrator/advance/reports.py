@@ -1,0 +1,294 @@
+"""The orchestrator: read reports in batches, move jobs, send what became ready, tell listeners, acknowledge.
+
+Any number of these run side by side. Two batches that touch one job wait for each other at its row lock; a batch that
+was committed but not acknowledged is read again by somebody and changes nothing.
+"""
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from emprops.credits import service as credit
+from emprops.jobs import dispatch
+from emprops.jobs import store as jobs
+from emprops.jobs.results import result_of
+from emprops.kit.database import UNAVAILABLE, Database, Transaction, is_about_values, is_outage
+from emprops.kit.pubsub import poke
+from emprops.kit.telemetry import tracing
+from emprops.kit.telemetry.logging import bound
+from emprops.media import files as media
+from emprops.orchestrator.advance.fold import Folded, fold, look
+from emprops.orchestrator.finish import complete_job, fail_job
+from emprops.orchestrator.metrics import IGNORED, count_reports
+from emprops.orchestrator.tickets import CLOSED, Dispatcher
+from emprops.outputs import job_results as outputs
+from emprops.queue.keys import JOBS_CHANGED
+from emprops.queue.messages import Report
+from emprops.queue.reports import ReportStream
+from emprops.settings import Settings
+from emprops.workflows.references import (
+    StepResult,
+    TextTooLongError,
+    UnresolvedReferenceError,
+    resolve_references,
+)
+
+log = structlog.get_logger(__name__)
+
+CHUNK = 500
+"""Reports per transaction."""
+
+
+@dataclass(slots=True)
+class Effects:
+    """What has to happen in Redis once a batch has committed."""
+
+    ready: list[dispatch.ReadyStep] = field(default_factory=list)
+    closed: list[dispatch.ClosedStep] = field(default_factory=list)
+    touched: set[UUID] = field(default_factory=set)
+    ignored: int = 0
+    applied: list[tuple[Report, jobs.StepState]] = field(default_factory=list)
+    """Reports that were recorded, each with its step."""
+    ended: dict[UUID, str] = field(default_factory=dict)
+    """Jobs that ended, and how."""
+
+
+class Orchestrator:
+    """One consumer of the report stream."""
+
+    def __init__(
+        self, *, database: Database, redis: Redis, dispatcher: Dispatcher, settings: Settings, consumer: str
+    ) -> None:
+        self.database = database
+        self.redis = redis
+        self.dispatcher = dispatcher
+        self.settings = settings
+        self.stream = ReportStream(redis, prefix=settings.queue_prefix, consumer=consumer)
+        self.channel = settings.queue_prefix + JOBS_CHANGED
+
+    async def run(self) -> None:
+        """Process reports until cancelled. Outages are waited out; nothing is acknowledged before its commit."""
+        while True:
+            try:
+                reports = await self.stream.read()
+            except RedisError as error:
+                log.warning("orchestrator waits for Redis", error=str(error))
+                await asyncio.sleep(0.5)
+            else:
+                await self._until_processed(reports)
+
+    async def _until_processed(self, reports: Sequence[Report]) -> None:
+        """Stay with a batch through an outage: others would take it over only after half a minute."""
+        pause = 0.1
+        while True:
+            try:
+                await self.process(reports)
+            except (RedisError, *UNAVAILABLE) as error:
+                log.warning("orchestrator waits for its engines", error=str(error), reports=len(reports))
+                await asyncio.sleep(pause)
+                pause = min(2.0, pause * 2)
+            except Exception:
+                log.exception("reports could not be processed; they will be taken up again", reports=len(reports))
+                await asyncio.sleep(1.0)
+                return
+            else:
+                return
+
+    async def take_over(self, *, idle: float = 30.0) -> int:
+        """Process what another consumer, or this one, read and did not finish. Returns how many reports."""
+        reports = await self.stream.take_over(idle=idle)
+        await self.process(reports)
+        return len(reports)
+
+    async def process(self, reports: Sequence[Report]) -> None:
+        """Apply reports and acknowledge them, except those that cannot be recorded yet: they are taken over."""
+        left = {report.entry_id for report in await self.apply(reports)}
+        await self.stream.acknowledge([report for report in reports if report.entry_id not in left])
+
+    async def apply(self, reports: Sequence[Report]) -> list[Report]:
+        """Apply reports, wherever they come from. Returns those that the database would not take just now."""
+        left: list[Report] = []
+        for start in range(0, len(reports), CHUNK):
+            chunk = reports[start : start + CHUNK]
+            try:
+                await self._apply(_by_job(chunk))
+            except Exception as error:
+                if is_outage(error):
+                    raise
+                log.exception("a batch of reports was refused; taking its jobs one by one", reports=len(chunk))
+                left += await self._one_by_one(chunk)
+        return left
+
+    async def _one_by_one(self, reports: Sequence[Report]) -> list[Report]:
+        left: list[Report] = []
+        for job_id, group in _by_job(reports).items():
+            with bound(job_id=str(job_id)):
+                if not await self._alone(job_id, group):
+                    left += group
+        return left
+
+    async def _alone(self, job_id: UUID, reports: list[Report]) -> bool:
+        """Apply the reports of one job. False: they are to be tried again, whatever time that takes."""
+        try:
+            await self._apply({job_id: reports})
+        except Exception as error:
+            if is_outage(error):
+                raise
+            if isinstance(error, psycopg.Error) and not is_about_values(error):
+                log.warning("the reports of a job cannot be recorded yet", error=f"{type(error).__name__}: {error}")
+                return False
+            log.exception("the reports of a job cannot be recorded; failing it")
+            where = f"the operator finds the reason in the api's log under {job_id}"
+            await self.fail(job_id, f"The result could not be recorded; {where}.")
+        return True
+
+    async def resume(self, job_ids: Sequence[UUID]) -> None:
+        """Draw from the steps of open jobs, as they stand, what should have followed: next steps, or the end."""
+        await self._apply({job_id: [] for job_id in job_ids})
+
+    async def fail(self, job_id: UUID, message: str) -> None:
+        """Fail a job from inside, with everything that follows from it."""
+        async with self.database.transaction() as tx:
+            await jobs.lock_jobs(tx, [job_id])
+            closed = await fail_job(tx, job_id, message=message)
+        await self._afterwards(Effects(closed=closed or [], touched={job_id}))
+
+    async def _apply(self, by_job: Mapping[UUID, list[Report]]) -> None:
+        effects = Effects()
+        began = time.monotonic()
+        async with self.database.transaction() as tx:
+            await self._move(tx, by_job, effects)
+        IGNORED.inc(effects.ignored)
+        count_reports(effects.applied)
+        if tracing.enabled():
+            _trace(effects, time.monotonic() - began)
+        await self._afterwards(effects)
+
+    async def _move(self, tx: Transaction, by_job: Mapping[UUID, list[Report]], effects: Effects) -> None:
+        locked = await jobs.lock_jobs(tx, by_job)
+        steps: dict[UUID, list[jobs.StepState]] = defaultdict(list)
+        for step in await jobs.current_steps(tx, locked):
+            steps[step.job_id].append(step)
+        folds = [_folded(job, steps[job_id], by_job[job_id]) for job_id, job in locked.items()]
+        effects.ignored = sum(folded.ignored for folded in folds)
+        effects.applied = [one for folded in folds for one in folded.applied]
+        active = [folded for folded in folds if folded.changed or folded.overlooked]
+        effects.touched = {folded.job.id for folded in active}
+        ending = [f.job.id for f in active if f.failed is not None or f.all_done or f.newly_ready()]
+        await credit.lock_accounts(tx, ending)
+        rows = await self._record_results(tx, active)
+        await jobs.save_steps(tx, [step for folded in active for step in folded.changed])
+        await self._move_jobs(tx, active)
+        await jobs.add_history(tx, [entry for folded in active for entry in folded.history])
+        for folded in active:
+            await self._settle(tx, folded, rows, effects)
+        await self._make_ready(tx, [f for f in active if f.failed is None and not f.all_done], effects)
+
+    async def _record_results(self, tx: Transaction, folds: Sequence[Folded]) -> dict[UUID, list[media.FileRow]]:
+        rows: dict[UUID, list[media.FileRow]] = {}
+        for folded in folds:
+            for step in folded.steps:
+                if step.id not in folded.files:
+                    continue
+                stored = folded.files[step.id]
+                recorded = await media.record_files(
+                    tx,
+                    self.settings,
+                    user_id=folded.job.user_id,
+                    job_id=folded.job.id,
+                    step_id=step.id,
+                    files=stored,
+                )
+                rows[step.id] = recorded
+                step.output_data = {
+                    "files": [{"id": row.id, "url": row.url, "mime_type": row.mime_type} for row in recorded],
+                    "data": folded.data[step.id],
+                }
+        return rows
+
+    async def _move_jobs(self, tx: Transaction, folds: Sequence[Folded]) -> None:
+        moves = [(f.job.id, "processing", f.progress, f.current_step) for f in folds]
+        await jobs.move_jobs(tx, moves)
+        began = [folded.job.id for folded in folds if folded.job.status == "pending"]
+        if began:
+            await outputs.processing_for_jobs(tx, began)
+
+    async def _settle(
+        self, tx: Transaction, folded: Folded, rows: dict[UUID, list[media.FileRow]], effects: Effects
+    ) -> None:
+        if folded.failed is not None:
+            effects.ended[folded.job.id] = "failed"
+            reason = folded.failed.error_message or "failed"
+            effects.closed += await fail_job(tx, folded.job.id, message=reason) or []
+        elif not folded.steps:
+            effects.closed += await fail_job(tx, folded.job.id, message="The job has no steps to run.") or []
+        elif folded.all_done:
+            effects.ended[folded.job.id] = "completed"
+            missing = [step.id for step in folded.steps if step.is_result and step.id not in rows]
+            rows.update(await media.files_of_steps(tx, self.settings, missing))
+            await complete_job(tx, folded.job, folded.steps, rows)
+
+    async def _make_ready(self, tx: Transaction, folds: Sequence[Folded], effects: Effects) -> None:
+        ready = {step.id: folded for folded in folds for step in folded.newly_ready()}
+        if not ready:
+            return
+        payloads = await jobs.templates(tx, list(ready))
+        inputs: dict[UUID, dict[str, Any]] = {}
+        for step_id, folded in ready.items():
+            try:
+                inputs[step_id] = resolve_references(payloads[step_id], _results(folded.steps))
+            except (UnresolvedReferenceError, TextTooLongError) as error:
+                name = next(step.step_name for step in folded.steps if step.id == step_id)
+                message = f"{name} was not started: {error}"
+                effects.closed += await fail_job(tx, folded.job.id, message=message) or []
+        await jobs.set_inputs(tx, inputs)
+        effects.ready += await dispatch.ready_steps(tx, list(inputs))
+
+    async def _afterwards(self, effects: Effects) -> None:
+        """Redis hears of it. Whatever is lost here is found again: tickets by upkeep, streams by their slow poll."""
+        if effects.ignored:
+            log.debug("reports changed nothing", count=effects.ignored)
+        try:
+            if effects.closed:
+                pairs = [(str(step.id), step.run) for step in effects.closed]
+                await self.dispatcher.queue.cancel(pairs, CLOSED)
+            self.dispatcher.push(effects.ready)
+            if effects.touched:
+                await poke(self.redis, self.channel, (str(job_id) for job_id in effects.touched))
+        except RedisError as error:
+            log.warning("Redis did not hear of a committed change", error=str(error), jobs=len(effects.touched))
+
+
+def _trace(effects: Effects, seconds: float) -> None:
+    """Make the spans of recording how runs ended, each below its run, and of the ends of jobs."""
+    for report, step in effects.applied:
+        if report.finished is not None and report.finished.trace:
+            about = {"emprops.job_id": str(step.job_id), "emprops.step_id": str(step.id), "emprops.kind": report.kind}
+            applied = tracing.record("orchestrator.apply", about, parent=report.finished.trace, seconds=seconds)
+            status = effects.ended.pop(step.job_id, None)
+            if status is not None:
+                tracing.record("job.end", {**about, "emprops.status": status}, parent=applied, seconds=0.0)
+
+
+def _by_job(reports: Sequence[Report]) -> dict[UUID, list[Report]]:
+    groups: dict[UUID, list[Report]] = defaultdict(list)
+    for report in reports:
+        groups[UUID(report.job_id)].append(report)
+    return groups
+
+
+def _folded(job: jobs.LockedJob, steps: list[jobs.StepState], reports: list[Report]) -> Folded:
+    return fold(job, steps, reports) if reports else look(job, steps)  # nothing was reported: see ``resume``
+
+
+def _results(steps: Sequence[jobs.StepState]) -> dict[str, StepResult]:
+    return {str(step.id): result_of(step.output_data, step.step_name) for step in steps if step.status == "completed"}

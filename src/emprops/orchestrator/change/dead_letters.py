@@ -1,0 +1,40 @@
+"""Offer a dead letter again: its job begins another attempt, by the way every retry takes."""
+
+from dataclasses import replace
+from uuid import UUID
+
+from emprops.errors import ConflictError, NotFoundError
+from emprops.jobs import changes, dead_letters, dispatch
+from emprops.jobs.dead_letters import DeadLetterDetail
+from emprops.kit.database import Transaction
+from emprops.orchestrator.change.retry import Retried, retry_job
+from emprops.settings import Settings
+
+
+async def letter_of(tx: Transaction, step_id: UUID) -> DeadLetterDetail:
+    """Read a dead letter. Raises :class:`~emprops.errors.NotFoundError`."""
+    letter = await dead_letters.find(tx, step_id)
+    if letter is None:
+        raise NotFoundError("There is no dead letter of this step.")
+    return letter
+
+
+async def offer_again(tx: Transaction, step_id: UUID, settings: Settings) -> tuple[UUID, Retried]:
+    """Try the job of a dead letter again; returns the job, and what Redis must hear of once it is committed.
+
+    The limit of retries is for users: an operator who has removed the cause gets one more where it is reached.
+    Raises :class:`~emprops.errors.NotFoundError`, :class:`~emprops.errors.ConflictError` if the job has moved on, and
+    what :func:`~emprops.orchestrator.change.retry.retry_job` raises.
+    """
+    letter = await letter_of(tx, step_id)
+    job = await changes.lock(tx, letter.job_id, owner=None)
+    assert job is not None  # noqa: S101 - a step does not outlive its job
+    if job.status == "completed":
+        raise ConflictError("The job has completed meanwhile; there is nothing to offer again.")
+    if job.retry_count != letter.retry_attempt:
+        raise ConflictError("The job has been tried again since; look at its newest attempt.")
+    if job.retry_count >= job.max_retries:
+        await changes.allow_one_more(tx, job.id)
+        job = replace(job, max_retries=job.max_retries + 1)
+    retried = await retry_job(tx, job, settings)
+    return job.id, replace(retried, closed=[*retried.closed, dispatch.ClosedStep(letter.step_id, letter.run)])

@@ -1,0 +1,73 @@
+"""A service tells how a job ended, because the usual way may have failed.
+
+Both calls may come late, twice, or against each other: a job that has ended stays as it is, except that a success
+still counts after a failure.
+"""
+
+from typing import Any
+from uuid import UUID
+
+from emprops.jobs import dispatch
+from emprops.jobs import store as jobs
+from emprops.jobs.changes import Standing
+from emprops.kit.database import Transaction
+from emprops.media import files as media
+from emprops.media.files import FileRow
+from emprops.orchestrator.finish import fail_job, result_list, succeed
+from emprops.settings import Settings
+
+NOT_COMPLETED = ("failed", "pending", "processing")
+
+
+async def complete_from_outside(
+    tx: Transaction, job: Standing, settings: Settings, *, workflow_output: str, outputs: Any, metadata: Any
+) -> list[dispatch.ClosedStep]:
+    """End a locked job with success, unless it has completed. Its open steps are completed with it; gives those, as
+    their tickets must leave the queue once that is committed.
+
+    ``workflow_output`` is what the last generation's output shows; other generations show what their steps gave.
+    ``outputs`` becomes the job's ``data.outputs`` as it is (null: what the steps gave), ``metadata`` its
+    ``data.metadata`` and, if it is an object, the outputs' metadata.
+    """
+    if job.status == "completed":
+        return []
+    steps = await jobs.current_steps(tx, [job.id])
+    files = await _files(tx, steps, settings, workflow_output)
+    data: dict[str, Any] = {"outputs": result_list(steps) if outputs is None else outputs}
+    if metadata is not None:
+        data["metadata"] = metadata
+    closed = await dispatch.close_open_steps(tx, job.id, status="completed", message=None)
+    await succeed(
+        tx,
+        job.id,
+        workflow_output=workflow_output,
+        data=data,
+        files=files,
+        from_states=NOT_COMPLETED,
+        output_metadata=metadata if isinstance(metadata, dict) else None,
+        message="Generation completed, as a service reported",
+    )
+    return closed
+
+
+async def _files(
+    tx: Transaction, steps: list[jobs.StepState], settings: Settings, workflow_output: str
+) -> dict[int, list[FileRow]]:
+    results = [step for step in steps if step.is_result and step.status == "completed"]
+    rows = await media.files_of_steps(tx, settings, [step.id for step in results])
+    by_generation: dict[int, list[FileRow]] = {}
+    for step in results:
+        by_generation.setdefault(step.generation, []).extend(rows.get(step.id, ()))
+    final = await media.file_at(tx, settings, workflow_output)
+    last = by_generation.setdefault(max((step.generation for step in steps), default=0), [])
+    if final.url not in {file.url for file in last}:
+        last[:] = [final]
+    return by_generation
+
+
+async def fail_from_outside(
+    tx: Transaction, job_id: UUID, *, error_message: str, error_details: Any
+) -> list[dispatch.ClosedStep]:
+    """End a locked job without success, unless it has ended. Returns the steps closed with it."""
+    data = {} if error_details is None else {"error_details": error_details}
+    return await fail_job(tx, job_id, message=error_message, data=data) or []

@@ -1,0 +1,118 @@
+"""Try a job again: one transaction, with the job locked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from emprops.credits import service as credit
+from emprops.errors import BadRequestError, ConflictError
+from emprops.jobs import changes, dispatch
+from emprops.jobs import store as jobs
+from emprops.jobs.changes import NextStep, Standing
+from emprops.kit.database import Transaction
+from emprops.kit.ids import new_id
+from emprops.kit.telemetry import tracing
+from emprops.media import files as media
+from emprops.orchestrator.change.retry_plan import check_retryable, next_steps
+from emprops.orchestrator.finish import complete_job
+from emprops.orchestrator.metrics import JOBS_RETRIED
+from emprops.orchestrator.start.node_classes import required
+from emprops.outputs import job_results as outputs
+from emprops.queue.messages import Requirements
+from emprops.settings import Settings
+from emprops.workflows.machines import NO_MACHINES, Machines
+
+SUPERSEDED = "The job was retried"
+SHOWN_NAMES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """What a retry did, and what Redis must hear of once it is committed."""
+
+    attempt: int
+    message: str
+    ready: list[dispatch.ReadyStep]
+    """Steps to send."""
+    closed: list[dispatch.ClosedStep]
+    """Steps of the attempt that was given up, whose tickets must leave the queue."""
+
+
+async def retry_job(tx: Transaction, job: Standing, settings: Settings, machines: Machines = NO_MACHINES) -> Retried:
+    """Begin the next attempt of a locked job: same id, new steps, finished ones reused; if all had finished, the job
+    ends at once. Nothing is charged twice.
+
+    Raises :class:`~emprops.errors.BadRequestError` for a job that may not be retried,
+    :class:`~emprops.errors.NotEnoughCreditsError` if its price was given back and is not there any more, and
+    :class:`~emprops.orchestrator.start.node_classes.NodeClassMissingError` if no machine can run a step that is left.
+    """
+    check_retryable(job, stale_after=settings.stale_after)
+    earlier = await changes.earlier_steps(tx, job.id, job.retry_count)
+    if not earlier:
+        raise BadRequestError("The job has no steps that could be run again; generate again instead.")
+    attempt = job.retry_count + 1
+    await credit.hold_again(tx, job.id, terms=credit.terms_from(settings))
+    closed = await dispatch.close_open_steps(tx, job.id, status="failed", message=SUPERSEDED)
+    await changes.back_up(tx, job.id)
+    await _begin(tx, job)
+    steps = [_placed(step, machines) for step in next_steps(earlier, attempt=attempt, new_id=new_id)]
+    await changes.insert_next_steps(tx, steps)
+    await outputs.reopen_for_job(tx, job.id)
+    message = _message(steps, attempt, job.max_retries)
+    await jobs.add_history(tx, _history(job, steps, attempt, message))
+    if all(step.reuses for step in steps):
+        await _finish(tx, job.id, settings)
+    return Retried(attempt, message, await dispatch.ready_steps(tx, [step.step.id for step in steps]), closed)
+
+
+def _placed(step: NextStep, machines: Machines) -> NextStep:
+    new = step.step
+    payload = new.input_data if new.template is None else new.template
+    if step.reuses is not None:
+        return step
+    requirements = required(new.step_name, new.step_type, payload, Requirements.from_json(new.requirements), machines)
+    return replace(step, step=replace(new, requirements=requirements.to_json()))
+
+
+async def _begin(tx: Transaction, job: Standing) -> None:
+    before = await changes.trace_of(tx, job.id) if tracing.enabled() else ""
+    with tracing.span("generation.retry", {"emprops.job_id": str(job.id)}, links=[before] if before else ()):
+        if not await changes.begin_retry(tx, job.id, retry_count=job.retry_count, trace=tracing.current()):
+            raise ConflictError("The job has changed meanwhile; look at it and try again.")
+    tx.after_commit(JOBS_RETRIED.inc)
+
+
+async def _finish(tx: Transaction, job_id: UUID, settings: Settings) -> None:
+    locked = await jobs.lock_jobs(tx, [job_id])
+    steps = await jobs.current_steps(tx, [job_id])
+    files = await media.files_of_steps(tx, settings, [step.id for step in steps if step.is_result])
+    await complete_job(tx, locked[job_id], steps, files)
+
+
+def _message(steps: Sequence[NextStep], attempt: int, limit: int) -> str:
+    names = [step.step.step_name for step in steps if step.reuses]
+    if len(names) == len(steps):
+        return f"Retry {attempt} of {limit}: all steps had finished, so the job ends with their results"
+    if not names:
+        return f"Retry {attempt} of {limit} started"
+    more = f" and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else ""
+    return (
+        f"Retry {attempt} of {limit} started; {len(names)} of {len(steps)} steps reused:"
+        f" {', '.join(names[:SHOWN_NAMES])}{more}"
+    )
+
+
+def _history(job: Standing, steps: Sequence[NextStep], attempt: int, message: str) -> list[jobs.HistoryEntry]:
+    begun = jobs.HistoryEntry(job.id, "pending", message, data={"retry_attempt": attempt})
+    reused = [
+        jobs.HistoryEntry(
+            job.id,
+            "pending",
+            f"Node {step.step.step_name} reused from an earlier attempt",
+            step_id=step.step.id,
+            data={"reused_from": str(step.reuses.reused_from or step.reuses.id)},
+        )
+        for step in steps
+        if step.reuses
+    ]
+    return [begun, *reused]

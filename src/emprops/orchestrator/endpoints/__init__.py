@@ -1,0 +1,1 @@
+"""HTTP routes that start jobs and change them."""

@@ -1,0 +1,251 @@
+"""Develop outputs, list what they can be developed with, show what came from what."""
+
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from emprops.auth.dependencies import CurrentCaller, StartsWork
+from emprops.auth.once import Once
+from emprops.collections.global_list import list_global
+from emprops.credits.service import terms_from
+from emprops.errors import NotEnoughCreditsError, NotFoundError
+from emprops.jobs import dispatch
+from emprops.kit.web.endpoint import Reader, Shared, Tx, router
+from emprops.kit.web.envelope import Envelope, failures, ok
+from emprops.kit.web.paging import Paging
+from emprops.orchestrator.endpoints.generations import Sending
+from emprops.orchestrator.start.develop import develop
+from emprops.orchestrator.start.node_classes import NodeClassMissingError
+from emprops.outputs import lineage, queries
+from emprops.outputs.endpoints import owner_of
+from emprops.outputs.lineage import MAX_DESCENDANTS, Relative
+from emprops.outputs.schemas import CollectionRef
+from emprops.workflows.machines import LiveMachines
+
+routes = router(prefix="/outputs", tags=["outputs"])
+
+MediaType = Literal["image", "video", "text"]
+
+
+class DevelopBody(BaseModel):
+    """What to develop an output with. Unknown fields are ignored."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "collection_id": "0192f3a4-0000-7000-8000-000000000021",
+                "variables": {"aspect_ratio": "16:9", "duration": "5s"},
+            }
+        }
+    )
+
+    collection_id: str = Field(min_length=1, max_length=200)
+    """The global collection's id, or its short name."""
+    variables: dict[str, Any] = Field(default_factory=dict)
+    """Further variables of the collection; setting the one that takes the source replaces it."""
+    strict: bool = False
+    """True: variables that the collection does not have are refused, not ignored with a warning."""
+
+
+class DevelopCollection(BaseModel):
+    """The global collection that develops."""
+
+    id: UUID
+    title: str
+    input_type: MediaType
+    output_type: MediaType
+
+
+class SourceOutput(BaseModel):
+    """The output that is developed."""
+
+    id: UUID
+    url: str
+    mime_type: str | None
+
+
+class DevelopView(BaseModel):
+    """A development that has begun."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "job_id": "0192f3a4-0000-7000-8000-000000000001",
+                "output_id": "0192f3a4-0000-7000-8000-000000000022",
+                "output_ids": ["0192f3a4-0000-7000-8000-000000000022"],
+                "status": "pending",
+                "develop_collection": {
+                    "id": "0192f3a4-0000-7000-8000-000000000021",
+                    "title": "Image to Video",
+                    "input_type": "image",
+                    "output_type": "video",
+                },
+                "source_output": {
+                    "id": "0192f3a4-0000-7000-8000-000000000020",
+                    "url": "https://cdn.example.com/a.png",
+                    "mime_type": "image/png",
+                },
+                "warnings": [],
+            }
+        }
+    )
+
+    job_id: UUID
+    output_id: UUID
+    output_ids: list[UUID]
+    """All new outputs: a collection with several generations makes several."""
+    status: Literal["pending"] = "pending"
+    develop_collection: DevelopCollection
+    source_output: SourceOutput
+    warnings: list[str]
+    """What was probably not meant, such as variables that the collection does not have."""
+
+
+class GlobalCollectionView(BaseModel):
+    """A collection with which outputs can be developed."""
+
+    id: UUID
+    title: str
+    description: str
+    input_type: MediaType
+    output_type: MediaType
+    cover_image_url: str | None
+
+
+class RelativeView(BaseModel):
+    """An output in a line of development."""
+
+    id: UUID
+    source_output_id: UUID | None
+    depth: int
+    """Developments between the two: negative for what came before, positive for what came behind."""
+    status: Literal["pending", "processing", "completed", "failed"]
+    url: str | None
+    mime_type: str | None
+    thumbnail_url: str | None
+    collection: CollectionRef
+    deck_id: UUID | None
+    created_at: datetime
+    completed_at: datetime | None
+
+
+class LineageView(BaseModel):
+    """What an output was developed from, and what was developed from it."""
+
+    output_id: UUID
+    ancestors: list[RelativeView]
+    """The first one first."""
+    descendants: list[RelativeView]
+    """The nearest first."""
+    truncated: bool
+    """There are more descendants than are shown."""
+
+
+@routes.get("/develop/collections")
+async def list_global_collections(
+    _caller: CurrentCaller, reader: Reader, page: Paging, input_type: MediaType | None = None
+) -> Envelope[list[GlobalCollectionView]]:
+    """List the global collections, with which outputs can be developed, newest first."""
+    found = await list_global(reader, input_type, page)
+    return ok([GlobalCollectionView.model_validate(one, from_attributes=True) for one in found])
+
+
+@routes.post(
+    "/{output_id}/develop",
+    dependencies=[StartsWork],
+    status_code=202,
+    response_model=Envelope[DevelopView],
+    responses=failures(
+        _400="Image to Video develops image outputs, and this one is video/mp4; choose a collection whose input_type"
+        " fits.",
+        _402=NotEnoughCreditsError(),
+        _409=NodeClassMissingError("Upscale", ["FaceDetailer"]),
+    ),
+)
+async def develop_output(
+    output_id: UUID,
+    body: DevelopBody,
+    caller: CurrentCaller,
+    machines: LiveMachines,
+    tx: Tx,
+    resources: Shared,
+    dispatcher: Sending,
+    _once: Once,
+) -> Any:
+    """Start making a new output from an own completed one, with a global collection; it comes into the same deck.
+
+    Costs what generating with that collection costs.
+    """
+    developing = await develop(
+        tx,
+        owner_of(caller),
+        output_id,
+        collection_ref=body.collection_id,
+        variables=body.variables,
+        strict=body.strict,
+        terms=terms_from(resources.settings),
+        machines=machines,
+    )
+    steps = await dispatch.ready_steps(tx, developing.started.ready)
+    dispatcher.after_commit(tx, developing.started.job_id, ready=steps)
+    source, collection = developing.source, developing.collection
+    return ok(
+        {
+            "job_id": developing.started.job_id,
+            "output_id": developing.started.output_ids[0],
+            "output_ids": developing.started.output_ids,
+            "status": "pending",
+            "develop_collection": {
+                "id": collection.id,
+                "title": collection.title,
+                "input_type": collection.input_type,
+                "output_type": collection.output_type,
+            },
+            "source_output": {"id": source.id, "url": source.url, "mime_type": source.mime_type},
+            "warnings": developing.started.warnings,
+        }
+    )
+
+
+@routes.get("/{output_id}/lineage")
+async def get_lineage(output_id: UUID, caller: CurrentCaller, reader: Reader) -> Envelope[LineageView]:
+    """Show what an output was developed from and what was developed from it, as far as the caller may see it."""
+    output = await queries.output_of(reader, output_id)
+    if output is None or not (caller.is_service or output.user_id == caller.user_id or output.shared):
+        raise NotFoundError("Output not found")
+    ancestors = await lineage.ancestors_of(reader, output_id)
+    descendants = await lineage.descendants_of(reader, output_id)
+
+    def seen(relatives: list[Relative]) -> list[RelativeView]:
+        return [
+            _view_of(one)
+            for one in relatives
+            if one.status != "hidden" and (caller.is_service or one.shared or one.user_id == caller.user_id)
+        ]
+
+    return ok(
+        LineageView(
+            output_id=output_id,
+            ancestors=seen(ancestors),
+            descendants=seen(descendants),
+            truncated=len(descendants) >= MAX_DESCENDANTS,
+        )
+    )
+
+
+def _view_of(relative: Relative) -> RelativeView:
+    return RelativeView(
+        id=relative.id,
+        source_output_id=relative.source_output_id,
+        depth=relative.depth,
+        status=relative.status,
+        url=relative.url,
+        mime_type=relative.mime_type,
+        thumbnail_url=relative.thumbnail_url,
+        collection=CollectionRef(id=relative.collection_id, title=relative.collection_title),
+        deck_id=relative.deck_id,
+        created_at=relative.created_at,
+        completed_at=relative.completed_at,
+    )

@@ -1,0 +1,185 @@
+"""Start a generation; say what it would cost."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Depends, Path
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import HTTPConnection, Request
+
+from emprops.auth.authenticators import reads_only
+from emprops.auth.dependencies import CurrentUser, StartsWork
+from emprops.auth.once import Once
+from emprops.collections import service as collections
+from emprops.credits.amounts import to_number
+from emprops.credits.service import terms_from
+from emprops.errors import CollectionCorruptedError, NotEnoughCreditsError
+from emprops.jobs import dispatch
+from emprops.kit.web.endpoint import Reader, Shared, Tx, note, router
+from emprops.kit.web.envelope import Envelope, failures, ok
+from emprops.orchestrator.start.start import GenerationRequest, plan_generation, start_generation
+from emprops.orchestrator.tickets import Dispatcher
+from emprops.workflows.machines import LiveMachines
+
+routes = router(tags=["generation"])
+legacy = router(tags=["generation"])
+"""Older spellings, which the contract documents without ``/api``."""
+
+
+async def dispatcher_of(connection: HTTPConnection) -> Dispatcher:
+    """Return the process's dispatcher."""
+    dispatcher: Dispatcher = connection.app.state.dispatcher
+    return dispatcher
+
+
+Sending = Annotated[Dispatcher, Depends(dispatcher_of)]
+CollectionRef = Annotated[str, Path(max_length=200, description="The collection's id, or its short name.")]
+
+
+DEFAULT_PRIORITY = 50
+
+
+class GenerateBody(BaseModel):
+    """Request of a generation. Unknown fields are ignored."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"example": {"variables": {"prompt": "a quiet harbour at dawn"}, "workflow_priority": 50}}
+    )
+
+    variables: dict[str, Any]
+    workflow_id: str | None = Field(default=None, max_length=200)
+    workflow_priority: Annotated[int | None, Field(ge=1, le=100, strict=True)] = DEFAULT_PRIORITY
+    """The higher, the sooner; null means what leaving it out means."""
+    create_output: bool = True
+    """False: the job runs without showing in a deck."""
+    output_id: UUID | None = None
+    """An own pending output, made before, that this job completes."""
+    strict: bool = False
+    """True: variables that the collection does not have are refused, not ignored with a warning."""
+
+
+class Generated(BaseModel):
+    """A generation that was started."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "jobId": "0192f3a4-0000-7000-8000-000000000001",
+                "outputIds": ["0192f3a4-0000-7000-8000-000000000022"],
+                "warnings": ["promt is no variable of this collection; did you mean prompt?"],
+            }
+        }
+    )
+
+    jobId: UUID  # noqa: N815 - the contract's spelling
+    """For tracking."""
+    outputIds: list[UUID]  # noqa: N815 - as jobId
+    """The pending outputs that the job completes, one per generation; none with `create_output: false`."""
+    warnings: list[str]
+    """What was probably not meant, such as variables that the collection does not have."""
+
+
+class PriceBody(BaseModel):
+    """What a generation would be asked for. Unknown fields are ignored."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"variables": {"prompt": "a quiet harbour at dawn"}}})
+
+    variables: dict[str, Any] = Field(default_factory=dict)
+
+
+class StepPriceView(BaseModel):
+    """What one step costs."""
+
+    step: int
+    """The step's id in the collection."""
+    name: str
+    generation: int
+    """Which generation of the job it belongs to, from 0."""
+    price: int | float
+
+
+class PriceView(BaseModel):
+    """What a generation costs, in credits."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "price": 0.25,
+                "steps": [{"step": 1, "name": "local_image", "generation": 0, "price": 0.25}],
+                "warnings": [],
+            }
+        }
+    )
+
+    price: int | float
+    steps: list[StepPriceView]
+    warnings: list[str]
+    """What was probably not meant, such as variables that the collection does not have."""
+
+
+GENERATE: dict[str, Any] = {
+    "dependencies": [StartsWork],
+    "response_model": Envelope[Generated],
+    "responses": failures(
+        _400=CollectionCorruptedError(["step 1 has no nodeName"]),
+        _402=NotEnoughCreditsError(),
+        _409="workflow_id names a job that exists already, or no live worker has the node classes of a step.",
+    ),
+}
+
+
+@routes.post("/collections/{collection_id}/generate", **GENERATE)
+@routes.post("/collections/{collection_id}/generations", dependencies=[StartsWork], include_in_schema=False)
+@legacy.post("/generator/v2/{collection_id}", deprecated=True, **GENERATE)
+async def generate(
+    collection_id: CollectionRef,
+    body: GenerateBody,
+    request: Request,
+    user_id: CurrentUser,
+    machines: LiveMachines,
+    tx: Tx,
+    resources: Shared,
+    dispatcher: Sending,
+    _once: Once,
+) -> Any:
+    """Start a generation; answers with the job's id once everything about it is stored."""
+    started = await start_generation(
+        tx,
+        user_id=user_id,
+        collection_ref=collection_id,
+        request=GenerationRequest(
+            variables=body.variables,
+            priority=DEFAULT_PRIORITY if body.workflow_priority is None else body.workflow_priority,
+            workflow_id=body.workflow_id,
+            create_output=body.create_output,
+            output_id=body.output_id,
+            strict=body.strict,
+        ),
+        terms=terms_from(resources.settings),
+        machines=machines,
+    )
+    note(request, job_id=str(started.job_id))
+    if started.ready:
+        steps = await dispatch.ready_steps(tx, started.ready)
+        dispatcher.after_commit(tx, started.job_id, ready=steps)
+    return ok({"jobId": started.job_id, "outputIds": started.output_ids, "warnings": started.warnings})
+
+
+@routes.post(
+    "/collections/{collection_id}/price",
+    response_model=Envelope[PriceView],
+    responses=failures(_400=CollectionCorruptedError(["step 1 has no nodeName"])),
+)
+@reads_only
+async def price(collection_id: CollectionRef, body: PriceBody, user_id: CurrentUser, reader: Reader) -> Any:
+    """Say what a generation with these variables would cost, in credits. Nothing is started or held.
+
+    Where the price depends on a variable that chance picks, the generation itself may pick another value.
+    """
+    collection = await collections.get_runnable(reader, user_id, collection_id)
+    plan = await plan_generation(reader, collection, body.variables)
+    steps = [
+        {"step": step.key, "name": step.name, "generation": step.generation, "price": to_number(step.price)}
+        for step in plan.prices
+    ]
+    return ok({"price": to_number(plan.price), "steps": steps, "warnings": plan.warnings})

@@ -1,0 +1,191 @@
+"""Change a job that exists: retry, cancel, tell how it ended. And its output, which may have to be recovered."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+import orjson
+from fastapi import Depends
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from starlette.responses import Response
+
+from emprops.auth.caller import Caller, may_touch
+from emprops.auth.dependencies import CurrentCaller, ServiceCaller, StartsWork
+from emprops.auth.once import Once
+from emprops.errors import NotFoundError
+from emprops.jobs import changes, queries
+from emprops.jobs.changes import Standing
+from emprops.jobs.endpoints import reply
+from emprops.jobs.schemas import JobDetailView, JobOutputView, RetryView
+from emprops.jobs.states import OPEN
+from emprops.kit.database import Transaction
+from emprops.kit.web.endpoint import Shared, Tx, router
+from emprops.kit.web.envelope import Envelope, failures, ok
+from emprops.orchestrator.change.cancel import cancel_job
+from emprops.orchestrator.change.failsafe import complete_from_outside, fail_from_outside
+from emprops.orchestrator.change.retry import retry_job
+from emprops.orchestrator.endpoints.generations import Sending
+from emprops.orchestrator.repair.recover import recover_output
+from emprops.workflows.machines import LiveMachines
+
+routes = router(prefix="/jobs", tags=["jobs"])
+
+MAX_ERROR_LENGTH = 10_000
+MAX_URL_LENGTH = 4_096
+
+
+def _result_url(value: str) -> str:
+    url = value.strip()
+    if not url.startswith(("https://", "http://", "/files/", "/api/files/")) or any(c.isspace() for c in url):
+        raise ValueError("must be the URL of the final output, beginning with https:// or http://")
+    return url
+
+
+def _cut(value: Any) -> Any:
+    return value[:MAX_ERROR_LENGTH] if isinstance(value, str) else value
+
+
+def _not_blank(value: str) -> str:
+    if not value.strip():
+        raise ValueError("must say what went wrong")
+    return value
+
+
+class CompleteBody(BaseModel):
+    """How a job succeeded."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "outputs": [{"url": "https://cdn.example.com/a.png"}],
+                "metadata": {"source": "webhook"},
+                "workflow_output": "https://cdn.example.com/a.png",
+            }
+        }
+    )
+
+    outputs: Any
+    """Becomes the job's `data.outputs`; null keeps what its steps gave."""
+    metadata: Any = None
+    workflow_output: Annotated[str, Field(min_length=1, max_length=MAX_URL_LENGTH), AfterValidator(_result_url)]
+    """URL of the final output."""
+
+
+class FailedBody(BaseModel):
+    """Why a job failed."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"example": {"error_message": "The GPU ran out of memory", "error_details": {"node": "7"}}}
+    )
+
+    error_message: Annotated[str, BeforeValidator(_cut), AfterValidator(_not_blank)]
+    """Cut after 10,000 characters."""
+    error_details: Any = None
+    """Becomes the job's `data.error_details`."""
+
+
+async def _own_job(job_id: UUID, caller: CurrentCaller, tx: Tx) -> Standing:
+    if caller.user_id is None and not caller.is_service:
+        raise NotFoundError("Job not found")
+    return await _locked(tx, job_id, owner=None if caller.is_service else caller.user_id)
+
+
+async def _any_job(job_id: UUID, _caller: ServiceCaller, tx: Tx) -> Standing:
+    return await _locked(tx, job_id, owner=None)
+
+
+async def _locked(tx: Transaction, job_id: UUID, *, owner: UUID | None) -> Standing:
+    job = await changes.lock(tx, job_id, owner=owner)
+    if job is None:
+        raise NotFoundError("Job not found")
+    return job
+
+
+OwnJob = Annotated[Standing, Depends(_own_job, scope="function")]
+"""The caller's job (a service's: any), locked."""
+AnyJob = Annotated[Standing, Depends(_any_job, scope="function")]
+"""A job that a service names, locked."""
+
+
+@routes.post(
+    "/{job_id}/retry",
+    dependencies=[StartsWork],
+    responses=failures(
+        _402="The price was given back and is not there any more.",
+        _409="No live worker has the node classes of a step that is left.",
+    ),
+)
+async def retry(
+    machines: LiveMachines, job: OwnJob, tx: Tx, resources: Shared, dispatcher: Sending, _once: Once = None
+) -> Envelope[RetryView]:
+    """Try a failed or stuck job again, under the same id. What had finished is not run, and nothing paid, twice."""
+    retried = await retry_job(tx, job, resources.settings, machines)
+    dispatcher.after_commit(tx, job.id, closed=retried.closed, ready=retried.ready)
+    return ok(RetryView(jobId=job.id, retryAttempt=retried.attempt, message=retried.message))
+
+
+@routes.post("/{job_id}/cancel", response_model=Envelope[JobDetailView])
+async def cancel(job: OwnJob, tx: Tx, dispatcher: Sending) -> Response:
+    """Stop a job. It ends as failed, with the message "Cancelled", and costs nothing."""
+    closed = await cancel_job(tx, job)
+    dispatcher.after_commit(tx, job.id, closed=closed)
+    return await _show(tx, job.id)
+
+
+@routes.post("/{job_id}/complete", response_model=Envelope[JobDetailView])
+async def report_complete(job: AnyJob, body: CompleteBody, tx: Tx, resources: Shared, dispatcher: Sending) -> Response:
+    """Report that a job has completed, in case that was missed. Again, or after another success, it changes nothing."""
+    closed = await complete_from_outside(
+        tx,
+        job,
+        resources.settings,
+        workflow_output=body.workflow_output,
+        outputs=body.outputs,
+        metadata=body.metadata,
+    )
+    dispatcher.after_commit(tx, job.id, closed=closed)
+    return await _show(tx, job.id)
+
+
+@routes.post("/{job_id}/failed", response_model=Envelope[JobDetailView])
+async def report_failed(job: AnyJob, body: FailedBody, tx: Tx, dispatcher: Sending) -> Response:
+    """Report that a job has failed, in case that was missed. A job that has ended stays as it is."""
+    closed = await fail_from_outside(tx, job.id, error_message=body.error_message, error_details=body.error_details)
+    dispatcher.after_commit(tx, job.id, closed=closed)
+    return await _show(tx, job.id)
+
+
+@routes.get("/{job_id}/output")
+async def get_output(
+    job_id: UUID, caller: CurrentCaller, resources: Shared, dispatcher: Sending
+) -> Envelope[JobOutputView]:
+    """Read what a completed job gave. An output that is missing is recovered from the queue's attestations."""
+    job = await _readable(resources, caller, job_id)
+    if job.status in OPEN:
+        raise NotFoundError(f"Job has no output yet: it is {job.status}.")
+    if job.status == "failed":
+        raise NotFoundError(f"Job has no output: it failed. {job.error_message or ''}".rstrip())
+    if job.workflow_output is None and await recover_output(
+        resources.database, dispatcher.queue, resources.settings, job_id
+    ):
+        dispatcher.tell(job_id)
+    if job.workflow_output is None:
+        job = await _readable(resources, caller, job_id)
+    outputs = orjson.loads(job.data).get("outputs")
+    if job.workflow_output is None and not outputs:
+        raise NotFoundError("Job has no output: it completed, but its results cannot be found any more.")
+    return ok(JobOutputView(workflow_output=job.workflow_output, outputs=[] if outputs is None else outputs))
+
+
+async def _readable(resources: Shared, caller: Caller, job_id: UUID) -> queries.JobRow:
+    async with resources.database.reader() as reader:
+        job = await queries.job_of(reader, job_id)
+    if job is None or not may_touch(caller, job.user_id):
+        raise NotFoundError("Job not found")
+    return job
+
+
+async def _show(tx: Transaction, job_id: UUID) -> Response:
+    """Answer with a job that has ended, as ``GET /jobs/{id}`` gives it."""
+    job = await queries.job_of(tx, job_id)
+    assert job is not None  # noqa: S101 - it is locked
+    return reply(queries.as_json(job) | {"queue": None})

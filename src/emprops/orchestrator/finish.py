@@ -1,0 +1,90 @@
+"""The end of a job, whichever way it comes: outputs, credits, result and history in the caller's transaction."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from emprops.credits import service as credit
+from emprops.jobs import dispatch
+from emprops.jobs import store as jobs
+from emprops.jobs.states import OPEN
+from emprops.kit.database import Transaction
+from emprops.media.files import FileRow
+from emprops.orchestrator.metrics import count_end
+from emprops.outputs import job_results as outputs
+
+
+def result_urls(steps: Sequence[jobs.StepState]) -> str | None:
+    """The job's ``workflow_output``: the last generation's last result."""
+    for step in sorted(steps, key=lambda step: (step.generation, step.step_order), reverse=True):
+        files = (step.output_data or {}).get("files") or ()
+        if step.is_result and files:
+            return str(files[-1]["url"])
+    return None
+
+
+def result_list(steps: Sequence[jobs.StepState]) -> list[dict[str, Any]]:
+    """The job's ``data.outputs``: every result of every generation."""
+    return [
+        {"generation": step.generation, "step": step.step_name, **(step.output_data or {})}
+        for step in steps
+        if step.is_result
+    ]
+
+
+async def complete_job(
+    tx: Transaction,
+    job: jobs.LockedJob,
+    steps: Sequence[jobs.StepState],
+    files: Mapping[UUID, Sequence[FileRow]],
+) -> bool:
+    """End a job with success. ``files`` are the file rows of its result steps. False if it had ended before."""
+    by_generation: dict[int, list[FileRow]] = {}
+    for step in steps:
+        if step.is_result:
+            by_generation.setdefault(step.generation, []).extend(files.get(step.id, ()))
+    return await succeed(
+        tx,
+        job.id,
+        workflow_output=result_urls(steps),
+        data={"outputs": result_list(steps)},
+        files=by_generation,
+        from_states=sorted(OPEN),
+    )
+
+
+async def succeed(
+    tx: Transaction,
+    job_id: UUID,
+    *,
+    workflow_output: str | None,
+    data: dict[str, Any],
+    files: Mapping[int, Sequence[FileRow]],
+    from_states: Sequence[str],
+    output_metadata: dict[str, Any] | None = None,
+    message: str = "Generation completed",
+) -> bool:
+    """End a job with these files per generation; ``data`` is merged over its own. False if it was in none of
+    ``from_states``."""
+    if not await jobs.complete(tx, job_id, workflow_output=workflow_output, data=data, from_states=list(from_states)):
+        return False
+    count_end(tx, "completed")
+    await credit.capture(tx, job_id)
+    await outputs.complete_for_job(tx, job_id, files, output_metadata)
+    await jobs.add_history(tx, [jobs.HistoryEntry(job_id, "completed", message)])
+    return True
+
+
+async def fail_job(
+    tx: Transaction, job_id: UUID, *, message: str, data: dict[str, Any] | None = None, cancelled: bool = False
+) -> list[dispatch.ClosedStep] | None:
+    """End a job without success. Returns the steps closed with it (their tickets must leave the queue after the
+    commit), or None if the job had ended before."""
+    if not await jobs.fail(tx, job_id, message=message, data=data, cancelled=cancelled):
+        return None
+    count_end(tx, "cancelled" if cancelled else "failed")
+    await credit.release(tx, job_id)
+    closed = await dispatch.close_open_steps(tx, job_id, status="failed", message=message)
+    await outputs.fail_for_job(tx, job_id, message)
+    await jobs.add_history(tx, [jobs.HistoryEntry(job_id, "failed", message)])
+    return closed

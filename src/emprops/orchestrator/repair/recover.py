@@ -1,0 +1,64 @@
+"""A completed job whose output is missing: find it in the steps' results, or in what Redis attests about them."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from emprops.jobs import changes
+from emprops.jobs import store as jobs
+from emprops.kit.database import Database, Transaction
+from emprops.media import files as media
+from emprops.orchestrator.finish import result_list, result_urls
+from emprops.outputs import job_results as outputs
+from emprops.queue.claims import Queue
+from emprops.queue.messages import Finished
+from emprops.settings import Settings
+
+
+async def recover_output(database: Database, queue: Queue, settings: Settings, job_id: UUID) -> bool:
+    """Store a completed job's output, if it has none and its results can be found. Raises engine errors.
+
+    What Redis attests is recorded as the report would have been: files, the step's result, the job's outputs. Whoever
+    does this first wins; False for the others, and if nothing was found.
+    """
+    async with database.reader() as reader:
+        steps = await changes.result_steps(reader, job_id)
+    without = [step for step in steps if not (step.output_data or {}).get("files")]
+    verdicts = await asyncio.gather(*(queue.verdict(str(step.ran_as), step.run) for step in without))
+    found = [
+        (step, Finished.from_json(verdict["finished"]))
+        for step, verdict in zip(without, verdicts, strict=True)
+        if verdict is not None and verdict["kind"] == "completed" and verdict.get("finished")
+    ]
+    async with database.transaction() as tx:
+        return await _store(tx, settings, job_id, found)
+
+
+async def _store(
+    tx: Transaction, settings: Settings, job_id: UUID, found: Sequence[tuple[changes.ResultStep, Finished]]
+) -> bool:
+    job = (await jobs.lock_jobs(tx, [job_id])).get(job_id)
+    if job is None:
+        return False
+    for step, finished in found:
+        rows = await media.record_files(
+            tx, settings, user_id=job.user_id, job_id=job_id, step_id=step.ran_as, files=finished.files
+        )
+        files = [{"id": row.id, "url": row.url, "mime_type": row.mime_type} for row in rows]
+        await changes.set_step_output(tx, step.id, {"files": files, "data": dict(finished.data)})
+    steps = await jobs.current_steps(tx, [job_id])
+    url = result_urls(steps)
+    if url is None or not await changes.set_output(tx, job_id, workflow_output=url, outputs=result_list(steps)):
+        return False
+    await _complete_outputs(tx, settings, job_id, steps)
+    await jobs.add_history(tx, [jobs.HistoryEntry(job_id, "completed", "The missing output was recovered")])
+    return True
+
+
+async def _complete_outputs(tx: Transaction, settings: Settings, job_id: UUID, steps: Sequence[jobs.StepState]) -> None:
+    rows = await media.files_of_steps(tx, settings, [step.id for step in steps if step.is_result])
+    by_generation: dict[int, list[Any]] = {}
+    for step in steps:
+        by_generation.setdefault(step.generation, []).extend(rows.get(step.id, ()))
+    await outputs.complete_for_job(tx, job_id, by_generation, None)

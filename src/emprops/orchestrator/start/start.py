@@ -1,0 +1,241 @@
+"""Start a generation: everything that has to be true before the caller gets a job id, in one transaction."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from emprops.auth.store import ensure_user
+from emprops.collections import instructions
+from emprops.collections import service as collections
+from emprops.collections.store import Collection
+from emprops.credits import service as credit
+from emprops.errors import BadRequestError, ConflictError, InvalidVariablesError
+from emprops.jobs import store as jobs
+from emprops.kit.database import Transaction
+from emprops.kit.ids import new_id
+from emprops.kit.telemetry import tracing
+from emprops.orchestrator.metrics import JOBS_STARTED
+from emprops.orchestrator.start.node_classes import placed
+from emprops.orchestrator.start.plan import Plan, PlannedStep, make_plan
+from emprops.outputs import job_results as outputs
+from emprops.workflows import store as workflows
+from emprops.workflows.machines import NO_MACHINES, Machines
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """The output that a job develops. What the job makes goes where that one is."""
+
+    output_id: UUID
+    deck_id: UUID | None
+    custodied_for: UUID | None
+    """The social link it is held for."""
+    metadata: dict[str, Any]
+    """What the new outputs keep of it in their ``input_metadata``, beside the variables."""
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRequest:
+    """What a caller asks for."""
+
+    variables: dict[str, Any]
+    priority: int = 50
+    workflow_id: str | None = None
+    create_output: bool = True
+    output_id: UUID | None = None
+    source: str = "direct_api"
+    parent: Parent | None = None
+    """Set if this develops an output."""
+    strict: bool = False
+    """Variables that the collection does not have are an error, not a warning."""
+
+    @property
+    def job_type(self) -> str:
+        """What the job is called by programs."""
+        return "collection_generation" if self.parent is None else "develop"
+
+    def name(self, collection: Collection) -> str:
+        """What the job is called by people."""
+        return f"{'Collection Generation' if self.parent is None else 'Develop Output'}: {collection.title}"
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """What a start gave: the job, its outputs, and the steps to send once the transaction has committed."""
+
+    job_id: UUID
+    output_ids: tuple[UUID, ...]
+    """One per generation, in order; none if the job shows in no deck."""
+    ready: tuple[UUID, ...]
+    warnings: tuple[str, ...] = ()
+    """What the caller probably did not mean."""
+
+
+async def start_generation(
+    tx: Transaction,
+    *,
+    user_id: UUID,
+    collection_ref: str,
+    request: GenerationRequest,
+    terms: credit.Terms,
+    max_retries: int = 3,
+    machines: Machines = NO_MACHINES,
+) -> Started:
+    """Load, validate, resolve, plan, pay, insert. Raises the errors of ``errors.py`` that the contract names for it."""
+    await ensure_user(tx, user_id)
+    collection = await collections.get_runnable(tx, user_id, collection_ref)
+    job_id, selector, existing = await choose_job_id(tx, request.workflow_id, user_id, collection.id)
+    if existing is not None:
+        return existing
+    return await run_collection(
+        tx,
+        job_id=job_id,
+        user_id=user_id,
+        collection=collection,
+        request=request,
+        selector=selector,
+        terms=terms,
+        max_retries=max_retries,
+        machines=machines,
+    )
+
+
+async def run_collection(
+    tx: Transaction,
+    *,
+    job_id: UUID,
+    user_id: UUID,
+    collection: Collection,
+    request: GenerationRequest,
+    terms: credit.Terms,
+    selector: str | None = None,
+    max_retries: int = 3,
+    machines: Machines = NO_MACHINES,
+) -> Started:
+    """Plan, pay and insert a new job of a user who exists, with a collection that they may run. ``machines``: those
+    that live; what no machine can run is refused, see :mod:`emprops.orchestrator.start.node_classes`."""
+    with tracing.span("generation.start", {"emprops.job_id": str(job_id)}):
+        plan = placed(await plan_generation(tx, collection, request.variables), machines)
+        if request.strict and plan.unknown:
+            raise InvalidVariablesError(plan.unknown)
+        await credit.hold(
+            tx, user_id=user_id, job_id=job_id, amount=plan.price, reason=request.name(collection), terms=terms
+        )
+        await _insert(tx, job_id, user_id, collection, plan, request, selector, max_retries)
+        opens = request.create_output
+        output_ids = await _open_outputs(tx, job_id, user_id, collection, plan, request) if opens else ()
+    tx.after_commit(JOBS_STARTED.labels(request.job_type).inc)
+    ready = tuple(step.id for step in plan.steps if not step.depends_on)
+    return Started(job_id, tuple(output_ids), ready, plan.warnings)
+
+
+async def plan_generation(tx: Transaction, collection: Collection, variables: dict[str, Any]) -> Plan:
+    """Validate the collection's data and plan its steps with these variables. Writes nothing."""
+    known = await workflows.by_names(tx, instructions.workflow_names(collection.data))
+    return make_plan(collection=collection, workflows=known, variables=variables, new_id=new_id)
+
+
+async def choose_job_id(
+    tx: Transaction, workflow_id: str | None, user_id: UUID, collection_id: UUID
+) -> tuple[UUID, str | None, Started | None]:
+    """Decide what the request's ``workflow_id`` means: ``(job id, selector to keep, job that exists already)``.
+
+    Absent: a fresh id. The id or name of a workflow: a selector kept in the job's data. Any other UUID: the job id
+    itself, so that sending the request twice gives the same job. Anything else is refused.
+    """
+    if workflow_id is None:
+        return new_id(), None, None
+    if await workflows.exists(tx, workflow_id):
+        return new_id(), workflow_id, None
+    try:
+        job_id = UUID(workflow_id)
+    except ValueError:
+        raise BadRequestError(
+            "workflow_id must be the id or name of a workflow, or a UUID to use as the job's id."
+        ) from None
+    origin = await jobs.reserve_id(tx, job_id)
+    if origin is None:
+        return job_id, None, None
+    if origin != jobs.Origin(user_id, collection_id):
+        raise ConflictError("workflow_id names a job that exists already.")
+    return job_id, None, Started(job_id, tuple(await outputs.ids_of_job(tx, job_id)), ())
+
+
+async def _insert(
+    tx: Transaction,
+    job_id: UUID,
+    user_id: UUID,
+    collection: Collection,
+    plan: Plan,
+    request: GenerationRequest,
+    selector: str | None,
+    max_retries: int,
+) -> None:
+    data: dict[str, Any] = {
+        "collectionId": str(collection.id),
+        "variables": request.variables,
+        "generations": [{"hash": g.hash, "variables": g.variables} for g in plan.generations],
+    }
+    if selector is not None:
+        data["workflowId"] = selector
+    if request.parent is not None:
+        data["sourceOutputId"] = str(request.parent.output_id)
+    job = jobs.NewJob(
+        id=job_id,
+        user_id=user_id,
+        collection_id=collection.id,
+        collection_version=collection.version if collection.status == "published" else None,
+        name=request.name(collection),
+        description=collection.description,
+        priority=request.priority,
+        total_steps=len(plan.steps),
+        data=data,
+        job_type=request.job_type,
+        max_retries=max_retries,
+        trace=tracing.current(),
+    )
+    if not await jobs.insert_job(tx, job):
+        raise ConflictError("workflow_id names a job that exists already.")
+    await jobs.insert_steps(tx, [_new_step(job_id, step) for step in plan.steps])
+    history = [jobs.HistoryEntry(job_id, "pending", "Job created", data={"total_steps": len(plan.steps)})]
+    history += [jobs.HistoryEntry(job_id, "pending", warning) for warning in plan.warnings]
+    await jobs.add_history(tx, history)
+
+
+def _new_step(job_id: UUID, step: PlannedStep) -> jobs.NewStep:
+    waits = bool(step.depends_on)
+    return jobs.NewStep(
+        id=step.id,
+        job_id=job_id,
+        step_order=step.order,
+        step_name=step.name,
+        step_type=step.job_type,
+        generation=step.generation,
+        is_result=step.is_result,
+        depends_on=step.depends_on,
+        template=step.payload if waits else None,
+        input_data=None if waits else step.payload,
+        requirements=step.requirements.to_json(),
+    )
+
+
+async def _open_outputs(
+    tx: Transaction, job_id: UUID, user_id: UUID, collection: Collection, plan: Plan, request: GenerationRequest
+) -> list[UUID]:
+    parent = request.parent
+    return await outputs.open_for_job(
+        tx,
+        job_id=job_id,
+        user_id=user_id,
+        collection_id=collection.id,
+        collection_title=collection.title,
+        generations=len(plan.generations),
+        source=request.source,
+        input_metadata={"variables": request.variables, **(parent.metadata if parent else {})},
+        output_id=request.output_id,
+        deck_id=parent.deck_id if parent else None,
+        auto_create_deck=parent is None,
+        is_custodial=parent is not None and parent.custodied_for is not None,
+        custodied_for=parent.custodied_for if parent else None,
+        source_output_id=parent.output_id if parent else None,
+    )

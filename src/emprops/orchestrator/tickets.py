@@ -1,0 +1,164 @@
+"""From a ready step in PostgreSQL to a ticket in Redis, and the note that it has arrived."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from uuid import UUID
+
+import psycopg
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from emprops.jobs import dispatch
+from emprops.kit.database import Database, Transaction
+from emprops.kit.pubsub import poke
+from emprops.kit.telemetry import tracing
+from emprops.orchestrator.metrics import TICKETS_SENT
+from emprops.queue.claims import Queue
+from emprops.queue.keys import JOBS_CHANGED
+from emprops.queue.messages import Limits, Requirements, Ticket, WorkflowContext
+from emprops.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+BATCH = 1000
+CLOSED = "the step was closed"
+"""Why a ticket is taken out of the queue."""
+
+
+def limits_from(settings: Settings) -> Limits:
+    """The limits every ticket carries."""
+    return Limits(
+        max_failures=settings.max_failures,
+        max_lost_claims=settings.max_lost_claims,
+        max_run_time=settings.max_run_time,
+    )
+
+
+def queue_from(redis: Redis, settings: Settings) -> Queue:
+    """The queue as the settings have it."""
+    return Queue(
+        redis,
+        prefix=settings.queue_prefix,
+        attestation_days=settings.attestation_days,
+        affinity_wait=settings.affinity_wait,
+    )
+
+
+def ticket_of(step: dispatch.ReadyStep, limits: Limits, sending: tracing.Begun | None = None) -> Ticket:
+    """Make the ticket of a ready step. ``sending`` is the span of sending it."""
+    return Ticket(
+        id=str(step.id),
+        job_type=step.step_type,
+        payload=step.input_data,
+        requirements=Requirements.from_json(step.requirements),
+        workflow_context=WorkflowContext(
+            workflow_id=str(step.job_id),
+            workflow_priority=step.priority,
+            workflow_datetime=int(step.job_created_at.timestamp() * 1000),
+            total_steps=step.total_steps,
+            current_step=step.step_order,
+        ),
+        run=step.run,
+        attempts_before=step.attempt,
+        limits=limits,
+        trace=sending.traceparent if sending else step.trace or "",
+    )
+
+
+class Dispatcher:
+    """Sends Redis what was committed. What several requests have to send at one moment leaves in one call.
+
+    Nothing depends on it: ``rescue`` finds tickets that it could not send or withdraw, and streams look again by
+    themselves.
+    """
+
+    def __init__(self, database: Database, queue: Queue, limits: Limits) -> None:
+        self.database = database
+        self.queue = queue
+        self.limits = limits
+        self._waiting: list[dispatch.ReadyStep] = []
+        self._closed: list[dispatch.ClosedStep] = []
+        self._touched: set[UUID] = set()
+        self._news = asyncio.Event()
+
+    def push(self, steps: Sequence[dispatch.ReadyStep]) -> None:
+        """Send the tickets of these steps soon. Does not block and does not fail."""
+        self._waiting += steps
+        self._news.set()
+
+    def withdraw(self, steps: Sequence[dispatch.ClosedStep]) -> None:
+        """Take the tickets of these steps out of the queue soon. Does not block and does not fail."""
+        self._closed += steps
+        self._news.set()
+
+    def tell(self, job_id: UUID) -> None:
+        """Wake the job's streams soon. Does not block and does not fail."""
+        self._touched.add(job_id)
+        self._news.set()
+
+    def after_commit(
+        self,
+        tx: Transaction,
+        job_id: UUID,
+        *,
+        ready: Sequence[dispatch.ReadyStep] = (),
+        closed: Sequence[dispatch.ClosedStep] = (),
+    ) -> None:
+        """Once this transaction has committed, do all three: a caller started a job or changed one."""
+
+        def tell() -> None:
+            self.withdraw(closed)
+            self.push(ready)
+            self.tell(job_id)
+
+        tx.after_commit(tell)
+
+    async def run(self) -> None:
+        """Send until cancelled."""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Send what is waiting to be sent. Outages are logged."""
+        closed, self._closed = self._closed, []
+        touched, self._touched = self._touched, set()
+        try:
+            await self.queue.cancel([(str(step.id), step.run) for step in closed], CLOSED)
+        except RedisError as error:
+            log.warning("Redis did not hear of a committed change", error=str(error), closed=len(closed))
+        while self._waiting:
+            batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
+            try:
+                await self.send(batch)
+            except (RedisError, psycopg.Error) as error:
+                log.warning("tickets were not sent; upkeep will send them", count=len(batch), error=str(error))
+        if touched:
+            await self._poke(touched)
+
+    async def _poke(self, touched: set[UUID]) -> None:
+        """Wake listeners; last, because workers are waiting too."""
+        try:
+            await poke(self.queue.redis, self.queue.prefix + JOBS_CHANGED, map(str, touched))
+        except RedisError as error:
+            log.warning("Redis did not hear of a committed change", error=str(error), jobs=len(touched))
+
+    async def send(self, steps: Sequence[dispatch.ReadyStep]) -> None:
+        """Put the tickets of these steps into Redis, then note that they are there. Raises engine errors."""
+        if not steps:
+            return
+        spans = [tracing.begin("enqueue", _about(step), parent=step.trace or "", kind="producer") for step in steps]
+        tickets = [ticket_of(step, self.limits, span) for step, span in zip(steps, spans, strict=True)]
+        for answer, count in Counter(await self.queue.enqueue(tickets)).items():
+            TICKETS_SENT.labels(answer).inc(count)
+        for span in filter(None, spans):
+            span.end()
+        async with self.database.reader() as connection:
+            await dispatch.mark_queued(connection, [step.id for step in steps])
+
+
+def _about(step: dispatch.ReadyStep) -> tracing.Attributes:
+    return {"emprops.job_id": str(step.job_id), "emprops.step_id": str(step.id), "emprops.job_type": step.step_type}

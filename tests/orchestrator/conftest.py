@@ -1,0 +1,36 @@
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import redis.asyncio
+from tests.apps import api, client_of, service_key
+from tests.orchestrator.rig import Rig
+from tests.queue.helpers import Worker
+
+from emprops.kit.database import Database
+from emprops.orchestrator.advance.reports import Orchestrator
+from emprops.orchestrator.tickets import Dispatcher, limits_from
+from emprops.queue.claims import Queue
+from emprops.settings import Settings
+
+
+@pytest.fixture
+async def rig(settings: Settings, database: Database, redis: redis.asyncio.Redis, tmp_path: Path) -> AsyncIterator[Rig]:
+    """Nothing moves on its own here."""
+    dispatcher = Dispatcher(database, Queue(redis, prefix=settings.queue_prefix), limits_from(settings))
+    orchestrator = Orchestrator(
+        database=database, redis=redis, dispatcher=dispatcher, settings=settings, consumer="test"
+    )
+    await orchestrator.stream.ensure_group()
+    async with api(settings, database, redis, tmp_path) as app, client_of(app) as client:
+        app.state.dispatcher = dispatcher
+        yield Rig(
+            settings=settings,
+            database=database,
+            redis=redis,
+            client=client,
+            dispatcher=dispatcher,
+            orchestrator=orchestrator,
+            worker=Worker(redis),
+            service=await service_key(database),
+        )
