@@ -17,7 +17,7 @@ from emprops.auth.keys import make_key
 from emprops.kit.database import Database
 from emprops.kit.ids import new_id
 from emprops.kit.redis import connect
-from emprops.queue.claims import BATCH, Queue
+from emprops.queue.dispatch import BATCH, Queue
 from emprops.queue.matching import Offer, WorkerOffers
 from emprops.queue.messages import Finished
 from emprops.queue.transport import Settled, Transport

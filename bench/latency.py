@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from bench.process import Worker, worker
 from bench.tables import p50, p99, print_table, ratios, verdict
 from bench.tickets import in_calls_of, ticket
-from emprops.queue.claims import BATCH, Queue
+from emprops.queue.dispatch import BATCH, Queue
 from emprops.queue.keys import KEYS
 
 GOAL = 1.5

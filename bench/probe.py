@@ -19,13 +19,13 @@ from emprops.connectors.base import Capabilities, Health, Outcome, Produced, Run
 from emprops.kit.outbound.client import GuardedClient
 from emprops.kit.redis import connect
 from emprops.media.storage import FolderStorage
+from emprops.queue.fleet import FleetMember, WorkerInfo
 from emprops.queue.matching import Offer
 from emprops.queue.messages import Ticket
-from emprops.queue.registry import FleetMember, WorkerInfo
-from emprops.queue.worker_link import Heartbeat, WorkerLink
+from emprops.queue.worker_link import RedisHeartbeat, WorkerLink
 from emprops.settings import Settings
 from emprops.worker.board import Board
-from emprops.worker.heart import Heart
+from emprops.worker.heartbeat import HeartbeatThread
 from emprops.worker.lanes import Lanes
 from emprops.worker.loop import WorkerLoop
 from emprops.worker.runs import Tools
@@ -85,9 +85,9 @@ async def main(redis_url: str, prefix: str, concurrency: int, folder: Path) -> N
         tools=Tools(Nowhere(settings.files_dir), GuardedClient(settings), settings),
         grace=0.0,
     )
-    heart = Heart(
+    heartbeat = HeartbeatThread(
         board,
-        Heartbeat(sync_redis, prefix=prefix, worker_id=worker_id, machine_id="bench", lease=settings.lease),
+        RedisHeartbeat(sync_redis, prefix=prefix, worker_id=worker_id, machine_id="bench", lease=settings.lease),
         FleetMember(sync_redis, prefix),
         lambda: WorkerInfo(worker_id, "bench", "busy", offers, concurrency, board.step_ids()),
         lambda _: None,
@@ -98,7 +98,7 @@ async def main(redis_url: str, prefix: str, concurrency: int, folder: Path) -> N
     commands = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(commands), sys.stdin)
     await redis.ping()
-    heart.start()
+    heartbeat.start()
     print("ready", flush=True)
     working: asyncio.Task[None] | None = None
     async for line in commands:
@@ -109,7 +109,7 @@ async def main(redis_url: str, prefix: str, concurrency: int, folder: Path) -> N
     loop.stop()
     if working is not None:
         await working
-    await asyncio.to_thread(heart.stop)
+    await asyncio.to_thread(heartbeat.stop)
     await loop.tools.http.close()
     await redis.aclose()
     sync_redis.close()

@@ -17,7 +17,7 @@ from bench.process import worker
 from bench.tables import print_table, rate, ratio, ratios, verdict
 from bench.tickets import in_calls_of, ticket
 from emprops.kit.redis import connect
-from emprops.queue.claims import BATCH, Queue
+from emprops.queue.dispatch import BATCH, Queue
 from emprops.queue.keys import KEYS
 from emprops.queue.messages import Ticket
 

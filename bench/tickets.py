@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from emprops.kit.ids import new_id
-from emprops.queue.claims import Queue
+from emprops.queue.dispatch import Queue
 from emprops.queue.messages import Requirements, Ticket, WorkflowContext
 
 KIB_FILLER = "x" * 620

@@ -26,7 +26,7 @@ from emprops.live.hub import Live
 from emprops.main import create_app, equip
 from emprops.media.storage import FolderStorage
 from emprops.orchestrator.tickets import Dispatcher, limits_from
-from emprops.queue.claims import Queue
+from emprops.queue.dispatch import Queue
 from emprops.queue.keys import JOBS_CHANGED
 from emprops.settings import Settings
 

@@ -26,7 +26,7 @@ from emprops.observe import endpoints as observe
 from emprops.orchestrator.endpoints import dead_letters, develop, generations
 from emprops.orchestrator.endpoints import jobs as job_changes
 from emprops.outputs import endpoints as outputs
-from emprops.watch import endpoints as watch
+from emprops.pages import endpoints as pages
 from emprops.webhooks import endpoints as webhooks
 from emprops.workflows import endpoints as workflows
 
@@ -52,7 +52,7 @@ TABLE: list[tuple[Prefix, APIRouter]] = [
     ("", outputs.routes),  # /outputs/{id} /collections/{id}/outputs
     ("", credit.routes),  # /credits /credits/ledger /credits/grant
     ("", decks.routes),  # /decks /decks/{id} /decks/{id}/publish /decks/{id}/lock /decks/{id}/order
-    ("", watch.routes),  # /watch/{id} /d/{id}
+    ("", pages.routes),  # /watch/{id} /d/{id}
     ("", decks.collection_routes),  # /collections/{id}/decks
     ("", live.routes),  # /ws/monitor/{id} /ws/client/{id} /ws/ticket
     ("/api", webhooks.routes),  # /webhooks /webhooks/{id} /webhooks/{id}/deliveries

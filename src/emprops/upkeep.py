@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import structlog
 
-from emprops.decks.counts import fold_changes
+from emprops.decks.count_store import fold_changes
 from emprops.fleet.service import Maintenance
 from emprops.kit import outbox
 from emprops.kit.database import Database, database_from

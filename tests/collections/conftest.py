@@ -14,7 +14,7 @@ from tests.apps import api, as_user, service_key
 
 from emprops.kit.database import Database
 from emprops.kit.ids import new_id
-from emprops.local import samples
+from emprops.samples import store as samples
 from emprops.settings import Settings
 
 

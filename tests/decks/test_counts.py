@@ -10,7 +10,7 @@ import pytest
 from tests import factories
 from tests.apps import as_user
 
-from emprops.decks.counts import counts_of, fold_changes
+from emprops.decks.count_store import counts_of, fold_changes
 from emprops.kit.database import Database, Transaction
 
 STATUSES = ("pending", "processing", "completed", "failed", "hidden")

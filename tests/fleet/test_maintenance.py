@@ -25,12 +25,12 @@ from emprops.kit.database import Database
 from emprops.kit.redis import connect
 from emprops.orchestrator.repair.rescue import rebuild_redis
 from emprops.orchestrator.tickets import Dispatcher, limits_from
-from emprops.queue.claims import Queue
+from emprops.queue.dispatch import Queue
+from emprops.queue.fleet import Counters, Fleet, FleetMember, WorkerInfo
 from emprops.queue.keys import KEYS
 from emprops.queue.messages import Ticket
-from emprops.queue.registry import Counters, Fleet, FleetMember, WorkerInfo
 from emprops.settings import Settings
-from emprops.worker import heart
+from emprops.worker import heartbeat
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ async def test_pauses_of_workers_long_gone_are_dropped(
 async def test_a_paused_worker_finishes_what_it_runs_and_claims_nothing(
     maintenance: Maintenance, client: Any, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(heart, "ANNOUNCE_INTERVAL", 0.02)
+    monkeypatch.setattr(heartbeat, "ANNOUNCE_INTERVAL", 0.02)
     gate, log, queue, fleet = asyncio.Event(), ReportLog(client), Queue(client), Fleet(client, PREFIX)
 
     async def work(ticket: Ticket, context: RunContext) -> Outcome:

@@ -20,7 +20,7 @@ from fastapi import FastAPI
 from tests.apps import as_user, built, free_port, served
 
 from emprops.kit.database import Database
-from emprops.local import samples
+from emprops.samples import store as samples
 from emprops.settings import Settings
 
 

@@ -14,7 +14,7 @@ from tests.fakes.mux import TOKEN_ID, TOKEN_SECRET, WEBHOOK_SECRET, FakeMux, sig
 from tests.flows.conftest import System, running_system
 
 from emprops.kit.database import Database
-from emprops.local.samples import SAMPLES
+from emprops.samples.store import SAMPLES
 from emprops.settings import Settings
 
 pytestmark = pytest.mark.usefixtures("shared_worker")

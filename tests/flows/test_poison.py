@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 from tests.flows.conftest import System, worker_process
 from tests.orchestrator.rig import make_recipe
 
-from emprops.jobs import dead_letters
+from emprops.jobs import dead_letter_store
 from emprops.kit.web.paging import Page
 
 POISONED = """
@@ -45,5 +45,5 @@ async def test_poison_ends_among_the_dead_letters_and_harms_no_other_job(system:
         assert [job["status"] for job in ended] == ["completed"] * 20
         assert [one for one in alive if one.done()] == []
     async with system.database.reader() as reader:
-        [letter] = await dead_letters.open_letters(reader, Page())
+        [letter] = await dead_letter_store.open_letters(reader, Page())
     assert (str(letter.job_id), letter.reason, letter.losses, letter.attempts) == (poison, "worker_lost", 3, 3)

@@ -17,7 +17,7 @@ from tests.flows.test_faults import SLOW, first_progress, strike
 from tests.gateway.rig import add_key, public
 
 from emprops.auth.keys import make_key
-from emprops.queue.registry import Fleet
+from emprops.queue.fleet import Fleet
 from emprops.settings import Settings
 
 

@@ -19,7 +19,7 @@ from tests.fakes.otlp import Collector, Span, collecting
 
 from emprops.kit.database import Database
 from emprops.kit.ids import new_id
-from emprops.local import samples
+from emprops.samples import store as samples
 from emprops.settings import Settings
 
 ROOT = Path(__file__).parents[2]

@@ -13,7 +13,7 @@ from tests.queue.helpers import ANYTHING
 from emprops.kit.database import Database
 from emprops.kit.redis import connect
 from emprops.main import create_app
-from emprops.queue.claims import Queue
+from emprops.queue.dispatch import Queue
 from emprops.queue.matching import WorkerOffers
 from emprops.settings import Settings
 

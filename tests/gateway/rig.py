@@ -18,13 +18,13 @@ from emprops.auth import store
 from emprops.auth.keys import make_key
 from emprops.kit.database import Database
 from emprops.kit.redis import connect
+from emprops.queue.fleet import FleetMember
 from emprops.queue.matching import WorkerOffers
 from emprops.queue.messages import Claim
-from emprops.queue.registry import FleetMember
-from emprops.queue.transport import LeaseKeeper, Membership
-from emprops.queue.worker_link import Heartbeat, WorkerLink
+from emprops.queue.transport import Heartbeat, Membership
+from emprops.queue.worker_link import RedisHeartbeat, WorkerLink
+from emprops.worker.remote.heartbeat import RemoteHeartbeat
 from emprops.worker.remote.link import RemoteLink
-from emprops.worker.remote.pulse import RemotePulse
 from emprops.worker.remote.server import Server
 from emprops.worker.remote.storage import RemoteStorage
 
@@ -34,7 +34,7 @@ class Side:
     """A worker on one way to the queue."""
 
     worker: Worker
-    keeper: LeaseKeeper
+    heartbeat: Heartbeat
     member: Membership
     worker_id: str
     """What it is called in the fleet."""
@@ -53,7 +53,7 @@ class Side:
         self.proxy.cuts = self.cuts
 
     async def beat(self, *beats: Any) -> set[str]:
-        return await asyncio.to_thread(self.keeper.beat, beats)
+        return await asyncio.to_thread(self.heartbeat.beat, beats)
 
     async def close(self) -> None:
         await self.closing.aclose()
@@ -71,9 +71,9 @@ async def redis_side(engines: Engines, client: Any, name: str, offers: WorkerOff
     blocking = redis.Redis(unix_socket_path=engines.redis_socket)
     closing.callback(blocking.close)
     link = WorkerLink(client, prefix=PREFIX, worker_id=name)
-    keeper = Heartbeat(blocking, prefix=PREFIX, worker_id=name, machine_id="machine", lease=60.0)
+    heartbeat = RedisHeartbeat(blocking, prefix=PREFIX, worker_id=name, machine_id="machine", lease=60.0)
     worker = Worker(client, name, offers, link=link)
-    return Side(worker, keeper, FleetMember(blocking, PREFIX), name, proxy, cuts=2, closing=closing)
+    return Side(worker, heartbeat, FleetMember(blocking, PREFIX), name, proxy, cuts=2, closing=closing)
 
 
 async def http_side(
@@ -85,11 +85,11 @@ async def http_side(
         proxy = await closing.enter_async_context(HttpProxy(url).serving())
         url = proxy.url
     server = Server(url, key, name)
-    link, pulse = RemoteLink(server), RemotePulse(server, machine="machine", patience=5.0)
+    link, heartbeat = RemoteLink(server), RemoteHeartbeat(server, machine="machine", patience=5.0)
     closing.push_async_callback(link.close)
-    closing.callback(pulse.close)
+    closing.callback(heartbeat.close)
     worker = Worker(client, name, offers, link=link)
-    return Side(worker, pulse, pulse, f"{public(key)}.{name}", proxy, closing=closing)
+    return Side(worker, heartbeat, heartbeat, f"{public(key)}.{name}", proxy, closing=closing)
 
 
 async def until(condition: Callable[[], bool]) -> None:

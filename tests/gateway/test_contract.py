@@ -19,11 +19,11 @@ from tests.queue.helpers import (
     with_models,
 )
 
-from emprops.queue.claims import Queue, Reclaimed
+from emprops.queue.dispatch import Queue, Reclaimed
+from emprops.queue.fleet import Counters, Fleet, WorkerInfo
 from emprops.queue.keys import KEYS
 from emprops.queue.messages import Claim, Finished, Limits, Preview
 from emprops.queue.previews import Previews
-from emprops.queue.registry import Counters, Fleet, WorkerInfo
 from emprops.queue.transport import AWAY, Beat, Settled
 
 AT_ONCE = 1.0
@@ -43,7 +43,7 @@ async def test_a_claim_is_reported_and_finishes_with_its_result(queue: Queue, cl
         ("completed", side.worker_id, 1),
     ]
     assert completed.finished == Finished(data={"text": "line\nline", "seeds": [1, 2]})
-    assert (await queue.verdict("s", 1) or {})["kind"] == "completed"
+    assert (await queue.attestation("s", 1) or {})["kind"] == "completed"
 
 
 async def test_one_call_settles_and_refills(queue: Queue, make: MakeSide) -> None:
@@ -90,7 +90,7 @@ async def test_a_report_with_another_token_or_run_is_late(queue: Queue, make: Ma
     forged = claim.token[::-1]
     assert not await side.worker.finish(Claim(claim.ticket, forged, claim.attempt))
     assert not await side.worker.finish(Claim(make_ticket("s", run=2), claim.token, claim.attempt))
-    assert [await queue.verdict("s", run) for run in (1, 2)] == [None, None]
+    assert [await queue.attestation("s", run) for run in (1, 2)] == [None, None]
     assert await side.worker.finish(claim)
 
 

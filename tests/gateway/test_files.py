@@ -19,7 +19,7 @@ from tests.queue.helpers import kinds, lapse, make_ticket, reports
 
 from emprops.connectors.base import FinalError
 from emprops.kit.database import Database
-from emprops.queue.claims import Queue
+from emprops.queue.dispatch import Queue
 from emprops.queue.messages import Claim, Finished, StoredFile
 from emprops.worker.remote.storage import RemoteStorage
 

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 from tests.gateway.rig import Side, http_side
 from tests.queue.helpers import ids, lapse, make_ticket, reports
 
-from emprops.queue.claims import Queue
+from emprops.queue.dispatch import Queue
 from emprops.queue.messages import Claim, Preview
 from emprops.queue.transport import Beat
 

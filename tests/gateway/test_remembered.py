@@ -9,7 +9,7 @@ from tests.gateway.rig import add_key, http_side, redis_side
 from tests.queue.helpers import ANYTHING, FINAL, RETRYABLE, Worker, become_due, lapse, make_ticket
 
 from emprops.kit.database import Database
-from emprops.queue.claims import Queue
+from emprops.queue.dispatch import Queue
 from emprops.queue.messages import Claim, Limits
 from emprops.queue.transport import AWAY, Beat
 

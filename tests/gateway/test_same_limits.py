@@ -20,10 +20,10 @@ from emprops.connectors.base import Capabilities, FinalError, Health, Outcome, P
 from emprops.kit.storage import Storage
 from emprops.media.storage import FolderStorage
 from emprops.queue.bounds import MAX_DATA_BYTES
-from emprops.queue.claims import Queue
+from emprops.queue.dispatch import Queue
+from emprops.queue.fleet import Fleet, WorkerInfo
 from emprops.queue.messages import Claim, Finished, Preview, Ticket
 from emprops.queue.previews import Previews
-from emprops.queue.registry import Fleet, WorkerInfo
 from emprops.queue.transport import Beat, Settled
 from emprops.worker.board import Board
 from emprops.worker.offers import Surveyor

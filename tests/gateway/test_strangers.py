@@ -14,10 +14,10 @@ from emprops.errors import TooManyRequestsError
 from emprops.gateway.identity import is_own, token_of
 from emprops.gateway.limits import MAX_OFFERS, KeyLimits
 from emprops.kit.database import Database
-from emprops.queue.claims import Queue
+from emprops.queue.dispatch import Queue
+from emprops.queue.fleet import Fleet
 from emprops.queue.keys import KEYS
 from emprops.queue.messages import Finished
-from emprops.queue.registry import Fleet
 from emprops.queue.transport import Beat, Settled, WorkerRefusedError
 from emprops.settings import Settings
 from emprops.worker.remote.link import RemoteLink

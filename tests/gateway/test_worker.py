@@ -1,4 +1,4 @@
-"""The worker's real loop and heart over HTTP: outages, a key that is revoked, and the way out."""
+"""The worker's real loop and heartbeat over HTTP: outages, a key that is revoked, and the way out."""
 
 import asyncio
 import contextlib
@@ -17,13 +17,13 @@ from tests.worker.rig import PATIENCE, ReportLog, Scripted, forever
 from emprops.connectors.base import Outcome, Produced, RunContext
 from emprops.kit.database import Database
 from emprops.kit.outbound.client import GuardedClient
-from emprops.queue.claims import Queue
+from emprops.queue.dispatch import Queue
+from emprops.queue.fleet import Fleet
 from emprops.queue.messages import Finished, Ticket
-from emprops.queue.registry import Fleet
 from emprops.queue.transport import AWAY, Settled, WorkerRefusedError
 from emprops.settings import Settings, SettingsError
 from emprops.worker.board import Board
-from emprops.worker.line import open_line
+from emprops.worker.connection import open_line
 from emprops.worker.main import work as work_over
 from emprops.worker.offers import Surveyor
 from emprops.worker.remote.server import server_from

@@ -12,13 +12,13 @@ from tests.engines import Engines
 from tests.factories import Job, make_job, make_step
 from tests.queue.helpers import Worker, make_ticket, with_models
 
-from emprops.jobs.dispatch import ready_steps
+from emprops.jobs.dispatch_store import ready_steps
 from emprops.kit.database import Database
 from emprops.kit.redis import connect
 from emprops.orchestrator.tickets import ticket_of
-from emprops.queue.claims import Queue
+from emprops.queue.dispatch import Queue
+from emprops.queue.fleet import FleetMember, WorkerInfo
 from emprops.queue.messages import Limits
-from emprops.queue.registry import FleetMember, WorkerInfo
 
 
 async def a_waiting_job(database: Database, queue: Queue, *, steps: int = 1, **step: Any) -> tuple[Job, list[UUID]]:

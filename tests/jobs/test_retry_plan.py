@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emprops.errors import BadRequestError
-from emprops.jobs.changes import EarlierStep, Standing
+from emprops.jobs.change_store import EarlierStep, Standing
 from emprops.kit.ids import new_id
 from emprops.orchestrator.change.retry_plan import check_retryable, next_steps, reusable
 from emprops.workflows.references import references_in, rename_steps, resolve_references

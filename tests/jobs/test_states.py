@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 from tests.factories import make_job
 
-from emprops.jobs import changes, store
+from emprops.jobs import change_store, store
 from emprops.jobs.states import OPEN, TERMINAL, JobStatus, may_become
 from emprops.kit.database import Database, Transaction
 from emprops.orchestrator.change.failsafe import NOT_COMPLETED
@@ -14,7 +14,7 @@ from emprops.orchestrator.change.failsafe import NOT_COMPLETED
 Write = Callable[[Transaction, UUID], Awaitable[object]]
 
 WRITES: dict[JobStatus, Write] = {
-    JobStatus.PENDING: lambda tx, job: changes.begin_retry(tx, job, retry_count=0),
+    JobStatus.PENDING: lambda tx, job: change_store.begin_retry(tx, job, retry_count=0),
     JobStatus.PROCESSING: lambda tx, job: store.move_jobs(tx, [(job, "processing", 10.0, 1)]),
     JobStatus.COMPLETED: lambda tx, job: store.complete(
         tx, job, workflow_output=None, data={}, from_states=NOT_COMPLETED

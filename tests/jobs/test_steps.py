@@ -9,7 +9,7 @@ from tests.engines import Engines
 from tests.factories import make_job, make_step
 
 from emprops.errors import ConflictError, NotFoundError
-from emprops.jobs.dispatch import unsent_steps
+from emprops.jobs.dispatch_store import unsent_steps
 from emprops.jobs.steps import create_step, update_step_complete
 from emprops.kit.database import Database
 from emprops.kit.ids import new_id

@@ -26,7 +26,7 @@ from emprops.kit.ids import new_id
 from emprops.kit.web import idempotency
 from emprops.kit.web.endpoint import Shared, Tx, router
 from emprops.kit.web.envelope import Envelope, ok
-from emprops.local import samples
+from emprops.samples import store as samples
 from emprops.settings import Settings
 
 USER, OTHER = new_id(), new_id()

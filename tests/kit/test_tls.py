@@ -15,8 +15,8 @@ from emprops.connectors.hosted import Bounds, client_for
 from emprops.kit.outbound.client import GuardedClient
 from emprops.kit.outbound.tls import trusted
 from emprops.settings import Settings, SettingsError
+from emprops.worker.remote.heartbeat import RemoteHeartbeat
 from emprops.worker.remote.link import RemoteLink
-from emprops.worker.remote.pulse import RemotePulse
 from emprops.worker.remote.server import Server
 
 TERMS = {"worker_id": "w", "lease": 60.0, "poll": 10.0, "base_url": "https://localhost", "lost": []}
@@ -50,12 +50,12 @@ async def by_link(url: str) -> None:
 
 
 async def by_pulse(url: str) -> None:
-    pulse = RemotePulse(Server(url, "emp_key", "w"), machine="m", patience=5.0)
+    heartbeat = RemoteHeartbeat(Server(url, "emp_key", "w"), machine="m", patience=5.0)
     try:
-        await asyncio.to_thread(pulse.beat, [])
-        await asyncio.to_thread(pulse._call, "beat", {})
+        await asyncio.to_thread(heartbeat.beat, [])
+        await asyncio.to_thread(heartbeat._call, "beat", {})
     finally:
-        pulse.close()
+        heartbeat.close()
 
 
 async def by_hosted(url: str) -> None:

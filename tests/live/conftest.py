@@ -11,7 +11,7 @@ from tests.live.scene import Scene, scene_of
 from tests.queue.helpers import PREFIX
 
 from emprops.kit.database import Database
-from emprops.queue.registry import FleetMember
+from emprops.queue.fleet import FleetMember
 from emprops.settings import Settings
 
 

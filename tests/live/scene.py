@@ -25,9 +25,9 @@ from emprops.kit.database import Database
 from emprops.live.hub import Live
 from emprops.orchestrator.advance.reports import Orchestrator
 from emprops.orchestrator.tickets import Dispatcher, limits_from
-from emprops.queue.claims import Queue
+from emprops.queue.dispatch import Queue
 from emprops.queue.messages import Claim
-from emprops.queue.worker_link import Beat, Heartbeat
+from emprops.queue.worker_link import Beat, RedisHeartbeat
 from emprops.settings import Settings
 
 PATIENCE = 10.0
@@ -94,8 +94,10 @@ class Scene(Rig):
     async def progress(self, claim: Claim, percent: float, message: str = "") -> None:
         """Have the worker report progress, and the orchestrator record it."""
         with redis.Redis(unix_socket_path=self.settings.redis_url.removeprefix("unix://")) as client:
-            heart = Heartbeat(client, prefix=PREFIX, worker_id=self.worker.name, machine_id="machine", lease=60)
-            assert heart.beat([Beat(claim, percent, message)]) == set()
+            heartbeat = RedisHeartbeat(
+                client, prefix=PREFIX, worker_id=self.worker.name, machine_id="machine", lease=60
+            )
+            assert heartbeat.beat([Beat(claim, percent, message)]) == set()
         await self.settle()
 
     async def connections(self, count: int) -> None:

@@ -31,7 +31,7 @@ from emprops.kit.web.websocket import MAX_MESSAGE_BYTES
 from emprops.live.audience import MAX_SUBSCRIPTIONS
 from emprops.live.connection import BURST, converse
 from emprops.live.messages import Message, message
-from emprops.live.outbox import Outbox
+from emprops.live.send_buffer import Outbox
 from emprops.settings import Settings
 
 pytestmark = pytest.mark.timeout(60)

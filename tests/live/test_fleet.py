@@ -8,8 +8,8 @@ from tests.engines import Engines
 from tests.live.scene import Scene
 from tests.queue.helpers import ANYTHING, PREFIX
 
+from emprops.queue.fleet import FleetMember, WorkerInfo
 from emprops.queue.keys import KEYS, worker_channel
-from emprops.queue.registry import FleetMember, WorkerInfo
 
 pytestmark = pytest.mark.timeout(60)
 IDLE = WorkerInfo("gpu-1/a", "gpu-1", "idle", ANYTHING, 1, started_at=1, connectors={"noop": "ok", "other": "away"})

@@ -17,9 +17,10 @@ from emprops.connectors.local_engine.video import MOTIONS, RATIOS, plan_video
 from emprops.errors import InvalidVariablesError
 from emprops.kit.database import Database
 from emprops.kit.ids import new_id
-from emprops.local import sample_recipes, samples
 from emprops.orchestrator.start.plan import Plan, make_plan
 from emprops.queue.messages import Ticket, WorkflowContext
+from emprops.samples import recipes
+from emprops.samples import store as samples
 from emprops.workflows import store as workflows
 
 DIGEST = "28f6a552be98c879"
@@ -138,7 +139,7 @@ async def test_newer_samples_replace_older_ones_but_no_edits(
     before = await rows(database)
     await samples.seed(database)
     assert await rows(database) == before
-    monkeypatch.setattr(samples, "VERSION", sample_recipes.VERSION + 1)
+    monkeypatch.setattr(samples, "VERSION", recipes.VERSION + 1)
     await samples.seed(database)
     after = await rows(database)
     found = {row["slug"]: row for row in after["collection"]}
@@ -156,25 +157,25 @@ async def test_names_that_are_taken_stay_with_whoever_has_them(database: Databas
         await edit(database, f"UPDATE {table} SET id = gen_random_uuid() WHERE {column} IN ('local_text', 'story')")
     await samples.seed(database)
     after = await rows(database)
-    assert len(after["workflow"]) == len(sample_recipes.WORKFLOWS)
+    assert len(after["workflow"]) == len(recipes.WORKFLOWS)
     assert [row["slug"] for row in after["collection"]].count(None) == 1
 
 
 def test_options_are_the_local_engine_s() -> None:
-    assert NAMES == sample_recipes.STYLES
-    assert tuple(PALETTES) == sample_recipes.PALETTES
-    assert tuple(GRAMMAR) == sample_recipes.TONES
-    assert tuple(MOTIONS) == sample_recipes.MOTIONS
-    assert tuple(RATIOS) == sample_recipes.RATIOS
+    assert NAMES == recipes.STYLES
+    assert tuple(PALETTES) == recipes.PALETTES
+    assert tuple(GRAMMAR) == recipes.TONES
+    assert tuple(MOTIONS) == recipes.MOTIONS
+    assert tuple(RATIOS) == recipes.RATIOS
 
 
 def test_who_changes_a_sample_raises_the_version() -> None:
-    content = [asdict(sample) for sample in (*sample_recipes.WORKFLOWS, *sample_recipes.COLLECTIONS)]
+    content = [asdict(sample) for sample in (*recipes.WORKFLOWS, *recipes.COLLECTIONS)]
     digest = hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
-    assert digest == DIGEST, f"raise sample_recipes.VERSION, then write {digest} here"
+    assert digest == DIGEST, f"raise recipes.VERSION, then write {digest} here"
 
 
 def test_every_sample_is_sound() -> None:
-    names = {sample.name for sample in sample_recipes.WORKFLOWS}
-    for sample in sample_recipes.COLLECTIONS:
+    names = {sample.name for sample in recipes.WORKFLOWS}
+    for sample in recipes.COLLECTIONS:
         assert instructions.check(sample.data, names) == []

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from emprops.observe.demand import Choice, Fleet, capabilities, together
+from emprops.queue.fleet import WorkerInfo, WorkerStatus
 from emprops.queue.matching import Offer
-from emprops.queue.registry import WorkerInfo, WorkerStatus
 from emprops.queue.survey import Load
 
 

@@ -26,7 +26,7 @@ from emprops.kit.ids import new_id
 from emprops.kit.redis import connect
 from emprops.kit.remembered import Remembered
 from emprops.kit.telemetry.metrics import Bounded, served
-from emprops.queue.registry import FleetMember, WorkerInfo
+from emprops.queue.fleet import FleetMember, WorkerInfo
 from emprops.settings import Settings, SettingsError
 from emprops.worker.board import Board
 from emprops.worker.lanes import Lanes

@@ -10,7 +10,7 @@ from tests.queue.helpers import Worker
 from emprops.kit.database import Database
 from emprops.orchestrator.advance.reports import Orchestrator
 from emprops.orchestrator.tickets import Dispatcher, limits_from
-from emprops.queue.claims import Queue
+from emprops.queue.dispatch import Queue
 from emprops.settings import Settings
 
 

@@ -39,9 +39,9 @@ async def test_a_job_with_a_past(rig: Rig) -> None:
     assert [file["url"] for file in job["payload"]["_flat_files"]] == ["generations/a.png"]
     assert len(job["outputs"]) == 1
 
-    verdicts = {one["step_id"]: one for one in job["attestations"]}
-    assert (verdicts[first.ticket.id]["kind"], verdicts[failed.ticket.id]["kind"]) == ("completed", "failed")
-    assert verdicts[failed.ticket.id]["finished"]["error"] == "the model refused"
+    attestations = {one["step_id"]: one for one in job["attestations"]}
+    assert (attestations[first.ticket.id]["kind"], attestations[failed.ticket.id]["kind"]) == ("completed", "failed")
+    assert attestations[failed.ticket.id]["finished"]["error"] == "the model refused"
     tickets = {one["step_id"]: one for one in job["queue"]}
     running = tickets[claim.ticket.id]
     assert (running["state"], running["run"], running["attempt"], running["worker"]) == ("claimed", 1, 1, "worker-1")

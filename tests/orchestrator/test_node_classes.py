@@ -14,9 +14,9 @@ from tests.engines import Engines
 from emprops.kit.database import Database
 from emprops.kit.ids import new_id
 from emprops.orchestrator.start.node_classes import NodeClassMissingError, required
+from emprops.queue.fleet import FleetMember, WorkerInfo
 from emprops.queue.matching import Offer
 from emprops.queue.messages import NOTHING, Requirements
-from emprops.queue.registry import FleetMember, WorkerInfo
 from emprops.workflows import machines
 from emprops.workflows.machines import Machines, remembered_machines
 

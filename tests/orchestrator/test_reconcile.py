@@ -10,11 +10,11 @@ from tests.orchestrator.rig import FAILED, Rig, picture
 from tests.plans import Explaining, many_jobs
 from tests.queue.helpers import lapse
 
-from emprops.jobs.dispatch import ready_steps
-from emprops.jobs.stale import stale_steps, stalled_jobs
+from emprops.jobs.dispatch_store import ready_steps
+from emprops.jobs.stale_store import stale_steps, stalled_jobs
 from emprops.jobs.steps import update_step_complete
 from emprops.orchestrator.repair.reconcile import Reconciled, reconcile_stale_steps
-from emprops.queue.claims import Queue
+from emprops.queue.dispatch import Queue
 from emprops.upkeep import timetable
 
 
@@ -180,11 +180,11 @@ class Paused(Queue):
         super().__init__(queue.redis, prefix=queue.prefix)
         self.reading, self.go_on = asyncio.Event(), asyncio.Event()
 
-    async def verdict(self, step_id: str, run: int) -> dict[str, Any] | None:
-        verdict = await super().verdict(step_id, run)
+    async def attestation(self, step_id: str, run: int) -> dict[str, Any] | None:
+        attestation = await super().attestation(step_id, run)
         self.reading.set()
         await self.go_on.wait()
-        return verdict
+        return attestation
 
 
 async def reconcile_around(rig: Rig, happens: Callable[[], Awaitable[Any]]) -> Reconciled:
@@ -240,7 +240,7 @@ async def test_a_loss_that_was_mended_between_read_and_write_is_forgotten(rig: R
 
 
 async def test_a_failure_read_before_a_retry_does_not_reach_the_new_attempt(rig: Rig) -> None:
-    """The River interleaving: the reconciler read the old attempt's verdict, then the job was retried."""
+    """The River interleaving: the reconciler read the old attempt's attestation, then the job was retried."""
     job_id = await rig.start()
     assert await rig.worker.finish(await rig.worker.claim_one(), FAILED)
     await forget_reports(rig)

@@ -13,13 +13,13 @@ from tests import factories
 from tests.engines import Engines
 from tests.queue.helpers import nested
 
-from emprops.jobs import dispatch
+from emprops.jobs import dispatch_store
 from emprops.jobs import store as jobs
 from emprops.kit.database import Database
 from emprops.kit.redis import connect
 from emprops.orchestrator.advance.reports import Orchestrator
 from emprops.orchestrator.tickets import Dispatcher, limits_from
-from emprops.queue.claims import Queue
+from emprops.queue.dispatch import Queue
 from emprops.queue.matching import Offer
 from emprops.queue.messages import Finished, StoredFile
 from emprops.queue.transport import Settled
@@ -48,7 +48,7 @@ async def finish_step(orchestrator: Orchestrator, finished: Finished) -> UUID:
         job = await factories.make_job(tx)
         step_id = await factories.make_step(tx, job, input_data={"prompt": "x"})
     async with orchestrator.database.reader() as reader:
-        await orchestrator.dispatcher.send(await dispatch.ready_steps(reader, [step_id]))
+        await orchestrator.dispatcher.send(await dispatch_store.ready_steps(reader, [step_id]))
     link = WorkerLink(orchestrator.redis, prefix=orchestrator.settings.queue_prefix, worker_id="w")
     claim = (await link.turn([], 1, OFFERS)).claims[0]
     await link.turn([Settled(claim, finished)], 0, OFFERS)

@@ -2,7 +2,7 @@
 
 from tests.orchestrator.rig import Rig
 
-from emprops.jobs import dispatch
+from emprops.jobs import dispatch_store
 from emprops.orchestrator.repair.rescue import rebuild_redis
 
 
@@ -16,7 +16,7 @@ async def test_a_step_that_ran_before_its_ticket_was_noted_survives_the_loss_of_
     [step] = await rig.steps(job_id)
     assert (step["status"], step["queued_at"]) == ("processing", None)
     async with rig.database.reader() as reader:
-        await dispatch.mark_queued(reader, [step["id"]])  # which the dispatcher does at last
+        await dispatch_store.mark_queued(reader, [step["id"]])  # which the dispatcher does at last
     await rig.redis.flushall()
     assert await rebuild_redis(rig.dispatcher) == 1
     assert await rig.ticket_states([step]) == ["waiting"]

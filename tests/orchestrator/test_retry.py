@@ -9,7 +9,7 @@ from tests.apps import as_user
 from tests.factories import make_job, make_step
 from tests.orchestrator.rig import FAILED, Rig, picture
 
-from emprops.jobs import changes
+from emprops.jobs import change_store
 from emprops.kit.ids import new_id
 
 
@@ -290,7 +290,11 @@ async def test_a_retry_before_the_late_success(rig: Rig, monkeypatch: pytest.Mon
     """Row 7, one order: the report waits at the job's lock while the retry commits, and then means nothing."""
     job_id, reports = await stuck_job_with_a_finished_step(rig)
     response, _ = await rig.race(
-        rig.post(job_id, "retry"), changes, "insert_next_steps", lambda: rig.orchestrator.process(reports), monkeypatch
+        rig.post(job_id, "retry"),
+        change_store,
+        "insert_next_steps",
+        lambda: rig.orchestrator.process(reports),
+        monkeypatch,
     )
     assert response.status_code == 200
     job = await rig.job(job_id)

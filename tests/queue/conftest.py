@@ -6,7 +6,7 @@ from tests.engines import Engines
 from tests.queue.helpers import Worker
 
 from emprops.kit.redis import connect
-from emprops.queue.claims import Queue
+from emprops.queue.dispatch import Queue
 
 
 @pytest.fixture(scope="session", name="client")

@@ -9,11 +9,11 @@ import redis
 from tests.engines import Engines
 from tests.queue.helpers import PREFIX, RETRYABLE, Worker, become_due, ids, make_ticket, with_models
 
-from emprops.queue.claims import Queue
+from emprops.queue.dispatch import Queue
+from emprops.queue.fleet import FleetMember, WorkerInfo
 from emprops.queue.keys import KEYS
 from emprops.queue.matching import class_of
 from emprops.queue.messages import Finished
-from emprops.queue.registry import FleetMember, WorkerInfo
 from emprops.queue.worker_link import Settled, Wake
 
 AT_ONCE = 1.0

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from tests.queue.helpers import Worker, ids, make_ticket, with_models
 
-from emprops.queue.claims import Queue
+from emprops.queue.dispatch import Queue
 from emprops.queue.messages import Finished
 from emprops.queue.transport import Settled
 

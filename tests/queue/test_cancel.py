@@ -11,7 +11,7 @@ from tests.queue.helpers import (
     reports,
 )
 
-from emprops.queue.claims import Queue
+from emprops.queue.dispatch import Queue
 from emprops.queue.keys import KEYS
 from emprops.queue.messages import Limits
 
@@ -28,16 +28,16 @@ async def test_cancel_in_each_state(queue: Queue, client: Any, worker: Worker) -
     pairs = [(name, 1) for name in names]
     assert await queue.cancel(pairs, "by the user") == ["claimed", "delayed", "dead", "unknown", "waiting"]
     assert await queue.ticket_states(names) == [None] * 5
-    verdicts = [await queue.verdict(name, 1) for name in names]
-    assert [verdict and verdict["kind"] for verdict in verdicts] == [
+    attestations = [await queue.attestation(name, 1) for name in names]
+    assert [attestation and attestation["kind"] for attestation in attestations] == [
         "cancelled",
         "cancelled",
         "failed",  # what had ended before stays as it ended
         "completed",
         "cancelled",
     ]
-    assert verdicts[0] is not None
-    assert verdicts[0]["reason"] == "by the user"
+    assert attestations[0] is not None
+    assert attestations[0]["reason"] == "by the user"
     assert await worker.claim(9) == []
     assert not await worker.finish(claimed)
     assert [report.kind for report in await reports(client, "claimed")] == ["started"]
@@ -63,7 +63,7 @@ async def test_a_ticket_that_arrives_after_its_cancellation_is_turned_away(
     assert await queue.enqueue([make_ticket("on-its-way")]) == ["finished"]
     assert await worker.claim() == []
     assert await reports(client) == []
-    assert 0 < await client.ttl(f"{PREFIX}{KEYS.verdict}on-its-way:1") <= 3600
+    assert 0 < await client.ttl(f"{PREFIX}{KEYS.attestation}on-its-way:1") <= 3600
 
 
 async def test_cancelling_an_old_run_leaves_the_new_one_alone(queue: Queue, worker: Worker) -> None:

@@ -16,7 +16,7 @@ from tests.queue.helpers import (
     reports,
 )
 
-from emprops.queue.claims import Queue
+from emprops.queue.dispatch import Queue
 from emprops.queue.keys import KEYS
 from emprops.queue.matching import class_of
 from emprops.queue.messages import Claim, Finished, Limits, StoredFile
@@ -40,9 +40,9 @@ async def test_a_claim_is_reported_and_finishes_with_its_result(queue: Queue, wo
     assert completed.job_id == "job-of-s"
     assert await queue.ticket_states(["s"]) == [None]
     assert await is_held(client, claim) is None
-    verdict = await queue.verdict("s", 1)
-    assert verdict is not None
-    assert verdict["kind"] == "completed"
+    attestation = await queue.attestation("s", 1)
+    assert attestation is not None
+    assert attestation["kind"] == "completed"
 
 
 async def test_one_call_settles_and_refills(queue: Queue, worker: Worker) -> None:
@@ -71,16 +71,16 @@ async def test_a_contradicting_second_report_changes_nothing(queue: Queue, worke
     claim = await worker.claim_one()
     assert await worker.finish(claim)
     await worker.finish(claim, FINAL)
-    verdict = await queue.verdict("s", 1)
-    assert verdict is not None
-    assert verdict["kind"] == "completed"
+    attestation = await queue.attestation("s", 1)
+    assert attestation is not None
+    assert attestation["kind"] == "completed"
 
 
 async def test_a_report_with_another_token_is_late(queue: Queue, worker: Worker) -> None:
     await queue.enqueue([make_ticket("s")])
     claim = await worker.claim_one()
     assert not await worker.finish(Claim(claim.ticket, "0" * 32, claim.attempt))
-    assert await queue.verdict("s", 1) is None
+    assert await queue.attestation("s", 1) is None
     assert await worker.finish(claim)
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from tests.queue.helpers import FINAL, PREFIX, RETRYABLE, Worker, ids, kinds, lapse, make_ticket, with_models
 
-from emprops.queue.claims import BATCH, Queue
+from emprops.queue.dispatch import BATCH, Queue
 from emprops.queue.keys import KEYS
 
 

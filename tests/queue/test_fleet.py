@@ -9,10 +9,10 @@ import redis
 from tests.engines import Engines
 from tests.queue.helpers import ANYTHING, PREFIX, RETRYABLE, Worker, make_ticket, with_models
 
-from emprops.queue.claims import Queue
+from emprops.queue.dispatch import Queue
+from emprops.queue.fleet import Fleet, FleetMember, WorkerInfo, WorkerStatus
 from emprops.queue.keys import KEYS, machine_channel, worker_channel
 from emprops.queue.matching import Offer, WorkerOffers
-from emprops.queue.registry import Fleet, FleetMember, WorkerInfo, WorkerStatus
 
 
 @pytest.fixture

@@ -16,13 +16,13 @@ from tests.queue.helpers import (
     reports,
 )
 
-from emprops.queue.claims import Queue, Reclaimed
+from emprops.queue.dispatch import Queue, Reclaimed
+from emprops.queue.fleet import FleetMember, WorkerInfo
 from emprops.queue.keys import KEYS
 from emprops.queue.matching import Offer
 from emprops.queue.messages import Finished, Limits
-from emprops.queue.registry import FleetMember, WorkerInfo
 from emprops.queue.transport import Beat
-from emprops.queue.worker_link import Heartbeat
+from emprops.queue.worker_link import RedisHeartbeat
 
 
 async def test_a_lapsed_step_runs_elsewhere_and_the_first_worker_is_too_late(
@@ -55,9 +55,9 @@ async def test_a_lapsed_lease_counts_until_somebody_takes_the_step_away(
     assert not await worker.finish(claims[1])
 
 
-def beat_of(client: Any, worker: Worker) -> Heartbeat:
+def beat_of(client: Any, worker: Worker) -> RedisHeartbeat:
     path = client.connection_pool.connection_kwargs["path"]
-    return Heartbeat(
+    return RedisHeartbeat(
         redis.Redis(unix_socket_path=path), prefix=PREFIX, worker_id=worker.name, machine_id="m", lease=worker.lease
     )
 

@@ -10,7 +10,7 @@ from tests.queue.helpers import PREFIX, RETRYABLE, Worker, ids, kinds, make_tick
 from tests.queue.proxy import Proxy
 
 from emprops.kit.redis import connect
-from emprops.queue.claims import Queue
+from emprops.queue.dispatch import Queue
 from emprops.queue.keys import KEYS
 from emprops.queue.matching import Offer, WorkerOffers, class_of
 from emprops.queue.messages import Finished

@@ -21,11 +21,11 @@ from tests.engines import Engines
 from tests.queue.helpers import FINAL, PREFIX, RETRYABLE, Worker, become_due, lapse, make_ticket, with_models
 
 from emprops.kit.redis import connect
-from emprops.queue.claims import Queue
+from emprops.queue.dispatch import Queue
 from emprops.queue.keys import KEYS
 from emprops.queue.messages import Claim, Finished, Limits, Ticket
 from emprops.queue.transport import Beat, Settled
-from emprops.queue.worker_link import Heartbeat
+from emprops.queue.worker_link import RedisHeartbeat
 
 LIMITS = Limits(max_failures=1, max_lost_claims=2)
 WORKERS = {"ab-1": "ab", "ab-2": "ab", "a-1": "a", "b-1": "b", "none-1": ""}
@@ -45,7 +45,7 @@ class Step:
     token: str = ""
     settled: str = ""
     """Token of the last report that was accepted."""
-    verdict: str | None = None
+    attestation: str | None = None
 
     @property
     def order(self) -> tuple[int, int]:
@@ -56,9 +56,9 @@ class Step:
     def held(self) -> bool:
         return self.state in {"claimed", "lapsed"}
 
-    def end(self, verdict: str) -> None:
-        assert self.verdict is None, "a second verdict"
-        self.state, self.verdict, self.token = "ended", verdict, ""
+    def end(self, attestation: str) -> None:
+        assert self.attestation is None, "a second attestation"
+        self.state, self.attestation, self.token = "ended", attestation, ""
 
 
 @dataclass
@@ -111,17 +111,17 @@ class QueueMachine(RuleBasedStateMachine):
             assert answer == "new"
             self.steps[ticket.id] = Step(ticket, attempt=step.attempt)
         elif newer == 0:
-            assert answer == ("known" if step.verdict is None else "finished")
-        elif run == 0 and step.verdict is None:
+            assert answer == ("known" if step.attestation is None else "finished")
+        elif run == 0 and step.attestation is None:
             assert answer == "stale"
         # an older run: stale, or finished with what it ended with; the next invariant sees that nothing changed
-        if newer < 0 and step.verdict is not None and answer == "new":
+        if newer < 0 and step.attestation is not None and answer == "new":
             self.do(self.queue.cancel([(ticket.id, run)], "it cannot be asked for: PostgreSQL knows the newer run"))
 
-    @precondition(lambda self: any(step.verdict is None for step in self.steps.values()))
+    @precondition(lambda self: any(step.attestation is None for step in self.steps.values()))
     @rule(data=st.data())
     def cancel(self, data: st.DataObject) -> None:
-        step = data.draw(st.sampled_from([step for step in self.steps.values() if step.verdict is None]))
+        step = data.draw(st.sampled_from([step for step in self.steps.values() if step.attestation is None]))
         expected = {"lapsed": "claimed", "due": "delayed"}.get(step.state, step.state)
         assert self.do(self.queue.cancel([(step.ticket.id, step.ticket.run)], "by the user")) == [expected]
         step.settled = ""
@@ -192,7 +192,7 @@ class QueueMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def beat(self, data: st.DataObject) -> None:
         name, claim = data.draw(st.sampled_from(self.handed_out))
-        heartbeat = Heartbeat(self.world.blocking, prefix=PREFIX, worker_id=name, machine_id="m", lease=60.0)
+        heartbeat = RedisHeartbeat(self.world.blocking, prefix=PREFIX, worker_id=name, machine_id="m", lease=60.0)
         lost = heartbeat.beat([Beat(claim, 50.0, "half")])
         assert lost == (set() if self.holds(claim) else {claim.ticket.id})
         if self.holds(claim):
@@ -236,7 +236,7 @@ class QueueMachine(RuleBasedStateMachine):
             if step.lost >= LIMITS.max_lost_claims:
                 step.settled = ""
                 step.end("failed")
-        given_up = sum(step.verdict is not None for step in lapsed)
+        given_up = sum(step.attestation is not None for step in lapsed)
         assert (done.offered, done.given_up, done.promoted) == (len(lapsed) - given_up, given_up, due)
 
     @rule(signatures=st.booleans(), classes=st.booleans())
@@ -248,7 +248,7 @@ class QueueMachine(RuleBasedStateMachine):
     def redis_is_emptied(self) -> None:
         """Everything that has not ended is sent again, as from PostgreSQL."""
         self.world.blocking.flushall()
-        self.steps = {name: step for name, step in self.steps.items() if step.verdict is None}
+        self.steps = {name: step for name, step in self.steps.items() if step.attestation is None}
         self.handed_out = [(name, claim) for name, claim in self.handed_out if claim.ticket.id in self.steps]
         tickets = []
         for name, step in self.steps.items():
@@ -275,10 +275,10 @@ class QueueMachine(RuleBasedStateMachine):
         for name, state in zip(names, states, strict=True):
             step = self.steps[name]
             assert (None if state == "dead" else state) == (
-                None if step.verdict else expected.get(step.state, step.state)
+                None if step.attestation else expected.get(step.state, step.state)
             ), name
-            verdict = self.do(self.queue.verdict(name, step.ticket.run))
-            assert (verdict and verdict["kind"]) == step.verdict
+            attestation = self.do(self.queue.attestation(name, step.ticket.run))
+            assert (attestation and attestation["kind"]) == step.attestation
         held = {step.ticket.id.encode() for step in self.steps.values() if step.held}
         assert set(self.world.blocking.zrange(PREFIX + KEYS.leases, 0, -1)) == held
         waiting = sum(self.world.blocking.zcard(key) for key in self.world.blocking.keys(f"{PREFIX}{KEYS.wait}*"))
@@ -301,7 +301,7 @@ class QueueMachine(RuleBasedStateMachine):
             for claim in claims:
                 assert self.do(worker.finish(claim))
                 self.steps[claim.ticket.id].end("completed")
-        assert all(step.verdict for step in self.steps.values())
+        assert all(step.attestation for step in self.steps.values())
         self.redis_and_model_agree()
 
 
@@ -325,7 +325,7 @@ class WarmMachine(QueueMachine):
     @rule()
     def waits_are_over(self) -> None:
         for name, step in self.steps.items():
-            if step.verdict is None:
+            if step.attestation is None:
                 self.world.blocking.hset(f"{PREFIX}{KEYS.ticket}{name}", "warm_until", 1)
 
     def teardown(self) -> None:

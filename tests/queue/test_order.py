@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from tests.queue.helpers import EPOCH, Worker, ids, make_ticket, with_models
 
-from emprops.queue.claims import Queue
+from emprops.queue.dispatch import Queue
 from emprops.queue.matching import Offer, WorkerOffers, order_score
 
 MODELS = ("flux", "sdxl", "wan", "ltx", "hunyuan")

@@ -9,23 +9,23 @@ import redis
 from tests.engines import Engines
 from tests.queue.helpers import FINAL, PREFIX, Worker, make_ticket
 
-from emprops.queue.claims import Queue
+from emprops.queue.dispatch import Queue
 from emprops.queue.keys import JOBS_CHANGED, KEYS
 from emprops.queue.messages import MAX_PREVIEW_BYTES, Claim, Finished, Preview
 from emprops.queue.previews import Previews
-from emprops.queue.worker_link import Beat, Heartbeat
+from emprops.queue.worker_link import Beat, RedisHeartbeat
 
 PICTURE = Preview(b"\xff\xd8 picture \r\n\0", "image/jpeg", "12")
 
 
-async def beat(heartbeat: Heartbeat, claim: Claim, preview: Preview) -> set[str]:
+async def beat(heartbeat: RedisHeartbeat, claim: Claim, preview: Preview) -> set[str]:
     return await asyncio.to_thread(heartbeat.beat, [Beat(claim, preview=preview)])
 
 
 @pytest.fixture
-def heartbeat(engines: Engines) -> Iterator[Heartbeat]:
+def heartbeat(engines: Engines) -> Iterator[RedisHeartbeat]:
     with redis.Redis(unix_socket_path=engines.redis_socket) as blocking:
-        yield Heartbeat(blocking, prefix=PREFIX, worker_id="worker-1", machine_id="m", lease=60.0)
+        yield RedisHeartbeat(blocking, prefix=PREFIX, worker_id="worker-1", machine_id="m", lease=60.0)
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def previews(client: Any) -> Previews:
 
 
 async def test_the_latest_is_there_whole_and_listeners_are_poked(
-    queue: Queue, client: Any, heartbeat: Heartbeat, previews: Previews
+    queue: Queue, client: Any, heartbeat: RedisHeartbeat, previews: Previews
 ) -> None:
     await queue.enqueue([make_ticket("s")])
     claim = await Worker(client).claim_one()
@@ -55,7 +55,7 @@ async def test_the_latest_is_there_whole_and_listeners_are_poked(
 
 
 async def test_who_lost_the_claim_shows_nothing(
-    queue: Queue, client: Any, heartbeat: Heartbeat, previews: Previews
+    queue: Queue, client: Any, heartbeat: RedisHeartbeat, previews: Previews
 ) -> None:
     await queue.enqueue([make_ticket("s")])
     claim = await Worker(client).claim_one()
@@ -66,7 +66,7 @@ async def test_who_lost_the_claim_shows_nothing(
 
 @pytest.mark.parametrize("content", [b"", bytes(MAX_PREVIEW_BYTES + 1)])
 async def test_what_is_empty_or_too_large_is_not_kept(
-    queue: Queue, client: Any, heartbeat: Heartbeat, previews: Previews, content: bytes
+    queue: Queue, client: Any, heartbeat: RedisHeartbeat, previews: Previews, content: bytes
 ) -> None:
     await queue.enqueue([make_ticket("s")])
     claim = await Worker(client).claim_one()
@@ -75,7 +75,7 @@ async def test_what_is_empty_or_too_large_is_not_kept(
 
 
 async def test_a_type_that_browsers_would_run_is_not_given_out(
-    queue: Queue, client: Any, heartbeat: Heartbeat, previews: Previews
+    queue: Queue, client: Any, heartbeat: RedisHeartbeat, previews: Previews
 ) -> None:
     await queue.enqueue([make_ticket("s")])
     await beat(heartbeat, await Worker(client).claim_one(), Preview(b"<script>", "text/html"))
@@ -84,7 +84,7 @@ async def test_a_type_that_browsers_would_run_is_not_given_out(
 
 @pytest.mark.parametrize("end", ["completed", "failed", "cancelled"])
 async def test_it_goes_with_the_end_of_the_step(
-    queue: Queue, client: Any, heartbeat: Heartbeat, previews: Previews, end: str
+    queue: Queue, client: Any, heartbeat: RedisHeartbeat, previews: Previews, end: str
 ) -> None:
     await queue.enqueue([make_ticket("s")])
     worker = Worker(client)

@@ -4,7 +4,7 @@ from typing import Any
 
 from tests.queue.helpers import FINAL, PREFIX, Worker, make_ticket
 
-from emprops.queue.claims import Queue
+from emprops.queue.dispatch import Queue
 from emprops.queue.keys import KEYS
 from emprops.queue.messages import Finished
 from emprops.queue.reports import GROUP, ReportStream

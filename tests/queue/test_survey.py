@@ -4,7 +4,7 @@ from typing import Any
 
 from tests.queue.helpers import PREFIX, RETRYABLE, Worker, ids, lapse, make_ticket, reports, with_models
 
-from emprops.queue.claims import Queue
+from emprops.queue.dispatch import Queue
 from emprops.queue.keys import KEYS
 from emprops.queue.survey import Load, Survey, survey
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.queue.helpers import PREFIX, RETRYABLE, Worker, become_due, ids, lapse, make_ticket, with_models
 
-from emprops.queue.claims import Queue
+from emprops.queue.dispatch import Queue
 from emprops.queue.keys import KEYS
 from emprops.queue.transport import Wake
 

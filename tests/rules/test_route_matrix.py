@@ -20,9 +20,9 @@ from emprops.auth import store
 from emprops.auth.keys import make_key
 from emprops.auth.tokens import make_token
 from emprops.kit.database import Database, Transaction
-from emprops.local import samples
 from emprops.main import create_app
-from emprops.queue.registry import FleetMember, WorkerInfo
+from emprops.queue.fleet import FleetMember, WorkerInfo
+from emprops.samples import store as samples
 from emprops.settings import Settings
 
 SECRET = "u7Wq2ZkT9vN4xB6mR8cJ1hL3pF5sD0gY"

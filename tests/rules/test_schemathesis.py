@@ -21,8 +21,8 @@ from tests.rules.world import FILE_KEY, World, make_world
 from emprops.kit.database import Database
 from emprops.kit.web.idempotency import HEADER
 from emprops.kit.web.openapi import operations_of
-from emprops.local import samples
 from emprops.main import create_app
+from emprops.samples import store as samples
 from emprops.settings import Settings
 
 CHECKS = (

@@ -7,7 +7,7 @@ from tests import factories
 
 from emprops.kit.database import Transaction
 from emprops.kit.ids import new_id
-from emprops.local.samples import SAMPLES
+from emprops.samples.store import SAMPLES
 
 FILE_KEY = "generations/00000000-0000-7000-8000-000000000001.png"
 """The stored file; the test writes it once."""

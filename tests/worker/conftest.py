@@ -9,7 +9,7 @@ from tests.worker.rig import ReportLog, Rig
 from tests.worker.single import Bench
 
 from emprops.kit.redis import connect
-from emprops.queue.claims import Queue
+from emprops.queue.dispatch import Queue
 from emprops.settings import Settings
 
 

@@ -1,4 +1,4 @@
-"""A worker for tests: the real loop, board and heart on the real Redis, with a connector that each test writes."""
+"""A worker for tests: the real loop, board and heartbeat on the real Redis, with a connector that each test writes."""
 
 import asyncio
 import contextlib
@@ -15,15 +15,15 @@ from tests.queue.helpers import ANYTHING, PREFIX
 from emprops.connectors.base import Capabilities, Health, Outcome, RunContext
 from emprops.kit.outbound.client import GuardedClient
 from emprops.media.storage import FolderStorage
+from emprops.queue.fleet import FleetMember, WorkerInfo, WorkerStatus
 from emprops.queue.keys import KEYS
 from emprops.queue.messages import Claim, Report, Ticket
-from emprops.queue.registry import FleetMember, WorkerInfo, WorkerStatus
 from emprops.queue.reports import parse_report
-from emprops.queue.worker_link import Heartbeat, WorkerLink
+from emprops.queue.worker_link import RedisHeartbeat, WorkerLink
 from emprops.settings import Settings
 from emprops.worker.board import Board
 from emprops.worker.context import Context
-from emprops.worker.heart import Heart
+from emprops.worker.heartbeat import HeartbeatThread
 from emprops.worker.lanes import Lanes
 from emprops.worker.loop import WorkerLoop
 from emprops.worker.runs import Tools
@@ -164,14 +164,14 @@ class Rig:
             await self.http.close()
 
     @contextlib.asynccontextmanager
-    async def beating(self, *, progress_interval: float = 0.02) -> AsyncIterator[Heart]:
-        """Run the heart."""
+    async def beating(self, *, progress_interval: float = 0.02) -> AsyncIterator[HeartbeatThread]:
+        """Run the heartbeat."""
         url = self.heart_url or self.settings.redis_url
         blocking = redis.Redis.from_url(url, socket_timeout=2.0, retry=Retry(NoBackoff(), 0))
         self._running = asyncio.get_running_loop()
-        heart = Heart(
+        heartbeat = HeartbeatThread(
             self.board,
-            Heartbeat(blocking, prefix=PREFIX, worker_id=self.name, machine_id="machine", lease=self.lease),
+            RedisHeartbeat(blocking, prefix=PREFIX, worker_id=self.name, machine_id="machine", lease=self.lease),
             FleetMember(blocking, PREFIX),
             self.describe,
             self._obey,
@@ -179,11 +179,11 @@ class Rig:
             lease=self.lease,
             progress_interval=progress_interval,
         )
-        heart.start()
+        heartbeat.start()
         try:
-            yield heart
+            yield heartbeat
         finally:
-            await asyncio.to_thread(heart.stop)
+            await asyncio.to_thread(heartbeat.stop)
             blocking.close()
 
 

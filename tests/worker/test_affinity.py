@@ -7,7 +7,7 @@ from typing import Any
 from tests.queue.helpers import make_ticket, with_models
 from tests.worker.rig import ReportLog, Rig, nothing
 
-from emprops.queue.claims import Queue
+from emprops.queue.dispatch import Queue
 from emprops.worker.lanes import Lanes
 
 

@@ -14,7 +14,7 @@ from tests.worker.rig import DONE, PATIENCE, ReportLog, Rig, forever, nothing
 
 from emprops.connectors.base import Outcome, RunContext
 from emprops.kit.redis import connect
-from emprops.queue.claims import Queue
+from emprops.queue.dispatch import Queue
 from emprops.queue.matching import WorkerOffers
 from emprops.queue.messages import Ticket
 from emprops.queue.transport import Turn

@@ -11,7 +11,7 @@ from tests.queue.helpers import Worker as OtherWorker
 from tests.worker.rig import DONE, PATIENCE, ReportLog, Rig, forever, nothing
 
 from emprops.connectors.base import Outcome, RunContext
-from emprops.queue.claims import Queue
+from emprops.queue.dispatch import Queue
 from emprops.queue.keys import KEYS
 from emprops.queue.matching import Offer, WorkerOffers, class_of, lanes_of
 from emprops.queue.messages import Ticket

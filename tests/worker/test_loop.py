@@ -12,10 +12,10 @@ from tests.queue.helpers import make_ticket
 from tests.worker.rig import DONE, PATIENCE, ReportLog, Rig, forever, nothing
 
 from emprops.connectors.base import FinalError, Outcome, Produced, RetryableError, RunContext
-from emprops.queue.claims import Queue
+from emprops.queue.dispatch import Queue
+from emprops.queue.fleet import Counters
 from emprops.queue.matching import WorkerOffers
 from emprops.queue.messages import Claim, Ticket
-from emprops.queue.registry import Counters
 from emprops.queue.transport import Settled, Turn, Wake
 from emprops.worker.loop import pause_after
 

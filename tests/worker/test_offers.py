@@ -22,9 +22,9 @@ from emprops.connectors.base import Capabilities, Health, RetryableError
 from emprops.connectors.comfyui.connector import ComfyUI, Patience
 from emprops.connectors.noop import NoopConnector
 from emprops.queue import bounds
-from emprops.queue.claims import Queue
+from emprops.queue.dispatch import Queue
+from emprops.queue.fleet import Fleet, FleetMember, WorkerInfo
 from emprops.queue.matching import Offer
-from emprops.queue.registry import Fleet, FleetMember, WorkerInfo
 from emprops.settings import Settings
 from emprops.worker.ending import run_process
 from emprops.worker.lanes import Lanes

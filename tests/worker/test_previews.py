@@ -15,7 +15,7 @@ from tests.queue.helpers import PREFIX, Worker, make_ticket
 from tests.worker.rig import DONE, PATIENCE, ReportLog, Rig
 
 from emprops.connectors.base import Outcome, RunContext
-from emprops.queue.claims import Queue
+from emprops.queue.dispatch import Queue
 from emprops.queue.messages import MAX_PREVIEW_BYTES, Claim, Preview, Ticket
 from emprops.queue.previews import Previews
 from emprops.worker import previews

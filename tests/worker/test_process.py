@@ -17,8 +17,8 @@ from tests.queue.helpers import PREFIX, lapse, make_ticket
 from tests.worker.rig import PATIENCE, ReportLog, Rig, nothing
 
 from emprops.kit.scratch import scratch_folder
-from emprops.queue.claims import Queue
-from emprops.queue.registry import Fleet
+from emprops.queue.dispatch import Queue
+from emprops.queue.fleet import Fleet
 from emprops.settings import Settings
 
 ROOT = Path(__file__).parents[2]

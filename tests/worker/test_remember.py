@@ -10,7 +10,7 @@ from tests.queue.proxy import Proxy
 from tests.worker.rig import DONE, ReportLog, Rig
 
 from emprops.connectors.base import Outcome, RetryableError, RunContext
-from emprops.queue.claims import Queue
+from emprops.queue.dispatch import Queue
 from emprops.queue.keys import KEYS
 from emprops.queue.messages import Ticket
 

@@ -10,7 +10,7 @@ from tests.queue.helpers import ids, make_ticket
 from tests.worker.rig import DONE, PATIENCE, ReportLog, Rig, forever
 
 from emprops.connectors.base import Outcome, RunContext
-from emprops.queue.claims import Queue
+from emprops.queue.dispatch import Queue
 from emprops.queue.matching import WorkerOffers
 from emprops.queue.messages import Limits, Ticket
 from emprops.queue.transport import Turn

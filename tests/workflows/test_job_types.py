@@ -8,8 +8,8 @@ import redis
 from tests.engines import Engines
 from tests.workflows.test_endpoints import DATA, DIRECT, DYNAMIC, Workflows
 
+from emprops.queue.fleet import FleetMember, WorkerInfo
 from emprops.queue.matching import Offer
-from emprops.queue.registry import FleetMember, WorkerInfo
 from emprops.settings import Settings
 
 

@@ -11,7 +11,7 @@ from emprops.cli.direct import Engines, with_engines
 from emprops.cli.exits import fail
 from emprops.cli.tables import show, table
 from emprops.errors import AppError
-from emprops.jobs import dead_letters
+from emprops.jobs import dead_letter_store
 from emprops.kit.web.paging import Page
 from emprops.orchestrator.change.dead_letters import letter_of, offer_again
 from emprops.orchestrator.tickets import Dispatcher, limits_from, queue_from
@@ -30,9 +30,9 @@ def list_(
     if context.invoked_subcommand is not None:
         return
 
-    async def read(engines: Engines) -> list[dead_letters.DeadLetter]:
+    async def read(engines: Engines) -> list[dead_letter_store.DeadLetter]:
         async with engines.database.reader() as reader:
-            return await dead_letters.open_letters(reader, Page(limit=limit))
+            return await dead_letter_store.open_letters(reader, Page(limit=limit))
 
     letters = with_engines(read)
     if as_json:
@@ -50,7 +50,7 @@ def list_(
 def show_(step: Annotated[UUID, typer.Argument(help="The step's id.")]) -> None:
     """Print one as JSON, with what its workers were given."""
 
-    async def read(engines: Engines) -> dead_letters.DeadLetterDetail:
+    async def read(engines: Engines) -> dead_letter_store.DeadLetterDetail:
         async with engines.database.reader() as reader:
             return await letter_of(reader, step)
 

@@ -11,7 +11,7 @@ from emprops.cli.exits import fail, read_settings
 from emprops.cli.tables import JsonOption, show, table
 from emprops.fleet.service import WITHIN, Concerned, Maintenance, Scope
 from emprops.kit.redis import connect
-from emprops.queue.registry import Fleet, WorkerInfo
+from emprops.queue.fleet import Fleet, WorkerInfo
 
 app = typer.Typer(help="List the live workers; pause and resume them.")
 Worker = Annotated[str | None, typer.Argument(help="The worker's id.")]

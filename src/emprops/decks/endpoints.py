@@ -10,7 +10,7 @@ from emprops.auth.dependencies import CurrentCaller, CurrentUser
 from emprops.auth.once import Once
 from emprops.custody.service import named_identity
 from emprops.decks import queries, service
-from emprops.decks.counts import counts_of
+from emprops.decks.count_store import counts_of
 from emprops.decks.queries import DeckRow
 from emprops.decks.schemas import (
     DeckOrder,

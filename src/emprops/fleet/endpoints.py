@@ -10,7 +10,7 @@ from emprops.fleet.schemas import PauseView, WorkerView
 from emprops.fleet.service import Concerned, Maintenance
 from emprops.kit.web.endpoint import Shared, router
 from emprops.kit.web.envelope import Envelope, ok
-from emprops.queue.registry import WorkerInfo
+from emprops.queue.fleet import WorkerInfo
 
 routes = router(tags=["fleet"])
 

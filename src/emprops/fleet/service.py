@@ -15,8 +15,8 @@ from emprops.errors import NotFoundError
 from emprops.fleet import store
 from emprops.fleet.store import Pause
 from emprops.kit.database import Database, Transaction
+from emprops.queue.fleet import Fleet, WorkerInfo, pauses_of
 from emprops.queue.keys import KEYS
-from emprops.queue.registry import Fleet, WorkerInfo, pauses_of
 
 log = structlog.get_logger(__name__)
 

@@ -21,9 +21,9 @@ from pydantic import (
 from emprops.errors import BadRequestError
 from emprops.gateway.identity import NAME, REQUEST, TOKEN
 from emprops.queue import bounds
+from emprops.queue.fleet import WorkerInfo
 from emprops.queue.matching import Offer, WorkerOffers
 from emprops.queue.messages import MAX_PREVIEW_BYTES, Finished
-from emprops.queue.registry import WorkerInfo
 from emprops.queue.transport import Turn
 
 MAX_SLOTS = 100_000

@@ -29,12 +29,12 @@ from emprops.gateway.schemas import (
 )
 from emprops.kit.redis import connect
 from emprops.kit.web.sse import is_stopping
+from emprops.queue.fleet import FleetMember
 from emprops.queue.matching import class_of, lanes_of
 from emprops.queue.messages import Claim, Finished, Preview, StoredFile, Ticket, WorkflowContext
-from emprops.queue.registry import FleetMember
 from emprops.queue.remote_claims import RemoteClaims, Upload
 from emprops.queue.transport import Beat, Settled, Turn, Wake
-from emprops.queue.worker_link import Heartbeat, WorkerLink
+from emprops.queue.worker_link import RedisHeartbeat, WorkerLink
 from emprops.settings import Settings
 
 Result = TypeVar("Result")
@@ -166,7 +166,7 @@ class Gateway:
         beats = [Beat(_claim(item), item.progress, item.message, _preview(item), item.remember) for item in body.beats]
         own = [beat for beat in beats if is_own(worker.id, beat.claim.token) and beat.claim.token not in over]
         lost = {beat.claim.ticket.id for beat in beats} - {beat.claim.ticket.id for beat in own}
-        heart = Heartbeat(
+        heartbeat = RedisHeartbeat(
             self._blocking,
             prefix=self.settings.queue_prefix,
             worker_id=worker.id,
@@ -174,7 +174,7 @@ class Gateway:
             lease=self.settings.lease,
             origin=worker.key,
         )
-        return sorted(lost | await self._in_thread(lambda: heart.beat(own)))
+        return sorted(lost | await self._in_thread(lambda: heartbeat.beat(own)))
 
     async def release(self, redis: Redis, worker: RemoteWorker, claims: Sequence[ClaimBody]) -> int:
         """Take claims back."""

@@ -16,8 +16,8 @@ from redis.exceptions import RedisError
 
 from emprops.jobs import queries
 from emprops.kit.database import Database, Transaction
+from emprops.queue.fleet import Fleet
 from emprops.queue.records import Records
-from emprops.queue.registry import Fleet
 
 PATIENCE = 1.0
 """Seconds to wait for Redis; what PostgreSQL knows is worth an answer by itself."""
@@ -164,7 +164,7 @@ async def _in_redis(redis: Redis, prefix: str, steps: Sequence[StepRow]) -> dict
     except (RedisError, TimeoutError, OSError):
         return {"queue": None, "attestations": None, "workers": None}
     involved = {step.worker_id for step in steps} | {ticket["worker"] for ticket in tickets}
-    involved |= {verdict.get("worker_id") for verdict in attestations}
+    involved |= {attestation.get("worker_id") for attestation in attestations}
     return {
         "queue": tickets,
         "attestations": attestations,

@@ -7,7 +7,7 @@ from uuid import UUID
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from emprops.queue.registry import Fleet
+from emprops.queue.fleet import Fleet
 
 PATIENCE = 1.0
 """Seconds to wait for Redis. The job's state does not depend on it, so a reader is not kept longer."""

@@ -7,7 +7,7 @@ from uuid import UUID
 from emprops.auth.caller import SERVICE, Caller
 from emprops.errors import BadRequestError
 from emprops.live.messages import Message, News
-from emprops.live.outbox import Outbox
+from emprops.live.send_buffer import Outbox
 
 MAX_SUBSCRIPTIONS = 200
 """Jobs that one connection may follow."""

@@ -8,7 +8,7 @@ import structlog
 from pydantic import ValidationError
 
 from emprops.errors import AppError, BadRequestError, ForbiddenError, NotFoundError, UnavailableError
-from emprops.jobs.changes import lock
+from emprops.jobs.change_store import lock
 from emprops.kit.database import UNAVAILABLE, Database
 from emprops.live.audience import Audience, Listener, check_room
 from emprops.live.jobs import JobNews, Question

@@ -11,7 +11,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from emprops.kit.tasks import stop_tasks
 from emprops.kit.web.websocket import MAX_MESSAGE_BYTES
-from emprops.live.outbox import Outbox
+from emprops.live.send_buffer import Outbox
 
 log = structlog.get_logger(__name__)
 

@@ -15,8 +15,8 @@ from redis.exceptions import RedisError
 
 from emprops.live.audience import Audience
 from emprops.live.messages import Message, message
+from emprops.queue.fleet import Fleet, WorkerInfo
 from emprops.queue.keys import MACHINE_CHANNELS, WORKER_CHANNELS, name_in
-from emprops.queue.registry import Fleet, WorkerInfo
 
 log = structlog.get_logger(__name__)
 

@@ -21,8 +21,8 @@ from emprops.live.fleet import FleetNews
 from emprops.live.jobs import JobNews, Question
 from emprops.live.messages import message
 from emprops.orchestrator.tickets import Dispatcher
+from emprops.queue.fleet import Fleet
 from emprops.queue.keys import MACHINE_CHANNELS, PROGRESS_CHANNELS, WORKER_CHANNELS, name_in
-from emprops.queue.registry import Fleet
 
 log = structlog.get_logger(__name__)
 

@@ -13,8 +13,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from emprops.queue.fleet import WorkerInfo
 from emprops.queue.matching import class_of, missing
-from emprops.queue.registry import WorkerInfo
 from emprops.queue.survey import Load
 
 ACCEPTING = frozenset({"idle", "busy"})

@@ -15,15 +15,15 @@ from prometheus_client import Metric
 from psycopg_pool import PoolTimeout
 from redis.exceptions import RedisError
 
-from emprops.jobs import stale
+from emprops.jobs import stale_store
 from emprops.kit import outbox
 from emprops.kit.remembered import Remembered
 from emprops.kit.telemetry.metrics import OTHER, read_gauge
 from emprops.kit.web.endpoint import Resources
 from emprops.observe.demand import Capability, together
 from emprops.observe.service import Sight
+from emprops.queue.fleet import WorkerInfo
 from emprops.queue.matching import class_of
-from emprops.queue.registry import WorkerInfo
 from emprops.webhooks import service as webhooks
 
 log = structlog.get_logger(__name__)
@@ -148,7 +148,7 @@ async def read_outbox(resources: Resources, _lookout: Lookout) -> list[Metric]:
 async def read_steps(resources: Resources, _lookout: Lookout) -> list[Metric]:
     """How far PostgreSQL lags behind the queue, and the queue behind PostgreSQL."""
     async with resources.database.reader() as reader:
-        oldest = await stale.oldest(reader)
+        oldest = await stale_store.oldest(reader)
     return [STEPS_SILENCE.at(oldest.silence), STEPS_UNSENT.at(oldest.unsent)]
 
 

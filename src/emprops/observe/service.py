@@ -9,8 +9,8 @@ from redis.asyncio import Redis
 from emprops.kit.remembered import Remembered
 from emprops.kit.web.endpoint import Resources
 from emprops.observe.demand import Capability, Fleet, capabilities
-from emprops.queue import registry
-from emprops.queue.registry import WorkerInfo
+from emprops.queue.fleet import Fleet as LiveFleet
+from emprops.queue.fleet import WorkerInfo
 from emprops.queue.survey import Survey, survey
 
 BELIEVED = 2.0
@@ -32,7 +32,7 @@ class Sight:
 
 async def look(redis: Redis, prefix: str) -> Sight:
     """Look at queue and fleet. Raises redis-py's connection errors."""
-    found, workers = await asyncio.gather(survey(redis, prefix), registry.Fleet(redis, prefix).workers())
+    found, workers = await asyncio.gather(survey(redis, prefix), LiveFleet(redis, prefix).workers())
     fleet = Fleet.of(workers)
     return Sight(found, workers, fleet, capabilities(found.loads, fleet))
 

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from emprops.credits import service as credit
-from emprops.jobs import dispatch
+from emprops.jobs import dispatch_store
 from emprops.jobs import store as jobs
 from emprops.jobs.states import OPEN
 from emprops.kit.database import Transaction
@@ -77,14 +77,14 @@ async def succeed(
 
 async def fail_job(
     tx: Transaction, job_id: UUID, *, message: str, data: dict[str, Any] | None = None, cancelled: bool = False
-) -> list[dispatch.ClosedStep] | None:
+) -> list[dispatch_store.ClosedStep] | None:
     """End a job without success. Returns the steps closed with it (their tickets must leave the queue after the
     commit), or None if the job had ended before."""
     if not await jobs.fail(tx, job_id, message=message, data=data, cancelled=cancelled):
         return None
     count_end(tx, "cancelled" if cancelled else "failed")
     await credit.release(tx, job_id)
-    closed = await dispatch.close_open_steps(tx, job_id, status="failed", message=message)
+    closed = await dispatch_store.close_open_steps(tx, job_id, status="failed", message=message)
     await outputs.fail_for_job(tx, job_id, message)
     await jobs.add_history(tx, [jobs.HistoryEntry(job_id, "failed", message)])
     return closed

@@ -10,12 +10,12 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from emprops.jobs import dispatch
+from emprops.jobs import dispatch_store
 from emprops.kit.database import Database, Transaction
 from emprops.kit.pubsub import poke
 from emprops.kit.telemetry import tracing
 from emprops.orchestrator.metrics import TICKETS_SENT
-from emprops.queue.claims import Queue
+from emprops.queue.dispatch import Queue
 from emprops.queue.keys import JOBS_CHANGED
 from emprops.queue.messages import Limits, Requirements, Ticket, WorkflowContext
 from emprops.settings import Settings
@@ -46,7 +46,7 @@ def queue_from(redis: Redis, settings: Settings) -> Queue:
     )
 
 
-def ticket_of(step: dispatch.ReadyStep, limits: Limits, sending: tracing.Begun | None = None) -> Ticket:
+def ticket_of(step: dispatch_store.ReadyStep, limits: Limits, sending: tracing.Begun | None = None) -> Ticket:
     """Make the ticket of a ready step. ``sending`` is the span of sending it."""
     return Ticket(
         id=str(step.id),
@@ -78,17 +78,17 @@ class Dispatcher:
         self.database = database
         self.queue = queue
         self.limits = limits
-        self._waiting: list[dispatch.ReadyStep] = []
-        self._closed: list[dispatch.ClosedStep] = []
+        self._waiting: list[dispatch_store.ReadyStep] = []
+        self._closed: list[dispatch_store.ClosedStep] = []
         self._touched: set[UUID] = set()
         self._news = asyncio.Event()
 
-    def push(self, steps: Sequence[dispatch.ReadyStep]) -> None:
+    def push(self, steps: Sequence[dispatch_store.ReadyStep]) -> None:
         """Send the tickets of these steps soon. Does not block and does not fail."""
         self._waiting += steps
         self._news.set()
 
-    def withdraw(self, steps: Sequence[dispatch.ClosedStep]) -> None:
+    def withdraw(self, steps: Sequence[dispatch_store.ClosedStep]) -> None:
         """Take the tickets of these steps out of the queue soon. Does not block and does not fail."""
         self._closed += steps
         self._news.set()
@@ -103,8 +103,8 @@ class Dispatcher:
         tx: Transaction,
         job_id: UUID,
         *,
-        ready: Sequence[dispatch.ReadyStep] = (),
-        closed: Sequence[dispatch.ClosedStep] = (),
+        ready: Sequence[dispatch_store.ReadyStep] = (),
+        closed: Sequence[dispatch_store.ClosedStep] = (),
     ) -> None:
         """Once this transaction has committed, do all three: a caller started a job or changed one."""
 
@@ -146,7 +146,7 @@ class Dispatcher:
         except RedisError as error:
             log.warning("Redis did not hear of a committed change", error=str(error), jobs=len(touched))
 
-    async def send(self, steps: Sequence[dispatch.ReadyStep]) -> None:
+    async def send(self, steps: Sequence[dispatch_store.ReadyStep]) -> None:
         """Put the tickets of these steps into Redis, then note that they are there. Raises engine errors."""
         if not steps:
             return
@@ -157,8 +157,8 @@ class Dispatcher:
         for span in filter(None, spans):
             span.end()
         async with self.database.reader() as connection:
-            await dispatch.mark_queued(connection, [step.id for step in steps])
+            await dispatch_store.mark_queued(connection, [step.id for step in steps])
 
 
-def _about(step: dispatch.ReadyStep) -> tracing.Attributes:
+def _about(step: dispatch_store.ReadyStep) -> tracing.Attributes:
     return {"emprops.job_id": str(step.job_id), "emprops.step_id": str(step.id), "emprops.job_type": step.step_type}

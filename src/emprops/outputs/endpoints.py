@@ -10,7 +10,7 @@ from emprops.auth.dependencies import CurrentCaller, CurrentUser
 from emprops.auth.once import Once
 from emprops.auth.share import Links
 from emprops.custody.service import named_identity
-from emprops.decks.counts import counts_of
+from emprops.decks.count_store import counts_of
 from emprops.decks.queries import scope_of
 from emprops.errors import ConflictError, NotFoundError
 from emprops.kit.database import Transaction

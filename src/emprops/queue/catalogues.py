@@ -8,8 +8,8 @@ from typing import Any
 
 from redis.asyncio import Redis
 
+from emprops.queue.fleet import TTL
 from emprops.queue.keys import KEYS
-from emprops.queue.registry import TTL
 
 MAX_BYTES = 2 * 1024 * 1024
 MOST = 8

@@ -60,8 +60,8 @@ class Keys:
     preview: str = "preview:"
     """hash per job: the latest look at what one of its steps is making (seq, step, type, node, content); goes with the
     end of the step, or after some minutes without a new one."""
-    verdict: str = "verdict:"
-    """string per step and run: how it ended (the attestation), kept ``attestation_days``."""
+    attestation: str = "verdict:"
+    """string per step and run: how it ended, kept ``attestation_days``."""
     dead: str = "dead"
     """zset: steps that used up their limits -> when (ms); their ticket hash stays for inspection."""
     catalogues: str = "catalogues"

@@ -40,9 +40,11 @@ class Records:
         """Return what Redis attests about these (step id, run), in this order; it keeps that for 30 days."""
         if not runs:
             return []
-        verdicts = await self.redis.mget([f"{self.prefix}{KEYS.verdict}{step_id}:{run}" for step_id, run in runs])
-        found = [orjson.loads(verdict) for verdict in verdicts if verdict is not None]
-        return [{name: value for name, value in verdict.items() if name != "token"} for verdict in found]
+        attestations = await self.redis.mget(
+            [f"{self.prefix}{KEYS.attestation}{step_id}:{run}" for step_id, run in runs]
+        )
+        found = [orjson.loads(attestation) for attestation in attestations if attestation is not None]
+        return [{name: value for name, value in attestation.items() if name != "token"} for attestation in found]
 
 
 def _readable(values: Sequence[bytes | None]) -> dict[str, Any]:

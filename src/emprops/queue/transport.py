@@ -10,9 +10,9 @@ from typing import Any, Literal, Protocol
 
 from redis.exceptions import RedisError
 
+from emprops.queue.fleet import WorkerInfo
 from emprops.queue.matching import WorkerOffers
 from emprops.queue.messages import Claim, Finished, Preview
-from emprops.queue.registry import WorkerInfo
 
 AWAY = (RedisError, OSError)
 """What every method raises while the queue cannot be reached: whether the call was carried out is not known then."""
@@ -76,7 +76,7 @@ class Transport(Protocol):
         """Block until there is news, at most ``timeout`` seconds; None then."""
 
 
-class LeaseKeeper(Protocol):
+class Heartbeat(Protocol):
     """The heartbeat's side: blocking calls, from a thread that the work cannot hold up. Same errors."""
 
     def beat(self, beats: Sequence[Beat]) -> set[str]:

@@ -72,8 +72,8 @@ class WorkerLink:
         late: list[Claim] = []
         for _ in range(MAX_ROUNDS):
             arguments = self._turn_arguments(worker_class, request, want, finished)
-            verdicts, claims, unjudged, after, up_to, more, now = await self._call_twice("turn", arguments)
-            late += [item.claim for item, verdict in zip(finished, verdicts, strict=True) if verdict != b"accepted"]
+            answers, claims, unjudged, after, up_to, more, now = await self._call_twice("turn", arguments)
+            late += [item.claim for item, answer in zip(finished, answers, strict=True) if answer != b"accepted"]
             finished = ()
             if not unjudged:
                 break
@@ -162,7 +162,7 @@ class WorkerLink:
         return arguments
 
 
-class Heartbeat:
+class RedisHeartbeat:
     """Lease renewal over a blocking client, so that a thread can do it whatever the event loop is busy with."""
 
     def __init__(

@@ -66,7 +66,7 @@ class Lanes:
         """Return the lane in which a job type runs."""
         return self._own.get(job_type, self._rest)
 
-    def lines(self) -> list[WorkerOffers]:
+    def waiting_offers(self) -> list[WorkerOffers]:
         """Return the offers by which the worker may be waiting for work."""
         return [lane.offers for lane in self._order if lane.offers]
 

@@ -12,9 +12,9 @@ import structlog
 from emprops.connectors.base import Connector
 from emprops.kit.telemetry import tracing
 from emprops.kit.telemetry.logging import about
+from emprops.queue.fleet import Counters
 from emprops.queue.matching import WorkerOffers
 from emprops.queue.messages import Claim, Finished
-from emprops.queue.registry import Counters
 from emprops.queue.transport import AWAY, Settled, Transport, WorkerRefusedError
 from emprops.worker import spans
 from emprops.worker.board import Board
@@ -66,7 +66,7 @@ class WorkerLoop:
 
     def offer(self, offers: WorkerOffers) -> None:
         """Claim by these offers from now on; what runs goes on."""
-        self._left += self.lanes.lines()
+        self._left += self.lanes.waiting_offers()
         self.lanes.offer(offers)
         self._news.set()
 
@@ -74,7 +74,7 @@ class WorkerLoop:
         """Claim nothing until told otherwise; what runs goes on. Or claim again."""
         self.heard = True
         if paused and not self._paused:
-            self._left += self.lanes.lines()
+            self._left += self.lanes.waiting_offers()
         elif self._paused and not paused:
             self.lanes.wake()
         self._paused = paused
@@ -102,7 +102,7 @@ class WorkerLoop:
         listener.add_done_callback(lambda _: self._news.set())
         try:
             while not self._stopping:
-                await self._leave_lines()
+                await self._stop_waiting()
                 await self._tick()
                 await self._news.wait()
                 self._news.clear()
@@ -239,8 +239,8 @@ class WorkerLoop:
             log.info("worker draining", steps=len(self._running), grace=self.grace)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self.grace):
-                self._left += self.lanes.lines()
-                await self._leave_lines()
+                self._left += self.lanes.waiting_offers()
+                await self._stop_waiting()
                 await self._tick()
                 while any(not run.abandoned for run in self._running.values()):
                     await self._news.wait()
@@ -254,17 +254,17 @@ class WorkerLoop:
         except TimeoutError:
             log.warning("reports not delivered", unreported=len(self._done))
 
-    async def _leave_lines(self) -> None:
+    async def _stop_waiting(self) -> None:
         """Take no more wake-ups from those who stay there. What a lost answer may have handed out comes with it."""
         while self._left:
             begun = time.monotonic()
             try:
                 turn = await self.link.turn([], 0, self._left[-1])
             except AWAY as error:
-                log.warning("idle line not left", error=str(error))
+                log.warning("waiting entry not removed", error=str(error))
                 return
             self._left.pop()
-            self.lanes.wake()  # a lane may have been waiting in that line again
+            self.lanes.wake()  # a lane may have begun to wait again
             await self._take(turn.claims, begun)
 
     async def _stop_running(self) -> list[Claim]:

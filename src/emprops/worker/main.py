@@ -21,10 +21,10 @@ from emprops.queue.bounds import MAX_JOB_TYPES
 from emprops.queue.matching import WorkerOffers
 from emprops.settings import Settings, SettingsError
 from emprops.worker.board import Board
+from emprops.worker.connection import Connection, open_connection
 from emprops.worker.ending import CLOSING_TIME, close_all, heeding_signals, in_thread
-from emprops.worker.heart import Heart
+from emprops.worker.heartbeat import HeartbeatThread
 from emprops.worker.lanes import Lanes, slots_from
-from emprops.worker.line import Line, open_line
 from emprops.worker.loop import WorkerLoop, pause_after
 from emprops.worker.metrics import LoopCollector, observe
 from emprops.worker.offers import Surveyor, keep_showing
@@ -47,32 +47,32 @@ async def main(settings: Settings) -> None:
     try:
         await surveyor.ask()
         with scratch_folder("emprops-worker-") as folder:
-            async with open_line(settings, board) as line:
-                configure_logging(settings, worker_id=line.worker_id)  # from now on it has a name
-                await until_it_works(line.storage)
-                tools = Tools(storage=line.storage, http=http, settings=line.settings, folder=folder)
-                await work(line, board, tools, by_job_type, surveyor)
+            async with open_connection(settings, board) as connection:
+                configure_logging(settings, worker_id=connection.worker_id)  # from now on it has a name
+                await until_it_works(connection.storage)
+                tools = Tools(storage=connection.storage, http=http, settings=connection.settings, folder=folder)
+                await work(connection, board, tools, by_job_type, surveyor)
     finally:
         await close_all({connector.name: connector.close for connector in connectors} | {"http": http.close})
         await in_thread(tracing.stop_tracing)
 
 
 async def work(
-    line: Line, board: Board, tools: Tools, by_job_type: Mapping[str, Connector], surveyor: Surveyor
+    connection: Connection, board: Board, tools: Tools, by_job_type: Mapping[str, Connector], surveyor: Surveyor
 ) -> None:
-    """Work over an open line, for the connectors by job type, until SIGTERM or SIGINT."""
-    settings = line.settings
-    loop = _loop_for(line, board, tools, by_job_type, surveyor.survey.offers)
-    presence = Presence(line, board, loop, surveyor.survey)
-    heart = _heart_of(presence)
+    """Work over an open connection, for the connectors by job type, until SIGTERM or SIGINT."""
+    settings = connection.settings
+    loop = _loop_for(connection, board, tools, by_job_type, surveyor.survey.offers)
+    presence = Presence(connection, board, loop, surveyor.survey)
+    heartbeat = _heartbeat_of(presence)
     # what is loaded by now stays: the collector need not walk it again with every few hundred tickets
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000)
-    heart.start()
+    heartbeat.start()
     beside = [asyncio.create_task(surveyor.keep_asking(presence.surveyed), name="surveys")]
-    if line.show is not None:
-        beside.append(asyncio.create_task(keep_showing(lambda: presence.now, line.show), name="catalogues"))
+    if connection.show is not None:
+        beside.append(asyncio.create_task(keep_showing(lambda: presence.now, connection.show), name="catalogues"))
     metrics = served(
         settings.metrics_host,
         settings.worker_metrics_port,
@@ -84,7 +84,7 @@ async def work(
             await loop.run()
     finally:
         await stop_tasks(beside)
-        await in_thread(heart.stop, 2 * CLOSING_TIME)
+        await in_thread(heartbeat.stop, 2 * CLOSING_TIME)
         log.info("worker stopped")
 
 
@@ -103,35 +103,35 @@ async def until_it_works(storage: Storage) -> None:
 
 
 def _loop_for(
-    line: Line, board: Board, tools: Tools, by_job_type: Mapping[str, Connector], offers: WorkerOffers
+    connection: Connection, board: Board, tools: Tools, by_job_type: Mapping[str, Connector], offers: WorkerOffers
 ) -> WorkerLoop:
-    settings = line.settings
+    settings = connection.settings
     own = slots_from(settings.worker_concurrency_by_type, by_job_type)
     return WorkerLoop(
-        link=line.link,
+        link=connection.link,
         board=board,
         connectors=by_job_type,
         lanes=Lanes(offers, shared=settings.worker_concurrency if by_job_type.keys() - own else 0, own=own),
         tools=tools,
         grace=settings.worker_grace,
         heard=False,
-        worker_id=line.worker_id,
+        worker_id=connection.worker_id,
         observe=observe if settings.worker_metrics_port else None,
     )
 
 
-def _heart_of(presence: Presence) -> Heart:
+def _heartbeat_of(presence: Presence) -> HeartbeatThread:
     """Make the heartbeat, which speaks to the loop from its own thread."""
-    line, loop, running = presence.line, presence.loop, asyncio.get_running_loop()
-    return Heart(
+    connection, loop, running = presence.connection, presence.loop, asyncio.get_running_loop()
+    return HeartbeatThread(
         presence.board,
-        line.keeper,
-        line.member,
+        connection.heartbeat,
+        connection.member,
         presence.describe,
         lambda paused: running.call_soon_threadsafe(presence.heard, paused),
         lambda: running.call_soon_threadsafe(loop.stop),
-        lease=line.settings.lease,
-        progress_interval=line.settings.progress_interval,
+        lease=connection.settings.lease,
+        progress_interval=connection.settings.progress_interval,
     )
 
 

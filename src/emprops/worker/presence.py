@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 import structlog
 
 from emprops import __version__
-from emprops.queue.registry import WorkerInfo
+from emprops.queue.fleet import WorkerInfo
 from emprops.worker.board import Board
-from emprops.worker.line import Line
+from emprops.worker.connection import Connection
 from emprops.worker.loop import WorkerLoop
 from emprops.worker.offers import OK, Survey
 
@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 class Presence:
     """What the worker says of itself. It can be described from any thread."""
 
-    line: Line
+    connection: Connection
     board: Board
     loop: WorkerLoop
     now: Survey
@@ -51,8 +51,8 @@ class Presence:
         """Return the entry as of now."""
         loop, held = self.loop, self.board.step_ids()
         return WorkerInfo(
-            worker_id=self.line.worker_id,
-            machine_id=self.line.machine_id,
+            worker_id=self.connection.worker_id,
+            machine_id=self.connection.machine_id,
             status="draining" if loop.draining else "paused" if loop.paused else "busy" if held else "idle",
             offers=self.now.offers,
             concurrency=loop.lanes.total,

@@ -8,7 +8,7 @@ from redis.exceptions import RedisError
 
 from emprops.connectors.registry import JOB_TYPES
 from emprops.kit.nearest import did_you_mean
-from emprops.queue.registry import Fleet
+from emprops.queue.fleet import Fleet
 
 
 def job_type_of(kind: str, data: Any) -> str | None:

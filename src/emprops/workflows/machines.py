@@ -12,9 +12,9 @@ from starlette.requests import HTTPConnection
 
 from emprops.kit.remembered import Remembered
 from emprops.kit.web.endpoint import Resources, resources_of
+from emprops.queue.fleet import Fleet
 from emprops.queue.matching import Offer, missing
 from emprops.queue.messages import NOTHING, Requirements
-from emprops.queue.registry import Fleet
 from emprops.workflows.comfy_graph import Graph
 from emprops.workflows.editor.convert import Remark
 

@@ -18,7 +18,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from emprops.credits import service as credit
-from emprops.jobs import dispatch
+from emprops.jobs import dispatch_store
 from emprops.jobs import store as jobs
 from emprops.jobs.results import result_of
 from emprops.kit.database import UNAVAILABLE, Database, Transaction, is_about_values, is_outage
@@ -52,8 +52,8 @@ CHUNK = 500
 class Effects:
     """What has to happen in Redis once a batch has committed."""
 
-    ready: list[dispatch.ReadyStep] = field(default_factory=list)
-    closed: list[dispatch.ClosedStep] = field(default_factory=list)
+    ready: list[dispatch_store.ReadyStep] = field(default_factory=list)
+    closed: list[dispatch_store.ClosedStep] = field(default_factory=list)
     touched: set[UUID] = field(default_factory=set)
     ignored: int = 0
     applied: list[tuple[Report, jobs.StepState]] = field(default_factory=list)
@@ -251,7 +251,7 @@ class Orchestrator:
                 message = f"{name} was not started: {error}"
                 effects.closed += await fail_job(tx, folded.job.id, message=message) or []
         await jobs.set_inputs(tx, inputs)
-        effects.ready += await dispatch.ready_steps(tx, list(inputs))
+        effects.ready += await dispatch_store.ready_steps(tx, list(inputs))
 
     async def _afterwards(self, effects: Effects) -> None:
         """Redis hears of it. Whatever is lost here is found again: tickets by upkeep, streams by their slow poll."""

@@ -1,14 +1,14 @@
 """Stop a job because somebody no longer wants it."""
 
 from emprops.errors import BadRequestError
-from emprops.jobs import dispatch
-from emprops.jobs.changes import Standing
+from emprops.jobs import dispatch_store
+from emprops.jobs.change_store import Standing
 from emprops.jobs.states import CANCELLED_MESSAGE, OPEN
 from emprops.kit.database import Transaction
 from emprops.orchestrator.finish import fail_job
 
 
-async def cancel_job(tx: Transaction, job: Standing) -> list[dispatch.ClosedStep]:
+async def cancel_job(tx: Transaction, job: Standing) -> list[dispatch_store.ClosedStep]:
     """End a locked job as cancelled. Returns the steps whose tickets must leave the queue once that is committed.
 
     Cancelling it again changes nothing. Raises :class:`~emprops.errors.BadRequestError` if it ended another way:

@@ -4,8 +4,8 @@ from dataclasses import replace
 from uuid import UUID
 
 from emprops.errors import ConflictError, NotFoundError
-from emprops.jobs import changes, dead_letters, dispatch
-from emprops.jobs.dead_letters import DeadLetterDetail
+from emprops.jobs import change_store, dead_letter_store, dispatch_store
+from emprops.jobs.dead_letter_store import DeadLetterDetail
 from emprops.kit.database import Transaction
 from emprops.orchestrator.change.retry import Retried, retry_job
 from emprops.settings import Settings
@@ -13,7 +13,7 @@ from emprops.settings import Settings
 
 async def letter_of(tx: Transaction, step_id: UUID) -> DeadLetterDetail:
     """Read a dead letter. Raises :class:`~emprops.errors.NotFoundError`."""
-    letter = await dead_letters.find(tx, step_id)
+    letter = await dead_letter_store.find(tx, step_id)
     if letter is None:
         raise NotFoundError("There is no dead letter of this step.")
     return letter
@@ -27,14 +27,14 @@ async def offer_again(tx: Transaction, step_id: UUID, settings: Settings) -> tup
     what :func:`~emprops.orchestrator.change.retry.retry_job` raises.
     """
     letter = await letter_of(tx, step_id)
-    job = await changes.lock(tx, letter.job_id, owner=None)
+    job = await change_store.lock(tx, letter.job_id, owner=None)
     assert job is not None  # noqa: S101 - a step does not outlive its job
     if job.status == "completed":
         raise ConflictError("The job has completed meanwhile; there is nothing to offer again.")
     if job.retry_count != letter.retry_attempt:
         raise ConflictError("The job has been tried again since; look at its newest attempt.")
     if job.retry_count >= job.max_retries:
-        await changes.allow_one_more(tx, job.id)
+        await change_store.allow_one_more(tx, job.id)
         job = replace(job, max_retries=job.max_retries + 1)
     retried = await retry_job(tx, job, settings)
-    return job.id, replace(retried, closed=[*retried.closed, dispatch.ClosedStep(letter.step_id, letter.run)])
+    return job.id, replace(retried, closed=[*retried.closed, dispatch_store.ClosedStep(letter.step_id, letter.run)])

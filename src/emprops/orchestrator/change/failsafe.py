@@ -7,9 +7,9 @@ still counts after a failure.
 from typing import Any
 from uuid import UUID
 
-from emprops.jobs import dispatch
+from emprops.jobs import dispatch_store
 from emprops.jobs import store as jobs
-from emprops.jobs.changes import Standing
+from emprops.jobs.change_store import Standing
 from emprops.kit.database import Transaction
 from emprops.media import files as media
 from emprops.media.files import FileRow
@@ -21,7 +21,7 @@ NOT_COMPLETED = ("failed", "pending", "processing")
 
 async def complete_from_outside(
     tx: Transaction, job: Standing, settings: Settings, *, workflow_output: str, outputs: Any, metadata: Any
-) -> list[dispatch.ClosedStep]:
+) -> list[dispatch_store.ClosedStep]:
     """End a locked job with success, unless it has completed. Its open steps are completed with it; gives those, as
     their tickets must leave the queue once that is committed.
 
@@ -36,7 +36,7 @@ async def complete_from_outside(
     data: dict[str, Any] = {"outputs": result_list(steps) if outputs is None else outputs}
     if metadata is not None:
         data["metadata"] = metadata
-    closed = await dispatch.close_open_steps(tx, job.id, status="completed", message=None)
+    closed = await dispatch_store.close_open_steps(tx, job.id, status="completed", message=None)
     await succeed(
         tx,
         job.id,
@@ -67,7 +67,7 @@ async def _files(
 
 async def fail_from_outside(
     tx: Transaction, job_id: UUID, *, error_message: str, error_details: Any
-) -> list[dispatch.ClosedStep]:
+) -> list[dispatch_store.ClosedStep]:
     """End a locked job without success, unless it has ended. Returns the steps closed with it."""
     data = {} if error_details is None else {"error_details": error_details}
     return await fail_job(tx, job_id, message=error_message, data=data) or []

@@ -6,9 +6,9 @@ from uuid import UUID
 
 from emprops.credits import service as credit
 from emprops.errors import BadRequestError, ConflictError
-from emprops.jobs import changes, dispatch
+from emprops.jobs import change_store, dispatch_store
 from emprops.jobs import store as jobs
-from emprops.jobs.changes import NextStep, Standing
+from emprops.jobs.change_store import NextStep, Standing
 from emprops.kit.database import Transaction
 from emprops.kit.ids import new_id
 from emprops.kit.telemetry import tracing
@@ -32,9 +32,9 @@ class Retried:
 
     attempt: int
     message: str
-    ready: list[dispatch.ReadyStep]
+    ready: list[dispatch_store.ReadyStep]
     """Steps to send."""
-    closed: list[dispatch.ClosedStep]
+    closed: list[dispatch_store.ClosedStep]
     """Steps of the attempt that was given up, whose tickets must leave the queue."""
 
 
@@ -47,22 +47,22 @@ async def retry_job(tx: Transaction, job: Standing, settings: Settings, machines
     :class:`~emprops.orchestrator.start.node_classes.NodeClassMissingError` if no machine can run a step that is left.
     """
     check_retryable(job, stale_after=settings.stale_after)
-    earlier = await changes.earlier_steps(tx, job.id, job.retry_count)
+    earlier = await change_store.earlier_steps(tx, job.id, job.retry_count)
     if not earlier:
         raise BadRequestError("The job has no steps that could be run again; generate again instead.")
     attempt = job.retry_count + 1
     await credit.hold_again(tx, job.id, terms=credit.terms_from(settings))
-    closed = await dispatch.close_open_steps(tx, job.id, status="failed", message=SUPERSEDED)
-    await changes.back_up(tx, job.id)
+    closed = await dispatch_store.close_open_steps(tx, job.id, status="failed", message=SUPERSEDED)
+    await change_store.back_up(tx, job.id)
     await _begin(tx, job)
     steps = [_placed(step, machines) for step in next_steps(earlier, attempt=attempt, new_id=new_id)]
-    await changes.insert_next_steps(tx, steps)
+    await change_store.insert_next_steps(tx, steps)
     await outputs.reopen_for_job(tx, job.id)
     message = _message(steps, attempt, job.max_retries)
     await jobs.add_history(tx, _history(job, steps, attempt, message))
     if all(step.reuses for step in steps):
         await _finish(tx, job.id, settings)
-    return Retried(attempt, message, await dispatch.ready_steps(tx, [step.step.id for step in steps]), closed)
+    return Retried(attempt, message, await dispatch_store.ready_steps(tx, [step.step.id for step in steps]), closed)
 
 
 def _placed(step: NextStep, machines: Machines) -> NextStep:
@@ -75,9 +75,9 @@ def _placed(step: NextStep, machines: Machines) -> NextStep:
 
 
 async def _begin(tx: Transaction, job: Standing) -> None:
-    before = await changes.trace_of(tx, job.id) if tracing.enabled() else ""
+    before = await change_store.trace_of(tx, job.id) if tracing.enabled() else ""
     with tracing.span("generation.retry", {"emprops.job_id": str(job.id)}, links=[before] if before else ()):
-        if not await changes.begin_retry(tx, job.id, retry_count=job.retry_count, trace=tracing.current()):
+        if not await change_store.begin_retry(tx, job.id, retry_count=job.retry_count, trace=tracing.current()):
             raise ConflictError("The job has changed meanwhile; look at it and try again.")
     tx.after_commit(JOBS_RETRIED.inc)
 

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from emprops.errors import BadRequestError
-from emprops.jobs.changes import EarlierStep, NextStep, Standing
+from emprops.jobs.change_store import EarlierStep, NextStep, Standing
 from emprops.jobs.results import result_of
 from emprops.jobs.store import NewStep
 from emprops.workflows.references import TextTooLongError, UnresolvedReferenceError, rename_steps, resolve_references

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from emprops.auth.dependencies import ServiceCaller
 from emprops.auth.once import Once
-from emprops.jobs import dead_letters
+from emprops.jobs import dead_letter_store
 from emprops.jobs.schemas import RetryView
 from emprops.kit.web.endpoint import Reader, Shared, Tx, router
 from emprops.kit.web.envelope import Envelope, failures, ok
@@ -75,7 +75,7 @@ class DeadLetterDetailView(DeadLetterView):
 @routes.get("")
 async def list_dead_letters(_service: ServiceCaller, reader: Reader, page: Paging) -> Envelope[list[DeadLetterView]]:
     """List the steps that used up their limits and that nothing has been done about, newest first."""
-    letters = await dead_letters.open_letters(reader, page)
+    letters = await dead_letter_store.open_letters(reader, page)
     return ok([DeadLetterView.model_validate(letter) for letter in letters])
 
 

@@ -8,19 +8,19 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from emprops.auth.dependencies import CurrentCaller, StartsWork
 from emprops.auth.once import Once
-from emprops.collections.global_list import list_global
+from emprops.collections.global_queries import list_global
 from emprops.credits.service import terms_from
 from emprops.errors import NotEnoughCreditsError, NotFoundError
-from emprops.jobs import dispatch
+from emprops.jobs import dispatch_store
 from emprops.kit.web.endpoint import Reader, Shared, Tx, router
 from emprops.kit.web.envelope import Envelope, failures, ok
 from emprops.kit.web.paging import Paging
 from emprops.orchestrator.endpoints.generations import Sending
 from emprops.orchestrator.start.develop import develop
 from emprops.orchestrator.start.node_classes import NodeClassMissingError
-from emprops.outputs import lineage, queries
+from emprops.outputs import lineage_queries, queries
 from emprops.outputs.endpoints import owner_of
-from emprops.outputs.lineage import MAX_DESCENDANTS, Relative
+from emprops.outputs.lineage_queries import MAX_DESCENDANTS, Relative
 from emprops.outputs.schemas import CollectionRef
 from emprops.workflows.machines import LiveMachines
 
@@ -188,7 +188,7 @@ async def develop_output(
         terms=terms_from(resources.settings),
         machines=machines,
     )
-    steps = await dispatch.ready_steps(tx, developing.started.ready)
+    steps = await dispatch_store.ready_steps(tx, developing.started.ready)
     dispatcher.after_commit(tx, developing.started.job_id, ready=steps)
     source, collection = developing.source, developing.collection
     return ok(
@@ -215,8 +215,8 @@ async def get_lineage(output_id: UUID, caller: CurrentCaller, reader: Reader) ->
     output = await queries.output_of(reader, output_id)
     if output is None or not (caller.is_service or output.user_id == caller.user_id or output.shared):
         raise NotFoundError("Output not found")
-    ancestors = await lineage.ancestors_of(reader, output_id)
-    descendants = await lineage.descendants_of(reader, output_id)
+    ancestors = await lineage_queries.ancestors_of(reader, output_id)
+    descendants = await lineage_queries.descendants_of(reader, output_id)
 
     def seen(relatives: list[Relative]) -> list[RelativeView]:
         return [

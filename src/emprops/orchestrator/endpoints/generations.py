@@ -14,7 +14,7 @@ from emprops.collections import service as collections
 from emprops.credits.amounts import to_number
 from emprops.credits.service import terms_from
 from emprops.errors import CollectionCorruptedError, NotEnoughCreditsError
-from emprops.jobs import dispatch
+from emprops.jobs import dispatch_store
 from emprops.kit.web.endpoint import Reader, Shared, Tx, note, router
 from emprops.kit.web.envelope import Envelope, failures, ok
 from emprops.orchestrator.start.start import GenerationRequest, plan_generation, start_generation
@@ -160,7 +160,7 @@ async def generate(
     )
     note(request, job_id=str(started.job_id))
     if started.ready:
-        steps = await dispatch.ready_steps(tx, started.ready)
+        steps = await dispatch_store.ready_steps(tx, started.ready)
         dispatcher.after_commit(tx, started.job_id, ready=steps)
     return ok({"jobId": started.job_id, "outputIds": started.output_ids, "warnings": started.warnings})
 

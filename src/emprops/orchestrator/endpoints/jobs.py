@@ -12,8 +12,8 @@ from emprops.auth.caller import Caller, may_touch
 from emprops.auth.dependencies import CurrentCaller, ServiceCaller, StartsWork
 from emprops.auth.once import Once
 from emprops.errors import NotFoundError
-from emprops.jobs import changes, queries
-from emprops.jobs.changes import Standing
+from emprops.jobs import change_store, queries
+from emprops.jobs.change_store import Standing
 from emprops.jobs.endpoints import reply
 from emprops.jobs.schemas import JobDetailView, JobOutputView, RetryView
 from emprops.jobs.states import OPEN
@@ -94,7 +94,7 @@ async def _any_job(job_id: UUID, _caller: ServiceCaller, tx: Tx) -> Standing:
 
 
 async def _locked(tx: Transaction, job_id: UUID, *, owner: UUID | None) -> Standing:
-    job = await changes.lock(tx, job_id, owner=owner)
+    job = await change_store.lock(tx, job_id, owner=owner)
     if job is None:
         raise NotFoundError("Job not found")
     return job

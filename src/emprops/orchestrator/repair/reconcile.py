@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import structlog
 
-from emprops.jobs import dispatch, stale
+from emprops.jobs import dispatch_store, stale_store
 from emprops.jobs import store as jobs
-from emprops.jobs.stale import StaleStep
+from emprops.jobs.stale_store import StaleStep
 from emprops.orchestrator.advance.reports import Orchestrator
 from emprops.orchestrator.repair.remedy import UNKNOWN_AFTER, Remedy, remedy
 from emprops.queue.messages import Report
@@ -55,7 +55,7 @@ async def reconcile_stale_steps(
     last: StaleStep | None = None
     while True:
         async with orchestrator.database.reader() as reader:
-            steps = await stale.stale_steps(reader, stale_after=stale_after, limit=BATCH, after=last)
+            steps = await stale_store.stale_steps(reader, stale_after=stale_after, limit=BATCH, after=last)
         await _reconcile(orchestrator, steps, unknown_after, done)
         if len(steps) < BATCH:
             break
@@ -77,21 +77,21 @@ async def _reconcile(
     if not steps:
         return
     queue = orchestrator.dispatcher.queue
-    # in this order: what ends in between has no ticket any more, but its verdict is there
+    # in this order: what ends in between has no ticket any more, but its attestation is there
     tickets = await queue.ticket_states([str(step.id) for step in steps])
-    verdicts = await asyncio.gather(*(queue.verdict(str(step.id), step.run) for step in steps))
+    attestations = await asyncio.gather(*(queue.attestation(str(step.id), step.run) for step in steps))
     reports: list[Report] = []
     alive: list[StaleStep] = []
     lost: list[StaleStep] = []
-    for step, ticket, verdict in zip(steps, tickets, verdicts, strict=True):
-        what = remedy(step, ticket=ticket, verdict=verdict, unknown_after=unknown_after)
+    for step, ticket, attestation in zip(steps, tickets, attestations, strict=True):
+        what = remedy(step, ticket=ticket, attestation=attestation, unknown_after=unknown_after)
         if isinstance(what, Report):
             reports.append(what)
         else:
             (alive if what is Remedy.TOUCH else lost).append(step)
     await orchestrator.apply(reports)
     async with orchestrator.database.reader() as connection:
-        await stale.touch(connection, alive)
+        await stale_store.touch(connection, alive)
     done.checked += len(steps)
     done.completed += sum(report.kind == "completed" for report in reports)
     done.failed += sum(report.kind == "failed" for report in reports)
@@ -104,8 +104,8 @@ async def _send_again(orchestrator: Orchestrator, lost: Sequence[StaleStep]) -> 
         return 0
     async with orchestrator.database.transaction() as tx:
         await jobs.lock_jobs(tx, {step.job_id for step in lost})
-        taken = set(await stale.take_back(tx, lost))
-        ready = await dispatch.ready_steps(tx, list(taken))
+        taken = set(await stale_store.take_back(tx, lost))
+        ready = await dispatch_store.ready_steps(tx, list(taken))
         await jobs.add_history(
             tx,
             [
@@ -122,6 +122,6 @@ async def _send_again(orchestrator: Orchestrator, lost: Sequence[StaleStep]) -> 
 
 async def _resume(orchestrator: Orchestrator, stale_after: float, done: Reconciled) -> None:
     async with orchestrator.database.reader() as reader:
-        stalled = await stale.stalled_jobs(reader, stale_after=stale_after, limit=BATCH)
+        stalled = await stale_store.stalled_jobs(reader, stale_after=stale_after, limit=BATCH)
     await orchestrator.resume(stalled)
     done.resumed += len(stalled)

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from emprops.jobs import changes
+from emprops.jobs import change_store
 from emprops.jobs import store as jobs
 from emprops.kit.database import Database, Transaction
 from emprops.media import files as media
 from emprops.orchestrator.finish import result_list, result_urls
 from emprops.outputs import job_results as outputs
-from emprops.queue.claims import Queue
+from emprops.queue.dispatch import Queue
 from emprops.queue.messages import Finished
 from emprops.settings import Settings
 
@@ -23,20 +23,20 @@ async def recover_output(database: Database, queue: Queue, settings: Settings, j
     does this first wins; False for the others, and if nothing was found.
     """
     async with database.reader() as reader:
-        steps = await changes.result_steps(reader, job_id)
+        steps = await change_store.result_steps(reader, job_id)
     without = [step for step in steps if not (step.output_data or {}).get("files")]
-    verdicts = await asyncio.gather(*(queue.verdict(str(step.ran_as), step.run) for step in without))
+    attestations = await asyncio.gather(*(queue.attestation(str(step.ran_as), step.run) for step in without))
     found = [
-        (step, Finished.from_json(verdict["finished"]))
-        for step, verdict in zip(without, verdicts, strict=True)
-        if verdict is not None and verdict["kind"] == "completed" and verdict.get("finished")
+        (step, Finished.from_json(attestation["finished"]))
+        for step, attestation in zip(without, attestations, strict=True)
+        if attestation is not None and attestation["kind"] == "completed" and attestation.get("finished")
     ]
     async with database.transaction() as tx:
         return await _store(tx, settings, job_id, found)
 
 
 async def _store(
-    tx: Transaction, settings: Settings, job_id: UUID, found: Sequence[tuple[changes.ResultStep, Finished]]
+    tx: Transaction, settings: Settings, job_id: UUID, found: Sequence[tuple[change_store.ResultStep, Finished]]
 ) -> bool:
     job = (await jobs.lock_jobs(tx, [job_id])).get(job_id)
     if job is None:
@@ -46,10 +46,10 @@ async def _store(
             tx, settings, user_id=job.user_id, job_id=job_id, step_id=step.ran_as, files=finished.files
         )
         files = [{"id": row.id, "url": row.url, "mime_type": row.mime_type} for row in rows]
-        await changes.set_step_output(tx, step.id, {"files": files, "data": dict(finished.data)})
+        await change_store.set_step_output(tx, step.id, {"files": files, "data": dict(finished.data)})
     steps = await jobs.current_steps(tx, [job_id])
     url = result_urls(steps)
-    if url is None or not await changes.set_output(tx, job_id, workflow_output=url, outputs=result_list(steps)):
+    if url is None or not await change_store.set_output(tx, job_id, workflow_output=url, outputs=result_list(steps)):
         return False
     await _complete_outputs(tx, settings, job_id, steps)
     await jobs.add_history(tx, [jobs.HistoryEntry(job_id, "completed", "The missing output was recovered")])

@@ -3,8 +3,8 @@
 =====================================  ================================================
 Redis says                             what happens
 =====================================  ================================================
-verdict completed or failed            it is applied, as the report that got lost
-verdict cancelled                      the step fails; its job is open, so somebody else
+attestation completed or failed            it is applied, as the report that got lost
+attestation cancelled                      the step fails; its job is open, so somebody else
                                        took the ticket out
 ticket waits, is claimed or delayed    still processing: its time of last news is now
 nothing                                the ticket is sent again; once that has not helped
@@ -19,7 +19,7 @@ from typing import Any
 
 import orjson
 
-from emprops.jobs.stale import StaleStep
+from emprops.jobs.stale_store import StaleStep
 from emprops.queue.messages import Finished, Report
 from emprops.queue.reports import parse_report
 
@@ -39,15 +39,15 @@ def remedy(
     step: StaleStep,
     *,
     ticket: str | None,
-    verdict: Mapping[str, Any] | None,
+    attestation: Mapping[str, Any] | None,
     unknown_after: float = UNKNOWN_AFTER,
 ) -> Remedy | Report:
     """Decide about one step: a report to be applied, or what else to do."""
-    if verdict is not None and verdict["kind"] == "cancelled":
-        reason = verdict.get("reason") or "no reason was given"
+    if attestation is not None and attestation["kind"] == "cancelled":
+        reason = attestation.get("reason") or "no reason was given"
         return failure(step, f"The step was taken out of the queue: {reason}")
-    if verdict is not None:
-        report = parse_report("", orjson.dumps(dict(verdict)))
+    if attestation is not None:
+        report = parse_report("", orjson.dumps(dict(attestation)))
         return replace(report, attempt=max(report.attempt, step.attempt))  # an attestation speaks for the whole run
     if ticket in ALIVE:
         return Remedy.TOUCH

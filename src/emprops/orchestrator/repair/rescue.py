@@ -5,7 +5,7 @@ from uuid import uuid4
 import structlog
 
 from emprops.fleet.service import Maintenance
-from emprops.jobs import dispatch
+from emprops.jobs import dispatch_store
 from emprops.kit import outbox
 from emprops.orchestrator.tickets import BATCH, CLOSED, Dispatcher
 
@@ -22,7 +22,7 @@ async def send_unsent(dispatcher: Dispatcher, *, older_than: float = GRACE) -> i
     sent = 0
     while True:
         async with dispatcher.database.reader() as reader:
-            steps = await dispatch.unsent_steps(reader, older_than=older_than, limit=BATCH)
+            steps = await dispatch_store.unsent_steps(reader, older_than=older_than, limit=BATCH)
         await dispatcher.send(steps)
         sent += len(steps)
         if len(steps) < BATCH:
@@ -35,7 +35,7 @@ async def rebuild_redis(dispatcher: Dispatcher) -> int:
     if await queue.has_epoch():
         return 0
     async with dispatcher.database.transaction() as tx:
-        lost = await dispatch.forget_queued(tx)
+        lost = await dispatch_store.forget_queued(tx)
     await Maintenance(dispatcher.database, queue.redis, queue.prefix).show()
     # only now: dying before this line means that the next round does it all again, which is harmless
     await queue.begin_epoch(uuid4().hex)
@@ -53,7 +53,7 @@ async def withdraw_closed(dispatcher: Dispatcher) -> int:
         await dispatcher.queue.cancel([(step_id, run) for step_id, run in entry.payload["steps"]], CLOSED)
 
     handler = outbox.Handler(withdraw, delays=WITHDRAW_DELAYS)
-    return await outbox.deliver_due(dispatcher.database, {dispatch.WITHDRAW: handler})
+    return await outbox.deliver_due(dispatcher.database, {dispatch_store.WITHDRAW: handler})
 
 
 async def reclaim_lapsed(dispatcher: Dispatcher) -> int:

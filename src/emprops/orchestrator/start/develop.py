@@ -15,7 +15,7 @@ from emprops.kit.ids import new_id
 from emprops.media.types import mime_type_of
 from emprops.orchestrator.start.source_input import TEXT, find_input, with_input
 from emprops.orchestrator.start.start import GenerationRequest, Parent, Started, run_collection
-from emprops.outputs import lineage
+from emprops.outputs import lineage_queries
 from emprops.outputs import queries as outputs
 from emprops.outputs.queries import OutputDetail
 from emprops.workflows import store as workflows
@@ -120,7 +120,7 @@ async def _with_source(
         )
     value = source.url or ""
     if input_type == TEXT:
-        value = await lineage.text_of(tx, source.id) or value
+        value = await lineage_queries.text_of(tx, source.id) or value
     data, variables = with_input(collection.data, variables, place, value)
     return replace(collection, data=data), variables
 

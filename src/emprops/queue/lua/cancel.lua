@@ -1,16 +1,16 @@
 -- cancel(keep_s, reason as JSON, then for each ticket: step, run) -> for each: the state it was in, or 'unknown'
 -- The ticket goes, so whatever its worker still reports is late; the worker learns of it with its next beat.
--- No report: the caller has decided already, in PostgreSQL. A verdict that is there stays as it is.
+-- No report: the caller has decided already, in PostgreSQL. A attestation that is there stays as it is.
 
 local now = now_ms()
 -- A ticket may be on its way here while its job is cancelled: for this long it is turned away when it comes.
 local EXPECTED_S = 3600
 
--- The token is left out, so that a late report cannot take this verdict for its own.
+-- The token is left out, so that a late report cannot take this attestation for its own.
 local function sentence(step, run, t, keep_s)
   local text = report('cancelled', step, { job = t.job, run = run, attempt = t.attempt, worker = t.worker }, now,
     ',"reason":' .. ARGV[2])
-  redis.call('SET', K.verdict .. step .. ':' .. run, text, 'EX', keep_s, 'NX')
+  redis.call('SET', K.attestation .. step .. ':' .. run, text, 'EX', keep_s, 'NX')
 end
 
 local answers = {}

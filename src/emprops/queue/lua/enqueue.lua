@@ -1,6 +1,6 @@
 -- enqueue(keep_s, hold_ms, then for each ticket: step, run, sig, requirement, score, body, job, attempts_before,
 --         max_failures, max_lost) -> for each: 'new' | 'known' | 'finished' | 'stale'
--- Idempotent by (step, run). A ticket that already has its verdict is reported again instead of run again; one that
+-- Idempotent by (step, run). A ticket that already has its attestation is reported again instead of run again; one that
 -- was cancelled before it came stays out, silently.
 -- For `hold_ms`, a ticket that requires models is left for workers that have them loaded, if such workers wait.
 
@@ -40,9 +40,9 @@ for i = 3, #ARGV, 10 do
   local step, run, sig, score = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 4]
   local known = redis.call('HMGET', K.ticket .. step, 'run', 'state')
   local known_run = tonumber(known[1] or 0)
-  local verdict = redis.call('GET', K.verdict .. step .. ':' .. run)
-  if verdict then
-    if string.sub(verdict, 1, #CANCELLED) ~= CANCELLED then publish_report(verdict) end
+  local attestation = redis.call('GET', K.attestation .. step .. ':' .. run)
+  if attestation then
+    if string.sub(attestation, 1, #CANCELLED) ~= CANCELLED then publish_report(attestation) end
     answers[#answers + 1] = 'finished'
   elseif known_run > tonumber(run) then
     answers[#answers + 1] = 'stale'

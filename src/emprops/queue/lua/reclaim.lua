@@ -15,7 +15,7 @@ for _, step in ipairs(redis.call('ZRANGEBYSCORE', K.leases, '-inf', now, 'LIMIT'
       local text = ',"finished":{"failure":"final","error":"worker_lost: the step was lost by ' .. lost
         .. ' workers in a row","details":{"code":"worker_lost","lost_claims":' .. lost .. '}}'
       t.lost = lost
-      t.token = ''  -- or a late report of the last loser would take this verdict for its own
+      t.token = ''  -- or a late report of the last loser would take this attestation for its own
       conclude(step, t, now, 'failed', text, keep_s, 'worker_lost')
       given_up = given_up + 1
     else

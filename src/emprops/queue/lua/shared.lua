@@ -142,7 +142,7 @@ local function stamp_of(now)
   return stamps[now]
 end
 
--- A report is one JSON text: the same bytes go to the stream and, when final, become the verdict. `tail` is JSON.
+-- A report is one JSON text: the same bytes go to the stream and, when final, become the attestation. `tail` is JSON.
 local function report(kind, step, t, now, tail)
   return '{"kind":"' .. kind .. '","step_id":"' .. step .. '","job_id":"' .. t.job .. '","run":' .. t.run
     .. ',"attempt":' .. t.attempt .. ',"worker_id":"' .. (t.worker or '') .. '","token":"' .. (t.token or '')
@@ -161,14 +161,14 @@ local function flush_reports()
   if #reported > 0 then redis.call('XADD', K.reports, '*', 'r', table.concat(reported, '\n')) end
 end
 
--- The end of a step: verdict and report in one go; what was shown of it goes. Dead letters keep their ticket for
+-- The end of a step: attestation and report in one go; what was shown of it goes. Dead letters keep their ticket for
 -- inspection. The caller drops the lease (many at once where it can).
 local function conclude(step, t, now, kind, tail, keep_s, dead)
   if dead then
     tail = tail .. ',"dead":{"reason":"' .. dead .. '","failures":' .. t.failures .. ',"losses":' .. t.lost .. '}'
   end
   local text = report(kind, step, t, now, tail)
-  redis.call('SET', K.verdict .. step .. ':' .. t.run, text, 'EX', keep_s)
+  redis.call('SET', K.attestation .. step .. ':' .. t.run, text, 'EX', keep_s)
   publish_report(text)
   if dead then
     redis.call('HSET', K.ticket .. step, 'state', 'dead', 'token', '', 'reason', dead, 'failures', t.failures,

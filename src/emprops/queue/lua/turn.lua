@@ -2,8 +2,8 @@
 --      step, run, token, how, finished_json, retry_after_ms)
 -- One worker loop tick: what ended is settled, what is free is filled.
 --   how: completed | failed | retryable
--- -> { verdicts, claims, unjudged, after, up_to, more, now (ms) }
---   verdicts: 'accepted' | 'late' per finished attempt
+-- -> { answers, claims, unjudged, after, up_to, more, now (ms) }
+--   answers: 'accepted' | 'late' per finished attempt
 --   claims: {body, attempt, since when it waited (ms), what an earlier attempt remembered or '', of which origin} per
 --     ticket; the request token is their fence
 --   unjudged: {sig, requirement, …}, numbered after `after` and up to `up_to`: match these first, then claim again
@@ -19,8 +19,8 @@ local WARM_S = 86400
 -- The same call sent twice (its first reply was lost): the attempt is settled already, by this very token.
 local function settled_before(step, run, token, t)
   if t and t.last_token == token then return true end
-  local verdict = redis.call('GET', K.verdict .. step .. ':' .. run)
-  return verdict and string.find(verdict, '"token":"' .. token .. '"', 1, true) ~= nil
+  local attestation = redis.call('GET', K.attestation .. step .. ':' .. run)
+  return attestation and string.find(attestation, '"token":"' .. token .. '"', 1, true) ~= nil
 end
 
 local ended = {}
@@ -56,9 +56,9 @@ local function settle(step, run, token, how, finished, retry_after)
   return 'accepted'
 end
 
-local verdicts = {}
+local answers = {}
 for i = 7, #ARGV, 6 do
-  verdicts[#verdicts + 1] =
+  answers[#answers + 1] =
     settle(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], tonumber(ARGV[i + 5]))
 end
 for i = 1, #ended, 200 do
@@ -69,7 +69,7 @@ local claims = {}
 
 local function answer(unjudged, after, up_to, more)
   flush_reports()
-  return { verdicts, claims, unjudged or {}, after or '0', up_to or '0', more and 1 or 0, stamp_of(now) }
+  return { answers, claims, unjudged or {}, after or '0', up_to or '0', more and 1 or 0, stamp_of(now) }
 end
 
 -- Who wants nothing leaves the line, also with a repeated call, which may have joined it when it came first. A wake-up

@@ -43,7 +43,7 @@ class Queue:
         self.hold_ms = int(affinity_wait * 1000)
 
     async def enqueue(self, tickets: Sequence[Ticket]) -> list[EnqueueAnswer]:
-        """Put tickets into their waiting order. Idempotent by (id, run); a ticket that has its verdict already is
+        """Put tickets into their waiting order. Idempotent by (id, run); a ticket that has its attestation already is
         reported again instead of run again. Raises redis-py connection errors."""
         answers: list[EnqueueAnswer] = []
         for start in range(0, len(tickets), BATCH):
@@ -72,9 +72,9 @@ class Queue:
         """Drop signatures and worker classes unused for that many seconds. Returns how many went."""
         return sum(await self.scripts("forget", int(signature_age * 1000), int(class_age * 1000), limit))
 
-    async def verdict(self, step_id: str, run: int) -> dict[str, Any] | None:
+    async def attestation(self, step_id: str, run: int) -> dict[str, Any] | None:
         """Read the attestation of one step and run: ``kind`` completed, failed or cancelled, and the report."""
-        raw = await self.redis.get(f"{self.prefix}{KEYS.verdict}{step_id}:{run}")
+        raw = await self.redis.get(f"{self.prefix}{KEYS.attestation}{step_id}:{run}")
         return None if raw is None else orjson.loads(raw)
 
     async def ticket_states(self, step_ids: Sequence[str]) -> list[str | None]:

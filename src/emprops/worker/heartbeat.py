@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 import structlog
 
+from emprops.queue.fleet import WorkerInfo
 from emprops.queue.messages import Claim
-from emprops.queue.registry import WorkerInfo
-from emprops.queue.transport import AWAY, Beat, LeaseKeeper, Membership, WorkerRefusedError
+from emprops.queue.transport import AWAY, Beat, Heartbeat, Membership, WorkerRefusedError
 from emprops.worker.board import Board
 
 log = structlog.get_logger(__name__)
@@ -23,7 +23,7 @@ MACHINE_INTERVAL = 15.0
 """Seconds between machine status messages (contract's internal channels)."""
 
 
-class Heart(threading.Thread):
+class HeartbeatThread(threading.Thread):
     """Beats until :meth:`stop`. ``describe`` gives the worker's present entry, ``obey`` hears whether to pause.
 
     Should it end by itself, it takes the work with it, and ``died`` is told: nobody would renew the leases any more.
@@ -32,7 +32,7 @@ class Heart(threading.Thread):
     def __init__(
         self,
         board: Board,
-        heartbeat: LeaseKeeper,
+        heartbeat: Heartbeat,
         member: Membership,
         describe: Callable[[], WorkerInfo],
         obey: Callable[[bool], object],
@@ -77,7 +77,7 @@ class Heart(threading.Thread):
             try:
                 self._renew(everything=everything)
                 self._announce(now, started)
-            except Exception:  # a heart that dies would leave the work running without anybody's knowledge
+            except Exception:  # a heartbeat that dies would leave the work running without anybody's knowledge
                 log.exception("heartbeat failed unexpectedly")
             if self._stopping.wait(self.tick):
                 return

@@ -8,7 +8,7 @@ import pytest
 from emprops.gateway.identity import NAME
 from emprops.settings import Settings
 from emprops.worker.board import Board
-from emprops.worker.line import machine_name, open_line
+from emprops.worker.connection import machine_name, open_connection
 
 
 @pytest.mark.parametrize("host", ["gpu-1", "gpu_1.example.com", "h" * 63])
@@ -30,7 +30,7 @@ def test_two_hosts_never_have_one_name() -> None:
 
 async def test_a_worker_is_called_after_its_machine(settings: Settings) -> None:
     with patch("socket.gethostname", return_value="h" * 300):
-        async with open_line(settings, Board()) as line:
-            assert line.machine_id == machine_name("h" * 300)
-            assert line.worker_id.startswith(f"{line.machine_id}-")
-            assert re.fullmatch(NAME, line.worker_id)
+        async with open_connection(settings, Board()) as connection:
+            assert connection.machine_id == machine_name("h" * 300)
+            assert connection.worker_id.startswith(f"{connection.machine_id}-")
+            assert re.fullmatch(NAME, connection.worker_id)

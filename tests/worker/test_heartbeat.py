@@ -15,10 +15,10 @@ from tests.queue.proxy import Proxy
 from tests.worker.rig import DONE, PATIENCE, ReportLog, Rig, forever, nothing
 
 from emprops.connectors.base import Outcome, RunContext
-from emprops.queue.claims import Queue
+from emprops.queue.dispatch import Queue
+from emprops.queue.fleet import Fleet, WorkerInfo
 from emprops.queue.keys import KEYS
 from emprops.queue.messages import Preview, Ticket
-from emprops.queue.registry import Fleet, WorkerInfo
 
 MakeRig = Callable[..., Rig]
 
@@ -145,7 +145,7 @@ async def test_progress_made_while_redis_was_away_is_told_afterwards(
 async def test_a_failure_of_work_that_was_told_to_stop_is_not_the_steps(
     queue: Queue, make_rig: MakeRig, log: ReportLog
 ) -> None:
-    """Told from the heart's thread, a run may fail of it before its cancellation arrives."""
+    """Told from the heartbeat's thread, a run may fail of it before its cancellation arrives."""
 
     async def work(ticket: Ticket, context: RunContext) -> Outcome:
         rig.board.lose(rig.board.claims())
@@ -170,14 +170,14 @@ async def test_a_heart_survives_what_it_does_not_expect(queue: Queue, make_rig: 
         raise ValueError("nobody thought of this")
 
     rig.describe = describe  # type: ignore[method-assign]
-    async with rig.beating() as heart:
+    async with rig.beating() as heartbeat:
         await asyncio.to_thread(beaten.wait, PATIENCE)
         async with rig.working():
             await queue.enqueue([make_ticket("s")])
             await rig.begun("s")
             rig.board.progress(rig.board.claims()[0], 5.0, "alive")
             await log.until("s", "progress")
-        assert heart.is_alive()
+        assert heartbeat.is_alive()
 
 
 async def test_news_that_cannot_be_sent_keep_no_lease_from_being_renewed(

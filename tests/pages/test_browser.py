@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from playwright.async_api import Browser, Page, Route
-from tests.watch.conftest import Site
+from tests.pages.conftest import Site
 
 
 def picture(width: int = 320, height: int = 200) -> bytes:

@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 
 from emprops.auth.store import ensure_user
 from emprops.kit.database import Database, Transaction
-from emprops.local.sample_recipes import COLLECTIONS, VERSION, WORKFLOWS, SampleCollection, SampleWorkflow
+from emprops.samples.recipes import COLLECTIONS, VERSION, WORKFLOWS, SampleCollection, SampleWorkflow
 
 NAMESPACE = UUID("7d0b6c1e-5a7e-5c0f-9b1f-3f8d6f0f5a11")
 SYSTEM_USER = UUID(int=0)

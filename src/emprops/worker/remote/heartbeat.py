@@ -8,7 +8,7 @@ import httpx2
 import structlog
 
 from emprops.queue.bounds import MAX_CLAIMS
-from emprops.queue.registry import WorkerInfo
+from emprops.queue.fleet import WorkerInfo
 from emprops.queue.transport import Beat
 from emprops.worker.remote.link import claim_body, offers_body
 from emprops.worker.remote.server import Server, ServerSaysNoError, away, client_options, data_of, request_of
@@ -21,8 +21,8 @@ OWN = ("worker_id", "machine_id", "offers")
 """Fields of the entry that the server fills in, or that go beside it."""
 
 
-class RemotePulse:
-    """A :class:`~emprops.queue.transport.LeaseKeeper` and :class:`~emprops.queue.transport.Membership`.
+class RemoteHeartbeat:
+    """A :class:`~emprops.queue.transport.Heartbeat` and :class:`~emprops.queue.transport.Membership`.
 
     ``patience`` (seconds) bounds each call: an outage must be noticed well before the leases end.
     """

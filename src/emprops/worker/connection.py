@@ -19,13 +19,13 @@ from emprops.kit.redis import connect, warn_of_eviction
 from emprops.kit.storage import Storage
 from emprops.media.storage import storage_from
 from emprops.queue.catalogues import Catalogues
-from emprops.queue.registry import FleetMember
-from emprops.queue.transport import LeaseKeeper, Membership, Transport
-from emprops.queue.worker_link import Heartbeat, WorkerLink
+from emprops.queue.fleet import FleetMember
+from emprops.queue.transport import Heartbeat, Membership, Transport
+from emprops.queue.worker_link import RedisHeartbeat, WorkerLink
 from emprops.settings import Settings
 from emprops.worker.board import Board
+from emprops.worker.remote.heartbeat import RemoteHeartbeat
 from emprops.worker.remote.link import RemoteLink
-from emprops.worker.remote.pulse import RemotePulse
 from emprops.worker.remote.server import Server, ServerAwayError, Terms, server_from
 from emprops.worker.remote.storage import RemoteStorage
 
@@ -37,14 +37,14 @@ RETRY = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class Connection:
     """What is open."""
 
     worker_id: str
     """What the worker is called in the fleet."""
     machine_id: str
     link: Transport
-    keeper: LeaseKeeper
+    heartbeat: Heartbeat
     member: Membership
     storage: Storage
     settings: Settings
@@ -54,13 +54,13 @@ class Line:
 
 
 @asynccontextmanager
-async def open_line(settings: Settings, board: Board) -> AsyncIterator[Line]:
+async def open_connection(settings: Settings, board: Board) -> AsyncIterator[Connection]:
     """Open the way that the settings name. Raises ``SettingsError`` or ``WorkerRefusedError`` if there is none."""
     machine_id = machine_name(socket.gethostname())
     worker_id = f"{machine_id}-{os.getpid()}-{uuid4().hex[:6]}"
     way = _over_http if settings.server else _over_redis
-    async with way(settings, board, worker_id, machine_id) as line:
-        yield line
+    async with way(settings, board, worker_id, machine_id) as connection:
+        yield connection
 
 
 def _patience(lease: float) -> float:
@@ -68,7 +68,7 @@ def _patience(lease: float) -> float:
 
 
 @asynccontextmanager
-async def _over_redis(settings: Settings, _board: Board, worker_id: str, machine_id: str) -> AsyncIterator[Line]:
+async def _over_redis(settings: Settings, _board: Board, worker_id: str, machine_id: str) -> AsyncIterator[Connection]:
     redis = connect(settings.redis_url)
     await warn_of_eviction(redis)
     patience = _patience(settings.lease)
@@ -78,11 +78,11 @@ async def _over_redis(settings: Settings, _board: Board, worker_id: str, machine
     prefix, lease = settings.queue_prefix, settings.lease
     days = settings.attestation_days
     try:
-        yield Line(
+        yield Connection(
             worker_id=worker_id,
             machine_id=machine_id,
             link=WorkerLink(redis, prefix=prefix, worker_id=worker_id, lease=lease, attestation_days=days),
-            keeper=Heartbeat(blocking, prefix=prefix, worker_id=worker_id, machine_id=machine_id, lease=lease),
+            heartbeat=RedisHeartbeat(blocking, prefix=prefix, worker_id=worker_id, machine_id=machine_id, lease=lease),
             member=FleetMember(blocking, prefix),
             storage=storage_from(settings),
             settings=settings,
@@ -94,24 +94,24 @@ async def _over_redis(settings: Settings, _board: Board, worker_id: str, machine
 
 
 @asynccontextmanager
-async def _over_http(settings: Settings, board: Board, worker_id: str, machine_id: str) -> AsyncIterator[Line]:
+async def _over_http(settings: Settings, board: Board, worker_id: str, machine_id: str) -> AsyncIterator[Connection]:
     server = server_from(settings, worker_id)
     link, storage = RemoteLink(server), RemoteStorage(server, board.claims)
     try:
         terms = await _introduce(link, server)
-        pulse = RemotePulse(server, machine=machine_id, patience=_patience(terms.lease))
+        heartbeat = RemoteHeartbeat(server, machine=machine_id, patience=_patience(terms.lease))
         try:
-            yield Line(
+            yield Connection(
                 worker_id=terms.worker_id,
                 machine_id=machine_id,
                 link=link,
-                keeper=pulse,
-                member=pulse,
+                heartbeat=heartbeat,
+                member=heartbeat,
                 storage=storage,
                 settings=settings.model_copy(update={"lease": terms.lease, "public_url": terms.base_url}),
             )
         finally:
-            pulse.close()
+            heartbeat.close()
     finally:
         await link.close()
         await storage.close()

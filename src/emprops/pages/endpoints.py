@@ -17,10 +17,10 @@ from emprops.kit.web.endpoint import Reader, Resources, Shared, resources_of, ro
 from emprops.kit.web.paging import Page
 from emprops.media.mux.playback import Signer, playback_of
 from emprops.media.storage import key_of
+from emprops.pages import queries
+from emprops.pages.display import is_shown, kind_of, policy, source_of
+from emprops.pages.rendering import Pages
 from emprops.settings import Settings
-from emprops.watch import queries
-from emprops.watch.display import is_shown, kind_of, policy, source_of
-from emprops.watch.pages import Pages
 
 routes = router(tags=["watch"], include_in_schema=False)  # pages are for people, not for generated clients
 

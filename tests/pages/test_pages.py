@@ -7,13 +7,13 @@ from uuid import UUID
 import pytest
 from tests.apps import as_user
 from tests.factories import make_collection, make_deck, make_output, make_user
-from tests.watch.conftest import Site
+from tests.pages.conftest import Site
 
 from emprops.auth.share import ShareLinks
 from emprops.kit.ids import new_id
+from emprops.pages.display import kind_of, policy, source_of
+from emprops.pages.rendering import STATIC, TYPES
 from emprops.settings import Settings, SettingsError
-from emprops.watch.display import kind_of, policy, source_of
-from emprops.watch.pages import STATIC, TYPES
 
 BROWSER = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 PICTURE = b"\x89PNG\r\n\x1a\n"

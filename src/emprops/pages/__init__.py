@@ -1,0 +1,1 @@
+"""Web pages for people: an output, a published deck."""

@@ -1,0 +1,1 @@
+"""Sample workflows and collections that run on the built-in engine."""
