@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from psycopg.types.json import Jsonb
 from starlette.requests import HTTPConnection
 from tests.apps import as_user
-from tests.factories import Job, add_history, make_collection, make_job, make_user
+from tests.factories import Job, add_history, make_collection, make_job, make_output, make_user
 from tests.plans import Explaining, many_jobs
 
 from emprops.auth.caller import Caller
@@ -37,7 +37,13 @@ SPEC = {
     "data": dict,
 }
 QUEUE = {"queue": (dict, type(None))}
-EXTRA = {"current_step": int, "total_steps": int, "retry_count": int, "collection_version": (int, type(None))}
+EXTRA = {
+    "current_step": int,
+    "total_steps": int,
+    "retry_count": int,
+    "collection_version": (int, type(None)),
+    "output_ids": list,
+}
 
 
 async def a_job(database: Database, user_id: UUID | None = None, **options: Any) -> Job:
@@ -61,6 +67,24 @@ async def test_job_has_the_fields_and_types_of_the_spec(client: httpx2.AsyncClie
         "variables": {"prompt": "a “harbour” 🌊", "n": 2**60, "ratio": 0.1, "none": None},
     }
     JobDetailView.model_validate(data | {"queue": None})
+
+
+async def test_a_job_names_its_outputs_in_the_order_of_its_generations(
+    client: httpx2.AsyncClient, database: Database
+) -> None:
+    async with database.transaction() as tx:
+        job = await make_job(tx)
+        second = await make_output(tx, job=job, generation=1, status="hidden")
+        first = await make_output(tx, job=job, generation=0)
+        await make_output(tx, job=await make_job(tx))
+    expected = [str(first), str(second)]
+    assert (await client.get(f"/api/jobs/{job.id}", headers=as_user(job.user_id))).json()["data"]["output_ids"] == (
+        expected
+    )
+    [listed] = (await client.get("/api/jobs", headers=as_user(job.user_id))).json()["data"]
+    assert listed["output_ids"] == expected
+    bare = await a_job(database)
+    assert (await client.get(f"/api/jobs/{bare.id}", headers=as_user(bare.user_id))).json()["data"]["output_ids"] == []
 
 
 @pytest.mark.parametrize("status", ["pending", "processing", "completed", "failed"])
@@ -174,8 +198,10 @@ async def test_lists_follow_an_index_in_their_order(database: Database, filters:
         user = await many_jobs(tx)
         explaining = Explaining(tx.connection)
         await list_jobs(explaining, user, Page(), **filters)
-    assert f"{index} " in explaining.plan
-    assert "Sort" not in explaining.plan
+    jobs, _, outputs = explaining.plan.partition("SubPlan")
+    assert f"{index} " in jobs
+    assert "Sort" not in jobs
+    assert "output_of_job" in outputs
 
 
 async def test_the_list_of_everybodys_jobs_follows_an_index(database: Database) -> None:
@@ -183,8 +209,10 @@ async def test_the_list_of_everybodys_jobs_follows_an_index(database: Database) 
         await many_jobs(tx)
         explaining = Explaining(tx.connection)
         await list_jobs(explaining, None, Page(), status=None, collection_id=None)
-    assert "job_newest " in explaining.plan
-    assert "Sort" not in explaining.plan
+    jobs, _, outputs = explaining.plan.partition("SubPlan")
+    assert "job_newest " in jobs
+    assert "Sort" not in jobs
+    assert "output_of_job" in outputs
 
 
 async def test_job_history_and_look_are_read_by_key(database: Database) -> None:

@@ -14,7 +14,8 @@ from emprops.kit.web.paging import Page
 COLUMNS_BUT_DATA = """
     j.id, j.user_id, j.name, j.description, j.status, j.progress, j.error_message, j.created_at, j.updated_at,
     j.started_at, j.completed_at, j.job_type, j.priority, j.workflow_output, j.current_step, j.total_steps,
-    j.retry_count, j.collection_version
+    j.retry_count, j.collection_version,
+    ARRAY(SELECT o.id FROM output o WHERE o.job_id = j.id ORDER BY o.generation, o.id) AS output_ids
 """
 COLUMNS = f"{COLUMNS_BUT_DATA}, j.data::text AS data"
 
@@ -48,6 +49,8 @@ class JobRow:
     total_steps: int
     retry_count: int
     collection_version: int | None
+    output_ids: list[UUID]
+    """In the order of its generations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,7 @@ def as_json(job: JobRow) -> dict[str, Any]:
         "total_steps": job.total_steps,
         "retry_count": job.retry_count,
         "collection_version": job.collection_version,
+        "output_ids": job.output_ids,
     }
 
 

@@ -27,6 +27,7 @@ EXAMPLE: dict[str, Any] = {
     "total_steps": 2,
     "retry_count": 0,
     "collection_version": 1,
+    "output_ids": ["0192f3a4-0000-7000-8000-000000000022"],
 }
 
 
@@ -67,6 +68,8 @@ class JobView(BaseModel):
     retry_count: int
     collection_version: int | None
     """The published version of the collection that it runs; null if it was a draft."""
+    output_ids: list[UUID]
+    """The outputs that it makes, one per generation; none if it was started with ``create_output: false``."""
 
 
 class ListedJob(JobView):
