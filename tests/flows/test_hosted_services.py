@@ -2,6 +2,7 @@
 
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -45,15 +46,20 @@ async def worker(
         yield process
 
 
-async def generated(system: System, job_type: str, payload: dict[str, Any]) -> dict[str, Any]:
-    """The finished job of a workflow that puts its prompt into such a payload."""
+async def started(system: System, job_type: str, payload: dict[str, Any]) -> str:
+    """The job of a workflow that puts its prompt into such a payload."""
     direct = {
         "form": FORM,
         "inputs": [{"id": "prompt", "pathJq": ".payload.prompt"}],
         "job": {"service_required": job_type, "payload": payload},
     }
     collection = await make(system, "direct_job", direct, {"prompt": "{{prompt}}"})
-    return await system.finished(await system.generate(collection, {"prompt": "a fox"}))
+    return await system.generate(collection, {"prompt": "a fox"})
+
+
+async def generated(system: System, job_type: str, payload: dict[str, Any]) -> dict[str, Any]:
+    """The same job, finished."""
+    return await system.finished(await started(system, job_type, payload))
 
 
 @pytest.mark.usefixtures("worker")
@@ -81,3 +87,26 @@ async def test_a_refusal_is_told_and_not_repeated(system: System, painter: stabi
     assert job["status"] == "failed"
     assert "refused the content" in job["error_message"]
     assert len(painter.asked) == 1
+
+
+async def failed_once(system: System, job_id: str) -> dict[str, Any]:
+    """The job as the api shows it while its step waits for the second try."""
+    async for name, data in system.events(job_id):
+        if name == "job_history" and "will be tried again" in data["message"]:
+            break
+    return dict(await system.get(f"/api/jobs/{job_id}"))
+
+
+@pytest.mark.usefixtures("worker")
+async def test_a_job_says_when_its_step_is_tried_again(system: System, painter: stability.FakeStability) -> None:
+    painter.reset()
+    painter.fault, painter.at, painter.retry_after = "429", stability.GENERATE, 900
+    job = await failed_once(system, await started(system, "stability_api", {}))
+    painter.reset()
+    assert job["status"] == "processing"
+    # Redis began to count after the step started, and before its failure was recorded
+    failed_at = datetime.fromisoformat(job["queue"]["retry_at"]) - timedelta(seconds=900)
+    assert datetime.fromisoformat(job["started_at"]) < failed_at <= datetime.fromisoformat(job["updated_at"])
+    assert job["queue"]["retry_at"].endswith("Z")
+    cancelled = await system.post(f"/api/jobs/{job['id']}/cancel", None)
+    assert cancelled.json()["data"]["queue"] is None

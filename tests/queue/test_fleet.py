@@ -1,6 +1,7 @@
 """The fleet as people see it, and why a step waits."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -74,14 +75,30 @@ async def test_a_waiting_step_knows_its_position_over_all_requirements(
     await queue.enqueue([make_ticket(f"s{n}", at=n, models=["ab"[n % 2]]) for n in range(6)])
     member.announce(info("worker-1"))
     assert [await fleet.place(f"s{n}") for n in range(6)] == [
-        {"position": n, "blocked_by": []} for n in (1, 2, 3, 4, 5, 6)
+        {"position": n, "blocked_by": [], "retry_at": None} for n in (1, 2, 3, 4, 5, 6)
     ]
     claim = await worker.claim_one()
     assert await fleet.place("s0") is None
-    assert await fleet.place("s1") == {"position": 1, "blocked_by": []}
+    assert await fleet.place("s1") == {"position": 1, "blocked_by": [], "retry_at": None}
     assert await worker.finish(claim, RETRYABLE)
-    assert (await fleet.place("s0")) is not None
     assert await fleet.place("unknown") is None
+
+
+async def test_a_step_that_waits_for_its_next_try_says_until_when(
+    queue: Queue, client: Any, worker: Worker, member: FleetMember
+) -> None:
+    fleet = Fleet(client, PREFIX)
+    member.announce(info("worker-1"))
+    await queue.enqueue([make_ticket("failing", at=2)])
+    claim = await worker.claim_one()
+    await queue.enqueue([make_ticket("older", at=1), make_ticket("newer", at=3)])
+    before = datetime.now(UTC)
+    assert await worker.finish(claim, RETRYABLE)
+    place = await fleet.place("failing")
+    assert place is not None
+    assert (place["position"], place["blocked_by"]) == (2, []), "its place once it is due"
+    backoff = timedelta(seconds=5)
+    assert before - timedelta(milliseconds=1) <= place["retry_at"] - backoff <= datetime.now(UTC)
 
 
 async def test_a_step_that_nobody_can_run_says_what_is_missing(queue: Queue, client: Any, member: FleetMember) -> None:
@@ -89,7 +106,7 @@ async def test_a_step_that_nobody_can_run_says_what_is_missing(queue: Queue, cli
     await queue.enqueue(
         [make_ticket("s", models=["flux", "lora"]), make_ticket("t", job_type="video"), make_ticket("u")]
     )
-    assert await fleet.place("s") == {"position": 1, "blocked_by": ["no live worker"]}
+    assert await fleet.place("s") == {"position": 1, "blocked_by": ["no live worker"], "retry_at": None}
     member.announce(info("far", {"image": Offer()}))
     member.announce(info("near", with_models("flux")))
     assert [(await fleet.place(step) or {})["blocked_by"] for step in "stu"] == [

@@ -86,6 +86,8 @@ class QueuePlace(BaseModel):
     """1: next, as soon as a worker that can run it is free."""
     blocked_by: list[str]
     """What the nearest live worker lacks to run it; empty if some worker can."""
+    retry_at: datetime | None
+    """When a step that failed is tried again, at the earliest; null if it does not wait for that."""
 
 
 class JobDetailView(JobView):

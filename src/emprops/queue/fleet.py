@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 import orjson
@@ -225,10 +226,11 @@ class Fleet:
         return sorted(found, key=lambda info: info.worker_id)
 
     async def place(self, step_id: str) -> dict[str, Any] | None:
-        """Where a waiting step stands: ``{"position": 1…, "blocked_by": [...]}``.
+        """Where a waiting step stands: ``{"position": 1…, "blocked_by": [...], "retry_at": None}``.
 
         ``position`` counts the waiting tickets before it, over all signatures; ``blocked_by`` lists what the nearest
-        live worker lacks to run it and is empty when some worker can. None when the step does not wait in Redis.
+        live worker lacks to run it and is empty when some worker can. ``retry_at`` is when a step that failed may be
+        tried again; it takes its place then. None when the step does not wait in Redis.
         """
         ticket = await self.redis.hmget(f"{self.prefix}{KEYS.ticket}{step_id}", ["sig", "score", "state"])
         signature, score, state = ticket
@@ -236,18 +238,22 @@ class Fleet:
             return None
         requirement = await self.redis.hget(self.prefix + KEYS.requirements, signature.decode())
         blocked = [] if requirement is None else lacking(orjson.loads(requirement), await self.workers())
-        return {"position": await self._position(signature, score.decode(), step_id), "blocked_by": blocked}
+        due = await self.redis.zscore(self.prefix + KEYS.delayed, step_id) if state == b"delayed" else None
+        return {
+            "position": await self._position(signature, score.decode(), step_id),
+            "blocked_by": blocked,
+            "retry_at": None if due is None else datetime.fromtimestamp(due / 1000, UTC),
+        }
 
     async def _position(self, signature: bytes, score: str, step_id: str) -> int:
         signatures = [raw.decode() for raw in await self.redis.zrange(self.prefix + KEYS.sigs, 0, 999)]
         own = signature.decode()
         pipe = self.redis.pipeline(transaction=False)
         pipe.zrank(f"{self.prefix}{KEYS.wait}{own}", step_id)
-        for other in signatures:
-            if other != own:
-                pipe.zcount(f"{self.prefix}{KEYS.wait}{other}", "-inf", f"({score}")
-        rank, *before = await pipe.execute()
-        return 1 + int(rank or 0) + int(sum(before))
+        for other in (own, *(other for other in signatures if other != own)):
+            pipe.zcount(f"{self.prefix}{KEYS.wait}{other}", "-inf", f"({score}")
+        rank, of_own, *of_others = await pipe.execute()
+        return 1 + int(of_own if rank is None else rank) + int(sum(of_others))
 
 
 def lacking(requirement: dict[str, Any], workers: Sequence[WorkerInfo]) -> list[str]:
