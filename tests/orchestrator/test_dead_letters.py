@@ -16,9 +16,9 @@ from emprops.cli.main import app
 from emprops.kit.ids import new_id
 
 
-async def lose(rig: Rig, times: int = 3) -> UUID:
+async def lose(rig: Rig, times: int = 3, price: float = 0) -> UUID:
     """Start a job whose workers vanish one after the other; gives its step."""
-    job_id = await rig.start()
+    job_id = await rig.start(price=price)
     for _ in range(times):
         claim = await rig.worker.claim_one()
         await lapse(rig.redis, claim.ticket.id)
@@ -81,6 +81,14 @@ async def test_one_that_is_offered_again_runs_and_is_listed_no_more(rig: Rig) ->
     assert await offer(rig, step_id) == (409, "The job has completed meanwhile; there is nothing to offer again.")
     detail = (await rig.client.get(f"/api/dead-letters/{step_id}", headers=rig.service)).json()["data"]
     assert (detail["open"], detail["reason"]) == (False, "worker_lost")
+
+
+async def test_one_that_cannot_be_paid_says_what_is_missing(rig: Rig) -> None:
+    step_id = await lose(rig, price=2)
+    await rig.execute("UPDATE credit_account SET available = 500000 WHERE user_id = %s", rig.user_id)
+    response = await rig.client.post(f"/api/dead-letters/{step_id}/offer", headers=rig.service)
+    assert response.status_code == 402
+    assert (response.json()["needed"], response.json()["available"]) == (2, 0.5)
 
 
 async def test_an_operator_may_where_the_owner_may_no_more(rig: Rig) -> None:

@@ -247,6 +247,7 @@ async def test_it_costs_what_generating_costs(rig: Rig) -> None:
     dear = (await both(rig, price=1_000_000))[2]
     reply = await develop(rig, source, dear)
     assert (reply.status_code, reply.json()["error"]) == (402, "Not enough credits.")
+    assert (reply.json()["needed"], reply.json()["available"]) == (1_000_000, 998)
     assert len(await rig.rows("SELECT FROM output WHERE source_output_id = %s", source)) == 1
 
 

@@ -239,11 +239,12 @@ async def test_a_stuck_job_keeps_its_hold(rig: Rig) -> None:
 
 async def test_a_retry_that_cannot_be_paid_changes_nothing(rig: Rig) -> None:
     job_id = await failed_job(rig, price=2)
-    await rig.execute("UPDATE credit_account SET available = 0 WHERE user_id = %s", rig.user_id)
+    await rig.execute("UPDATE credit_account SET available = 500000 WHERE user_id = %s", rig.user_id)
     before = await rig.job(job_id)
     response = await rig.post(job_id, "retry")
     assert response.status_code == 402
     assert response.json()["error"] == "Not enough credits."
+    assert (response.json()["needed"], response.json()["available"]) == (2, 0.5)
     assert await rig.job(job_id) == before
     assert await rig.rows("SELECT FROM job_retry_backup") == []
     assert len(await rig.steps(job_id)) == 1

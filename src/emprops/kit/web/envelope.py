@@ -55,6 +55,10 @@ class Failure(BaseModel):
     message: str | None = None
     userMessage: str | None = None  # noqa: N815 - the contract's spelling
     details: Any = None
+    needed: float | None = None
+    """Credits that are asked for, of a 402."""
+    available: float | None = None
+    """Credits that there are, of a 402."""
 
 
 def ok(data: Data) -> Envelope[Data]:

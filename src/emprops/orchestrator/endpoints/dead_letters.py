@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from emprops.auth.dependencies import ServiceCaller
 from emprops.auth.once import Once
+from emprops.errors import NotEnoughCreditsError
 from emprops.jobs import dead_letter_store
 from emprops.jobs.schemas import RetryView
 from emprops.kit.web.endpoint import Reader, Shared, Tx, router
@@ -87,9 +88,7 @@ async def get_dead_letter(step_id: UUID, _service: ServiceCaller, reader: Reader
 
 @routes.post(
     "/{step_id}/offer",
-    responses=failures(
-        _402="The price was given back and is not there any more.", _409="The job has completed, or was tried again."
-    ),
+    responses=failures(_402=NotEnoughCreditsError(0.25, 0.1), _409="The job has completed, or was tried again."),
 )
 async def offer_dead_letter(
     step_id: UUID, _service: ServiceCaller, tx: Tx, resources: Shared, dispatcher: Sending, _once: Once = None

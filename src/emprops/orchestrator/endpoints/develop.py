@@ -160,7 +160,7 @@ async def list_global_collections(
     responses=failures(
         _400="Image to Video develops image outputs, and this one is video/mp4; choose a collection whose input_type"
         " fits.",
-        _402=NotEnoughCreditsError(),
+        _402=NotEnoughCreditsError(0.25, 0.1),
         _409=NodeClassMissingError("Upscale", ["FaceDetailer"]),
     ),
 )

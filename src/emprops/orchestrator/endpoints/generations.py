@@ -122,7 +122,7 @@ GENERATE: dict[str, Any] = {
     "response_model": Envelope[Generated],
     "responses": failures(
         _400=CollectionCorruptedError(["step 1 has no nodeName"]),
-        _402=NotEnoughCreditsError(),
+        _402=NotEnoughCreditsError(0.25, 0.1),
         _409="workflow_id names a job that exists already, or no live worker has the node classes of a step.",
     ),
 }

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from emprops.auth.caller import Caller, may_touch
 from emprops.auth.dependencies import CurrentCaller, ServiceCaller, StartsWork
 from emprops.auth.once import Once
-from emprops.errors import NotFoundError
+from emprops.errors import NotEnoughCreditsError, NotFoundError
 from emprops.jobs import change_store, queries
 from emprops.jobs.change_store import Standing
 from emprops.jobs.endpoints import reply
@@ -110,7 +110,7 @@ AnyJob = Annotated[Standing, Depends(_any_job, scope="function")]
     "/{job_id}/retry",
     dependencies=[StartsWork],
     responses=failures(
-        _402="The price was given back and is not there any more.",
+        _402=NotEnoughCreditsError(0.25, 0.1),
         _409="No live worker has the node classes of a step that is left.",
     ),
 )
