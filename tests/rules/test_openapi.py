@@ -134,6 +134,25 @@ def test_its_success_is_a_typed_envelope(method: str, path: str, operation: dict
     assert "items" not in data or "$ref" in data["items"] or data["items"].get("type")
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "required"),
+    [
+        ("POST", "/workflows", {"file", "name"}),
+        ("PATCH", "/workflows/{}", {"file"}),
+        ("PUT", "/workflows/{}", {"file"}),
+    ],
+)
+def test_a_workflow_may_be_sent_as_a_file(method: str, path: str, required: set[str]) -> None:
+    [operation] = [one for known, at, one in OPERATIONS if (known, shape(at)) == (method, f"/api{path}")]
+    content = operation["requestBody"]["content"]
+    assert content.keys() == {"application/json", "multipart/form-data", "application/octet-stream"}
+    form = content["multipart/form-data"]["schema"]
+    assert set(form["required"]) == required
+    assert form["properties"].keys() >= {"file", "name", "label", "description", "data", "credits", "models"}
+    parameters = {parameter["name"] for parameter in operation["parameters"] if parameter["in"] == "query"}
+    assert parameters >= {"name", "label", "credits"}
+
+
 @each_operation
 def test_a_post_that_creates_takes_a_key(method: str, path: str, operation: dict[str, Any]) -> None:
     creates = method == "POST" and operation["responses"].keys() & {"201", "202"}

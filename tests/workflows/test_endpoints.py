@@ -259,6 +259,54 @@ class TestChange:
         assert (changed["models"], changed["type"], changed["data"]) == (["b.ckpt"], "dynamic_json", DYNAMIC)
         assert (await workflows.send(method, "/txt2img", {"models": []})).json()["data"]["models"] == []
 
+    @pytest.mark.parametrize("kind", DATA)
+    async def test_a_price_is_set_and_taken_away_without_the_data(self, workflows: Workflows, kind: str) -> None:
+        made = await workflows.create(type=kind, data=DATA[kind], credits=0.25)
+        assert made["data"]["credits"] == made["credits"] == 0.25
+        unpriced = {name: value for name, value in made["data"].items() if name != "credits"}
+        table = {"by": "prompt", "values": {"fox": 1}, "default": 2}
+        changed = (await workflows.send("PATCH", "/txt2img", {"credits": table})).json()["data"]
+        assert (changed["data"], changed["credits"]) == (unpriced | {"credits": table}, table)
+        assert (await workflows.client.get("/api/workflows/txt2img")).json()["data"]["credits"] == table
+        free = (await workflows.send("PUT", "/txt2img", {"credits": None})).json()["data"]
+        assert (free["data"], free["credits"]) == (unpriced, None)
+
+    async def test_new_data_without_a_price_keep_the_price(self, workflows: Workflows) -> None:
+        await workflows.create(data=DIRECT | {"credits": 2})
+        job = {"service_required": "local_image", "payload": {"width": 64}}
+        changed = (await workflows.send("PATCH", "/txt2img", {"data": DIRECT | {"job": job}})).json()["data"]
+        assert (changed["data"]["job"], changed["credits"]) == (job, 2)
+        changed = (await workflows.send("PATCH", "/txt2img", {"data": DIRECT | {"credits": 3}})).json()["data"]
+        assert changed["credits"] == 3
+        changed = (await workflows.send("PATCH", "/txt2img", {"data": DIRECT | {"credits": 3}, "credits": 4})).json()
+        assert changed["data"]["credits"] == 4, "what stands by itself counts"
+        changed = (await workflows.send("PATCH", "/txt2img", {"data": DIRECT | {"credits": None}})).json()["data"]
+        assert changed["credits"] is None
+
+    async def test_a_wrong_price_is_refused(self, workflows: Workflows) -> None:
+        await workflows.create(credits=1)
+        refused = await workflows.send("PATCH", "/txt2img", {"credits": "cheap"})
+        assert (refused.status_code, "credits must be a number" in refused.json()["error"]) == (400, True)
+        refused = await workflows.send("POST", "", body("other", credits=-1))
+        assert (refused.status_code, "credits must be a number" in refused.json()["error"]) == (400, True)
+
+    async def test_one_that_nothing_uses_gets_another_name(self, workflows: Workflows, database: Database) -> None:
+        made = await workflows.create()
+        await workflows.create(name="taken")
+        taken = await workflows.send("PATCH", "/txt2img", {"name": "taken"})
+        assert (taken.status_code, taken.json()["error"]) == (409, "There is a workflow named taken already.")
+        assert (await workflows.send("PATCH", "/txt2img", {"name": "a/b"})).status_code == 400
+        same = await workflows.send("PATCH", "/txt2img", {"name": "txt2img", "label": "Same"})
+        assert (same.status_code, same.json()["data"]["label"]) == (200, "Same")
+        changed = await workflows.send("PATCH", "/txt2img", {"name": "picture"})
+        assert (changed.json()["data"]["id"], changed.json()["data"]["name"]) == (made["id"], "picture")
+        assert (await workflows.send("GET", "/txt2img")).status_code == 404
+        recipe = {"version": "v2", "steps": [{"id": 1, "nodeName": "picture", "nodePayload": {}}]}
+        async with database.transaction() as tx:
+            await make_collection(tx, workflows.user_id, title="Mine", data=recipe)
+        used = await workflows.send("PATCH", "/picture", {"name": "txt2img"})
+        assert (used.status_code, used.json()["details"]["collections"][0]["title"]) == (409, "Mine")
+
     async def test_a_change_must_leave_it_usable(self, workflows: Workflows) -> None:
         made = await workflows.create()
         for wrong in ({"type": "comfy_workflow"}, {"data": {"job": 1}}, {"models": ["no.ckpt"]}, {"label": "x" * 201}):

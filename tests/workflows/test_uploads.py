@@ -152,6 +152,15 @@ class TestStore:
         assert list(changed["data"]["workflow"]) == ["9", "10"]
         assert [changed[name] for name in ("label", "output_mime_type")] == [made["label"], "image/png"]
 
+    async def test_a_change_in_a_form_keeps_the_price_or_sets_another(self, client: httpx2.AsyncClient) -> None:
+        await form(client, "", png(texts_of(prompt=OTHER)), name="fox", credits="0.5")
+        files = {"file": ("fox.png", png(texts_of(prompt=OTHER | {"10": OTHER["9"]})), "image/png")}
+        reply = await client.patch("/api/workflows/fox", files=files, data={"label": "Fox"}, headers=USER)
+        changed = reply.json()["data"]
+        assert (list(changed["data"]["workflow"]), changed["label"], changed["credits"]) == (["9", "10"], "Fox", 0.5)
+        reply = await client.patch("/api/workflows/fox", files=files, data={"credits": '{"cost": 2}'}, headers=USER)
+        assert reply.json()["data"]["credits"] == {"cost": 2}
+
 
 class TestRefused:
     @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Path
 
@@ -141,7 +141,9 @@ async def create_workflow(
     `warnings` that no live worker serves the job type that a workflow names.
     """
     body = sent.body
-    saved = await service.create(tx, caller, body.name, body.definition(), body.needs(), classes, sent.saved)
+    saved = await service.create(
+        tx, caller, body.name, body.definition(), body.needs(), classes, sent.saved, body.price()
+    )
     return ok(saved_view(saved, [*sent.warnings, *machines.remarks(saved.graph)], await _unserved(saved, resources)))
 
 
@@ -170,6 +172,12 @@ async def convert_workflow(body: SavedGraph, caller: CurrentCaller, resources: S
     return Envelope(data=made, error=None)
 
 
+CHANGE: dict[str, Any] = {
+    "responses": failures(_409=f"The new name is taken, or collections use the old one. {NO_CATALOGUE}"),
+    "openapi_extra": described([*WorkflowChanges.model_fields]),
+}
+
+
 @routes.get("/{name}", dependencies=[PublicRoute])
 async def get_workflow(name: Name, reader: Reader) -> Envelope[WorkflowView]:
     """Read a workflow with the models and custom nodes it needs."""
@@ -179,8 +187,8 @@ async def get_workflow(name: Name, reader: Reader) -> Envelope[WorkflowView]:
     return ok(view_of(row))
 
 
-@routes.patch("/{name}")
-@routes.put("/{name}")
+@routes.patch("/{name}", **CHANGE)
+@routes.put("/{name}", **CHANGE)
 async def change_workflow(
     name: Name,
     sent: Annotated[_Changed, Depends(_changes)],
@@ -190,8 +198,14 @@ async def change_workflow(
     resources: Shared,
     tx: Tx,
 ) -> Envelope[SavedWorkflow]:
-    """Change an own workflow; what is not sent stays. Services may change every workflow."""
-    saved = await service.change(tx, caller, name, sent.body.changes(), sent.body.needs(), classes, sent.saved)
+    """Change an own workflow; what is not sent stays. Services may change every workflow.
+
+    A file in place of JSON is taken as when a workflow is made: it brings a new graph, and the other fields stay.
+    """
+    body = sent.body
+    saved = await service.change(
+        tx, caller, name, body.changes(), body.needs(), classes, sent.saved, body.price(), body.name
+    )
     return ok(saved_view(saved, [*sent.warnings, *machines.remarks(saved.graph)], await _unserved(saved, resources)))
 
 

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from emprops.workflows.analysis_schemas import AnalysisView, ConversionView, analysis_view
 from emprops.workflows.editor.convert import Remark
-from emprops.workflows.service import Needs, Saved
+from emprops.workflows.service import Needs, Price, Saved, price_of
 from emprops.workflows.store import Definition, WorkflowRow
 
 Type = Literal["basic", "comfy_workflow", "fetch_api", "direct_job", "dynamic_json"]
@@ -78,8 +78,12 @@ class WorkflowBody(BaseModel):
     type: Type = "comfy_workflow"
     display: bool = True
     order: Order = 0
+    credits: Any = None
+    """What a step costs, in place of ``data.credits``: a number, or a table; null: nothing."""
     models: Names | None = None
+    """Models it needs; unless sent, those of a graph that the catalog has."""
     custom_nodes: Names | None = None
+    """Custom nodes it needs."""
 
     def definition(self) -> Definition:
         """Return what may change later."""
@@ -98,15 +102,24 @@ class WorkflowBody(BaseModel):
         """Return the names to link."""
         return Needs(self.models, self.custom_nodes)
 
+    def price(self) -> Price | None:
+        """Return the price that was sent by itself."""
+        return Price(self.credits) if "credits" in self.model_fields_set else None
+
 
 class WorkflowChanges(BaseModel):
-    """What to change of a workflow; what is not sent stays. Its name stays. Unknown fields are ignored."""
+    """What to change of a workflow; what is not sent stays. Unknown fields are ignored."""
 
-    model_config = ConfigDict(json_schema_extra={"example": {"label": "Portrait, large", "display": False}})
+    model_config = ConfigDict(json_schema_extra={"example": {"label": "Portrait, large", "credits": 0.25}})
 
+    name: Name | None = None
+    """Another name, of a workflow that no collection uses."""
     label: Label | None = None
     description: Description | None = None
     data: Any = None
+    """All of the new data; a price that is not in it stays."""
+    credits: Any = None
+    """What a step costs from now on: a number, or a table; null: nothing."""
     output_mime_type: MimeType | None = None
     type: Type | None = None
     display: bool | None = None
@@ -115,13 +128,17 @@ class WorkflowChanges(BaseModel):
     custom_nodes: Names | None = None
 
     def changes(self) -> dict[str, Any]:
-        """Return what was sent, apart from links."""
-        sent = {name: getattr(self, name) for name in self.model_fields_set - {"models", "custom_nodes"}}
+        """Return what was sent of the definition."""
+        sent = {name: getattr(self, name) for name in self.model_fields_set & Definition.__dataclass_fields__.keys()}
         return {name: value for name, value in sent.items() if value is not None}
 
     def needs(self) -> Needs:
         """Return the names to link."""
         return Needs(self.models, self.custom_nodes)
+
+    def price(self) -> Price | None:
+        """Return the price that was sent by itself."""
+        return Price(self.credits) if "credits" in self.model_fields_set else None
 
 
 EDITOR_GRAPH: dict[str, Any] = {
@@ -186,6 +203,8 @@ class WorkflowView(BaseModel):
     type: Type
     description: str
     data: Any
+    credits: Any
+    """What a step costs, as in ``data``: a number, or a table; null: nothing."""
     models: list[str]
     custom_nodes: list[str]
     output_mime_type: str
@@ -222,11 +241,15 @@ def item_of(row: WorkflowRow, *, with_data: bool) -> WorkflowItem:
 
 def view_of(row: WorkflowRow) -> WorkflowView:
     """Show a workflow."""
-    return WorkflowView.model_validate(asdict(row))
+    return WorkflowView.model_validate(_fields_of(row))
 
 
 def saved_view(saved: Saved, remarks: Sequence[Remark], warnings: Sequence[str]) -> SavedWorkflow:
     """Show a workflow that was just stored. ``remarks``: those on its conversion."""
     found = saved.analysed
     analysis = None if found is None else analysis_view(saved.row.data["workflow"], found, remarks)
-    return SavedWorkflow.model_validate({**asdict(saved.row), "analysis": analysis, "warnings": list(warnings)})
+    return SavedWorkflow.model_validate({**_fields_of(saved.row), "analysis": analysis, "warnings": list(warnings)})
+
+
+def _fields_of(row: WorkflowRow) -> dict[str, Any]:
+    return {**asdict(row), "credits": price_of(row.data)}

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from psycopg.errors import UniqueViolation
+
 from emprops.auth.caller import Caller
 from emprops.auth.store import ensure_user
 from emprops.catalog import service as catalog
@@ -41,6 +43,13 @@ class Needs:
 
     models: Sequence[str] | None = None
     custom_nodes: Sequence[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a step is to cost, as ``data.credits`` has it; None: nothing."""
+
+    definition: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,21 +96,22 @@ async def create(
     needs: Needs,
     classes: Catalogue | None = None,
     saved: bytes | None = None,
+    price: Price | None = None,
 ) -> Saved:
     """Check and store a new workflow of the caller. ``classes``: what is known of a graph's node classes; ``saved``:
-    what the graph was converted from, packed.
+    what the graph was converted from, packed; ``price``: in place of the one in its data.
 
     A graph's models that the catalog has are linked unless ``needs`` says which to link. Raises
     :class:`InvalidWorkflowError`, :class:`~emprops.errors.BadRequestError` naming models and custom nodes that do not
     exist, and :class:`~emprops.errors.ConflictError` if the name is taken.
     """
-    definition, prepared = _checked(definition, classes)
+    definition, prepared = _checked(definition, classes, price)
     await catalog.require(tx, models=needs.models or (), custom_nodes=needs.custom_nodes or ())
     if caller.user_id is not None:
         await ensure_user(tx, caller.user_id)
     workflow_id = new_id()
     if not await store.insert(tx, workflow_id, name, caller.user_id, definition):
-        raise ConflictError(f"There is a workflow named {name} already.")
+        raise _taken(name)
     if saved is not None:
         await store.keep_saved(tx, workflow_id, saved)
     known = await _known_models(tx, prepared.analysis)
@@ -118,15 +128,19 @@ async def change(
     needs: Needs,
     classes: Catalogue | None = None,
     saved: bytes | None = None,
+    price: Price | None = None,
+    new_name: str | None = None,
 ) -> Saved:
     """Change what ``changes`` names (members of :class:`~emprops.workflows.store.Definition`) of an own workflow.
 
-    ``classes``: what is known of a new graph's node classes; ``saved``: what it was converted from. Raises what
-    :func:`create` does, and :class:`~emprops.errors.NotFoundError` for a workflow that is unknown or not the caller's.
+    ``classes``: what is known of a new graph's node classes; ``saved``: what it was converted from. The price stays as
+    it is without a ``price``, and with none in new data. Raises what :func:`create` does,
+    :class:`~emprops.errors.NotFoundError` for a workflow that is unknown or not the caller's, and
+    :class:`~emprops.errors.ConflictError` for a ``new_name`` of one that collections use.
     """
     row = await _own(tx, caller, name)
     kept = {field: getattr(row, field) for field in Definition.__dataclass_fields__}
-    definition, prepared = _checked(Definition(**kept | changes), classes)
+    definition, prepared = _checked(Definition(**kept | changes), classes, price, Price(price_of(row.data)))
     await catalog.require(tx, models=needs.models or (), custom_nodes=needs.custom_nodes or ())
     await store.update(tx, row.id, definition)
     if saved is not None or _graph_of(definition.data) != _graph_of(row.data):
@@ -135,6 +149,8 @@ async def change(
         await store.link_models(tx, row.id, needs.models)
     if needs.custom_nodes is not None:
         await store.link_custom_nodes(tx, row.id, needs.custom_nodes)
+    if new_name is not None and new_name != name:
+        name = await _rename(tx, caller, row, new_name)
     known = await _known_models(tx, prepared.analysis)
     return Saved(await _stored(tx, name), _analysed(prepared.analysis, known))
 
@@ -142,21 +158,53 @@ async def change(
 async def remove(tx: Transaction, caller: Caller, name: str) -> WorkflowRow:
     """Delete an own workflow. Raises :class:`~emprops.errors.ConflictError` naming the collections that use it."""
     row = await _own(tx, caller, name)
-    using = await store.collections_using(tx, name, SHOWN_COLLECTIONS + 1)
-    if using:
-        raise _in_use(name, caller, using)
+    await _check_unused(tx, caller, name)
     await store.delete(tx, row.id)
     return row
 
 
-def _checked(definition: Definition, classes: Catalogue | None) -> tuple[Definition, Prepared]:
+def price_of(data: Any) -> Any:
+    """Return what a workflow's data say a step costs; None if that is nothing."""
+    return data.get("credits") if isinstance(data, dict) else None
+
+
+async def _rename(tx: Transaction, caller: Caller, row: WorkflowRow, name: str) -> str:
+    await _check_unused(tx, caller, row.name)
+    try:
+        await store.rename(tx, row.id, name)
+    except UniqueViolation:
+        raise _taken(name) from None
+    return name
+
+
+async def _check_unused(tx: Transaction, caller: Caller, name: str) -> None:
+    using = await store.collections_using(tx, name, SHOWN_COLLECTIONS + 1)
+    if using:
+        raise _in_use(name, caller, using)
+
+
+def _checked(
+    definition: Definition, classes: Catalogue | None, price: Price | None, usual: Price | None = None
+) -> tuple[Definition, Prepared]:
+    """Return what is stored. ``price`` stands in place of what the data say, ``usual`` where they say nothing."""
     is_graph = definition.type == "comfy_workflow"
     prepared = comfy_data.prepare(definition.data, classes) if is_graph else Prepared(definition.data)
+    prepared = replace(prepared, data=_priced(prepared.data, price, usual))
     problems = check(definition.type, prepared.data)
     if problems:
         raise InvalidWorkflowError(problems)
     needs_keys = requires_api_keys(definition.type, prepared.data)
     return replace(definition, data=prepared.data, requires_api_keys=needs_keys), prepared
+
+
+def _priced(data: Any, price: Price | None, usual: Price | None) -> Any:
+    if not isinstance(data, dict):
+        return data
+    if price is None and "credits" not in data:
+        price = usual
+    if price is not None:
+        data = data | {"credits": price.definition}
+    return {name: value for name, value in data.items() if name != "credits" or value is not None}
 
 
 def _graph_of(data: Any) -> Any:
@@ -187,6 +235,10 @@ async def _own(tx: Transaction, caller: Caller, name: str) -> WorkflowRow:
     if row is None or not (caller.is_service or (caller.user_id is not None and row.user_id == caller.user_id)):
         raise NotFoundError("You have no workflow of this name.")
     return row
+
+
+def _taken(name: str) -> ConflictError:
+    return ConflictError(f"There is a workflow named {name} already.")
 
 
 def _in_use(name: str, caller: Caller, using: Sequence[UsingCollection]) -> ConflictError:

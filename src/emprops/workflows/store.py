@@ -166,6 +166,11 @@ async def update(tx: Transaction, workflow_id: UUID, definition: Definition) -> 
     )
 
 
+async def rename(tx: Transaction, workflow_id: UUID, name: str) -> None:
+    """Give a workflow another name; the caller has the row locked. Raises ``UniqueViolation`` if the name is taken."""
+    await tx.execute("UPDATE workflow SET name = %s WHERE id = %s", (name, workflow_id))
+
+
 async def keep_saved(tx: Transaction, workflow_id: UUID, packed: bytes | None) -> None:
     """Keep the saved workflow that the graph was made of; None: there is none, or none any more."""
     if packed is None:

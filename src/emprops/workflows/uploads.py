@@ -25,7 +25,7 @@ FORM = "multipart/form-data"
 FAMILIES = ("image/", "video/", "audio/")
 BYTES = "application/octet-stream"
 LISTS = frozenset({"models", "custom_nodes"})
-JSON_FIELDS = frozenset({"data", "object_info"})
+JSON_FIELDS = frozenset({"data", "credits", "object_info"})
 MAX_FIELDS = 50
 LONGEST = 600.0
 """Seconds that a file may take to arrive altogether."""
@@ -90,8 +90,8 @@ def described(fields: Sequence[str], required: Sequence[str] = ()) -> dict[str, 
         {"name": name, "in": "query", "schema": schema, "description": "Of a file that is the body itself."}
         for name, schema in schemas.items()
     ]
-    alone = {kind: {"schema": {"type": "string"}} for kind in (*(f"{family}*" for family in FAMILIES), BYTES)}
-    return {"requestBody": {"content": {FORM: {"schema": form}, **alone}}, "parameters": query}
+    alone = {"schema": {"type": "string", "format": "binary"}}
+    return {"requestBody": {"content": {FORM: {"schema": form}, BYTES: alone}}, "parameters": query}
 
 
 def _schema_of(name: str) -> dict[str, Any]:
