@@ -5,7 +5,7 @@ from psycopg import sql
 from tests.engines import DATABASE, Engines
 
 from emprops.kit.ids import new_id
-from emprops.kit.migrate import migrations_folder
+from emprops.kit.migrate import revision_files, run_revision
 
 
 def database_before(engines: Engines, number: str) -> str:
@@ -15,13 +15,11 @@ def database_before(engines: Engines, number: str) -> str:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     url = engines.database_url.replace(DATABASE, name)
     with psycopg.connect(url) as connection:
-        for file in sorted((migrations_folder() / "versions").glob("*.sql")):
-            if file.name < number:
-                connection.execute(file.read_text())  # type: ignore[arg-type]
+        for revision in (name for name in revision_files() if name < number):
+            migrate(connection, revision)
     return url
 
 
 def migrate(connection: psycopg.Connection, number: str) -> None:
     """Run one migration."""
-    [file] = (migrations_folder() / "versions").glob(f"{number}_*.sql")
-    connection.execute(file.read_text())  # type: ignore[arg-type]
+    run_revision(connection, number, revision_files()[number].read_bytes())

@@ -1,14 +1,9 @@
 """The database schema: which revision a database is at, and bringing it to the newest one.
 
-Revisions are ``migrations/versions/NNNN_name.py`` with their SQL beside them; ``NNNN`` is the revision. Alembic runs
-them, in a child process of its own (``emprops.kit.alembic_run``): it takes longer to import than a start with
-nothing to do takes altogether.
+A revision is a file of plain SQL, ``migrations/NNNN_name.sql``; ``NNNN`` is its name in the database. Decision 36 says
+why nothing but this module runs them.
 """
 
-import os
-import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +15,8 @@ LOCK = 0x454D5052
 """The advisory lock that says "I am migrating": the letters EMPR."""
 LOCK_TIMEOUT = 300.0
 """Seconds to wait for another process that migrates."""
-URL_VARIABLE = "EMPROPS_MIGRATE_URL"
+SETTINGS = "SET LOCAL lock_timeout = 30000; SET LOCAL statement_timeout = 0; SET LOCAL timezone = 'UTC'"
+"""Of each revision's transaction; of the session they would be lost behind a pooler in transaction mode."""
 REPOSITORY_FOLDER = Path(__file__).parents[3] / "migrations"
 PACKAGED_FOLDER = Path(__file__).parents[1] / "_migrations"
 
@@ -34,10 +30,15 @@ def migrations_folder() -> Path:
     return PACKAGED_FOLDER if PACKAGED_FOLDER.exists() else REPOSITORY_FOLDER
 
 
+def revision_files() -> dict[str, Path]:
+    """Return the files of the revisions this version knows, by revision, oldest first."""
+    files = sorted(migrations_folder().glob("[0-9][0-9][0-9][0-9]_*.sql"))
+    return {file.name[:4]: file for file in files}
+
+
 def known_revisions() -> list[str]:
     """Return the revisions this version knows, oldest first."""
-    files = (migrations_folder() / "versions").glob("[0-9]*_*.py")
-    return sorted(match[1] for file in files if (match := re.match(r"(\d+)_", file.name)))
+    return list(revision_files())
 
 
 def current(database_url: str) -> str | None:
@@ -64,7 +65,7 @@ def upgrade(database_url: str) -> None:
         with connection.transaction():
             take_lock(connection)
             if is_behind(connection):
-                run_alembic(database_url)
+                run_missing(database_url)
 
 
 def connect(database_url: str, *, autocommit: bool = True) -> psycopg.Connection[Any]:
@@ -117,16 +118,23 @@ def take_lock(connection: psycopg.Connection[Any]) -> None:
         ) from error
 
 
-def run_alembic(database_url: str) -> None:
-    """Run the missing revisions in a child process. The URL may hold a password, so it goes by the environment."""
-    result = subprocess.run(
-        [sys.executable, "-m", "emprops.kit.alembic_run"],
-        env=os.environ | {URL_VARIABLE: database_url},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        start_new_session=True,  # Ctrl-C at the terminal must not cut a revision short
-    )
-    if result.returncode:
-        raise MigrationError(f"A migration failed and was rolled back:\n{result.stderr.strip()}")
+def run_missing(database_url: str) -> None:
+    """Run what is missing, each revision in a transaction with the note that it was run."""
+    with connect(database_url) as connection:
+        revision = read_revision(connection)
+        for name, file in revision_files().items():
+            if revision is None or name > revision:
+                try:
+                    run_revision(connection, name, file.read_bytes())
+                except psycopg.Error as error:
+                    raise MigrationError(f"Migration {file.name} failed and was rolled back: {error}") from error
+
+
+def run_revision(connection: psycopg.Connection[Any], name: str, statements: bytes) -> None:
+    """Run one revision and note it. The table is called as in the days of Alembic: older versions read it too."""
+    with connection.transaction():
+        connection.execute(SETTINGS)
+        connection.execute(statements)
+        connection.execute("CREATE TABLE IF NOT EXISTS alembic_version (version_num varchar(32) PRIMARY KEY)")
+        connection.execute("DELETE FROM alembic_version")
+        connection.execute("INSERT INTO alembic_version VALUES (%s)", [name])
