@@ -117,7 +117,7 @@ class TestCreate:
             (" 2 ", 2),
             ("9" * 15, 10**15 - 1),
         ):
-            made = await user.post("/collections", BODY | {"price": sent}, status=201)
+            made = await user.post("/collections", BODY | {"price": sent, "blockchain": "base"}, status=201)
             assert (made["price"], type(made["price"])) == (shown, type(shown))
 
 

@@ -112,6 +112,8 @@ class CollectionBody(BaseModel):
     """The instruction set. Steps keep the ids that are sent: whole numbers, each once."""
     blockchain: Blockchain | None = None
     price: Price = Decimal(0)
+    """In credits, for each generation, besides what its steps cost; with a ``blockchain`` in its currency, for an
+    edition: shown, and never charged here."""
     editions: Editions = 1
     cover_image_url: Address | None = None
     miniapp_cover_image: Address | None = None
@@ -138,6 +140,8 @@ class ChangeBody(BaseModel):
     """Of a published collection it takes effect with the next publish."""
     blockchain: Blockchain | None = None
     price: Price = Field(default_factory=Decimal)
+    """In credits, for each generation, besides what its steps cost; with a ``blockchain`` in its currency, for an
+    edition: shown, and never charged here."""
     editions: Editions = Field(default_factory=int)
     cover_image_url: Address | None = None
     miniapp_cover_image: Address | None = None
@@ -174,6 +178,8 @@ class PublicCollection(BaseModel):
     description: str
     blockchain: str | None
     price: Number
+    """In credits, for each generation, besides what its steps cost; with a ``blockchain`` in its currency, for an
+    edition: shown, and never charged here."""
     editions: int
     status: Status
     cover_image_url: str | None

@@ -7,6 +7,7 @@ cannot be run.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from emprops.auth.caller import Caller
 from emprops.collections import fitting, instructions, projects, simple, store, variables, versions
 from emprops.collections.simple import SimpleVariable
 from emprops.collections.store import Collection, Details, Listed, Working
+from emprops.credits.prices import PriceError, price_of_collection
 from emprops.custody import service as custody
 from emprops.custody.service import SocialLink
 from emprops.errors import BadRequestError, CollectionCorruptedError, ConflictError, ForbiddenError, NotFoundError
@@ -89,6 +91,7 @@ async def create(
 ) -> Working:
     """Make a draft in an own project, or in the default one. Raises :class:`~emprops.errors.BadRequestError` naming
     every fault of the data, and :class:`~emprops.errors.NotFoundError` for somebody else's project."""
+    check_price(details.price, details.blockchain)
     await check_data(tx, data)
     project_id = await projects.choose(tx, user_id, project_id)
     collection_id = new_id()
@@ -127,6 +130,8 @@ async def change(tx: Transaction, caller: Caller, id_or_slug: str | UUID, change
     """Change columns of an own collection. New data of a published one waits for :func:`publish`; everything else
     shows at once."""
     collection = await get_own(tx, caller, id_or_slug, lock=True)
+    if changes.keys() & {"price", "blockchain"}:
+        check_price(changes.get("price", collection.price), changes.get("blockchain", collection.blockchain))
     if "data" in changes:
         await check_data(tx, changes["data"])
     if not changes:
@@ -185,6 +190,14 @@ async def set_global(
         tx, collection.id, {"is_global": is_global, "input_type": input_type, "output_type": output_type}
     )
     return await _reread(tx, collection.id)
+
+
+def check_price(price: Decimal, blockchain: str | None) -> None:
+    """Raise :class:`~emprops.errors.BadRequestError` for a price in credits that cannot be paid."""
+    try:
+        price_of_collection(price, blockchain)
+    except PriceError as error:
+        raise BadRequestError(f"price: without a blockchain it is in credits; {error}.") from None
 
 
 async def check_data(tx: Transaction, data: Any) -> None:

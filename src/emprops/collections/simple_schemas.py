@@ -42,6 +42,7 @@ class SimpleDetails(BaseModel):
     social_identifier: str = Field(max_length=200)
     blockchain: Annotated[Literal["tezos", "base"], BeforeValidator(lower)] = "tezos"
     price: Price = Decimal(0)
+    """Of an edition, in the currency of the blockchain: shown, and never charged here."""
     editions: Editions = 1
     cover_image_url: Address | None = None
     miniapp_user_id: str | None = Field(default=None, max_length=200)
@@ -121,6 +122,7 @@ class SimpleView(BaseModel):
     description: str
     blockchain: str | None
     price: Number
+    """Of an edition, in the currency of the blockchain."""
     editions: int
     status: Status
     is_custodial: bool

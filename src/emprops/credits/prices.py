@@ -1,4 +1,4 @@
-"""What a step costs: a workflow says so in ``data.credits``. Pure.
+"""What a step costs: a workflow says so in ``data.credits``. And what a collection costs by itself. Pure.
 
 Either a number (``0.25``), or ``{"cost": 0.25}``, or a table by the value of one of the form's fields::
 
@@ -10,12 +10,13 @@ free. Scripts, which the original platform ran here, are refused.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from emprops.credits.amounts import MICROS, to_micros
 
 MOST = 1_000_000 * MICROS
-"""The most a step may cost, in micro-credits."""
+"""The most a step, or a collection by itself, may cost, in micro-credits."""
 MAX_ROWS = 1_000
 
 
@@ -40,6 +41,18 @@ class Price:
         return self.values.get(_as_key(fields.get(self.by)) or "", self.default)
 
 
+@dataclass(frozen=True, slots=True)
+class StepPrice:
+    """What one step of one generation costs; also a step that has nothing to run."""
+
+    key: int
+    """The step's id in the collection's data."""
+    generation: int
+    name: str
+    price: int
+    """In micro-credits."""
+
+
 def read_price(definition: Any) -> Price:
     """Read ``data.credits``; None is free. Raises :class:`PriceError`."""
     if definition is None:
@@ -56,6 +69,20 @@ def check_price(data: Any) -> list[str]:
     except PriceError as error:
         return [str(error)]
     return []
+
+
+def price_of_collection(price: Decimal, blockchain: str | None) -> int:
+    """Return what each generation from a collection costs besides its steps, in micro-credits: its ``price``, unless
+    that is in the currency of a blockchain. Raises :class:`PriceError` for what cannot be paid in credits."""
+    if blockchain is not None:
+        return 0
+    try:
+        micros = to_micros(price)
+    except ValueError as error:
+        raise PriceError(str(error)) from None
+    if micros > MOST:
+        raise PriceError(f"a generation may cost {MOST // MICROS} credits at most")
+    return micros
 
 
 def _read_table(table: Mapping[str, Any]) -> Price:

@@ -167,7 +167,7 @@ async def update(tx: Transaction, workflow_id: UUID, definition: Definition) -> 
 
 
 async def rename(tx: Transaction, workflow_id: UUID, name: str) -> None:
-    """Give a workflow another name; the caller has the row locked. Raises ``UniqueViolation`` if the name is taken."""
+    """Change a workflow's name; the caller has the row locked. Raises ``UniqueViolation`` if the name is taken."""
     await tx.execute("UPDATE workflow SET name = %s WHERE id = %s", (name, workflow_id))
 
 

@@ -104,7 +104,8 @@ class PriceView(BaseModel):
     model_config = ConfigDict(
         json_schema_extra={
             "example": {
-                "price": 0.25,
+                "price": 0.35,
+                "collection": 0.1,
                 "steps": [{"step": 1, "name": "local_image", "generation": 0, "price": 0.25}],
                 "warnings": [],
             }
@@ -112,6 +113,9 @@ class PriceView(BaseModel):
     )
 
     price: int | float
+    """Everything together."""
+    collection: int | float
+    """What the collection itself costs, for all generations."""
     steps: list[StepPriceView]
     warnings: list[str]
     """What was probably not meant, such as variables that the collection does not have."""
@@ -182,4 +186,5 @@ async def price(collection_id: CollectionRef, body: PriceBody, user_id: CurrentU
         {"step": step.key, "name": step.name, "generation": step.generation, "price": to_number(step.price)}
         for step in plan.prices
     ]
-    return ok({"price": to_number(plan.price), "steps": steps, "warnings": plan.warnings})
+    own_price = to_number(plan.own_price)
+    return ok({"price": to_number(plan.price), "collection": own_price, "steps": steps, "warnings": plan.warnings})

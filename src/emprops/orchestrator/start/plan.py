@@ -13,7 +13,7 @@ from emprops.collections import chance, fitting, instructions
 from emprops.collections import variables as collection_variables
 from emprops.collections.instructions import Instructions, Phrase, Step, mentions
 from emprops.collections.store import Collection
-from emprops.credits.prices import read_price
+from emprops.credits.prices import StepPrice, read_price
 from emprops.errors import BadRequestError, CollectionCorruptedError, InvalidVariablesError
 from emprops.queue.messages import Requirements
 from emprops.workflows import service as workflow_service
@@ -65,17 +65,6 @@ class Generation:
 
 
 @dataclass(frozen=True, slots=True)
-class StepPrice:
-    """What one step of one generation costs; also a step that has nothing to run."""
-
-    key: int
-    generation: int
-    name: str
-    price: int
-    """In micro-credits."""
-
-
-@dataclass(frozen=True, slots=True)
 class Plan:
     """A job's steps, in an order in which they can run."""
 
@@ -86,11 +75,13 @@ class Plan:
     prices: tuple[StepPrice, ...] = ()
     unknown: Mapping[str, str] = field(default_factory=dict)
     """Given variables that the collection does not have, each with what is wrong with it."""
+    own_price: int = 0
+    """What the collection costs besides its steps, in micro-credits."""
 
     @property
     def price(self) -> int:
         """What the job costs, in micro-credits."""
-        return sum(step.price for step in self.prices)
+        return self.own_price + sum(step.price for step in self.prices)
 
 
 @dataclass(frozen=True, slots=True)

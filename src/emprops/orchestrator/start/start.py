@@ -1,6 +1,6 @@
 """Start a generation: everything that has to be true before the caller gets a job id, in one transaction."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +9,8 @@ from emprops.collections import instructions
 from emprops.collections import service as collections
 from emprops.collections.store import Collection
 from emprops.credits import service as credit
-from emprops.errors import BadRequestError, ConflictError, InvalidVariablesError
+from emprops.credits.prices import PriceError, price_of_collection
+from emprops.errors import BadRequestError, CollectionCorruptedError, ConflictError, InvalidVariablesError
 from emprops.jobs import store as jobs
 from emprops.kit.database import Transaction
 from emprops.kit.ids import new_id
@@ -132,7 +133,12 @@ async def run_collection(
 async def plan_generation(tx: Transaction, collection: Collection, variables: dict[str, Any]) -> Plan:
     """Validate the collection's data and plan its steps with these variables. Writes nothing."""
     known = await workflows.by_names(tx, instructions.workflow_names(collection.data))
-    return make_plan(collection=collection, workflows=known, variables=variables, new_id=new_id)
+    plan = make_plan(collection=collection, workflows=known, variables=variables, new_id=new_id)
+    try:
+        each = price_of_collection(collection.price, collection.blockchain)
+    except PriceError as error:
+        raise CollectionCorruptedError([f"the collection's price: {error}"]) from None
+    return replace(plan, own_price=each * len(plan.generations))
 
 
 async def choose_job_id(
