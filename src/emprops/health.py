@@ -1,5 +1,7 @@
 """Two questions of a load balancer: is the process alive (``/health``), and can it serve (``/ready``)?"""
 
+from dataclasses import dataclass
+
 import psycopg
 from pydantic import BaseModel
 
@@ -33,6 +35,19 @@ class Ready(BaseModel):
     """What works, but should not stay so."""
 
 
+@dataclass(frozen=True, slots=True)
+class State:
+    """What this process needs: ``ok`` or what is wrong, by part, and what works but should not stay so."""
+
+    parts: dict[str, str]
+    warnings: list[str]
+
+    @property
+    def missing(self) -> dict[str, str]:
+        """The parts that cannot be used."""
+        return {part: state for part, state in self.parts.items() if state != "ok"}
+
+
 @routes.get("/health")
 async def health() -> Envelope[Alive]:
     """Answer that the process runs; it looks at nothing else."""
@@ -45,17 +60,22 @@ async def ready(resources: Shared) -> Envelope[Ready]:
 
     The file store is tried by storing, reading and removing a file, every 15 seconds at most.
     """
+    state = await state_of(resources)
+    if missing := state.missing:
+        sentence = "; ".join(f"{part}: {state}" for part, state in missing.items())
+        raise UnavailableError(f"Not ready: {sentence}.", extra={"details": missing})
+    return ok(Ready(parts=state.parts, warnings=state.warnings))
+
+
+async def state_of(resources: Resources) -> State:
+    """Look at PostgreSQL, Redis and the file store."""
     redis, warnings = await _redis(resources)
     parts = {
         "postgresql": await _postgresql(resources),
         "redis": redis,
         "storage": await resources.storage_state.get(resources.storage),
     }
-    missing = {part: state for part, state in parts.items() if state != "ok"}
-    if missing:
-        sentence = "; ".join(f"{part}: {state}" for part, state in missing.items())
-        raise UnavailableError(f"Not ready: {sentence}.", extra={"details": missing})
-    return ok(Ready(parts=parts, warnings=warnings))
+    return State(parts, warnings)
 
 
 async def _postgresql(resources: Resources) -> str:

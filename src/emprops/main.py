@@ -62,7 +62,7 @@ def create_app(settings: Settings) -> FastAPI:
         openapi_tags=[{"name": name, "description": text} for name, text in TAGS.items()],
         license_info={"name": "MIT", "identifier": "MIT"},
         openapi_url="/openapi.json" if documented else None,
-        docs_url="/docs" if documented else None,
+        docs_url=None,  # pages/home_endpoints.py serves a page that loads nothing from other hosts
         redoc_url=None,
         redirect_slashes=False,
         telemetry=SILENT,

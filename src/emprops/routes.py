@@ -27,6 +27,7 @@ from emprops.orchestrator.endpoints import dead_letters, develop, generations
 from emprops.orchestrator.endpoints import jobs as job_changes
 from emprops.outputs import endpoints as outputs
 from emprops.pages import endpoints as pages
+from emprops.pages import home_endpoints as home
 from emprops.webhooks import endpoints as webhooks
 from emprops.workflows import endpoints as workflows
 
@@ -36,6 +37,7 @@ TABLE: list[tuple[Prefix, APIRouter]] = [
     # tried from top to bottom, so what is asked most comes first
     ("/api", jobs.routes),  # /jobs /jobs/{id} /jobs/{id}/stream /jobs/{id}/history
     ("", health.routes),  # /health /ready
+    ("", home.routes),  # / /docs
     ("", observe.routes),  # /metrics
     ("/api", observe.queue_routes),  # /queue /queue/demand
     ("/api", gateway.routes),  # /worker/turn /worker/wait /worker/beat /worker/files/{key}

@@ -3,15 +3,17 @@
 import os
 import shutil
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 from uuid import UUID
 
 import httpx2
 import pytest
 import redis.asyncio
 from fastapi import FastAPI
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, Page, Route, async_playwright
 from tests.apps import api, client_of, served
 from tests.factories import Collection, make_collection, make_deck, make_output
 
@@ -110,3 +112,51 @@ async def browser() -> AsyncIterator[Browser]:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
         yield browser
         await browser.close()
+
+
+class Window:
+    """A page that reaches nothing but this machine, and what it complained about."""
+
+    def __init__(self, page: Page, site: Site) -> None:
+        self.page, self.site = page, site
+        self.elsewhere: list[str] = []
+        self.errors: list[str] = []
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
+
+    async def guard(self, route: Route) -> None:
+        if route.request.url.startswith((str(self.site.http.base_url), "blob:", "data:")):
+            await route.continue_()
+        else:
+            self.elsewhere.append(route.request.url)
+            await route.abort()
+
+    async def open(self, path: str) -> Page:
+        await self.page.goto(f"{str(self.site.http.base_url).rstrip('/')}{path}", wait_until="load")
+        return self.page
+
+
+@asynccontextmanager
+async def window(
+    browser: Browser, site: Site, *, scripts: bool = True, width: int = 1000, scheme: Literal["light", "dark"] = "light"
+) -> AsyncIterator[Window]:
+    context = await browser.new_context(
+        java_script_enabled=scripts, viewport={"width": width, "height": 700}, color_scheme=scheme
+    )
+    page = await context.new_page()
+    opened = Window(page, site)
+    await page.route("**/*", opened.guard)
+    yield opened
+    await context.close()
+
+
+@pytest.fixture
+async def with_scripts(browser: Browser, served_site: Site) -> AsyncIterator[Window]:
+    async with window(browser, served_site) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def without_scripts(browser: Browser, served_site: Site) -> AsyncIterator[Window]:
+    async with window(browser, served_site, scripts=False) as opened:
+        yield opened

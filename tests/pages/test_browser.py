@@ -1,15 +1,13 @@
 """The pages in headless Chromium: what is shown, what is not run, with and without JavaScript."""
 
 import io
-from collections.abc import AsyncIterator
 from uuid import UUID
 
 import av
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.async_api import Browser, Page, Route
-from tests.pages.conftest import Site
+from tests.pages.conftest import Site, Window
 
 
 def picture(width: int = 320, height: int = 200) -> bytes:
@@ -29,49 +27,6 @@ def film() -> bytes:
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
     return file.getvalue()
-
-
-class Window:
-    """A page that reaches nothing but this machine, and what it complained about."""
-
-    def __init__(self, page: Page, site: Site) -> None:
-        self.page, self.site = page, site
-        self.elsewhere: list[str] = []
-        self.errors: list[str] = []
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
-
-    async def guard(self, route: Route) -> None:
-        if route.request.url.startswith((str(self.site.http.base_url), "blob:", "data:")):
-            await route.continue_()
-        else:
-            self.elsewhere.append(route.request.url)
-            await route.abort()
-
-    async def open(self, path: str) -> Page:
-        await self.page.goto(f"{str(self.site.http.base_url).rstrip('/')}{path}", wait_until="load")
-        return self.page
-
-
-async def window(browser: Browser, site: Site, *, scripts: bool) -> AsyncIterator[Window]:
-    context = await browser.new_context(java_script_enabled=scripts, viewport={"width": 1000, "height": 700})
-    page = await context.new_page()
-    opened = Window(page, site)
-    await page.route("**/*", opened.guard)
-    yield opened
-    await context.close()
-
-
-@pytest.fixture
-async def with_scripts(browser: Browser, served_site: Site) -> AsyncIterator[Window]:
-    async for opened in window(browser, served_site, scripts=True):
-        yield opened
-
-
-@pytest.fixture
-async def without_scripts(browser: Browser, served_site: Site) -> AsyncIterator[Window]:
-    async for opened in window(browser, served_site, scripts=False):
-        yield opened
 
 
 async def shown(site: Site, name: str, content: bytes, mime_type: str, playback_id: str | None = None) -> str:
@@ -155,7 +110,7 @@ async def test_a_gallery_leads_to_its_outputs(with_scripts: Window) -> None:
     await site.output("b.webm", film(), "video/webm", deck_id=deck_id, collection=collection)
     page = await with_scripts.open(f"/d/{deck_id}")
     assert await page.locator(".tiles a").count() == 2
-    assert await page.locator(".tiles img").evaluate("image => image.naturalWidth") == 320
+    assert await page.locator(".tiles img").evaluate("image => image.decode().then(() => image.naturalWidth)") == 320
     await page.keyboard.press("Tab")
     await page.keyboard.press("Enter")
     await page.wait_for_url(f"**/watch/{output_id}")

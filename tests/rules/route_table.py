@@ -114,6 +114,8 @@ OBJECT_INFO = {
 
 TABLE = [
     # --- the process
+    row("GET", "/", PUBLIC),
+    row("GET", "/docs", PUBLIC.but(nobody=404, owner=404, other=404, service=404)),  # not in production
     row("GET", "/health", PUBLIC),
     row("GET", "/ready", PUBLIC),
     row("GET", "/metrics", OPERATOR),

@@ -22,7 +22,7 @@ OPERATIONS = [
     for method, operation in operations.items()
 ]
 NAMES = [f"{method} {path}" for method, path, _ in OPERATIONS]
-PAGES = {"/watch/{}", "/watch/static/{}", "/d/{}"}
+PAGES = {"/", "/docs", "/watch/{}", "/watch/static/{}", "/d/{}"}
 ALIASES = {"/collections/{}/generations", "/jobs/{}/events", "/webhooks/mux"} | PAGES
 """Other spellings, and what is not for clients: served, and not documented."""
 ONE_USE = "a ticket is for one use, and another one costs nothing"

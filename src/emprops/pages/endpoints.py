@@ -1,8 +1,6 @@
 """Pages for people: an output to watch, and a published deck as a gallery."""
 
-from functools import cache
 from typing import Annotated
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from fastapi import Depends, Query, Request
@@ -13,13 +11,13 @@ from emprops.auth.dependencies import OptionalCaller, PublicRoute
 from emprops.auth.identity_header import canonical_uuid
 from emprops.auth.share import Links
 from emprops.decks.states import SHARED
-from emprops.kit.web.endpoint import Reader, Resources, Shared, resources_of, router
+from emprops.kit.web.endpoint import Reader, Resources, Shared, router
 from emprops.kit.web.paging import Page
 from emprops.media.mux.playback import Signer, playback_of
 from emprops.media.storage import key_of
 from emprops.pages import queries
 from emprops.pages.display import is_shown, kind_of, policy, source_of
-from emprops.pages.rendering import Pages
+from emprops.pages.rendering import PagesOf
 from emprops.settings import Settings
 
 routes = router(tags=["watch"], include_in_schema=False)  # pages are for people, not for generated clients
@@ -30,23 +28,12 @@ Token = Annotated[str | None, Query(alias="t", max_length=100)]
 PageNumber = Annotated[int, Query(alias="page", ge=1, le=1000)]
 
 
-@cache
-def _pages(root: str) -> Pages:
-    return Pages(root)
-
-
-async def pages_of(request: Request) -> Pages:
-    """Return the pages of this api."""
-    return _pages(urlsplit(resources_of(request).settings.base_url).path.rstrip("/"))
-
-
 async def signer_of(request: Request) -> Signer | None:
     """Return what signs playback at Mux, if it is signed."""
     signer: Signer | None = request.app.state.mux_signer
     return signer
 
 
-PagesOf = Annotated[Pages, Depends(pages_of)]
 SignerOf = Annotated[Signer | None, Depends(signer_of)]
 
 

@@ -90,3 +90,11 @@ async def tiles(reader: Transaction, deck_id: UUID, page: Page) -> list[Tile]:
         """,
         (deck_id, page.limit, page.offset),
     )
+
+
+async def has_published(reader: Transaction, slug: str) -> bool:
+    """Return whether there is a published collection with this short name."""
+    found: bool = await reader.fetch_value(
+        "SELECT EXISTS (SELECT FROM collection WHERE slug = %s AND status = 'published' AND NOT archived)", (slug,)
+    )
+    return found

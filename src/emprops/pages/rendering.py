@@ -2,24 +2,47 @@
 
 import hashlib
 from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+from urllib.parse import urlsplit
 
+from fastapi import Depends
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from emprops.errors import NotFoundError
+from emprops.kit.web.endpoint import resources_of
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
-TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
-EMPTY_POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+SWAGGER = ("swagger-ui-bundle.js", "swagger-ui.css")
+"""What the API reference loads from the package ``fastapi-offline``, which ships Swagger UI's released files."""
+TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml; charset=utf-8",
+}
+EMPTY_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 
 
-def _versions() -> dict[str, str]:
-    files = (path for path in STATIC.iterdir() if path.suffix in TYPES)
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest()[:12] for path in files}
+def _files() -> dict[str, Path]:
+    package = Path(str(files("fastapi_offline"))) / "static"
+    own = {path.name: path for path in STATIC.iterdir() if path.suffix in TYPES}
+    return own | {name: package / name for name in SWAGGER}
+
+
+def _version(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+
+
+def is_browser(request: Request) -> bool:
+    """Return whether the client asks for a page, as browsers do."""
+    return "text/html" in request.headers.get("accept", "")
 
 
 class Pages:
@@ -27,7 +50,8 @@ class Pages:
 
     def __init__(self, root: str = "") -> None:
         self.root = root
-        self._versions = _versions()
+        self._files = _files()
+        self._versions = {name: _version(path) for name, path in self._files.items()}
         self._templates = Environment(
             loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
         )
@@ -45,14 +69,27 @@ class Pages:
 
     def missing(self, request: Request) -> Response:
         """Say that there is no such page: to a browser as a page; to anything else raises :class:`NotFoundError`."""
-        if "text/html" not in request.headers.get("accept", ""):
+        if not is_browser(request):
             raise NotFoundError("There is no such page.")
         return self.page("missing.html", {}, status=404)
 
     def file(self, name: str) -> Response:
         """Send a static file."""
-        if name not in self._versions:
+        if name not in self._files:
             raise NotFoundError("There is no such file.")
-        path = STATIC / name
+        path = self._files[name]
         headers = {"Cache-Control": "public, max-age=31536000, immutable", "Content-Security-Policy": EMPTY_POLICY}
         return Response(path.read_bytes(), media_type=TYPES[path.suffix], headers=headers)
+
+
+@cache
+def _pages(root: str) -> Pages:
+    return Pages(root)
+
+
+async def pages_of(request: Request) -> Pages:
+    """Return the pages of this api."""
+    return _pages(urlsplit(resources_of(request).settings.base_url).path.rstrip("/"))
+
+
+PagesOf = Annotated[Pages, Depends(pages_of)]
