@@ -49,7 +49,7 @@ async def finish_step(orchestrator: Orchestrator, finished: Finished) -> UUID:
         step_id = await factories.make_step(tx, job, input_data={"prompt": "x"})
     async with orchestrator.database.reader() as reader:
         await orchestrator.dispatcher.send(await dispatch_store.ready_steps(reader, [step_id]))
-    link = WorkerLink(orchestrator.redis, prefix=orchestrator.settings.queue_prefix, worker_id="w")
+    link = WorkerLink(orchestrator.dispatcher.queue.redis, prefix=orchestrator.settings.queue_prefix, worker_id="w")
     claim = (await link.turn([], 1, OFFERS)).claims[0]
     await link.turn([Settled(claim, finished)], 0, OFFERS)
     return job.id
@@ -75,7 +75,7 @@ async def test_a_result_that_cannot_be_recorded_fails_its_job_only(orchestrator:
     sentence = f"The result could not be recorded; the operator finds the reason in the api's log under {bad}."
     assert row["error_message"] == sentence
     assert (await job_row(orchestrator.database, good))["status"] == "completed"
-    assert await orchestrator.redis.xlen("emprops:reports") == 0
+    assert await orchestrator.dispatcher.queue.redis.xlen("emprops:reports") == 0
 
 
 PICTURE = StoredFile(key="generations/a.png", mime_type="image/png", size=1, sha256="")
@@ -177,7 +177,7 @@ async def test_a_database_error_is_tried_again_and_fails_no_job(
         await tx.execute("DROP FUNCTION refuse CASCADE")
     assert await orchestrator.take_over(idle=0) > 0
     assert (await job_row(orchestrator.database, late))["status"] == "completed"
-    assert await orchestrator.redis.xlen("emprops:reports") == 0
+    assert await orchestrator.dispatcher.queue.redis.xlen("emprops:reports") == 0
 
 
 @pytest.mark.parametrize("sqlstate", ["22021", "23514", "54000"], ids=["not text", "constraint", "too large"])
@@ -191,7 +191,7 @@ async def test_a_result_that_postgresql_can_never_take_fails_its_job(
         await tx.execute(once.format(sqlstate=sqlstate, job_id=odd))
     await read_all(orchestrator)
     assert (await job_row(orchestrator.database, odd))["status"] == "failed"
-    assert await orchestrator.redis.xlen("emprops:reports") == 0
+    assert await orchestrator.dispatcher.queue.redis.xlen("emprops:reports") == 0
 
 
 async def test_an_outage_of_postgresql_is_waited_out_with_the_batch_in_hand(

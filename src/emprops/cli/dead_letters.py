@@ -80,8 +80,7 @@ async def _offer(engines: Engines, step: UUID) -> str:
     settings = engines.settings
     dispatcher = Dispatcher(engines.database, queue_from(engines.redis, settings), limits_from(settings))
     async with engines.database.transaction() as tx:
-        job_id, retried = await offer_again(tx, step, settings)
-        dispatcher.after_commit(tx, job_id, closed=retried.closed, ready=retried.ready)
+        job_id, retried = await offer_again(tx, step, settings, dispatcher)
     await dispatcher.flush()
     return f"job {job_id}: {retried.message}"
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from emprops.jobs.store import NewJob, NewStep
 from emprops.kit import outbox
 from emprops.kit.database import Transaction
 
@@ -32,6 +33,24 @@ READY_COLUMNS = """
     s.id, s.job_id, s.step_type, s.step_order, s.run, s.attempt, s.input_data, s.requirements, j.priority,
     j.total_steps, j.created_at AS job_created_at, j.trace
 """
+
+
+def first_run(job: NewJob, step: NewStep, created_at: datetime) -> ReadyStep:
+    """Return the ready step that a step with its input is when it has just been inserted with its job."""
+    return ReadyStep(
+        id=step.id,
+        job_id=job.id,
+        step_type=step.step_type,
+        step_order=step.step_order,
+        run=1,
+        attempt=0,
+        input_data=step.input_data or {},
+        requirements=step.requirements,
+        priority=job.priority,
+        total_steps=job.total_steps,
+        job_created_at=created_at,
+        trace=job.trace or None,
+    )
 
 
 async def ready_steps(tx: Transaction, step_ids: Sequence[UUID]) -> list[ReadyStep]:

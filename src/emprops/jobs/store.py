@@ -122,33 +122,32 @@ async def reserve_id(tx: Transaction, job_id: UUID) -> Origin | None:
     return await tx.fetch_one(Origin, "SELECT user_id, collection_id FROM job WHERE id = %s", (job_id,))
 
 
-async def insert_job(tx: Transaction, job: NewJob) -> bool:
-    """Insert a pending job. False if there is a job of that id already."""
-    return (
-        await tx.execute(
-            """
+async def insert_job(tx: Transaction, job: NewJob) -> datetime | None:
+    """Insert a pending job; returns when it was created, None if there is a job of that id already."""
+    created_at: datetime | None = await tx.fetch_value(
+        """
         INSERT INTO job (id, user_id, collection_id, collection_version, name, description, job_type, priority,
                          total_steps, data, max_retries, trace, progress)
         VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 0)
         ON CONFLICT (id) DO NOTHING
+        RETURNING created_at
         """,
-            (
-                job.id,
-                job.user_id,
-                job.collection_id,
-                job.collection_version,
-                job.name,
-                job.description,
-                job.job_type,
-                job.priority,
-                job.total_steps,
-                Jsonb(job.data),
-                job.max_retries,
-                job.trace or None,
-            ),
-        )
-        == 1
+        (
+            job.id,
+            job.user_id,
+            job.collection_id,
+            job.collection_version,
+            job.name,
+            job.description,
+            job.job_type,
+            job.priority,
+            job.total_steps,
+            Jsonb(job.data),
+            job.max_retries,
+            job.trace or None,
+        ),
     )
+    return created_at
 
 
 async def insert_steps(tx: Transaction, steps: Sequence[NewStep]) -> None:

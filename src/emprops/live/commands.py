@@ -72,8 +72,7 @@ class Commands:
                 job = await lock(tx, job_id, owner=None if caller.is_service else caller.user_id)
                 if job is None:
                     raise NotFoundError("Job not found")
-                closed = await cancel_job(tx, job)
-                self.dispatcher.after_commit(tx, job_id, closed=closed)
+                await cancel_job(tx, job, self.dispatcher)
         except (*UNAVAILABLE, psycopg.errors.ReadOnlySqlTransaction) as error:
             log.warning("database_unavailable", error=str(error))
             raise UnavailableError("The database is not available just now. Try again.") from None

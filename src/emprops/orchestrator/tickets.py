@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 import psycopg
@@ -101,17 +101,21 @@ class Dispatcher:
     def after_commit(
         self,
         tx: Transaction,
-        job_id: UUID,
+        job_ids: Collection[UUID],
         *,
         ready: Sequence[dispatch_store.ReadyStep] = (),
         closed: Sequence[dispatch_store.ClosedStep] = (),
     ) -> None:
-        """Once this transaction has committed, do all three: a caller started a job or changed one."""
+        """Once this transaction has committed, tell Redis what changed of these jobs: tickets and news.
+
+        Every change of a job calls this, and nothing else tells Redis of one.
+        """
 
         def tell() -> None:
             self.withdraw(closed)
             self.push(ready)
-            self.tell(job_id)
+            for job_id in job_ids:
+                self.tell(job_id)
 
         tx.after_commit(tell)
 

@@ -22,16 +22,14 @@ from emprops.jobs import dispatch_store
 from emprops.jobs import store as jobs
 from emprops.jobs.results import result_of
 from emprops.kit.database import UNAVAILABLE, Database, Transaction, is_about_values, is_outage
-from emprops.kit.pubsub import poke
 from emprops.kit.telemetry import tracing
 from emprops.kit.telemetry.logging import bound
 from emprops.media import files as media
 from emprops.orchestrator.advance.fold import Folded, fold, look
 from emprops.orchestrator.finish import complete_job, fail_job
 from emprops.orchestrator.metrics import IGNORED, count_reports
-from emprops.orchestrator.tickets import CLOSED, Dispatcher
+from emprops.orchestrator.tickets import Dispatcher
 from emprops.outputs import job_results as outputs
-from emprops.queue.keys import JOBS_CHANGED
 from emprops.queue.messages import Report
 from emprops.queue.reports import ReportStream
 from emprops.settings import Settings
@@ -50,7 +48,7 @@ CHUNK = 500
 
 @dataclass(slots=True)
 class Effects:
-    """What has to happen in Redis once a batch has committed."""
+    """What a batch changed, and what Redis must hear of it once it has committed."""
 
     ready: list[dispatch_store.ReadyStep] = field(default_factory=list)
     closed: list[dispatch_store.ClosedStep] = field(default_factory=list)
@@ -69,11 +67,9 @@ class Orchestrator:
         self, *, database: Database, redis: Redis, dispatcher: Dispatcher, settings: Settings, consumer: str
     ) -> None:
         self.database = database
-        self.redis = redis
         self.dispatcher = dispatcher
         self.settings = settings
         self.stream = ReportStream(redis, prefix=settings.queue_prefix, consumer=consumer)
-        self.channel = settings.queue_prefix + JOBS_CHANGED
 
     async def run(self) -> None:
         """Process reports until cancelled. Outages are waited out; nothing is acknowledged before its commit."""
@@ -160,7 +156,7 @@ class Orchestrator:
         async with self.database.transaction() as tx:
             await jobs.lock_jobs(tx, [job_id])
             closed = await fail_job(tx, job_id, message=message)
-        await self._afterwards(Effects(closed=closed or [], touched={job_id}))
+            self.dispatcher.after_commit(tx, [job_id], closed=closed or [])
 
     async def _apply(self, by_job: Mapping[UUID, list[Report]]) -> None:
         effects = Effects()
@@ -171,7 +167,8 @@ class Orchestrator:
         count_reports(effects.applied)
         if tracing.enabled():
             _trace(effects, time.monotonic() - began)
-        await self._afterwards(effects)
+        if effects.ignored:
+            log.debug("reports changed nothing", count=effects.ignored)
 
     async def _move(self, tx: Transaction, by_job: Mapping[UUID, list[Report]], effects: Effects) -> None:
         locked = await jobs.lock_jobs(tx, by_job)
@@ -192,6 +189,7 @@ class Orchestrator:
         for folded in active:
             await self._settle(tx, folded, rows, effects)
         await self._make_ready(tx, [f for f in active if f.failed is None and not f.all_done], effects)
+        self.dispatcher.after_commit(tx, effects.touched, ready=effects.ready, closed=effects.closed)
 
     async def _record_results(self, tx: Transaction, folds: Sequence[Folded]) -> dict[UUID, list[media.FileRow]]:
         rows: dict[UUID, list[media.FileRow]] = {}
@@ -252,20 +250,6 @@ class Orchestrator:
                 effects.closed += await fail_job(tx, folded.job.id, message=message) or []
         await jobs.set_inputs(tx, inputs)
         effects.ready += await dispatch_store.ready_steps(tx, list(inputs))
-
-    async def _afterwards(self, effects: Effects) -> None:
-        """Redis hears of it. Whatever is lost here is found again: tickets by upkeep, streams by their slow poll."""
-        if effects.ignored:
-            log.debug("reports changed nothing", count=effects.ignored)
-        try:
-            if effects.closed:
-                pairs = [(str(step.id), step.run) for step in effects.closed]
-                await self.dispatcher.queue.cancel(pairs, CLOSED)
-            self.dispatcher.push(effects.ready)
-            if effects.touched:
-                await poke(self.redis, self.channel, (str(job_id) for job_id in effects.touched))
-        except RedisError as error:
-            log.warning("Redis did not hear of a committed change", error=str(error), jobs=len(effects.touched))
 
 
 def _trace(effects: Effects, seconds: float) -> None:

@@ -8,6 +8,7 @@ from emprops.jobs import change_store, dead_letter_store, dispatch_store
 from emprops.jobs.dead_letter_store import DeadLetterDetail
 from emprops.kit.database import Transaction
 from emprops.orchestrator.change.retry import Retried, retry_job
+from emprops.orchestrator.tickets import Dispatcher
 from emprops.settings import Settings
 
 
@@ -19,8 +20,10 @@ async def letter_of(tx: Transaction, step_id: UUID) -> DeadLetterDetail:
     return letter
 
 
-async def offer_again(tx: Transaction, step_id: UUID, settings: Settings) -> tuple[UUID, Retried]:
-    """Try the job of a dead letter again; returns the job, and what Redis must hear of once it is committed.
+async def offer_again(
+    tx: Transaction, step_id: UUID, settings: Settings, dispatcher: Dispatcher
+) -> tuple[UUID, Retried]:
+    """Try the job of a dead letter again; returns the job's id and what was begun.
 
     The limit of retries is for users: an operator who has removed the cause gets one more where it is reached.
     Raises :class:`~emprops.errors.NotFoundError`, :class:`~emprops.errors.ConflictError` if the job has moved on, and
@@ -36,5 +39,5 @@ async def offer_again(tx: Transaction, step_id: UUID, settings: Settings) -> tup
     if job.retry_count >= job.max_retries:
         await change_store.allow_one_more(tx, job.id)
         job = replace(job, max_retries=job.max_retries + 1)
-    retried = await retry_job(tx, job, settings)
-    return job.id, replace(retried, closed=[*retried.closed, dispatch_store.ClosedStep(letter.step_id, letter.run)])
+    dispatcher.after_commit(tx, [job.id], closed=[dispatch_store.ClosedStep(letter.step_id, letter.run)])
+    return job.id, await retry_job(tx, job, settings, dispatcher)

@@ -14,23 +14,31 @@ from emprops.kit.database import Transaction
 from emprops.media import files as media
 from emprops.media.files import FileRow
 from emprops.orchestrator.finish import fail_job, result_list, succeed
+from emprops.orchestrator.tickets import Dispatcher
 from emprops.settings import Settings
 
 NOT_COMPLETED = ("failed", "pending", "processing")
 
 
 async def complete_from_outside(
-    tx: Transaction, job: Standing, settings: Settings, *, workflow_output: str, outputs: Any, metadata: Any
-) -> list[dispatch_store.ClosedStep]:
-    """End a locked job with success, unless it has completed. Its open steps are completed with it; gives those, as
-    their tickets must leave the queue once that is committed.
+    tx: Transaction,
+    job: Standing,
+    settings: Settings,
+    dispatcher: Dispatcher,
+    *,
+    workflow_output: str,
+    outputs: Any,
+    metadata: Any,
+) -> None:
+    """End a locked job with success, unless it has completed. Its open steps are completed with it, and their tickets
+    leave the queue once that is committed.
 
     ``workflow_output`` is what the last generation's output shows; other generations show what their steps gave.
     ``outputs`` becomes the job's ``data.outputs`` as it is (null: what the steps gave), ``metadata`` its
     ``data.metadata`` and, if it is an object, the outputs' metadata.
     """
     if job.status == "completed":
-        return []
+        return
     steps = await jobs.current_steps(tx, [job.id])
     files = await _files(tx, steps, settings, workflow_output)
     data: dict[str, Any] = {"outputs": result_list(steps) if outputs is None else outputs}
@@ -47,7 +55,7 @@ async def complete_from_outside(
         output_metadata=metadata if isinstance(metadata, dict) else None,
         message="Generation completed, as a service reported",
     )
-    return closed
+    dispatcher.after_commit(tx, [job.id], closed=closed)
 
 
 async def _files(
@@ -66,8 +74,9 @@ async def _files(
 
 
 async def fail_from_outside(
-    tx: Transaction, job_id: UUID, *, error_message: str, error_details: Any
-) -> list[dispatch_store.ClosedStep]:
-    """End a locked job without success, unless it has ended. Returns the steps closed with it."""
+    tx: Transaction, job_id: UUID, dispatcher: Dispatcher, *, error_message: str, error_details: Any
+) -> None:
+    """End a locked job without success, unless it has ended."""
     data = {} if error_details is None else {"error_details": error_details}
-    return await fail_job(tx, job_id, message=error_message, data=data) or []
+    closed = await fail_job(tx, job_id, message=error_message, data=data)
+    dispatcher.after_commit(tx, [job_id], closed=closed or [])

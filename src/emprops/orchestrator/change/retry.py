@@ -17,6 +17,7 @@ from emprops.orchestrator.change.retry_plan import check_retryable, next_steps
 from emprops.orchestrator.finish import complete_job
 from emprops.orchestrator.metrics import JOBS_RETRIED
 from emprops.orchestrator.start.node_classes import required
+from emprops.orchestrator.tickets import Dispatcher
 from emprops.outputs import job_results as outputs
 from emprops.queue.messages import Requirements
 from emprops.settings import Settings
@@ -28,17 +29,15 @@ SHOWN_NAMES = 5
 
 @dataclass(frozen=True, slots=True)
 class Retried:
-    """What a retry did, and what Redis must hear of once it is committed."""
+    """A retry that has begun."""
 
     attempt: int
     message: str
-    ready: list[dispatch_store.ReadyStep]
-    """Steps to send."""
-    closed: list[dispatch_store.ClosedStep]
-    """Steps of the attempt that was given up, whose tickets must leave the queue."""
 
 
-async def retry_job(tx: Transaction, job: Standing, settings: Settings, machines: Machines = NO_MACHINES) -> Retried:
+async def retry_job(
+    tx: Transaction, job: Standing, settings: Settings, dispatcher: Dispatcher, machines: Machines = NO_MACHINES
+) -> Retried:
     """Begin the next attempt of a locked job: same id, new steps, finished ones reused; if all had finished, the job
     ends at once. Nothing is charged twice.
 
@@ -62,7 +61,9 @@ async def retry_job(tx: Transaction, job: Standing, settings: Settings, machines
     await jobs.add_history(tx, _history(job, steps, attempt, message))
     if all(step.reuses for step in steps):
         await _finish(tx, job.id, settings)
-    return Retried(attempt, message, await dispatch_store.ready_steps(tx, [step.step.id for step in steps]), closed)
+    ready = await dispatch_store.ready_steps(tx, [step.step.id for step in steps])
+    dispatcher.after_commit(tx, [job.id], ready=ready, closed=closed)
+    return Retried(attempt, message)
 
 
 def _placed(step: NextStep, machines: Machines) -> NextStep:

@@ -94,6 +94,5 @@ async def offer_dead_letter(
     step_id: UUID, _service: ServiceCaller, tx: Tx, resources: Shared, dispatcher: Sending, _once: Once = None
 ) -> Envelope[RetryView]:
     """Try the job of a dead letter again, once more even if its owner has no retries left."""
-    job_id, retried = await offer_again(tx, step_id, resources.settings)
-    dispatcher.after_commit(tx, job_id, closed=retried.closed, ready=retried.ready)
+    job_id, retried = await offer_again(tx, step_id, resources.settings, dispatcher)
     return ok(RetryView(jobId=job_id, retryAttempt=retried.attempt, message=retried.message))

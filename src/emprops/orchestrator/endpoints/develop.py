@@ -11,7 +11,6 @@ from emprops.auth.once import Once
 from emprops.collections.global_queries import list_global
 from emprops.credits.service import terms_from
 from emprops.errors import NotEnoughCreditsError, NotFoundError
-from emprops.jobs import dispatch_store
 from emprops.kit.web.endpoint import Reader, Shared, Tx, router
 from emprops.kit.web.envelope import Envelope, failures, ok
 from emprops.kit.web.paging import Paging
@@ -187,9 +186,8 @@ async def develop_output(
         strict=body.strict,
         terms=terms_from(resources.settings),
         machines=machines,
+        dispatcher=dispatcher,
     )
-    steps = await dispatch_store.ready_steps(tx, developing.started.ready)
-    dispatcher.after_commit(tx, developing.started.job_id, ready=steps)
     source, collection = developing.source, developing.collection
     return ok(
         {

@@ -14,7 +14,6 @@ from emprops.collections import service as collections
 from emprops.credits.amounts import to_number
 from emprops.credits.service import terms_from
 from emprops.errors import CollectionCorruptedError, NotEnoughCreditsError
-from emprops.jobs import dispatch_store
 from emprops.kit.web.endpoint import Reader, Shared, Tx, note, router
 from emprops.kit.web.envelope import Envelope, failures, ok
 from emprops.orchestrator.start.start import GenerationRequest, plan_generation, start_generation
@@ -161,11 +160,9 @@ async def generate(
         ),
         terms=terms_from(resources.settings),
         machines=machines,
+        dispatcher=dispatcher,
     )
     note(request, job_id=str(started.job_id))
-    if started.ready:
-        steps = await dispatch_store.ready_steps(tx, started.ready)
-        dispatcher.after_commit(tx, started.job_id, ready=steps)
     return ok({"jobId": started.job_id, "outputIds": started.output_ids, "warnings": started.warnings})
 
 

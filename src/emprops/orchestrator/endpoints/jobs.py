@@ -118,39 +118,36 @@ async def retry(
     machines: LiveMachines, job: OwnJob, tx: Tx, resources: Shared, dispatcher: Sending, _once: Once = None
 ) -> Envelope[RetryView]:
     """Try a failed or stuck job again, under the same id. What had finished is not run, and nothing paid, twice."""
-    retried = await retry_job(tx, job, resources.settings, machines)
-    dispatcher.after_commit(tx, job.id, closed=retried.closed, ready=retried.ready)
+    retried = await retry_job(tx, job, resources.settings, dispatcher, machines)
     return ok(RetryView(jobId=job.id, retryAttempt=retried.attempt, message=retried.message))
 
 
 @routes.post("/{job_id}/cancel", response_model=Envelope[JobDetailView])
 async def cancel(job: OwnJob, tx: Tx, dispatcher: Sending) -> Response:
     """Stop a job. It ends as failed, with the message "Cancelled", and costs nothing."""
-    closed = await cancel_job(tx, job)
-    dispatcher.after_commit(tx, job.id, closed=closed)
+    await cancel_job(tx, job, dispatcher)
     return await _show(tx, job.id)
 
 
 @routes.post("/{job_id}/complete", response_model=Envelope[JobDetailView])
 async def report_complete(job: AnyJob, body: CompleteBody, tx: Tx, resources: Shared, dispatcher: Sending) -> Response:
     """Report that a job has completed, in case that was missed. Again, or after another success, it changes nothing."""
-    closed = await complete_from_outside(
+    await complete_from_outside(
         tx,
         job,
         resources.settings,
+        dispatcher,
         workflow_output=body.workflow_output,
         outputs=body.outputs,
         metadata=body.metadata,
     )
-    dispatcher.after_commit(tx, job.id, closed=closed)
     return await _show(tx, job.id)
 
 
 @routes.post("/{job_id}/failed", response_model=Envelope[JobDetailView])
 async def report_failed(job: AnyJob, body: FailedBody, tx: Tx, dispatcher: Sending) -> Response:
     """Report that a job has failed, in case that was missed. A job that has ended stays as it is."""
-    closed = await fail_from_outside(tx, job.id, error_message=body.error_message, error_details=body.error_details)
-    dispatcher.after_commit(tx, job.id, closed=closed)
+    await fail_from_outside(tx, job.id, dispatcher, error_message=body.error_message, error_details=body.error_details)
     return await _show(tx, job.id)
 
 

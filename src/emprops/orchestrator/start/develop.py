@@ -15,6 +15,7 @@ from emprops.kit.ids import new_id
 from emprops.media.types import mime_type_of
 from emprops.orchestrator.start.source_input import TEXT, find_input, with_input
 from emprops.orchestrator.start.start import GenerationRequest, Parent, Started, run_collection
+from emprops.orchestrator.tickets import Dispatcher
 from emprops.outputs import lineage_queries
 from emprops.outputs import queries as outputs
 from emprops.outputs.queries import OutputDetail
@@ -42,6 +43,7 @@ async def develop(
     variables: dict[str, Any],
     terms: credit.Terms,
     machines: Machines = NO_MACHINES,
+    dispatcher: Dispatcher,
     strict: bool = False,
 ) -> Developing:
     """Start a job that develops a finished output of this owner's (None: of anybody's), who pays for it as for a
@@ -65,6 +67,7 @@ async def develop(
         request=GenerationRequest(variables=variables, source=source.source, parent=_parent_of(source), strict=strict),
         terms=terms,
         machines=machines,
+        dispatcher=dispatcher,
     )
     return Developing(started, source, collection)
 

@@ -11,6 +11,7 @@ from emprops.collections.store import Collection
 from emprops.credits import service as credit
 from emprops.credits.prices import PriceError, price_of_collection
 from emprops.errors import BadRequestError, CollectionCorruptedError, ConflictError, InvalidVariablesError
+from emprops.jobs import dispatch_store
 from emprops.jobs import store as jobs
 from emprops.kit.database import Transaction
 from emprops.kit.ids import new_id
@@ -18,6 +19,7 @@ from emprops.kit.telemetry import tracing
 from emprops.orchestrator.metrics import JOBS_STARTED
 from emprops.orchestrator.start.node_classes import placed
 from emprops.orchestrator.start.plan import Plan, PlannedStep, make_plan
+from emprops.orchestrator.tickets import Dispatcher
 from emprops.outputs import job_results as outputs
 from emprops.workflows import store as workflows
 from emprops.workflows.machines import NO_MACHINES, Machines
@@ -62,12 +64,11 @@ class GenerationRequest:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """What a start gave: the job, its outputs, and the steps to send once the transaction has committed."""
+    """What a start gave: the job and its outputs."""
 
     job_id: UUID
     output_ids: tuple[UUID, ...]
     """One per generation, in order; none if the job shows in no deck."""
-    ready: tuple[UUID, ...]
     warnings: tuple[str, ...] = ()
     """What the caller probably did not mean."""
 
@@ -81,6 +82,7 @@ async def start_generation(
     terms: credit.Terms,
     max_retries: int = 3,
     machines: Machines = NO_MACHINES,
+    dispatcher: Dispatcher,
 ) -> Started:
     """Load, validate, resolve, plan, pay, insert. Raises the errors of ``errors.py`` that the contract names for it."""
     await ensure_user(tx, user_id)
@@ -98,6 +100,7 @@ async def start_generation(
         terms=terms,
         max_retries=max_retries,
         machines=machines,
+        dispatcher=dispatcher,
     )
 
 
@@ -112,6 +115,7 @@ async def run_collection(
     selector: str | None = None,
     max_retries: int = 3,
     machines: Machines = NO_MACHINES,
+    dispatcher: Dispatcher,
 ) -> Started:
     """Plan, pay and insert a new job of a user who exists, with a collection that they may run. ``machines``: those
     that live; what no machine can run is refused, see :mod:`emprops.orchestrator.start.node_classes`."""
@@ -122,12 +126,12 @@ async def run_collection(
         await credit.hold(
             tx, user_id=user_id, job_id=job_id, amount=plan.price, reason=request.name(collection), terms=terms
         )
-        await _insert(tx, job_id, user_id, collection, plan, request, selector, max_retries)
+        ready = await _insert(tx, job_id, user_id, collection, plan, request, selector, max_retries)
         opens = request.create_output
         output_ids = await _open_outputs(tx, job_id, user_id, collection, plan, request) if opens else ()
     tx.after_commit(JOBS_STARTED.labels(request.job_type).inc)
-    ready = tuple(step.id for step in plan.steps if not step.depends_on)
-    return Started(job_id, tuple(output_ids), ready, plan.warnings)
+    dispatcher.after_commit(tx, [job_id], ready=ready)
+    return Started(job_id, tuple(output_ids), plan.warnings)
 
 
 async def plan_generation(tx: Transaction, collection: Collection, variables: dict[str, Any]) -> Plan:
@@ -164,7 +168,7 @@ async def choose_job_id(
         return job_id, None, None
     if origin != jobs.Origin(user_id, collection_id):
         raise ConflictError("workflow_id names a job that exists already.")
-    return job_id, None, Started(job_id, tuple(await outputs.ids_of_job(tx, job_id)), ())
+    return job_id, None, Started(job_id, tuple(await outputs.ids_of_job(tx, job_id)))
 
 
 async def _insert(
@@ -176,7 +180,8 @@ async def _insert(
     request: GenerationRequest,
     selector: str | None,
     max_retries: int,
-) -> None:
+) -> list[dispatch_store.ReadyStep]:
+    """Insert the job with its steps and history; returns the steps that can run at once."""
     data: dict[str, Any] = {
         "collectionId": str(collection.id),
         "variables": request.variables,
@@ -200,12 +205,15 @@ async def _insert(
         max_retries=max_retries,
         trace=tracing.current(),
     )
-    if not await jobs.insert_job(tx, job):
+    created_at = await jobs.insert_job(tx, job)
+    if created_at is None:
         raise ConflictError("workflow_id names a job that exists already.")
-    await jobs.insert_steps(tx, [_new_step(job_id, step) for step in plan.steps])
+    steps = [_new_step(job_id, step) for step in plan.steps]
+    await jobs.insert_steps(tx, steps)
     history = [jobs.HistoryEntry(job_id, "pending", "Job created", data={"total_steps": len(plan.steps)})]
     history += [jobs.HistoryEntry(job_id, "pending", warning) for warning in plan.warnings]
     await jobs.add_history(tx, history)
+    return [dispatch_store.first_run(job, step, created_at) for step in steps if step.input_data is not None]
 
 
 def _new_step(job_id: UUID, step: PlannedStep) -> jobs.NewStep:
