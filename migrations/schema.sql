@@ -48,6 +48,16 @@ CREATE FUNCTION public.new_event_id() RETURNS uuid
     )::uuid
 $$;
 
+CREATE FUNCTION public.note_words() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    INSERT INTO output_search (output_id, words) VALUES (NEW.id, words_of(NEW))
+    ON CONFLICT (output_id) DO UPDATE SET words = excluded.words;
+    RETURN NULL;
+END
+$$;
+
 CREATE FUNCTION public.record_collection_version() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -116,6 +126,61 @@ BEGIN
     INSERT INTO webhook_delivery (endpoint_id, event_id) SELECT unnest(audience), event;
     RETURN NULL;
 END
+$$;
+
+CREATE FUNCTION public.texts_in(document jsonb) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $_$
+    SELECT string_agg(left(leaf #>> '{}', 10000), ' ') FROM jsonb_path_query(document, 'strict $.**') leaf
+    WHERE jsonb_typeof(leaf) IN ('string', 'number') AND leaf #>> '{}' !~* '^(https?|ipfs|data):'
+$_$;
+
+CREATE TABLE public.output (
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    collection_id uuid NOT NULL,
+    deck_id uuid,
+    job_id uuid,
+    generation integer DEFAULT 0 NOT NULL,
+    flat_file_id bigint,
+    source_output_id uuid,
+    status text DEFAULT 'pending'::text NOT NULL,
+    source text DEFAULT 'unknown'::text NOT NULL,
+    url text,
+    mime_type text,
+    thumbnail_url text,
+    error_message text,
+    input_metadata jsonb,
+    output_metadata jsonb,
+    is_custodial boolean DEFAULT false NOT NULL,
+    custodied_for uuid,
+    "position" integer,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    completed_at timestamp with time zone,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    generated boolean DEFAULT false NOT NULL,
+    CONSTRAINT output_check CHECK (((deck_id IS NULL) = ("position" IS NULL))),
+    CONSTRAINT output_source_check CHECK ((source = ANY (ARRAY['direct_api'::text, 'ai_terminal'::text, 'miniapp'::text, 'studio_component'::text, 'studio_workflow'::text, 'load_test'::text, 'unknown'::text]))),
+    CONSTRAINT output_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'processing'::text, 'completed'::text, 'failed'::text, 'hidden'::text])))
+);
+
+CREATE FUNCTION public.words_of(made public.output) RETURNS tsvector
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT array_to_tsvector(ARRAY['=' || made.user_id]) || strip(to_tsvector('simple', left(concat_ws(' ', c.title,
+        texts_in(CASE jsonb_typeof(made.input_metadata) WHEN 'object'
+                 THEN made.input_metadata - '{source_output_id,source_url,source_mime_type}'::text[] END),
+        texts_in(j.data #> ARRAY['generations', made.generation::text, 'variables'])
+    ), 20000)))
+    FROM collection c LEFT JOIN job j ON j.id = made.job_id WHERE c.id = made.collection_id
+$$;
+
+CREATE FUNCTION public.words_wanted(owner uuid, asked text) RETURNS tsquery
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT ('''=' || owner || '''')::tsquery
+           && string_agg('''' || replace(replace(word, '\', '\\'), '''', '''''') || ''':*', ' & ')::tsquery
+    FROM unnest(tsvector_to_array(to_tsvector('simple', asked))) word
 $$;
 
 CREATE TABLE public.api_key (
@@ -467,35 +532,6 @@ ALTER TABLE public.outbox ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
-CREATE TABLE public.output (
-    id uuid NOT NULL,
-    user_id uuid NOT NULL,
-    collection_id uuid NOT NULL,
-    deck_id uuid,
-    job_id uuid,
-    generation integer DEFAULT 0 NOT NULL,
-    flat_file_id bigint,
-    source_output_id uuid,
-    status text DEFAULT 'pending'::text NOT NULL,
-    source text DEFAULT 'unknown'::text NOT NULL,
-    url text,
-    mime_type text,
-    thumbnail_url text,
-    error_message text,
-    input_metadata jsonb,
-    output_metadata jsonb,
-    is_custodial boolean DEFAULT false NOT NULL,
-    custodied_for uuid,
-    "position" integer,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    completed_at timestamp with time zone,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    generated boolean DEFAULT false NOT NULL,
-    CONSTRAINT output_check CHECK (((deck_id IS NULL) = ("position" IS NULL))),
-    CONSTRAINT output_source_check CHECK ((source = ANY (ARRAY['direct_api'::text, 'ai_terminal'::text, 'miniapp'::text, 'studio_component'::text, 'studio_workflow'::text, 'load_test'::text, 'unknown'::text]))),
-    CONSTRAINT output_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'processing'::text, 'completed'::text, 'failed'::text, 'hidden'::text])))
-);
-
 CREATE TABLE public.output_count (
     subject uuid NOT NULL,
     pending bigint DEFAULT 0 NOT NULL,
@@ -521,6 +557,11 @@ CREATE TABLE public.output_import (
     tries smallint DEFAULT 0 NOT NULL,
     run_after timestamp with time zone DEFAULT now() NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE public.output_search (
+    output_id uuid NOT NULL,
+    words tsvector NOT NULL
 );
 
 CREATE TABLE public.project (
@@ -800,6 +841,9 @@ ALTER TABLE ONLY public.output_import
 ALTER TABLE ONLY public.output
     ADD CONSTRAINT output_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.output_search
+    ADD CONSTRAINT output_search_pkey PRIMARY KEY (output_id);
+
 ALTER TABLE ONLY public.project
     ADD CONSTRAINT project_pkey PRIMARY KEY (id);
 
@@ -951,6 +995,8 @@ CREATE UNIQUE INDEX output_one_visible_per_file ON public.output USING btree (fl
 
 CREATE UNIQUE INDEX output_position ON public.output USING btree (deck_id, "position") WHERE (deck_id IS NOT NULL);
 
+CREATE INDEX output_search_words ON public.output_search USING gin (words);
+
 CREATE INDEX project_of_user ON public.project USING btree (user_id, created_at DESC, id DESC);
 
 CREATE UNIQUE INDEX project_one_default ON public.project USING btree (user_id) WHERE is_default;
@@ -998,6 +1044,8 @@ CREATE TRIGGER output_count_delete AFTER DELETE ON public.output REFERENCING OLD
 CREATE TRIGGER output_count_insert AFTER INSERT ON public.output REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION public.count_outputs();
 
 CREATE TRIGGER output_count_update AFTER UPDATE ON public.output REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION public.count_outputs();
+
+CREATE TRIGGER output_words AFTER INSERT OR UPDATE OF input_metadata, job_id, collection_id, user_id ON public.output FOR EACH ROW EXECUTE FUNCTION public.note_words();
 
 ALTER TABLE ONLY public.api_key
     ADD CONSTRAINT api_key_owner_user_id_fkey FOREIGN KEY (owner_user_id) REFERENCES public.app_user(id);
@@ -1067,6 +1115,9 @@ ALTER TABLE ONLY public.output_import
 
 ALTER TABLE ONLY public.output
     ADD CONSTRAINT output_job_id_fkey FOREIGN KEY (job_id) REFERENCES public.job(id);
+
+ALTER TABLE ONLY public.output_search
+    ADD CONSTRAINT output_search_output_id_fkey FOREIGN KEY (output_id) REFERENCES public.output(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.output
     ADD CONSTRAINT output_source_output_id_fkey FOREIGN KEY (source_output_id) REFERENCES public.output(id);

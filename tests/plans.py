@@ -1,5 +1,6 @@
 """What PostgreSQL would do for the statements of a read, without running them."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -16,9 +17,11 @@ class Explaining(Transaction):
     """
 
     plan = ""
+    without: Sequence[str] = ("seqscan", "bitmapscan")
+    """Ways that are no use of an index in the order of a list."""
 
     async def fetch_all(self, shape: type[Row], sql: str, parameters: Parameters = None) -> list[Row]:  # noqa: ARG002
-        for way in ("seqscan", "bitmapscan"):
+        for way in self.without:
             await self.execute(f"SET LOCAL enable_{way} = off")
         self.plan = "\n".join(await super().fetch_values(f"EXPLAIN (COSTS OFF) {sql}", parameters))
         return []

@@ -46,6 +46,15 @@ async def beneficiary(
     return named_identity(social_org, social_identifier)
 
 
+SearchText = Annotated[
+    str,
+    Query(
+        max_length=200,
+        description="Words, or beginnings of words, that all occur in the title of the output's collection, the prompt"
+        " and the other variables it was made with.",
+        examples=["red fox"],
+    ),
+]
 Beneficiary = Annotated[tuple[str, str] | None, Depends(beneficiary)]
 
 
@@ -124,10 +133,11 @@ async def list_outputs(
     deck_id: UUID | None = None,
     status: ShownStatus | None = None,
     media_type: MediaType | None = None,
+    q: SearchText = "",
 ) -> Envelope[list[OutputItem]]:
     """List the caller's outputs over all collections, newest first; hidden ones are left out."""
     wanted = queries.OutputFilter(deck_id, status, media_type=media_type)
-    rows = await queries.all_of_user(reader, user_id, collection_id, wanted, page)
+    rows = await queries.all_of_user(reader, user_id, collection_id, wanted, page, q.strip() or None)
     return ok([item_of(row, private=True) for row in rows])
 
 

@@ -22,6 +22,15 @@ BENEFICIARY = """
         SELECT id FROM social_link WHERE social_org = %(social_org)s AND social_identifier = %(social_identifier)s)
 """
 
+FEW = 2_000
+"""So many outputs are found by their words and then put into order. Where there are more, a short walk along the list
+fills a page. The planner cannot choose between the two: it takes a word that it has not seen for a common one."""
+WITH_WORDS = """
+    AND EXISTS (SELECT FROM output_search s WHERE s.output_id = o.id
+                AND s.words @@ words_wanted(%(user_id)s, %(text)s) OFFSET 0)
+"""
+"""``OFFSET 0``: asked of each output on the way, not of all of them before."""
+
 
 @dataclass(frozen=True, slots=True)
 class OutputRow:
@@ -109,24 +118,46 @@ async def output_of(reader: Transaction, output_id: UUID) -> OutputDetail | None
 
 
 async def all_of_user(
-    reader: Transaction, user_id: UUID, collection_id: UUID | None, wanted: OutputFilter, page: Page
+    reader: Transaction,
+    user_id: UUID,
+    collection_id: UUID | None,
+    wanted: OutputFilter,
+    page: Page,
+    text: str | None = None,
 ) -> list[OutputRow]:
-    """List a user's visible outputs, of one collection or of all, newest first."""
-    of_collection = "" if collection_id is None else "AND o.collection_id = %(collection_id)s"
+    """List a user's visible outputs, of one collection or of all, newest first. ``text``: words, or beginnings of
+    words, that all occur in what an output was made from."""
+    conditions = wanted.conditions()
+    if collection_id is not None:
+        conditions += " AND o.collection_id = %(collection_id)s"
+    few: list[UUID] = []
+    if text is not None:
+        few = await with_words(reader, user_id, text)
+        conditions += " AND o.id = ANY(%(few)s)" if len(few) <= FEW else WITH_WORDS
     return await reader.fetch_all(
         OutputRow,
         f"""
         SELECT {ITEM} FROM output o LEFT JOIN deck d ON d.id = o.deck_id
-        WHERE o.user_id = %(user_id)s {of_collection} AND {wanted.conditions()}
+        WHERE o.user_id = %(user_id)s AND {conditions}
         ORDER BY o.created_at DESC, o.id DESC LIMIT %(limit)s OFFSET %(offset)s
         """,
         {
             "user_id": user_id,
             "collection_id": collection_id,
+            "text": text,
+            "few": few,
             "limit": page.limit,
             "offset": page.offset,
             **wanted.values(),
         },
+    )
+
+
+async def with_words(reader: Transaction, user_id: UUID, text: str) -> list[UUID]:
+    """Return the user's outputs that have all of these words, whatever their order; more than :data:`FEW` of them means
+    that there are many, and that the list is found sooner by walking it."""
+    return await reader.fetch_values(
+        "SELECT output_id FROM output_search WHERE words @@ words_wanted(%s, %s) LIMIT %s", (user_id, text, FEW + 1)
     )
 
 
