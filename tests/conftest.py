@@ -12,6 +12,7 @@ import redis.asyncio
 import structlog
 from fastapi import FastAPI
 from tests.apps import api, client_of, service_key
+from tests.browsers import browser  # noqa: F401 - a fixture
 from tests.engines import DATABASE, Engines
 from tests.pooler import pgbouncer, pooled_uri
 

@@ -1,7 +1,5 @@
 """Pages over the real engines, and a headless Chromium to look at them."""
 
-import os
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,22 +11,13 @@ import httpx2
 import pytest
 import redis.asyncio
 from fastapi import FastAPI
-from playwright.async_api import Browser, Page, Route, async_playwright
+from playwright.async_api import Browser, Page, Route
 from tests.apps import api, client_of, served
 from tests.factories import Collection, make_collection, make_deck, make_output
 
 from emprops.kit.database import Database
 from emprops.media.storage import FolderStorage, public_url
 from emprops.settings import Settings
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--no-first-run",
-]
 
 
 @dataclass
@@ -99,19 +88,6 @@ async def served_site(site: Site) -> AsyncIterator[Site]:
     """The same on a real address, for browsers."""
     async with served(site.app) as client:
         yield Site(site.app, client, site.settings, site.database, site.storage)
-
-
-@pytest.fixture(scope="session")
-async def browser() -> AsyncIterator[Browser]:
-    if not CHROMIUM:
-        reason = "Chromium is missing: install it with `apt-get install chromium`."
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield browser
-        await browser.close()
 
 
 class Window:

@@ -20,8 +20,8 @@ INTRODUCTION = (
 )
 
 
-def write(folder: Path) -> list[str]:
-    """Write a page per tag into a folder, and return their names."""
+def write(folder: Path) -> None:
+    """Write a page per tag into a folder, and one that lists them."""
     document = create_app(Settings(mode="test")).openapi()
     by_tag: dict[str, list[str]] = defaultdict(list)
     for path, item in document["paths"].items():
@@ -34,7 +34,8 @@ def write(folder: Path) -> list[str]:
     for tag, sections in by_tag.items():
         title = tag[0].upper() + tag[1:]
         (folder / f"{slug(tag)}.md").write_text(page(title, INTRODUCTION, *sections))
-    return [slug(tag) for tag in sorted(by_tag)]
+    rows = [[f"[{tag['name']}]({slug(tag['name'])}.md)", tag["description"]] for tag in document["tags"]]
+    (folder / "index.md").write_text(page("HTTP API", document["info"]["description"], table(["about", "what"], rows)))
 
 
 def slug(tag: str) -> str:
@@ -47,10 +48,15 @@ def _section(document: Json, method: str, path: str, operation: Json) -> str:
     parameters = [_resolved(document, one) for one in operation.get("parameters", ())]
     if parameters:
         rows = [
-            [f"`{one['name']}`", one["in"], _kind(one.get("schema", {})), one_line(one.get("description"))]
+            [
+                f"`{one['name']}`" + (" *" if one.get("required") else ""),
+                one["in"],
+                _kind(one.get("schema", {})).removesuffix(" or null"),
+                one_line(one.get("description")),
+            ]
             for one in parameters
         ]
-        parts.append(table(["parameter", "in", "type", "meaning"], rows))
+        parts.append(table(["parameter (*: required)", "in", "type", "meaning"], rows))
     body = _resolved(document, operation.get("requestBody") or {})
     for content in body.get("content", {}).values():
         parts.append(_fields(document, content.get("schema", {}), "field of the body (*: required)"))

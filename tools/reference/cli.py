@@ -7,7 +7,13 @@ import sys
 
 from tools.reference.markdown import MADE
 
-COMMAND = (sys.executable, "-m", "typer", "emprops.cli.main", "utils", "docs", "--name", "emprops")
+TYPER = """
+from typer.cli import main
+from typer.core import TyperCommand
+TyperCommand.get_short_help_str.__defaults__ = (200,)  # else lists of commands show 45 characters of each
+main()
+"""
+COMMAND = (sys.executable, "-c", TYPER, "emprops.cli.main", "utils", "docs", "--name", "emprops")
 TITLE = "# Command line"
 
 
