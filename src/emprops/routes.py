@@ -50,8 +50,9 @@ TABLE: list[tuple[Prefix, APIRouter]] = [
     ("/api", collections.routes),  # /collections /collections/{id}/publish /workflows/create-simple-collection
     ("/api", workflows.routes),  # /workflows /workflows/{name}
     ("/api", catalog.routes),  # /models /models/batch /custom-nodes /custom-nodes/batch
-    ("", develop.routes),  # /outputs/{id}/develop /outputs/{id}/lineage /outputs/develop/collections
-    ("", outputs.routes),  # /outputs/{id} /collections/{id}/outputs
+    ("", develop.routes),  # /outputs/{id}/develop
+    ("", collections.global_routes),  # /outputs/develop/collections
+    ("", outputs.routes),  # /outputs/{id} /outputs/{id}/lineage /collections/{id}/outputs
     ("", credit.routes),  # /credits /credits/ledger /credits/grant
     ("", decks.routes),  # /decks /decks/{id} /decks/{id}/publish /decks/{id}/lock /decks/{id}/order
     ("", pages.routes),  # /watch/{id} /d/{id}

@@ -10,14 +10,17 @@ from emprops.auth.caller import SERVICE
 from emprops.auth.dependencies import CurrentCaller, CurrentUser, OptionalCaller, PublicRoute
 from emprops.auth.once import Once
 from emprops.collections import service, store, versions
+from emprops.collections.global_queries import list_global
 from emprops.collections.schemas import (
     ChangeBody,
     CollectionBody,
     CollectionInProjectBody,
     CollectionItem,
     CollectionView,
+    DevelopType,
     FormView,
     GlobalBody,
+    GlobalCollectionView,
     PublicCollection,
     PublishBody,
     Status,
@@ -35,6 +38,7 @@ from emprops.kit.web.envelope import Envelope, failures, ok
 from emprops.kit.web.paging import Paging
 
 routes = router(tags=["collections"])
+global_routes = router(tags=["outputs"])
 
 CollectionRef = Annotated[str, Path(max_length=200, description="The collection's id, or its short name.")]
 Version = Annotated[str, Path(description="The number of the version.", examples=["1"])]
@@ -202,3 +206,12 @@ async def get_version(collection_id: CollectionRef, version: Version, caller: Cu
 
 def _details(body: CollectionBody) -> Details:
     return Details(**body.model_dump(include=DETAILS))
+
+
+@global_routes.get("/outputs/develop/collections")
+async def list_global_collections(
+    _caller: CurrentCaller, reader: Reader, page: Paging, input_type: DevelopType | None = None
+) -> Envelope[list[GlobalCollectionView]]:
+    """List the global collections, with which outputs can be developed, newest first."""
+    found = await list_global(reader, input_type, page)
+    return ok([GlobalCollectionView.model_validate(one, from_attributes=True) for one in found])

@@ -227,6 +227,21 @@ class FormView(BaseModel):
     required: list[str]
 
 
+DevelopType = Literal["image", "video", "text"]
+"""What global collections take and make."""
+
+
+class GlobalCollectionView(BaseModel):
+    """A collection with which outputs can be developed."""
+
+    id: UUID
+    title: str
+    description: str
+    input_type: DevelopType
+    output_type: DevelopType
+    cover_image_url: str | None
+
+
 class VersionView(BaseModel):
     """A published state of a collection."""
 

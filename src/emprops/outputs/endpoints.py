@@ -17,21 +17,24 @@ from emprops.kit.database import Transaction
 from emprops.kit.web.endpoint import Reader, Shared, Tx, router
 from emprops.kit.web.envelope import Envelope, failures, ok
 from emprops.kit.web.paging import Paging
-from emprops.outputs import queries, service
+from emprops.outputs import lineage_queries, queries, service
 from emprops.outputs.schemas import (
     Completion,
     Failing,
+    LineageView,
     MediaType,
     Move,
     NewOutput,
     OutputItem,
     OutputStats,
     OutputView,
+    RelativeView,
     ShownStatus,
     SocialOrg,
     Status,
     WatchableOutput,
     item_of,
+    relative_view,
     view_of,
 )
 
@@ -155,6 +158,32 @@ async def get_output(
     page = links.url(resources.settings.base_url, output.id, shared=output.shared)
     watch_url = None if output.status == "hidden" else page
     return ok(WatchableOutput(**view_of(output, private=private).model_dump(), watch_url=watch_url))
+
+
+@routes.get("/outputs/{output_id}/lineage")
+async def get_lineage(output_id: UUID, caller: CurrentCaller, reader: Reader) -> Envelope[LineageView]:
+    """Show what an output was developed from and what was developed from it, as far as the caller may see it."""
+    output = await queries.output_of(reader, output_id)
+    if output is None or not (caller.is_service or output.user_id == caller.user_id or output.shared):
+        raise NotFoundError("Output not found")
+    ancestors = await lineage_queries.ancestors_of(reader, output_id)
+    descendants = await lineage_queries.descendants_of(reader, output_id)
+
+    def seen(relatives: list[lineage_queries.Relative]) -> list[RelativeView]:
+        return [
+            relative_view(one)
+            for one in relatives
+            if one.status != "hidden" and (caller.is_service or one.shared or one.user_id == caller.user_id)
+        ]
+
+    return ok(
+        LineageView(
+            output_id=output_id,
+            ancestors=seen(ancestors),
+            descendants=seen(descendants),
+            truncated=len(descendants) >= lineage_queries.MAX_DESCENDANTS,
+        )
+    )
 
 
 @routes.get("/collections/{collection_id}/outputs")

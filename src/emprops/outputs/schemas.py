@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from emprops.outputs.lineage_queries import Relative
 from emprops.outputs.queries import OutputDetail, OutputRow
 from emprops.outputs.states import Source
 
@@ -212,3 +213,49 @@ def _item(row: OutputRow, *, private: bool) -> dict[str, Any]:
         "updated_at": row.updated_at,
         "completed_at": row.completed_at,
     }
+
+
+class RelativeView(BaseModel):
+    """An output in a line of development."""
+
+    id: UUID
+    source_output_id: UUID | None
+    depth: int
+    """Developments between the two: negative for what came before, positive for what came behind."""
+    status: ShownStatus
+    url: str | None
+    mime_type: str | None
+    thumbnail_url: str | None
+    collection: CollectionRef
+    deck_id: UUID | None
+    created_at: datetime
+    completed_at: datetime | None
+
+
+class LineageView(BaseModel):
+    """What an output was developed from, and what was developed from it."""
+
+    output_id: UUID
+    ancestors: list[RelativeView]
+    """The first one first."""
+    descendants: list[RelativeView]
+    """The nearest first."""
+    truncated: bool
+    """There are more descendants than are shown."""
+
+
+def relative_view(relative: Relative) -> RelativeView:
+    """Show an output in a line of development."""
+    return RelativeView(
+        id=relative.id,
+        source_output_id=relative.source_output_id,
+        depth=relative.depth,
+        status=relative.status,
+        url=relative.url,
+        mime_type=relative.mime_type,
+        thumbnail_url=relative.thumbnail_url,
+        collection=CollectionRef(id=relative.collection_id, title=relative.collection_title),
+        deck_id=relative.deck_id,
+        created_at=relative.created_at,
+        completed_at=relative.completed_at,
+    )

@@ -1,6 +1,5 @@
-"""Develop outputs, list what they can be developed with, show what came from what."""
+"""Develop outputs."""
 
-from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -8,24 +7,18 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from emprops.auth.dependencies import CurrentCaller, StartsWork
 from emprops.auth.once import Once
-from emprops.collections.global_queries import list_global
+from emprops.collections.schemas import DevelopType
 from emprops.credits.service import terms_from
-from emprops.errors import NotEnoughCreditsError, NotFoundError
-from emprops.kit.web.endpoint import Reader, Shared, Tx, router
+from emprops.errors import NotEnoughCreditsError
+from emprops.kit.web.endpoint import Shared, Tx, router
 from emprops.kit.web.envelope import Envelope, failures, ok
-from emprops.kit.web.paging import Paging
 from emprops.orchestrator.endpoints.generations import Sending
 from emprops.orchestrator.start.develop import develop
 from emprops.orchestrator.start.node_classes import NodeClassMissingError
-from emprops.outputs import lineage_queries, queries
 from emprops.outputs.endpoints import owner_of
-from emprops.outputs.lineage_queries import MAX_DESCENDANTS, Relative
-from emprops.outputs.schemas import CollectionRef
 from emprops.workflows.machines import LiveMachines
 
 routes = router(prefix="/outputs", tags=["outputs"])
-
-MediaType = Literal["image", "video", "text"]
 
 
 class DevelopBody(BaseModel):
@@ -53,8 +46,8 @@ class DevelopCollection(BaseModel):
 
     id: UUID
     title: str
-    input_type: MediaType
-    output_type: MediaType
+    input_type: DevelopType
+    output_type: DevelopType
 
 
 class SourceOutput(BaseModel):
@@ -100,55 +93,6 @@ class DevelopView(BaseModel):
     source_output: SourceOutput
     warnings: list[str]
     """What was probably not meant, such as variables that the collection does not have."""
-
-
-class GlobalCollectionView(BaseModel):
-    """A collection with which outputs can be developed."""
-
-    id: UUID
-    title: str
-    description: str
-    input_type: MediaType
-    output_type: MediaType
-    cover_image_url: str | None
-
-
-class RelativeView(BaseModel):
-    """An output in a line of development."""
-
-    id: UUID
-    source_output_id: UUID | None
-    depth: int
-    """Developments between the two: negative for what came before, positive for what came behind."""
-    status: Literal["pending", "processing", "completed", "failed"]
-    url: str | None
-    mime_type: str | None
-    thumbnail_url: str | None
-    collection: CollectionRef
-    deck_id: UUID | None
-    created_at: datetime
-    completed_at: datetime | None
-
-
-class LineageView(BaseModel):
-    """What an output was developed from, and what was developed from it."""
-
-    output_id: UUID
-    ancestors: list[RelativeView]
-    """The first one first."""
-    descendants: list[RelativeView]
-    """The nearest first."""
-    truncated: bool
-    """There are more descendants than are shown."""
-
-
-@routes.get("/develop/collections")
-async def list_global_collections(
-    _caller: CurrentCaller, reader: Reader, page: Paging, input_type: MediaType | None = None
-) -> Envelope[list[GlobalCollectionView]]:
-    """List the global collections, with which outputs can be developed, newest first."""
-    found = await list_global(reader, input_type, page)
-    return ok([GlobalCollectionView.model_validate(one, from_attributes=True) for one in found])
 
 
 @routes.post(
@@ -204,46 +148,4 @@ async def develop_output(
             "source_output": {"id": source.id, "url": source.url, "mime_type": source.mime_type},
             "warnings": developing.started.warnings,
         }
-    )
-
-
-@routes.get("/{output_id}/lineage")
-async def get_lineage(output_id: UUID, caller: CurrentCaller, reader: Reader) -> Envelope[LineageView]:
-    """Show what an output was developed from and what was developed from it, as far as the caller may see it."""
-    output = await queries.output_of(reader, output_id)
-    if output is None or not (caller.is_service or output.user_id == caller.user_id or output.shared):
-        raise NotFoundError("Output not found")
-    ancestors = await lineage_queries.ancestors_of(reader, output_id)
-    descendants = await lineage_queries.descendants_of(reader, output_id)
-
-    def seen(relatives: list[Relative]) -> list[RelativeView]:
-        return [
-            _view_of(one)
-            for one in relatives
-            if one.status != "hidden" and (caller.is_service or one.shared or one.user_id == caller.user_id)
-        ]
-
-    return ok(
-        LineageView(
-            output_id=output_id,
-            ancestors=seen(ancestors),
-            descendants=seen(descendants),
-            truncated=len(descendants) >= MAX_DESCENDANTS,
-        )
-    )
-
-
-def _view_of(relative: Relative) -> RelativeView:
-    return RelativeView(
-        id=relative.id,
-        source_output_id=relative.source_output_id,
-        depth=relative.depth,
-        status=relative.status,
-        url=relative.url,
-        mime_type=relative.mime_type,
-        thumbnail_url=relative.thumbnail_url,
-        collection=CollectionRef(id=relative.collection_id, title=relative.collection_title),
-        deck_id=relative.deck_id,
-        created_at=relative.created_at,
-        completed_at=relative.completed_at,
     )
