@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emprops.collections import chance
-from emprops.collections.variables import MAX_TEXT_BYTES, Option, json_schema, parse, pick, resolve, unknown
+from emprops.collections.variable_schema import json_schema
+from emprops.collections.variables import MAX_TEXT_BYTES, Option, parse, pick, resolve, unknown
 from emprops.errors import InvalidVariablesError
 
 HASH = chance.generation_hash("a job", 0)

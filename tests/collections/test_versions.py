@@ -1,4 +1,4 @@
-"""Publishing, and which data a generation uses (docs/decisions/0008-collection-versions.md)."""
+"""Publishing, and which data a generation uses (docs/decisions/0008-collection-version_store.md)."""
 
 import asyncio
 import copy
@@ -11,7 +11,7 @@ from tests.collections.conftest import Planned, User
 from tests.factories import INSTRUCTIONS
 
 from emprops.auth.caller import Caller
-from emprops.collections import service, versions
+from emprops.collections import service, version_store
 from emprops.collections.store import Working
 from emprops.kit.database import Database
 from emprops.kit.ids import new_id
@@ -130,7 +130,9 @@ async def test_whatever_publishes_leaves_a_version(user: User, database: Databas
     collection = await make(user)
     async with database.transaction() as tx:
         await tx.execute("UPDATE collection SET status = 'published', version = 7 WHERE id = %s", (collection,))
-        assert (await versions.get_version(tx, (await service.get_shown(tx, collection)).id, 7)).data == data("one")  # type: ignore[union-attr]
+        version = await version_store.get_version(tx, (await service.get_shown(tx, collection)).id, 7)
+        assert version is not None
+        assert version.data == data("one")
         with pytest.raises(psycopg.errors.CheckViolation):
             await tx.execute("UPDATE collection SET version = 0 WHERE id = %s", (collection,))
 

@@ -15,7 +15,7 @@ from emprops.errors import ConflictError
 from emprops.jobs import store as jobs
 from emprops.kit.database import Database, Transaction
 from emprops.kit.ids import new_id
-from emprops.media.files import FileRow, lock_files
+from emprops.media.file_store import FileRow, lock_files
 from emprops.outputs import job_results as outputs
 from emprops.outputs import job_results_store as output_store
 from emprops.outputs import store as client_outputs

@@ -10,7 +10,7 @@ from tests.factories import make_job, make_step
 
 from emprops.errors import ConflictError, NotFoundError
 from emprops.jobs.dispatch_store import unsent_steps
-from emprops.jobs.steps import create_step, update_step_complete
+from emprops.jobs.step_store import create_step, update_step_complete
 from emprops.kit.database import Database
 from emprops.kit.ids import new_id
 

@@ -17,7 +17,7 @@ from tests.fakes.mux import TOKEN_ID, TOKEN_SECRET, WEBHOOK_SECRET, FakeMux
 from emprops.kit import outbox
 from emprops.kit.database import Database
 from emprops.media import inspect, probe
-from emprops.media.files import record_files
+from emprops.media.file_store import record_files
 from emprops.media.mux import assets
 from emprops.media.mux.client import MuxClient, client_from
 from emprops.media.storage import FolderStorage

@@ -7,7 +7,7 @@ from tests.factories import Job, make_job, make_step
 
 from emprops.kit.database import Database, Transaction
 from emprops.kit.ids import new_id
-from emprops.media.files import files_of_steps, record_files
+from emprops.media.file_store import files_of_steps, record_files
 from emprops.queue.messages import StoredFile
 from emprops.settings import Settings
 

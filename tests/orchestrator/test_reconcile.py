@@ -12,7 +12,7 @@ from tests.queue.helpers import lapse
 
 from emprops.jobs.dispatch_store import ready_steps
 from emprops.jobs.stale_store import stale_steps, stalled_jobs
-from emprops.jobs.steps import update_step_complete
+from emprops.jobs.step_store import update_step_complete
 from emprops.orchestrator.repair.reconcile import Reconciled, reconcile_stale_steps
 from emprops.queue.dispatch import Queue
 from emprops.upkeep import timetable

@@ -22,7 +22,7 @@ from tests.locks import somebody_waits
 from emprops.errors import AppError, BadRequestError, ConflictError, NotFoundError
 from emprops.kit.database import Database, Transaction
 from emprops.kit.ids import new_id
-from emprops.media.files import FileRow
+from emprops.media.file_store import FileRow
 from emprops.outputs import job_results
 
 

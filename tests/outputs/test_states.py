@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from emprops.decks import states as decks
 from emprops.decks.states import DeckStatus
 from emprops.kit.ids import new_id
-from emprops.media.files import FileRow
+from emprops.media.file_store import FileRow
 from emprops.outputs.results import JobOutput, match_results
 from emprops.outputs.states import FAIL, FINISH, FROM, OutputStatus, may_become
 

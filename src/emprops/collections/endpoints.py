@@ -9,7 +9,7 @@ from fastapi import Body, Path
 from emprops.auth.caller import SERVICE
 from emprops.auth.dependencies import CurrentCaller, CurrentUser, OptionalCaller, PublicRoute
 from emprops.auth.once import Once
-from emprops.collections import service, store, versions
+from emprops.collections import service, store, version_store
 from emprops.collections.global_queries import list_global
 from emprops.collections.schemas import (
     ChangeBody,
@@ -190,7 +190,7 @@ async def set_global(
 async def list_versions(collection_id: CollectionRef, caller: CurrentCaller, reader: Reader, page: Paging) -> Any:
     """List what was published of an own collection, newest first."""
     collection = await service.get_own(reader, caller, collection_id)
-    found = await versions.list_versions(reader, collection.id, page)
+    found = await version_store.list_versions(reader, collection.id, page)
     return ok([VersionView.model_validate(version) for version in found])
 
 
@@ -198,7 +198,7 @@ async def list_versions(collection_id: CollectionRef, caller: CurrentCaller, rea
 async def get_version(collection_id: CollectionRef, version: Version, caller: CurrentCaller, reader: Reader) -> Any:
     """Read one published state of an own collection."""
     collection = await service.get_own(reader, caller, collection_id)
-    found = await versions.get_version(reader, collection.id, int(version)) if NUMBER.fullmatch(version) else None
+    found = await version_store.get_version(reader, collection.id, int(version)) if NUMBER.fullmatch(version) else None
     if found is None:
         raise NotFoundError("Version not found")
     return ok(VersionDataView.model_validate(found))

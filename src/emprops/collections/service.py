@@ -12,9 +12,10 @@ from typing import Any
 from uuid import UUID
 
 from emprops.auth.caller import Caller
-from emprops.collections import fitting, instructions, projects, simple, store, variables, versions
+from emprops.collections import fitting, instructions, projects, simple, store, variables, version_store
 from emprops.collections.simple import SimpleVariable
 from emprops.collections.store import Collection, Details, Listed, Working
+from emprops.collections.variable_schema import json_schema
 from emprops.credits.prices import PriceError, price_of_collection
 from emprops.custody import service as custody
 from emprops.custody.service import SocialLink
@@ -77,7 +78,7 @@ async def get_form(reader: Transaction, caller: Caller | None, id_or_slug: str |
     definitions, problems = variables.parse(_part(collection.data, "variables"))
     if problems or not isinstance(collection.data, dict):
         raise CollectionCorruptedError(problems or ["the collection's data is not an object"])
-    return variables.json_schema(definitions)
+    return json_schema(definitions)
 
 
 async def create(
@@ -152,14 +153,14 @@ async def publish(tx: Transaction, caller: Caller, id_or_slug: str | UUID, versi
         raise ConflictError("The collection is archived; unarchive it before you publish it.")
     data = collection.data
     if version is not None:
-        earlier = await versions.get_version(tx, collection.id, version)
+        earlier = await version_store.get_version(tx, collection.id, version)
         if earlier is None:
             raise NotFoundError("Version not found")
         data = earlier.data
     await check_data(tx, data)
     if data != collection.data:
         await store.update(tx, collection.id, {"data": data})
-    await versions.publish(tx, collection.id)
+    await version_store.publish(tx, collection.id)
     if data != collection.data and collection.has_unpublished_changes:
         await store.update(tx, collection.id, {"data": collection.data})
     return await _reread(tx, collection.id)

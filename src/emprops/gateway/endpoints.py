@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from emprops.auth.dependencies import WorkerCaller, worker_caller
 from emprops.errors import ConflictError, TooManyRequestsError
+from emprops.gateway.conversions import turn_json
 from emprops.gateway.identity import NAME, TOKEN
 from emprops.gateway.schemas import (
     AnnounceBody,
@@ -25,7 +26,6 @@ from emprops.gateway.schemas import (
     TurnView,
     WaitBody,
     WaitView,
-    turn_json,
 )
 from emprops.gateway.service import Gateway
 from emprops.gateway.uploads import receive

@@ -14,19 +14,10 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from emprops.errors import BadRequestError, ConflictError, UnavailableError
+from emprops.gateway.conversions import finished_of, info_of, offers_of
 from emprops.gateway.identity import is_own, public_id, token_of
 from emprops.gateway.limits import KeyLimits
-from emprops.gateway.schemas import (
-    AnnounceBody,
-    BeatBody,
-    BeatItem,
-    ClaimBody,
-    SettledBody,
-    TurnBody,
-    finished_of,
-    info_of,
-    offers_of,
-)
+from emprops.gateway.schemas import AnnounceBody, BeatBody, BeatItem, ClaimBody, SettledBody, TurnBody
 from emprops.kit.redis import connect
 from emprops.kit.web.sse import is_stopping
 from emprops.queue.fleet import FleetMember

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from emprops.jobs.store import NewStep
+from emprops.jobs.start_store import NewStep
 from emprops.kit.database import Transaction
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from emprops.jobs.store import NewJob, NewStep
+from emprops.jobs.start_store import NewJob, NewStep
 from emprops.kit import outbox
 from emprops.kit.database import Transaction
 

@@ -15,43 +15,6 @@ from emprops.kit.database import Transaction
 
 
 @dataclass(frozen=True, slots=True)
-class NewJob:
-    """A job about to be inserted, pending."""
-
-    id: UUID
-    user_id: UUID
-    collection_id: UUID | None
-    collection_version: int | None
-    name: str
-    description: str
-    priority: int
-    total_steps: int
-    data: dict[str, Any]
-    job_type: str = "collection_generation"
-    max_retries: int = 3
-    trace: str = ""
-    """W3C ``traceparent`` of what starts it, or empty."""
-
-
-@dataclass(frozen=True, slots=True)
-class NewStep:
-    """A step about to be inserted, pending. ``input_data`` None: it waits for the steps it refers to."""
-
-    id: UUID
-    job_id: UUID
-    step_order: int
-    step_name: str
-    step_type: str
-    generation: int
-    is_result: bool
-    depends_on: tuple[UUID, ...]
-    template: dict[str, Any] | None
-    input_data: dict[str, Any] | None
-    requirements: dict[str, Any]
-    retry_attempt: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class LockedJob:
     """What moving a job along needs to know of it; the row is locked."""
 
@@ -103,79 +66,6 @@ class HistoryEntry:
     message: str
     step_id: UUID | None = None
     data: dict[str, Any] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Who started a job, from what."""
-
-    user_id: UUID
-    collection_id: UUID | None
-
-
-async def reserve_id(tx: Transaction, job_id: UUID) -> Origin | None:
-    """Keep a job id that a caller chose for this transaction; if there is a job of that id, tell where it is from.
-
-    Two requests with one id wait for each other here, so the second finds the first one's job.
-    """
-    await tx.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 1))", (str(job_id),))
-    return await tx.fetch_one(Origin, "SELECT user_id, collection_id FROM job WHERE id = %s", (job_id,))
-
-
-async def insert_job(tx: Transaction, job: NewJob) -> datetime | None:
-    """Insert a pending job; returns when it was created, None if there is a job of that id already."""
-    created_at: datetime | None = await tx.fetch_value(
-        """
-        INSERT INTO job (id, user_id, collection_id, collection_version, name, description, job_type, priority,
-                         total_steps, data, max_retries, trace, progress)
-        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 0)
-        ON CONFLICT (id) DO NOTHING
-        RETURNING created_at
-        """,
-        (
-            job.id,
-            job.user_id,
-            job.collection_id,
-            job.collection_version,
-            job.name,
-            job.description,
-            job.job_type,
-            job.priority,
-            job.total_steps,
-            Jsonb(job.data),
-            job.max_retries,
-            job.trace or None,
-        ),
-    )
-    return created_at
-
-
-async def insert_steps(tx: Transaction, steps: Sequence[NewStep]) -> None:
-    """Insert pending steps."""
-    await tx.execute_many(
-        """
-        INSERT INTO step (id, job_id, retry_attempt, step_order, step_name, step_type, generation, is_result,
-                          depends_on, template, input_data, requirements)
-        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
-        """,
-        [
-            (
-                step.id,
-                step.job_id,
-                step.retry_attempt,
-                step.step_order,
-                step.step_name,
-                step.step_type,
-                step.generation,
-                step.is_result,
-                list(step.depends_on),
-                None if step.template is None else Jsonb(step.template),
-                None if step.input_data is None else Jsonb(step.input_data),
-                Jsonb(step.requirements),
-            )
-            for step in steps
-        ],
-    )
 
 
 async def add_history(tx: Transaction, entries: Iterable[HistoryEntry]) -> None:

@@ -287,23 +287,3 @@ def database_from(settings: Settings) -> Database:
         statement_timeout=settings.statement_timeout,
         lock_timeout=settings.lock_timeout,
     )
-
-
-UNAVAILABLE = (psycopg.OperationalError, psycopg.InterfaceError)
-"""Errors that mean PostgreSQL is away or refuses work just now, not that the statement is wrong."""
-
-
-def is_about_values(error: Exception) -> bool:
-    """Return whether PostgreSQL refused the values it was given, so that trying again cannot help.
-
-    Anything else of its passes, however long it takes: it is away, read-only, full, or at another revision.
-    """
-    if not isinstance(error, psycopg.Error):
-        return False
-    too_much = (error.sqlstate or "").startswith("54")  # program limit exceeded: a value too large for an index
-    return too_much or isinstance(error, psycopg.DataError | psycopg.IntegrityError)
-
-
-def is_outage(error: Exception) -> bool:
-    """Return whether PostgreSQL is away, or refuses everything just now."""
-    return isinstance(error, UNAVAILABLE) and not is_about_values(error)

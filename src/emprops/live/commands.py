@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from emprops.errors import AppError, BadRequestError, ForbiddenError, NotFoundError, UnavailableError
 from emprops.jobs.change_store import lock
-from emprops.kit.database import UNAVAILABLE, Database
+from emprops.kit.database import Database
+from emprops.kit.database_errors import UNAVAILABLE
 from emprops.live.audience import Audience, Listener, check_room
 from emprops.live.jobs import JobNews, Question
 from emprops.live.messages import answer, failed

@@ -19,7 +19,8 @@ import structlog
 from emprops.auth.caller import may_touch
 from emprops.errors import NotFoundError, UnavailableError
 from emprops.jobs.queries import as_json
-from emprops.kit.database import UNAVAILABLE, Database, Transaction
+from emprops.kit.database import Database, Transaction
+from emprops.kit.database_errors import UNAVAILABLE
 from emprops.kit.pubsub import Pokes
 from emprops.live import store
 from emprops.live.audience import Audience, Listener

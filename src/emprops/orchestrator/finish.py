@@ -9,7 +9,7 @@ from emprops.jobs import dispatch_store
 from emprops.jobs import store as jobs
 from emprops.jobs.states import OPEN
 from emprops.kit.database import Transaction
-from emprops.media.files import FileRow
+from emprops.media.file_store import FileRow
 from emprops.orchestrator.metrics import count_end
 from emprops.outputs import job_results as outputs
 

@@ -19,8 +19,8 @@ from emprops.kit.database import Database
 from emprops.kit.ids import new_id
 from emprops.kit.outbound.client import GuardedClient, OutboundError, OutboundUnavailableError
 from emprops.kit.storage import Storage
-from emprops.media import inspection
-from emprops.media.inspection import Uninspected
+from emprops.media import inspection_store
+from emprops.media.inspection_store import Uninspected
 from emprops.media.mux.assets import put_videos
 from emprops.media.probe import Facts, probe
 from emprops.media.storage import extension_of, public_url
@@ -105,7 +105,7 @@ async def _keep(shop: Workshop, work: Import, path: Path, size: int, facts: Fact
     async with shop.database.transaction() as tx:
         owner = await store.still_wanted(tx, work)
         if owner is not None:
-            file_id = await inspection.insert_copy(
+            file_id = await inspection_store.insert_copy(
                 tx,
                 user_id=owner,
                 key=key,
@@ -168,7 +168,7 @@ async def _try_later(shop: Workshop, work: Import, reason: str) -> None:
 
 async def _inspect_next(shop: Workshop) -> bool:
     async with shop.database.reader() as writer:
-        file = await inspection.take_uninspected(writer, for_seconds=TAKEN_FOR)
+        file = await inspection_store.take_uninspected(writer, for_seconds=TAKEN_FOR)
     if file is None:
         return False
     try:
@@ -186,7 +186,7 @@ async def _inspect_next(shop: Workshop) -> bool:
             await _record(shop, file, Facts(error="The file could not be read."), None)
         else:
             async with shop.database.reader() as writer:
-                await inspection.postpone(writer, file.id, seconds=WAITS[file.tries - 1])
+                await inspection_store.postpone(writer, file.id, seconds=WAITS[file.tries - 1])
     else:
         await _record(shop, file, facts, thumbnail)
     return True
@@ -211,7 +211,7 @@ async def _local_copy(storage: Storage, key: str, folder: Path) -> AsyncIterator
 async def _record(shop: Workshop, file: Uninspected, facts: Facts, thumbnail: str | None) -> None:
     """Say what was found in a file, and let the outputs that show it show that too."""
     async with shop.database.transaction() as tx:
-        await inspection.set_facts(tx, file.id, facts, thumbnail)  # which locks the file, before outputs
+        await inspection_store.set_facts(tx, file.id, facts, thumbnail)  # which locks the file, before outputs
         for output_id in await store.showing(tx, file.id):
             await store.show_facts(
                 tx,

@@ -12,7 +12,7 @@ from emprops.decks import placing as decks
 from emprops.errors import ConflictError, NotFoundError
 from emprops.kit.database import Transaction
 from emprops.kit.ids import new_id
-from emprops.media.files import FileRow, lock_files
+from emprops.media.file_store import FileRow, lock_files
 from emprops.outputs import job_results_store as store
 from emprops.outputs.results import match_results
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from emprops.kit.database import Transaction
-from emprops.media.files import FileRow
+from emprops.media.file_store import FileRow
 from emprops.outputs.results import JobOutput
 from emprops.outputs.states import FAIL, FINISH, REOPEN, START, VISIBLE
 

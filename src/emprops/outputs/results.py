@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from emprops.media.files import FileRow
+from emprops.media.file_store import FileRow
 from emprops.outputs.states import FAIL, FINISH
 
 

@@ -18,7 +18,7 @@ from emprops.jobs import store as jobs
 from emprops.jobs.states import OPEN
 from emprops.kit.database import Transaction
 from emprops.kit.ids import new_id
-from emprops.media import files
+from emprops.media import file_store
 from emprops.media.storage import key_of, mime_type_of
 from emprops.media.types import DOWNLOAD
 from emprops.outputs import importing_store, job_results, job_results_store, store
@@ -133,7 +133,7 @@ async def complete_output(
     if before.job_id is not None:
         await jobs.lock_jobs(tx, [before.job_id])
     if file is not None:
-        await files.lock_files(tx, [file.id])
+        await file_store.lock_files(tx, [file.id])
     held = await _lock(tx, output_id, owner)
     if held.status == OutputStatus.HIDDEN:
         raise BadRequestError("The output is hidden, which is final; create a new one.")
@@ -147,12 +147,12 @@ async def complete_output(
         await importing_store.forget(tx, held.id)
 
 
-async def _file_of(tx: Transaction, settings: Settings, key: str | None, result: Result) -> files.OwnedFile | None:
+async def _file_of(tx: Transaction, settings: Settings, key: str | None, result: Result) -> file_store.OwnedFile | None:
     """Find the file of ours that is meant. Raises if the two ways to name it contradict each other."""
-    by_url = await files.owned_file(tx, settings, key=key) if key is not None else None
+    by_url = await file_store.owned_file(tx, settings, key=key) if key is not None else None
     if result.flat_file_id is None:
         return by_url
-    by_id = await files.owned_file(tx, settings, file_id=result.flat_file_id)
+    by_id = await file_store.owned_file(tx, settings, file_id=result.flat_file_id)
     if by_id is None:
         raise NotFoundError("flat_file_id names no file of yours.")
     if key is not None and by_url != by_id:
@@ -160,7 +160,7 @@ async def _file_of(tx: Transaction, settings: Settings, key: str | None, result:
     return by_id
 
 
-async def _take_over(tx: Transaction, held: Held, file: files.OwnedFile) -> None:
+async def _take_over(tx: Transaction, held: Held, file: file_store.OwnedFile) -> None:
     other = await store.other_that_shows(tx, file.id, held.id)
     if other is None:
         return
@@ -169,7 +169,7 @@ async def _take_over(tx: Transaction, held: Held, file: files.OwnedFile) -> None
     await job_results.hide(tx, [other.id])
 
 
-def _shown(held: Held, file: files.OwnedFile | None, result: Result) -> Shown:
+def _shown(held: Held, file: file_store.OwnedFile | None, result: Result) -> Shown:
     """What is shown: what was sent, else what is known of the file, else what the URL suggests."""
     if file is None and result.url in (held.url, held.copied_from) and held.url is not None:
         present = Shown(held.url, held.mime_type, held.thumbnail_url, held.flat_file_id)

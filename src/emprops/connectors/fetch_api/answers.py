@@ -8,7 +8,7 @@ from pathlib import Path
 from emprops.connectors.base import FinalError
 from emprops.connectors.fetch_api import documents
 from emprops.connectors.fetch_api.secrets import Secrets
-from emprops.kit.outbound.client import Response
+from emprops.kit.outbound.answers import Response
 from emprops.kit.text import storable_json
 
 PAGE = ("<!doctype html", "<html")

@@ -13,14 +13,8 @@ from emprops.connectors.fetch_api.answers import Answer, FileAnswer, is_page, re
 from emprops.connectors.fetch_api.definition import Request
 from emprops.connectors.fetch_api.secrets import Secrets
 from emprops.errors import AppError
-from emprops.kit.outbound.client import (
-    BUSY,
-    GuardedClient,
-    OutboundUnavailableError,
-    Response,
-    Saving,
-    TooLargeAnswerError,
-)
+from emprops.kit.outbound.answers import Response, Saving
+from emprops.kit.outbound.client import BUSY, GuardedClient, OutboundUnavailableError, TooLargeAnswerError
 from emprops.kit.outbound.retry_after import retry_after
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024

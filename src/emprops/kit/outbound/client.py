@@ -17,6 +17,7 @@ import httpcore2
 import httpx2
 
 from emprops.kit.outbound import bodies
+from emprops.kit.outbound.answers import Downloaded, Response, Saving
 from emprops.kit.outbound.guard import (
     PORTS,
     Allowed,
@@ -64,35 +65,6 @@ SENT_ANYWHERE = frozenset({"accept", "accept-language", "user-agent", "content-t
 """Headers that survive a redirect to another origin; the others may be credentials."""
 OURS = frozenset({"host", "content-length", "transfer-encoding", "connection", "upgrade", "accept-encoding", "te"})
 """Headers that say how the request is sent, which is not the caller's to decide."""
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """An answer, read to its end. Header names are lower case."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    file: Path | None = None
-    """Where the body is instead, if :class:`Saving` said so."""
-
-
-@dataclass(frozen=True, slots=True)
-class Saving:
-    """Where the body of a 2xx answer goes whose type begins with one of ``kinds``: to disk, as it comes."""
-
-    to: Path
-    kinds: tuple[str, ...]
-    max_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Downloaded:
-    """A file brought here."""
-
-    path: Path
-    mime_type: str
-    size: int
 
 
 @dataclass(slots=True)

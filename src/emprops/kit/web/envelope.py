@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from emprops.errors import AppError, BadRequestError, NotFoundError, TooLargeError, UnavailableError
-from emprops.kit.database import UNAVAILABLE, is_about_values
+from emprops.kit.database_errors import UNAVAILABLE, is_about_values
 from emprops.kit.web.methods import allowed_methods
 
 Data = TypeVar("Data")

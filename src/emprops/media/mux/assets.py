@@ -2,13 +2,12 @@
 slowly in case the webhook that says "ready" never comes."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any
 
 from emprops.kit import outbox
 from emprops.kit.database import Database, Transaction
 from emprops.kit.outbox import Entry, Handler, UndeliverableError
-from emprops.media.mux import events
+from emprops.media.mux import store
 from emprops.media.mux.client import Asset, MuxClient, MuxError, MuxUnavailableError
 from emprops.media.mux.events import DELETE, DELETED, ERRORED, READY, AssetEvent, apply, passthrough_of, put_delete
 from emprops.media.storage import Storage, public_url
@@ -20,19 +19,6 @@ FIRST_POLL = 120.0
 """Seconds without news after which an asset is asked about; each further wait is twice as long."""
 POLL_DAYS = 7
 POLL_BATCH = 20
-
-
-@dataclass(frozen=True, slots=True)
-class _Video:
-    url: str
-    mime_type: str
-    mux_asset_id: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    id: int
-    mux_asset_id: str
 
 
 async def put_videos(tx: Transaction, settings: Settings, file_ids: list[int]) -> None:
@@ -74,22 +60,13 @@ async def create_asset(
     recorded first stays, the other one is removed.
     """
     async with database.reader() as reader:
-        video = await reader.fetch_one(
-            _Video, "SELECT url, mime_type, mux_asset_id FROM flat_file WHERE id = %s", (file_id,)
-        )
+        video = await store.file_of(reader, file_id)
     if video is None or video.mux_asset_id is not None or not video.mime_type.startswith("video/"):
         return None
     address = await storage.signed_url(video.url) or public_url(settings, video.url)
     asset = await mux.create_asset(address, passthrough_of(file_id, video.url))
     async with database.transaction() as tx:
-        won = await tx.execute(
-            """
-            UPDATE flat_file SET mux_asset_id = %(asset_id)s, updated_at = now()
-            WHERE id = %(id)s AND (mux_asset_id IS NULL OR mux_asset_id = %(asset_id)s)
-            """,
-            {"id": file_id, "asset_id": asset.id},
-        )
-        if not won:
+        if not await store.claim_asset(tx, file_id, asset.id):
             await put_delete(tx, asset.id)
     return asset
 
@@ -98,7 +75,10 @@ async def poll(mux: MuxClient | None, database: Database) -> int:
     """Ask about assets of which nothing was heard for a while. Returns how many were asked about."""
     if mux is None:
         return 0
-    waiting = await _take_waiting(database)
+    async with database.reader() as connection:
+        waiting = await store.take_waiting(
+            connection, days=POLL_DAYS, first=FIRST_POLL, ends=(ERRORED, DELETED), limit=POLL_BATCH
+        )
     for file in waiting:
         try:
             asset = await mux.asset(file.mux_asset_id)
@@ -109,26 +89,6 @@ async def poll(mux: MuxClient | None, database: Database) -> int:
             async with database.transaction() as tx:
                 await apply(tx, event, policy=mux.policy)
     return len(waiting)
-
-
-async def _take_waiting(database: Database) -> list[_Waiting]:
-    """Take files whose turn has come; touching them keeps other processes away and doubles the wait."""
-    async with database.reader() as connection:
-        return await connection.fetch_all(
-            _Waiting,
-            """
-            UPDATE flat_file SET updated_at = now() WHERE id IN (
-                SELECT f.id FROM flat_file f
-                WHERE mux_asset_id IS NOT NULL AND mux_playback_id IS NULL
-                      AND created_at > now() - %(days)s * interval '1 day'
-                      AND updated_at + greatest(%(first)s * interval '1 second', updated_at - created_at) < now()
-                      AND NOT EXISTS (SELECT FROM mux_event e
-                                      WHERE e.asset_id = f.mux_asset_id AND e.type = ANY(%(end)s))
-                ORDER BY updated_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
-            RETURNING id, mux_asset_id
-            """,
-            {"days": POLL_DAYS, "first": FIRST_POLL, "end": [ERRORED, DELETED], "limit": POLL_BATCH},
-        )
 
 
 def _event_of(asset_id: str, asset: Asset | None, policy: str) -> AssetEvent | None:
@@ -146,4 +106,4 @@ def _event_of(asset_id: str, asset: Asset | None, policy: str) -> AssetEvent | N
 async def purge_events(database: Database) -> int:
     """Forget old events of Mux. Returns how many."""
     async with database.reader() as connection:
-        return await events.purge(connection)
+        return await store.purge_events(connection, ends=(ERRORED, DELETED))

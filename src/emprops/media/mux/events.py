@@ -12,6 +12,7 @@ import structlog
 
 from emprops.kit import outbox
 from emprops.kit.database import Transaction
+from emprops.media.mux import store
 
 log = structlog.get_logger(__name__)
 
@@ -35,14 +36,6 @@ class AssetEvent:
     passthrough: str | None = None
     playback_ids: tuple[tuple[str, str], ...] = ()
     """Pairs of policy and playback id."""
-
-
-@dataclass(frozen=True, slots=True)
-class _File:
-    id: int
-    url: str
-    mux_asset_id: str | None
-    mux_playback_id: str | None
 
 
 def event_of(document: Any) -> AssetEvent | None:
@@ -86,70 +79,33 @@ async def apply(tx: Transaction, event: AssetEvent, *, policy: str) -> Outcome:
     file = await _lock_file(tx, event)
     if file is None:
         return "ignored"
-    is_new = await tx.execute(
-        "INSERT INTO mux_event (event_id, type, asset_id) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
-        (event.id, event.type, event.asset_id),
-    )
-    if not is_new:
+    if not await store.insert_event(tx, event.id, event.type, event.asset_id):
         return "repeated"
     if file.mux_asset_id not in (None, event.asset_id):
         if event.type != DELETED:
             await put_delete(tx, event.asset_id)  # made by an attempt whose answer was lost
         return "ignored"
     if event.type == DELETED:
-        await _set(tx, file, event.asset_id, None)
+        await store.set_asset(tx, file.id, event.asset_id, None)
         return "applied"
-    if await _deleted(tx, event.asset_id):
+    if await store.has_event(tx, event.asset_id, DELETED):
         return "ignored"
     if event.type == ERRORED:
         log.warning("Mux could not read a video; it is played as it is", file_id=file.id, asset_id=event.asset_id)
     ready = event.type == READY
     wanted = next((one for kind, one in event.playback_ids if ready and kind == policy), None)
-    await _set(tx, file, event.asset_id, wanted or file.mux_playback_id)
+    await store.set_asset(tx, file.id, event.asset_id, wanted or file.mux_playback_id)
     return "applied"
 
 
-async def _lock_file(tx: Transaction, event: AssetEvent) -> _File | None:
+async def _lock_file(tx: Transaction, event: AssetEvent) -> store.MuxFile | None:
     """Find the file by its asset, else by what Mux was told to say about it."""
-    file = await tx.fetch_one(
-        _File,
-        """
-        SELECT id, url, mux_asset_id, mux_playback_id FROM flat_file WHERE mux_asset_id = %s OR id = %s
-        ORDER BY mux_asset_id IS NOT DISTINCT FROM %s DESC LIMIT 1 FOR NO KEY UPDATE
-        """,
-        (event.asset_id, _file_id_of(event.passthrough), event.asset_id),
-    )
+    file = await store.lock_file(tx, event.asset_id, _file_id_of(event.passthrough))
     if file is None or event.asset_id == file.mux_asset_id:
         return file
     return file if event.passthrough == passthrough_of(file.id, file.url) else None
 
 
-async def _set(tx: Transaction, file: _File, asset_id: str, playback_id: str | None) -> None:
-    await tx.execute(
-        "UPDATE flat_file SET mux_asset_id = %s, mux_playback_id = %s, updated_at = now() WHERE id = %s",
-        (asset_id, playback_id, file.id),
-    )
-
-
-async def _deleted(tx: Transaction, asset_id: str) -> bool:
-    return bool(
-        await tx.fetch_value(
-            "SELECT EXISTS (SELECT FROM mux_event WHERE asset_id = %s AND type = %s)", (asset_id, DELETED)
-        )
-    )
-
-
 async def put_delete(tx: Transaction, asset_id: str) -> None:
     """Have an asset removed after the commit."""
     await outbox.put(tx, DELETE, f"{DELETE}:{asset_id}", {"asset_id": asset_id})
-
-
-async def purge(tx: Transaction, *, days: float = 30) -> int:
-    """Forget old events, except the ends of assets that a file still names. Returns how many."""
-    return await tx.execute(
-        """
-        DELETE FROM mux_event e WHERE received_at < now() - %s * interval '1 day'
-        AND NOT (type = ANY(%s) AND EXISTS (SELECT FROM flat_file WHERE mux_asset_id = e.asset_id))
-        """,
-        (days, [ERRORED, DELETED]),
-    )

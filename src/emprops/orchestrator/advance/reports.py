@@ -21,10 +21,11 @@ from emprops.credits import service as credit
 from emprops.jobs import dispatch_store
 from emprops.jobs import store as jobs
 from emprops.jobs.results import result_of
-from emprops.kit.database import UNAVAILABLE, Database, Transaction, is_about_values, is_outage
+from emprops.kit.database import Database, Transaction
+from emprops.kit.database_errors import UNAVAILABLE, is_about_values, is_outage
 from emprops.kit.telemetry import tracing
 from emprops.kit.telemetry.logging import bound
-from emprops.media import files as media
+from emprops.media import file_store as media
 from emprops.orchestrator.advance.fold import Folded, fold, look
 from emprops.orchestrator.finish import complete_job, fail_job
 from emprops.orchestrator.metrics import IGNORED, count_reports

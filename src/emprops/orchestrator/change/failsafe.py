@@ -11,8 +11,8 @@ from emprops.jobs import dispatch_store
 from emprops.jobs import store as jobs
 from emprops.jobs.change_store import Standing
 from emprops.kit.database import Transaction
-from emprops.media import files as media
-from emprops.media.files import FileRow
+from emprops.media import file_store as media
+from emprops.media.file_store import FileRow
 from emprops.orchestrator.finish import fail_job, result_list, succeed
 from emprops.orchestrator.tickets import Dispatcher
 from emprops.settings import Settings

@@ -12,7 +12,7 @@ from emprops.jobs.change_store import NextStep, Standing
 from emprops.kit.database import Transaction
 from emprops.kit.ids import new_id
 from emprops.kit.telemetry import tracing
-from emprops.media import files as media
+from emprops.media import file_store as media
 from emprops.orchestrator.change.retry_plan import check_retryable, next_steps
 from emprops.orchestrator.finish import complete_job
 from emprops.orchestrator.metrics import JOBS_RETRIED

@@ -11,7 +11,7 @@ from uuid import UUID
 from emprops.errors import BadRequestError
 from emprops.jobs.change_store import EarlierStep, NextStep, Standing
 from emprops.jobs.results import result_of
-from emprops.jobs.store import NewStep
+from emprops.jobs.start_store import NewStep
 from emprops.workflows.references import TextTooLongError, UnresolvedReferenceError, rename_steps, resolve_references
 
 RETRYABLE_TYPES = frozenset({"collection_generation", "develop"})

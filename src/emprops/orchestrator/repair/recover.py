@@ -8,7 +8,7 @@ from uuid import UUID
 from emprops.jobs import change_store
 from emprops.jobs import store as jobs
 from emprops.kit.database import Database, Transaction
-from emprops.media import files as media
+from emprops.media import file_store as media
 from emprops.orchestrator.finish import result_list, result_urls
 from emprops.outputs import job_results as outputs
 from emprops.queue.dispatch import Queue

@@ -11,7 +11,7 @@ from emprops.collections.store import Collection
 from emprops.credits import service as credit
 from emprops.credits.prices import PriceError, price_of_collection
 from emprops.errors import BadRequestError, CollectionCorruptedError, ConflictError, InvalidVariablesError
-from emprops.jobs import dispatch_store
+from emprops.jobs import dispatch_store, start_store
 from emprops.jobs import store as jobs
 from emprops.kit.database import Transaction
 from emprops.kit.ids import new_id
@@ -163,10 +163,10 @@ async def choose_job_id(
         raise BadRequestError(
             "workflow_id must be the id or name of a workflow, or a UUID to use as the job's id."
         ) from None
-    origin = await jobs.reserve_id(tx, job_id)
+    origin = await start_store.reserve_id(tx, job_id)
     if origin is None:
         return job_id, None, None
-    if origin != jobs.Origin(user_id, collection_id):
+    if origin != start_store.Origin(user_id, collection_id):
         raise ConflictError("workflow_id names a job that exists already.")
     return job_id, None, Started(job_id, tuple(await outputs.ids_of_job(tx, job_id)))
 
@@ -191,7 +191,7 @@ async def _insert(
         data["workflowId"] = selector
     if request.parent is not None:
         data["sourceOutputId"] = str(request.parent.output_id)
-    job = jobs.NewJob(
+    job = start_store.NewJob(
         id=job_id,
         user_id=user_id,
         collection_id=collection.id,
@@ -205,20 +205,20 @@ async def _insert(
         max_retries=max_retries,
         trace=tracing.current(),
     )
-    created_at = await jobs.insert_job(tx, job)
+    created_at = await start_store.insert_job(tx, job)
     if created_at is None:
         raise ConflictError("workflow_id names a job that exists already.")
     steps = [_new_step(job_id, step) for step in plan.steps]
-    await jobs.insert_steps(tx, steps)
+    await start_store.insert_steps(tx, steps)
     history = [jobs.HistoryEntry(job_id, "pending", "Job created", data={"total_steps": len(plan.steps)})]
     history += [jobs.HistoryEntry(job_id, "pending", warning) for warning in plan.warnings]
     await jobs.add_history(tx, history)
     return [dispatch_store.first_run(job, step, created_at) for step in steps if step.input_data is not None]
 
 
-def _new_step(job_id: UUID, step: PlannedStep) -> jobs.NewStep:
+def _new_step(job_id: UUID, step: PlannedStep) -> start_store.NewStep:
     waits = bool(step.depends_on)
-    return jobs.NewStep(
+    return start_store.NewStep(
         id=step.id,
         job_id=job_id,
         step_order=step.order,

@@ -9,7 +9,8 @@ import structlog
 from psycopg.types.json import Jsonb
 
 from emprops.errors import ConflictError, NotFoundError
-from emprops.kit.database import UNAVAILABLE, Database, Transaction
+from emprops.kit.database import Database, Transaction
+from emprops.kit.database_errors import UNAVAILABLE
 
 log = structlog.get_logger(__name__)
 
