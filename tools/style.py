@@ -23,6 +23,8 @@ SQL_ELSEWHERE = {
     "src/emprops/kit/outbox.py": "a mechanism with one table",
     "src/emprops/kit/migrate.py": "runs before there are stores",
     "src/emprops/kit/database.py": "speaks to the server, not to tables",
+    "src/emprops/health.py": "asks the schema's revision, which no feature owns",
+    "src/emprops/local/postgres.py": "makes the database itself",
 }
 """Files outside the stores that hold SQL, and why."""
 LONG: dict[str, str] = {}

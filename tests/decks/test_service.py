@@ -202,7 +202,7 @@ async def test_nothing_is_added_once_a_lock_was_answered(
                     generations=1,
                     source="direct_api",
                     input_metadata={},
-                    deck_id=deck_id,
+                    to=outputs.Destination(deck_id),
                 )
         except BadRequestError as error:
             return "locked" not in error.message

@@ -37,7 +37,9 @@ async def job(tx: Transaction) -> Job:
     return await make_job(tx)
 
 
-async def opened(tx: Transaction, job: Job, generations: int = 1, **options: Any) -> list[UUID]:
+async def opened(
+    tx: Transaction, job: Job, generations: int = 1, output_id: UUID | None = None, **to: Any
+) -> list[UUID]:
     return await job_results.open_for_job(
         tx,
         job_id=job.id,
@@ -47,7 +49,8 @@ async def opened(tx: Transaction, job: Job, generations: int = 1, **options: Any
         generations=generations,
         source="direct_api",
         input_metadata={"variables": {}},
-        **options,
+        output_id=output_id,
+        to=job_results.Destination(**to),
     )
 
 
@@ -113,14 +116,14 @@ async def test_later_generations_go_to_the_newest_active_deck(tx: Transaction, j
 async def test_custody_keeps_decks_apart(tx: Transaction, job: Job) -> None:
     mine = await make_deck(tx, job.collection)
     link = await make_social_link(tx)
-    await opened(tx, job, is_custodial=True, custodied_for=link)
+    await opened(tx, job, custodied_for=link)
     (output,) = await outputs_of(tx, job)
     deck = await deck_of(tx, output["deck_id"])
     assert deck["id"] != mine
     assert (deck["is_custodial"], deck["custodied_for"]) == (True, link)
     assert (output["is_custodial"], output["custodied_for"]) == (True, link)
     with pytest.raises(BadRequestError, match="held for somebody else"):
-        await opened(tx, job, deck_id=mine, is_custodial=True, custodied_for=link)
+        await opened(tx, job, deck_id=mine, custodied_for=link)
 
 
 async def test_no_deck_on_request(tx: Transaction, job: Job) -> None:

@@ -5,6 +5,7 @@ A transaction locks outputs before decks, so that two of them never wait for eac
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +20,19 @@ from emprops.outputs.results import match_results
 NO_RESULT = "The job ended without a result for this generation."
 
 
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where new outputs go, and what they come from."""
+
+    deck_id: UUID | None = None
+    auto_create_deck: bool = True
+    """Without a deck named: into the collection's newest active deck, which is made if there is none."""
+    custodied_for: UUID | None = None
+    """The social link they are held for."""
+    source_output_id: UUID | None = None
+    """What they are developed from."""
+
+
 async def open_for_job(
     tx: Transaction,
     *,
@@ -30,46 +44,25 @@ async def open_for_job(
     source: str,
     input_metadata: dict[str, Any],
     output_id: UUID | None = None,
-    deck_id: UUID | None = None,
-    auto_create_deck: bool = True,
-    is_custodial: bool = False,
-    custodied_for: UUID | None = None,
-    source_output_id: UUID | None = None,
+    to: Destination = Destination(),
 ) -> list[UUID]:
     """Make one pending output per generation of a new job, in that order, and put them into a deck.
 
-    The deck is ``deck_id``, else the one of ``output_id``, else the newest active deck of the collection, which is
-    made if there is none; with ``auto_create_deck=False`` there is no deck unless named. ``output_id`` names an
-    own pending output, made before, that becomes the first one; the others are held for whom it is. Raises
-    :class:`NotFoundError`, :class:`~emprops.errors.BadRequestError` (the deck takes no outputs) or
-    :class:`ConflictError` (the output is not pending, or belongs to another job or collection).
+    ``output_id`` names an own pending output, made before, that becomes the first one; the others are held for whom it
+    is, and go to its deck unless one is named. Raises :class:`NotFoundError`,
+    :class:`~emprops.errors.BadRequestError` (the deck takes no outputs) or :class:`ConflictError` (the output is not
+    pending, or belongs to another job or collection).
     """
     linked: list[UUID] = []
     if output_id is not None:
         first = await _link(tx, output_id, job_id, user_id, collection_id, input_metadata)
         linked = [output_id]
-        deck_id = deck_id or first.deck_id
-        auto_create_deck = False  # whoever made the output without a deck gets none for its siblings either
-        custodied_for = first.custodied_for
-        is_custodial = custodied_for is not None
+        # an output that was made without a deck gets none for its siblings either
+        to = replace(to, deck_id=to.deck_id or first.deck_id, auto_create_deck=False, custodied_for=first.custodied_for)
     count = generations - len(linked)
     if count <= 0:
         return linked
-    owner = decks.Owner(user_id, custodied_for)
-    place: decks.Place | None = None
-    if deck_id is not None:
-        place = await decks.place_in_named(
-            tx,
-            deck_id=deck_id,
-            owner=owner,
-            collection_id=collection_id,
-            count=count,
-            developed=source_output_id is not None,
-        )
-    elif auto_create_deck:
-        place = await decks.place_in_newest(
-            tx, owner=owner, collection_id=collection_id, title=collection_title, count=count
-        )
+    place = await place_outputs(tx, user_id, to, collection_id=collection_id, title=collection_title, count=count)
     new = [
         store.NewOutput(id=new_id(), generation=len(linked) + n, position=place.position + n if place else None)
         for n in range(count)
@@ -83,12 +76,26 @@ async def open_for_job(
         job_id=job_id,
         source=source,
         input_metadata=input_metadata,
-        is_custodial=is_custodial,
-        custodied_for=custodied_for,
-        source_output_id=source_output_id,
+        custodied_for=to.custodied_for,
+        source_output_id=to.source_output_id,
         generated=True,
     )
     return linked + [output.id for output in new]
+
+
+async def place_outputs(
+    tx: Transaction, user_id: UUID, to: Destination, *, collection_id: UUID, title: str, count: int
+) -> decks.Place | None:
+    """Take places for new outputs of this user; None for no deck."""
+    owner = decks.Owner(user_id, to.custodied_for)
+    if to.deck_id is not None:
+        developed = to.source_output_id is not None
+        return await decks.place_in_named(
+            tx, deck_id=to.deck_id, owner=owner, collection_id=collection_id, count=count, developed=developed
+        )
+    if to.auto_create_deck:
+        return await decks.place_in_newest(tx, owner=owner, collection_id=collection_id, title=title, count=count)
+    return None
 
 
 async def _link(

@@ -44,7 +44,6 @@ async def insert_pending(
     job_id: UUID | None,
     source: str,
     input_metadata: dict[str, Any] | None,
-    is_custodial: bool,
     custodied_for: UUID | None,
     source_output_id: UUID | None,
     generated: bool,
@@ -56,8 +55,8 @@ async def insert_pending(
         INSERT INTO output (id, generation, position, user_id, collection_id, deck_id, job_id, source, input_metadata,
                             is_custodial, custodied_for, source_output_id, generated)
         SELECT new.*, %(user_id)s, %(collection_id)s, %(deck_id)s::uuid, %(job_id)s::uuid, %(source)s,
-               %(input_metadata)s::jsonb, %(is_custodial)s, %(custodied_for)s::uuid, %(source_output_id)s::uuid,
-               %(generated)s
+               %(input_metadata)s::jsonb, %(custodied_for)s::uuid IS NOT NULL, %(custodied_for)s::uuid,
+               %(source_output_id)s::uuid, %(generated)s
         FROM unnest(%(ids)s::uuid[], %(generations)s::int[], %(positions)s::int[]) AS new
         """,
         {
@@ -70,7 +69,6 @@ async def insert_pending(
             "job_id": job_id,
             "source": source,
             "input_metadata": None if input_metadata is None else Jsonb(input_metadata),
-            "is_custodial": is_custodial,
             "custodied_for": custodied_for,
             "source_output_id": source_output_id,
             "generated": generated,

@@ -22,6 +22,7 @@ from emprops.media import file_store
 from emprops.media.storage import key_of, mime_type_of
 from emprops.media.types import DOWNLOAD
 from emprops.outputs import importing_store, job_results, job_results_store, store
+from emprops.outputs.job_results import Destination, place_outputs
 from emprops.outputs.states import OutputStatus
 from emprops.outputs.store import Held, Shown
 from emprops.settings import Settings
@@ -65,16 +66,8 @@ async def create_output(tx: Transaction, user_id: UUID, request: Request) -> UUI
     collection = await collections.get_runnable(tx, user_id, request.collection_id)
     link_id = await custody.hold_for(tx, user_id, request.beneficiary)
     generation = 0 if request.job_id is None else await _join_job(tx, request.job_id, user_id, collection.id)
-    owner = decks.Owner(user_id, link_id)
-    place: decks.Place | None = None
-    if request.deck_id is not None:
-        place = await decks.place_in_named(
-            tx, deck_id=request.deck_id, owner=owner, collection_id=collection.id, count=1
-        )
-    elif request.auto_create_deck:
-        place = await decks.place_in_newest(
-            tx, owner=owner, collection_id=collection.id, title=collection.title, count=1
-        )
+    to = Destination(request.deck_id, request.auto_create_deck, custodied_for=link_id)
+    place = await place_outputs(tx, user_id, to, collection_id=collection.id, title=collection.title, count=1)
     output_id = new_id()
     await job_results_store.insert_pending(
         tx,
@@ -85,7 +78,6 @@ async def create_output(tx: Transaction, user_id: UUID, request: Request) -> UUI
         job_id=request.job_id,
         source=request.source,
         input_metadata=request.input_metadata,
-        is_custodial=link_id is not None,
         custodied_for=link_id,
         source_output_id=None,
         generated=False,

@@ -18,6 +18,7 @@ from emprops.orchestrator.start.start import GenerationRequest, Parent, Started,
 from emprops.orchestrator.tickets import Dispatcher
 from emprops.outputs import lineage_queries
 from emprops.outputs import queries as outputs
+from emprops.outputs.job_results import Destination
 from emprops.outputs.queries import OutputDetail
 from emprops.workflows import store as workflows
 from emprops.workflows.machines import NO_MACHINES, Machines
@@ -131,8 +132,12 @@ async def _with_source(
 def _parent_of(source: OutputDetail) -> Parent:
     return Parent(
         output_id=source.id,
-        deck_id=source.deck_id,
-        custodied_for=source.custodied_for,
+        destination=Destination(
+            source.deck_id,
+            auto_create_deck=False,
+            custodied_for=source.custodied_for,
+            source_output_id=source.id,
+        ),
         metadata={
             "source_output_id": str(source.id),
             "source_url": source.url,

@@ -27,14 +27,13 @@ from emprops.workflows.machines import NO_MACHINES, Machines
 
 @dataclass(frozen=True, slots=True)
 class Parent:
-    """The output that a job develops. What the job makes goes where that one is."""
+    """The output that a job develops."""
 
     output_id: UUID
-    deck_id: UUID | None
-    custodied_for: UUID | None
-    """The social link it is held for."""
+    destination: outputs.Destination
+    """What the job makes goes where that one is."""
     metadata: dict[str, Any]
-    """What the new outputs keep of it in their ``input_metadata``, beside the variables."""
+    """What the new outputs keep of it in their ``input_metadata``, next to the variables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,9 +246,5 @@ async def _open_outputs(
         source=request.source,
         input_metadata={"variables": request.variables, **(parent.metadata if parent else {})},
         output_id=request.output_id,
-        deck_id=parent.deck_id if parent else None,
-        auto_create_deck=parent is None,
-        is_custodial=parent is not None and parent.custodied_for is not None,
-        custodied_for=parent.custodied_for if parent else None,
-        source_output_id=parent.output_id if parent else None,
+        to=parent.destination if parent else outputs.Destination(),
     )
