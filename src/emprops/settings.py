@@ -1,7 +1,7 @@
-"""Every knob of the system, read once from the environment and passed from there.
+"""Every setting of the system, read once from the environment and passed from there.
 
 Names are ``EMPROPS_<FIELD>``; the three that hosting platforms set by habit (``PORT``, ``DATABASE_URL``,
-``REDIS_URL``) are read under those names. A variable that is set to nothing counts as one that is not set.
+``REDIS_URL``) are read under those names. A variable that is set to nothing counts as unset.
 """
 
 from decimal import Decimal
@@ -27,13 +27,17 @@ class Settings(BaseSettings):
     mode: Literal["local", "production", "test"] = "local"
     """``local`` trusts the ``user_id`` header; ``production`` derives the user from a token."""
     host: str = "127.0.0.1"
+    """Address that the api listens on; ``0.0.0.0``: every address of this machine."""
     port: int = Field(default=3001, ge=0, le=65535, validation_alias=AliasChoices("PORT", "EMPROPS_PORT"))
+    """Port that the api listens on; 0: any free one."""
     data_dir: Path = Path(".emprops")
     """Embedded engines, stored files and logs of a one-machine installation."""
     database_url: str = Field(default="", validation_alias=AliasChoices("DATABASE_URL", "EMPROPS_DATABASE_URL"))
+    """PostgreSQL, as ``postgresql://user:password@host/database``. Unset: ``emprops up`` starts its own."""
     redis_url: str = Field(default="", validation_alias=AliasChoices("REDIS_URL", "EMPROPS_REDIS_URL"))
+    """Redis or Valkey, as ``redis://``, ``rediss://`` or ``unix://``. Unset: ``emprops up`` starts its own."""
     redis_server: str = ""
-    """Redis or Valkey program that ``emprops up`` starts, a path or a name on PATH; empty: the one of the wheel."""
+    """Redis or Valkey program that ``emprops up`` starts, a path or a name on PATH; empty: the one in the wheel."""
     public_url: str = Field(default="", pattern=r"^$|^https?://[^/]")
     """Base of every URL the API hands out; by default ``http://localhost:<port>``."""
 
@@ -41,30 +45,36 @@ class Settings(BaseSettings):
     allow_remote_local: bool = False
     """Let other machines reach an api that trusts the ``user_id`` header (``mode`` local, ``host`` not loopback)."""
     jwt_secret: SecretStr = SecretStr("")
-    """Secret of HS256 tokens, at least 32 bytes. Production needs this, ``jwks_file`` or ``jwks_url``; only one."""
+    """Secret of HS256 tokens, at least 32 bytes. Production needs one of this, ``jwks_file`` and ``jwks_url``."""
     jwks_file: str = ""
     """File with the public keys of RS256, ES256 and EdDSA tokens, as a JSON Web Key Set."""
     jwks_url: str = ""
-    """Where the token issuer publishes that key set."""
+    """URL at which the token issuer publishes that key set."""
     jwt_issuer: str = "emprops"
     """What a token's ``iss`` must be."""
     jwt_audience: str = "emprops"
     """What a token's ``aud`` must be, or contain."""
     cors_origins: str = ""
-    """Comma-separated origins (``https://app.example.com``) whose pages may call from a browser; ``*``: every page, in
-    production only. Empty: none."""
+    """Comma-separated origins (``https://app.example.com``) whose pages may call the api from a browser; ``*``: every
+    origin, in production only. Empty: none."""
     metrics_token: SecretStr = SecretStr("")
     """Bearer token that reads ``/metrics`` and the demand for workers, and nothing else; empty: API keys only."""
 
     # --- PostgreSQL
     database_pool_size: int = Field(default=10, ge=2)
+    """Most connections to PostgreSQL of one process."""
     statement_timeout: float = Field(default=10.0, ge=0.001)
+    """How long one SQL statement may take."""
     lock_timeout: float = Field(default=3.0, ge=0.001)
+    """How long a statement may wait for a lock."""
 
     # --- requests
     max_body_bytes: int = Field(default=1024 * 1024, ge=1)
+    """Largest request body; uploads have other limits."""
     max_json_depth: int = Field(default=64, ge=1)
+    """Deepest nesting of a JSON body."""
     max_json_nodes: int = Field(default=20_000, ge=1)
+    """Most values in a JSON body."""
     body_timeout: float = Field(default=30.0, gt=0)
     """How long a request body may take to arrive; of a file, how long nothing may arrive."""
     max_workflow_file_bytes: int = Field(default=128 * 1024 * 1024, ge=1)
@@ -76,8 +86,9 @@ class Settings(BaseSettings):
 
     # --- queue
     queue_prefix: str = Field(default="emprops:", pattern=r"^[A-Za-z0-9:._-]+$")
+    """What every key in Redis begins with, so that installations can share one."""
     lease: float = Field(default=60.0, gt=0)
-    """How long a claim lasts without a sign of life from its worker."""
+    """How long a claim lasts without a heartbeat from its worker."""
     max_failures: int = Field(default=3, ge=0)
     """Retryable failures of one step after which it fails for good."""
     max_lost_claims: int = Field(default=3, ge=1)
@@ -85,26 +96,31 @@ class Settings(BaseSettings):
     attestation_days: int = Field(default=30, ge=1)
     """How long Redis keeps how a step ended, so that a ticket that is sent again does not run again."""
     affinity_wait: float = Field(default=3.0, ge=0)
-    """A step is left this long for waiting workers that have its models loaded, then for anybody. 0: not at all."""
+    """How long a step is kept for waiting workers that have its models loaded, before any takes it. 0: not at all."""
 
     # --- streams and WebSockets
     stream_heartbeat: float = Field(default=15.0, gt=0)
+    """A stream that has nothing to say sends a comment this often, so that proxies keep it open."""
     stream_poll: float = Field(default=5.0, gt=0)
-    """A stream looks at PostgreSQL this often even when nothing pokes it."""
+    """A stream reads PostgreSQL this often even when no message wakes it."""
     stream_send_timeout: float = Field(default=10.0, gt=0)
+    """A client that takes nothing for this long is cut off."""
     stream_life: float = Field(default=15 * 60.0, gt=0)
+    """A stream or WebSocket is closed after this long; clients connect again and miss nothing."""
     stream_limit: int = Field(default=2_000, ge=1)
     """Open streams per process; one more is answered 503."""
     stream_limit_per_user: int = Field(default=20, ge=1)
+    """Open streams of one user per process; one more is answered 503."""
     socket_limit: int = Field(default=1_000, ge=1)
     """Open WebSockets per process; one more is answered 503."""
     socket_limit_per_user: int = Field(default=20, ge=1)
+    """Open WebSockets of one user per process; one more is answered 503."""
 
     # --- credits
     credits_enforced: bool = True
     """False: generations show their price, and cost nothing."""
     credits_initial: Decimal | None = Field(default=None, ge=0, max_digits=15, decimal_places=6)
-    """Credits that a user starts with; unset: none in production, else 1000, so that priced samples work at once."""
+    """Credits that a user starts with. Unset: none in production, else 1000, so that priced samples work at once."""
 
     # --- models and custom nodes
     catalog_open: bool | None = None
@@ -112,10 +128,13 @@ class Settings(BaseSettings):
 
     # --- files
     storage: Literal["folder", "s3"] = "folder"
+    """Where results are stored: a folder in ``data_dir``, or an S3 bucket."""
     s3_bucket: str = ""
+    """Name of the bucket; needed when ``storage`` is ``s3``."""
     s3_endpoint: str = Field(default="", pattern=r"^$|^https?://[^/]")
     """Base URL of an S3-compatible service; empty: AWS. Credentials come from the usual ``AWS_*`` variables."""
     s3_region: str = ""
+    """Region of the bucket; empty: as the environment says."""
     hidden_file_days: float = Field(default=30.0, ge=0)
     """Days after which the file of a hidden output is removed, unless something else uses it; 0: never."""
     share_days: float = Field(default=7.0, gt=0, le=366)
@@ -127,24 +146,26 @@ class Settings(BaseSettings):
     mux_token_id: str = ""
     """Access token of a Mux environment; empty: videos are played as they are stored."""
     mux_token_secret: SecretStr = SecretStr("")
+    """Secret of that access token."""
     mux_webhook_secret: SecretStr = SecretStr("")
     """Signing secret of the webhook at ``/webhooks/mux``; empty: that address does not exist."""
     mux_signing_key_id: str = ""
-    """With this and the key, videos play with signed tokens only."""
+    """With this and ``mux_signing_key``, videos play with signed tokens only."""
     mux_signing_key: SecretStr = SecretStr("")
     """Private key as Mux gives it: PEM in base64."""
     mux_playback_life: float = Field(default=6 * 3600.0, gt=0)
-    """How long a signed playback token is good."""
+    """How long a signed playback token is valid."""
     mux_base_url: str = "https://api.mux.com"
+    """Base URL of the API of Mux."""
 
-    # --- requests to elsewhere
+    # --- outbound requests
     outbound_allow: str = ""
     """Comma-separated ``host`` or ``host:port`` that may be fetched although they are private; empty: none."""
 
     # --- webhooks
     webhook_keys: SecretStr = SecretStr("")
     """Comma-separated keys, at least 32 bytes each, that encrypt the stored secrets of webhook endpoints: the first one
-    new ones, all of them old ones. Unset: derived as the key of watch links is."""
+    new ones, all of them old ones. Unset: derived, like the key of watch links."""
     webhook_limit: int = Field(default=20, ge=1)
     """Webhook endpoints of one user, and of all services together."""
 
@@ -158,24 +179,27 @@ class Settings(BaseSettings):
     stability_api_key: SecretStr = SecretStr("")
     """With this, workers serve ``stability_api``."""
     stability_base_url: str = "https://api.stability.ai"
+    """Base URL of Stability's API, or of a proxy for it."""
 
     # --- upkeep
     upkeep_in_api: bool = True
+    """Whether the api runs orchestration and upkeep too. False: ``emprops upkeep`` must run somewhere."""
     stale_after: float = Field(default=600.0, gt=0)
     """A step without news for this long is reconciled against Redis."""
 
-    # --- workers that come over HTTP, as the api treats them (docs/11-worker-gateway.md)
+    # --- workers over HTTP, as the api serves them
     gateway_poll: float = Field(default=10.0, gt=0, le=15)
     """Longest answer to a worker that waits for work. A worker silent for 15 s is not woken."""
     gateway_waits: int = Field(default=500, ge=1)
     """Workers that may wait at once, per process; each takes a connection to Redis."""
     gateway_workers_per_key: int = Field(default=64, ge=1)
+    """Workers that one key may have at a time."""
     gateway_calls_per_second: int = Field(default=200, ge=1)
     """Calls per key and process, on average over two seconds."""
     gateway_file_bytes: int = Field(default=2 * 1024**3, ge=1)
     """Largest result file."""
     gateway_uploads: int = Field(default=32, ge=1)
-    """Files that may be on their way in at once, per process; a key may have half of them."""
+    """Uploads at once, per process; one key may have half of them."""
 
     # --- worker
     server: str = ""
@@ -183,13 +207,13 @@ class Settings(BaseSettings):
     worker_key: SecretStr = SecretStr("")
     """API key with the scope ``worker`` for that api."""
     worker_key_file: str = ""
-    """File that holds the key, instead."""
+    """File that holds that key, instead of the key itself."""
     server_allow_http: bool = False
-    """Let the key travel to a server that is not this machine over plain http."""
+    """Let the key travel over plain http to a server that is not this machine."""
     worker_concurrency: int = Field(default=1, ge=1)
-    """Steps that a worker runs at once, of all job types that have no slots of their own."""
+    """Steps that a worker runs at once, of all job types without separate slots."""
     worker_concurrency_by_type: str = ""
-    """Slots of their own for job types, such as ``local_image=1,openai_chat=8``; the others share the above."""
+    """Separate slots for job types, such as ``local_image=1,openai_chat=8``; the other types share the slots above."""
     worker_job_types: str = ""
     """Comma-separated job types this worker serves; empty: all that its connectors serve."""
     worker_connectors: str = ""
@@ -197,6 +221,7 @@ class Settings(BaseSettings):
     worker_grace: float = Field(default=30.0, ge=0)
     """Seconds that running steps get to finish when the worker is told to stop; then they are handed back."""
     max_run_time: float = Field(default=30 * 60.0, gt=0)
+    """How long one attempt of a step may take; then it has failed, and is tried again. The api hands it to workers."""
     max_result_bytes: int = Field(default=4 * 1024**3, ge=1)
     """Largest result file that a worker takes from a service; results travel by disk, so this is not about memory."""
     progress_interval: float = Field(default=0.5, ge=0)
@@ -204,9 +229,9 @@ class Settings(BaseSettings):
     previews: bool = True
     """Whether workers show what is being made: small pictures and texts so far, at most one a second and step."""
 
-    # --- what can be seen from outside
+    # --- metrics, traces, logs
     metrics_host: str = "127.0.0.1"
-    """Where ``emprops worker`` and ``emprops upkeep`` serve their metrics, to whoever reaches that address."""
+    """Address at which ``emprops worker`` and ``emprops upkeep`` serve their metrics, to anyone who reaches it."""
     worker_metrics_port: int = Field(default=0, ge=0, le=65_535)
     """Port of a worker's ``/metrics``; 0: none."""
     upkeep_metrics_port: int = Field(default=0, ge=0, le=65_535)
@@ -217,12 +242,14 @@ class Settings(BaseSettings):
     """Base URL of the collector that traces are sent to, over OTLP/HTTP; empty: no traces. The other variables that
     OpenTelemetry defines (``OTEL_EXPORTER_OTLP_HEADERS``, ``OTEL_TRACES_SAMPLER`` …) are honoured."""
     otlp_traces_endpoint: str = Field(default="", validation_alias="OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
-    """The same as a whole URL, path included; goes first."""
+    """The same as a whole URL, path included; wins over the base URL."""
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],
         BeforeValidator(lambda level: level.upper() if isinstance(level, str) else level),
     ] = "INFO"
+    """Least severity of the lines that are logged."""
     log_json: bool = False
+    """Log lines as JSON, for machines; else as text."""
 
     @property
     def base_url(self) -> str:

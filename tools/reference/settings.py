@@ -18,7 +18,7 @@ INTRODUCTION = (
 )
 
 
-def _documented() -> tuple[dict[str, str], dict[str, str]]:
+def documented() -> tuple[dict[str, str], dict[str, str]]:
     """Return the section and the docstring of each field."""
     text = (SOURCE / "settings.py").read_text()
     lines = text.splitlines()
@@ -49,11 +49,13 @@ def _default(field: FieldInfo) -> str:
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
-def _page_of(sections: dict[str, str], docs: dict[str, str]) -> str:
-    """Return the page."""
+def page_of(sections: dict[str, str], docs: dict[str, str]) -> str:
+    """Return the page. Raises ``ValueError`` if a setting does not say what it means."""
+    if missing := ", ".join(name for name in Settings.model_fields if name not in docs):
+        raise ValueError(f"These settings need a docstring that says what they mean: {missing}.")
     rows: dict[str, list[list[str]]] = defaultdict(list)
     for name, field in Settings.model_fields.items():
-        rows[sections[name]].append([f"`{_name(name, field)}`", _default(field), docs.get(name, "")])
+        rows[sections[name]].append([f"`{_name(name, field)}`", _default(field), docs[name]])
     parts = [
         f"## {title[0].upper()}{title[1:]}\n\n" + table(["variable", "default", "meaning"], found)
         for title, found in rows.items()
@@ -63,4 +65,4 @@ def _page_of(sections: dict[str, str], docs: dict[str, str]) -> str:
 
 def make() -> str:
     """Return the page of settings."""
-    return _page_of(*_documented())
+    return page_of(*documented())
