@@ -12,12 +12,13 @@ from fastapi.telemetry import TelemetryConfig
 from starlette.datastructures import State
 
 from emprops import __version__
-from emprops.auth.authenticators import authenticator_for
+from emprops.auth.authenticators import AUTHENTICATOR, authenticator_for
 from emprops.auth.dependencies import SCHEMES, security_of
 from emprops.auth.identity_header import IdentityFilter
-from emprops.auth.limits import RateLimiter
-from emprops.auth.share import ShareLinks
+from emprops.auth.limits import LIMITER, RateLimiter
+from emprops.auth.share import SHARE_LINKS, ShareLinks
 from emprops.auth.startup import is_loopback
+from emprops.gateway.endpoints import GATEWAY
 from emprops.gateway.service import Gateway
 from emprops.kit import migrate
 from emprops.kit.database import database_from
@@ -26,29 +27,38 @@ from emprops.kit.redis import check_url, connect, warn_of_eviction
 from emprops.kit.tasks import stop_tasks
 from emprops.kit.telemetry import tracing
 from emprops.kit.web.asgi import RequestShell
-from emprops.kit.web.endpoint import Resources
+from emprops.kit.web.endpoint import RESOURCES, Resources
 from emprops.kit.web.envelope import add_exception_handlers
 from emprops.kit.web.openapi import document
 from emprops.kit.web.origin import RequestGuard, let_pages_read, named_origins
+from emprops.kit.web.parts import Part
 from emprops.kit.web.sse import StreamLimit
+from emprops.live.endpoints import LIVE
 from emprops.live.hub import Live
 from emprops.media.mux.client import client_from
 from emprops.media.mux.playback import signer_from
 from emprops.media.storage import storage_from
+from emprops.observe.endpoints import EXPOSITION
 from emprops.observe.exposition import Exposition
 from emprops.orchestrator.advance.reports import Orchestrator
+from emprops.orchestrator.endpoints.generations import DISPATCHER
 from emprops.orchestrator.tickets import Dispatcher, limits_from, queue_from
+from emprops.pages.endpoints import MUX_SIGNER
 from emprops.queue.keys import JOBS_CHANGED
 from emprops.routes import ABOUT, TAGS, mount
 from emprops.settings import Settings
 from emprops.upkeep import run_orchestration
+from emprops.webhooks.endpoints import SECRETS
 from emprops.webhooks.secrets import SecretBox
-from emprops.workflows.machines import remembered_machines
+from emprops.workflows.machines import MACHINES, remembered_machines
 
 log = structlog.get_logger(__name__)
 
 SILENT: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
 """The framework's own telemetry: it would tell everything twice, and messages of exceptions with it."""
+
+
+SETTINGS: Part[Settings] = Part("settings")
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -84,15 +94,15 @@ def create_app(settings: Settings) -> FastAPI:
 def equip(app: FastAPI, settings: Settings) -> None:
     """Attach to the app what it has besides its routes and does not open; the rest comes with its lifespan."""
     app.state = State()
-    app.state.settings = settings
-    app.state.authenticator = authenticator_for(settings)
-    app.state.limiter = RateLimiter(settings)
-    app.state.share_links = ShareLinks(settings)
-    app.state.webhook_secrets = SecretBox(settings)
-    app.state.mux_signer = signer_from(settings)
-    app.state.gateway = Gateway(settings)
-    app.state.exposition = Exposition()
-    app.state.machines = remembered_machines()
+    SETTINGS.attach(app, settings)
+    AUTHENTICATOR.attach(app, authenticator_for(settings))
+    LIMITER.attach(app, RateLimiter(settings))
+    SHARE_LINKS.attach(app, ShareLinks(settings))
+    SECRETS.attach(app, SecretBox(settings))
+    MUX_SIGNER.attach(app, signer_from(settings))
+    GATEWAY.attach(app, Gateway(settings))
+    EXPOSITION.attach(app, Exposition())
+    MACHINES.attach(app, remembered_machines())
 
 
 def _headers(settings: Settings) -> dict[str, str]:
@@ -106,7 +116,7 @@ def _headers(settings: Settings) -> dict[str, str]:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    settings: Settings = app.state.settings
+    settings = SETTINGS.get(app)
     if settings.mode == "local":
         log.warning("mode local trusts the user_id header", address=settings.base_url)
         if not is_loopback(settings.host):
@@ -114,11 +124,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     async with AsyncExitStack() as stack:
         tracing.configure_tracing(settings, "api")
         stack.push_async_callback(asyncio.to_thread, tracing.stop_tracing)
-        stack.push_async_callback(app.state.authenticator.close)
-        stack.push_async_callback(app.state.gateway.close)
-        resources = await open_resources(settings, stack)
-        app.state.resources = resources
-        app.state.live = Live(resources)
+        stack.push_async_callback(AUTHENTICATOR.get(app).close)
+        stack.push_async_callback(GATEWAY.get(app).close)
+        resources = RESOURCES.attach(app, await open_resources(settings, stack))
+        LIVE.attach(app, Live(resources))
         await _open_orchestration(app, resources, stack)
         yield
 
@@ -127,8 +136,7 @@ async def _open_orchestration(app: FastAPI, resources: Resources, stack: AsyncEx
     """The dispatcher sends what requests start; orchestrator and upkeep run here too unless they have a process."""
     settings = resources.settings
     queue = queue_from(resources.redis, settings)
-    dispatcher = Dispatcher(resources.database, queue, limits_from(settings))
-    app.state.dispatcher = dispatcher
+    dispatcher = DISPATCHER.attach(app, Dispatcher(resources.database, queue, limits_from(settings)))
     if not settings.upkeep_in_api:
         await stack.enter_async_context(running(dispatcher.run()))
         return

@@ -17,7 +17,7 @@ from emprops.auth import store
 from emprops.auth.caller import READ, SERVICE, Caller
 from emprops.auth.identity_header import canonical_uuid, claimed_user
 from emprops.auth.keys import KeyRing, contains_key
-from emprops.auth.limits import RateLimiter
+from emprops.auth.limits import LIMITER
 from emprops.auth.startup import check_settings, verifier_from
 from emprops.auth.tokens import Subject
 from emprops.errors import BadRequestError, ForbiddenError, UnauthorizedError
@@ -25,6 +25,7 @@ from emprops.kit.database import Database
 from emprops.kit.outbound.client import GuardedClient
 from emprops.kit.web.endpoint import resources_of
 from emprops.kit.web.origin import SAFE_METHODS
+from emprops.kit.web.parts import Part
 from emprops.settings import Settings
 
 CREDENTIAL_PARAMETERS = frozenset({"apikey", "xapikey", "accesstoken", "jwt", "idtoken", "bearer"})
@@ -76,14 +77,13 @@ class Credentials:
 
     async def _key(self, text: str, connection: HTTPConnection) -> store.ApiKey:
         """Check a key. Guesses are limited by address; keys that were valid a moment ago are not held up by them."""
-        limiter: RateLimiter = connection.app.state.limiter
         if not self._keys.proven(text):
-            await limiter.check_guesses(connection)
+            await LIMITER.of(connection).check_guesses(connection)
         try:
             return await self._keys.check(text, resources_of(connection).database)
         except UnauthorizedError:
             if self._keys.is_guess(text):
-                await limiter.count_guess(connection)
+                await LIMITER.of(connection).count_guess(connection)
             raise
 
     async def close(self) -> None:
@@ -205,3 +205,6 @@ def authenticator_for(settings: Settings) -> Authenticator:
     check_settings(settings)
     credentials = Credentials(settings)
     return Proven(credentials) if settings.mode == "production" else TrustedHeader(credentials)
+
+
+AUTHENTICATOR: Part[Authenticator] = Part("authenticator")

@@ -11,9 +11,9 @@ from fastapi.routing import APIRoute, APIWebSocketRoute, iter_route_contexts
 from starlette.requests import HTTPConnection
 from starlette.routing import BaseRoute
 
-from emprops.auth.authenticators import Authenticator
+from emprops.auth.authenticators import AUTHENTICATOR
 from emprops.auth.caller import READ, SERVICE, WORKER, Caller
-from emprops.auth.limits import Kind, RateLimiter
+from emprops.auth.limits import LIMITER, Kind
 from emprops.auth.startup import is_loopback
 from emprops.auth.tickets import SOCKET, redeem_ticket, stream_of
 from emprops.errors import ForbiddenError, UnauthorizedError
@@ -29,10 +29,8 @@ async def identify(connection: HTTPConnection) -> Caller:
     """
     state = connection.scope.setdefault("state", {})
     if "caller" not in state:
-        authenticator: Authenticator = connection.app.state.authenticator
-        found = await authenticator.identify(connection)
-        limiter: RateLimiter = connection.app.state.limiter
-        await limiter.check(connection, found, Kind.REQUEST)
+        found = await AUTHENTICATOR.of(connection).identify(connection)
+        await LIMITER.of(connection).check(connection, found, Kind.REQUEST)
         state["caller"] = found
     caller: Caller = state["caller"]
     return caller
@@ -106,8 +104,7 @@ async def _caller_with(connection: HTTPConnection, scope: str) -> Caller:
 
 async def count_generation(connection: HTTPConnection, caller: Annotated[Caller, Depends(current_caller)]) -> None:
     """Count a request that puts work into the queue."""
-    limiter: RateLimiter = connection.app.state.limiter
-    await limiter.check(connection, caller, Kind.GENERATION)
+    await LIMITER.of(connection).check(connection, caller, Kind.GENERATION)
 
 
 async def operator(connection: HTTPConnection) -> None:

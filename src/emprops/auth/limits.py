@@ -22,6 +22,7 @@ from emprops.auth.caller import SERVICE, WORKER, Caller
 from emprops.errors import TooManyRequestsError
 from emprops.kit.web.asgi import add_reply_headers
 from emprops.kit.web.endpoint import resources_of
+from emprops.kit.web.parts import Part
 from emprops.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -162,3 +163,6 @@ def network_of(connection: HTTPConnection) -> str:
     except ValueError:
         return host
     return str(ip_network((address, 64), strict=False)) if address.version == 6 else host
+
+
+LIMITER: Part[RateLimiter] = Part("limiter")

@@ -17,9 +17,9 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends
-from starlette.requests import HTTPConnection
 
 from emprops.auth.derived import derived_key
+from emprops.kit.web.parts import Part
 from emprops.settings import Settings, SettingsError
 
 DAY = 86_400
@@ -72,11 +72,8 @@ class ShareLinks:
         return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
-async def share_links_of(connection: HTTPConnection) -> ShareLinks:
-    """Return the process's signer of links."""
-    links: ShareLinks = connection.app.state.share_links
-    return links
+SHARE_LINKS: Part[ShareLinks] = Part("share_links")
 
 
-Links = Annotated[ShareLinks, Depends(share_links_of)]
+Links = Annotated[ShareLinks, Depends(SHARE_LINKS.depend)]
 """Parameter type of an endpoint that makes or checks watch links."""

@@ -54,8 +54,3 @@ TAKES_ANY: Final = frozenset({DeckStatus.ACTIVE})
 """Are chosen when no deck is named."""
 SHARED: Final = frozenset({DeckStatus.PUBLISHED})
 """Readable by callers other than the owner."""
-
-
-def may_become(before: DeckStatus, after: DeckStatus) -> bool:
-    """Whether a deck may go from one state to another."""
-    return before in FROM[after]

@@ -4,7 +4,6 @@ from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request
-from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from emprops.auth.dependencies import WorkerCaller, worker_caller
@@ -31,6 +30,7 @@ from emprops.gateway.service import Gateway
 from emprops.gateway.uploads import receive
 from emprops.kit.web.endpoint import Shared, StrictRoute, router
 from emprops.kit.web.envelope import Envelope, failures, ok
+from emprops.kit.web.parts import Part
 from emprops.kit.web.strict_json import Strictness
 from emprops.queue.bounds import MAX_DATA_BYTES, MAX_DEPTH
 
@@ -58,13 +58,10 @@ class WorkerRoute(StrictRoute):
         return known_first
 
 
-async def gateway_of(connection: HTTPConnection) -> Gateway:
-    """Return the process's gateway."""
-    gateway: Gateway = connection.app.state.gateway
-    return gateway
+GATEWAY: Part[Gateway] = Part("gateway")
 
 
-Workers = Annotated[Gateway, Depends(gateway_of)]
+Workers = Annotated[Gateway, Depends(GATEWAY.depend)]
 LIMITED = failures(_429=TooManyRequestsError("This key may make 200 calls a second."))
 BYTES = {"requestBody": {"required": True, "content": {"application/octet-stream": {"schema": {"type": "string"}}}}}
 

@@ -46,11 +46,6 @@ allow is tested against it."""
 CANCELLED_MESSAGE: Final = "Cancelled"
 
 
-def may_become(before: JobStatus, after: JobStatus) -> bool:
-    """Whether a job may go from one state to another."""
-    return after in JOB_TRANSITIONS[before]
-
-
 def overall_progress(finished_steps: int, running_progress: float, total_steps: int) -> float:
     """Progress of a job, 0-100: finished steps count whole, running ones (``running_progress`` is the sum of their
     0-100) by their share."""

@@ -3,7 +3,6 @@
 from typing import Annotated
 
 from fastapi import Depends, Path
-from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocket
 
 from emprops.auth.authenticators import reads_only
@@ -13,6 +12,7 @@ from emprops.errors import ForbiddenError
 from emprops.jobs.schemas import StreamTicket
 from emprops.kit.web.endpoint import Shared, router
 from emprops.kit.web.envelope import Envelope, ok
+from emprops.kit.web.parts import Part
 from emprops.live.hub import Live
 from emprops.orchestrator.endpoints.generations import Sending
 
@@ -21,13 +21,10 @@ routes = router(prefix="/ws", tags=["live"])
 ClientName = Annotated[str, Path(min_length=1, max_length=100, description="Chosen by the client; it is repeated.")]
 
 
-async def live_of(connection: HTTPConnection) -> Live:
-    """Return the process's live connections."""
-    live: Live = connection.app.state.live
-    return live
+LIVE: Part[Live] = Part("live")
 
 
-Connections = Annotated[Live, Depends(live_of)]
+Connections = Annotated[Live, Depends(LIVE.depend)]
 
 
 @routes.post("/ticket", status_code=201)

@@ -3,12 +3,12 @@
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Query
-from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from emprops.auth.dependencies import OperatorRoute
 from emprops.kit.web.endpoint import Shared, router
 from emprops.kit.web.envelope import Envelope, ok
+from emprops.kit.web.parts import Part
 from emprops.observe.demand import Choice, together
 from emprops.observe.exposition import Exposition
 from emprops.observe.schemas import DemandView, QueueView
@@ -30,13 +30,10 @@ TEXT: dict[int | str, dict[str, Any]] = {
 }
 
 
-async def exposition_of(connection: HTTPConnection) -> Exposition:
-    """Return what the process is seen through."""
-    exposition: Exposition = connection.app.state.exposition
-    return exposition
+EXPOSITION: Part[Exposition] = Part("exposition")
 
 
-Seen = Annotated[Exposition, Depends(exposition_of)]
+Seen = Annotated[Exposition, Depends(EXPOSITION.depend)]
 
 
 @routes.get("/metrics", response_class=Response, responses=TEXT)

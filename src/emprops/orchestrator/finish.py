@@ -7,6 +7,7 @@ from uuid import UUID
 from emprops.credits import service as credit
 from emprops.jobs import dispatch_store
 from emprops.jobs import store as jobs
+from emprops.jobs.results import StepOutput, by_generation
 from emprops.jobs.states import OPEN
 from emprops.kit.database import Transaction
 from emprops.media.file_store import FileRow
@@ -17,7 +18,7 @@ from emprops.outputs import job_results as outputs
 def result_urls(steps: Sequence[jobs.StepState]) -> str | None:
     """The job's ``workflow_output``: the last generation's last result."""
     for step in sorted(steps, key=lambda step: (step.generation, step.step_order), reverse=True):
-        files = (step.output_data or {}).get("files") or ()
+        files = StepOutput.from_json(step.output_data).files
         if step.is_result and files:
             return str(files[-1]["url"])
     return None
@@ -39,16 +40,12 @@ async def complete_job(
     files: Mapping[UUID, Sequence[FileRow]],
 ) -> bool:
     """End a job with success. ``files`` are the file rows of its result steps. False if it had ended before."""
-    by_generation: dict[int, list[FileRow]] = {}
-    for step in steps:
-        if step.is_result:
-            by_generation.setdefault(step.generation, []).extend(files.get(step.id, ()))
     return await succeed(
         tx,
         job.id,
         workflow_output=result_urls(steps),
         data={"outputs": result_list(steps)},
-        files=by_generation,
+        files=by_generation([(step.generation, step.id) for step in steps if step.is_result], files),
         from_states=sorted(OPEN),
     )
 

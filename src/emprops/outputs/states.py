@@ -55,8 +55,3 @@ FROM: Final = {
 
 Source = Literal["direct_api", "ai_terminal", "miniapp", "studio_component", "studio_workflow", "load_test", "unknown"]
 """Where a generation came from."""
-
-
-def may_become(before: OutputStatus, after: OutputStatus) -> bool:
-    """Whether an output may go from one state to another."""
-    return before in FROM[after]

@@ -13,6 +13,7 @@ from emprops.auth.share import Links
 from emprops.decks.states import SHARED
 from emprops.kit.web.endpoint import Reader, Resources, Shared, router
 from emprops.kit.web.paging import Page
+from emprops.kit.web.parts import Part
 from emprops.media.mux.playback import Signer, playback_of
 from emprops.media.storage import key_of
 from emprops.pages import queries
@@ -28,13 +29,9 @@ Token = Annotated[str | None, Query(alias="t", max_length=100)]
 PageNumber = Annotated[int, Query(alias="page", ge=1, le=1000)]
 
 
-async def signer_of(request: Request) -> Signer | None:
-    """Return what signs playback at Mux, if it is signed."""
-    signer: Signer | None = request.app.state.mux_signer
-    return signer
-
-
-SignerOf = Annotated[Signer | None, Depends(signer_of)]
+MUX_SIGNER: Part[Signer | None] = Part("mux_signer")
+"""What signs playback at Mux, if it is signed."""
+SignerOf = Annotated[Signer | None, Depends(MUX_SIGNER.depend)]
 
 
 @routes.get("/watch/static/{name}", dependencies=[PublicRoute])

@@ -6,13 +6,13 @@ from uuid import UUID
 
 import orjson
 from fastapi import Depends
-from starlette.requests import HTTPConnection
 
 from emprops.auth.dependencies import CurrentCaller
 from emprops.auth.once import Once
 from emprops.kit.web.endpoint import Reader, Shared, Tx, router
 from emprops.kit.web.envelope import Envelope, failures, ok
 from emprops.kit.web.paging import Paging
+from emprops.kit.web.parts import Part
 from emprops.webhooks import log_store, service, store
 from emprops.webhooks.log_schemas import (
     DeliveryDetail,
@@ -44,9 +44,7 @@ ONE_URL = failures(_409="There is a webhook endpoint of this URL already, or as 
 DISABLED = failures(_409="The webhook endpoint is disabled; enable it first.")
 
 
-async def _secret_box(connection: HTTPConnection) -> SecretBox:
-    box: SecretBox = connection.app.state.webhook_secrets
-    return box
+SECRETS: Part[SecretBox] = Part("webhook_secrets")
 
 
 async def _new_endpoint(body: NewEndpoint, _caller: CurrentCaller, resources: Shared) -> NewEndpoint:
@@ -60,7 +58,7 @@ async def _changes(body: EndpointChanges, _caller: CurrentCaller, resources: Sha
     return body
 
 
-Box = Annotated[SecretBox, Depends(_secret_box)]
+Box = Annotated[SecretBox, Depends(SECRETS.depend)]
 CheckedEndpoint = Annotated[NewEndpoint, Depends(_new_endpoint)]
 """The body, with a URL that may be sent to. Stands before ``tx``: names are resolved while no transaction is open."""
 CheckedChanges = Annotated[EndpointChanges, Depends(_changes)]

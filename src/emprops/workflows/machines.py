@@ -12,6 +12,7 @@ from starlette.requests import HTTPConnection
 
 from emprops.kit.remembered import Remembered
 from emprops.kit.web.endpoint import Resources, resources_of
+from emprops.kit.web.parts import Part
 from emprops.queue.fleet import Fleet
 from emprops.queue.matching import Offer, missing
 from emprops.queue.messages import NOTHING, Requirements
@@ -83,10 +84,12 @@ def remembered_machines() -> Remembered[Resources, Machines]:
     return Remembered(read_machines, REMEMBERED)
 
 
+MACHINES: Part[Remembered[Resources, Machines]] = Part("machines")
+
+
 async def live_machines(connection: HTTPConnection) -> Machines:
     """Return what live machines offer, as of a moment ago."""
-    known: Remembered[Resources, Machines] = connection.app.state.machines
-    return await known.get(resources_of(connection))
+    return await MACHINES.of(connection).get(resources_of(connection))
 
 
 LiveMachines = Annotated[Machines, Depends(live_machines)]

@@ -20,6 +20,7 @@ from emprops.kit.database import Database, Transaction
 from emprops.kit.pubsub import Pokes
 from emprops.kit.remembered import Remembered
 from emprops.kit.storage import Storage, remembered_state
+from emprops.kit.web.parts import Part
 from emprops.kit.web.sse import StreamLimit
 from emprops.kit.web.strict_json import Strictness, parse_json
 from emprops.settings import Settings
@@ -39,10 +40,12 @@ class Resources:
     """What ``/ready`` says about storage."""
 
 
+RESOURCES: Part[Resources] = Part("resources")
+
+
 def resources_of(connection: HTTPConnection) -> Resources:
     """Return the process's resources."""
-    resources: Resources = connection.app.state.resources
-    return resources
+    return RESOURCES.of(connection)
 
 
 async def open_transaction(connection: HTTPConnection) -> AsyncIterator[Transaction]:

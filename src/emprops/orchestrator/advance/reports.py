@@ -20,7 +20,7 @@ from redis.exceptions import RedisError
 from emprops.credits import service as credit
 from emprops.jobs import dispatch_store
 from emprops.jobs import store as jobs
-from emprops.jobs.results import result_of
+from emprops.jobs.results import StepOutput, result_of
 from emprops.kit.database import Database, Transaction
 from emprops.kit.database_errors import UNAVAILABLE, is_about_values, is_outage
 from emprops.kit.telemetry import tracing
@@ -208,10 +208,7 @@ class Orchestrator:
                     files=stored,
                 )
                 rows[step.id] = recorded
-                step.output_data = {
-                    "files": [{"id": row.id, "url": row.url, "mime_type": row.mime_type} for row in recorded],
-                    "data": folded.data[step.id],
-                }
+                step.output_data = StepOutput.of(recorded, folded.data[step.id]).to_json()
         return rows
 
     async def _move_jobs(self, tx: Transaction, folds: Sequence[Folded]) -> None:

@@ -10,6 +10,7 @@ from uuid import UUID
 from emprops.jobs import dispatch_store
 from emprops.jobs import store as jobs
 from emprops.jobs.change_store import Standing
+from emprops.jobs.results import by_generation
 from emprops.kit.database import Transaction
 from emprops.media import file_store as media
 from emprops.media.file_store import FileRow
@@ -63,14 +64,12 @@ async def _files(
 ) -> dict[int, list[FileRow]]:
     results = [step for step in steps if step.is_result and step.status == "completed"]
     rows = await media.files_of_steps(tx, settings, [step.id for step in results])
-    by_generation: dict[int, list[FileRow]] = {}
-    for step in results:
-        by_generation.setdefault(step.generation, []).extend(rows.get(step.id, ()))
+    found = by_generation([(step.generation, step.id) for step in results], rows)
     final = await media.file_at(tx, settings, workflow_output)
-    last = by_generation.setdefault(max((step.generation for step in steps), default=0), [])
+    last = found.setdefault(max((step.generation for step in steps), default=0), [])
     if final.url not in {file.url for file in last}:
         last[:] = [final]
-    return by_generation
+    return found
 
 
 async def fail_from_outside(

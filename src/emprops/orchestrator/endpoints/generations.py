@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import Depends, Path
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.requests import HTTPConnection, Request
+from starlette.requests import Request
 
 from emprops.auth.authenticators import reads_only
 from emprops.auth.dependencies import CurrentUser, StartsWork
@@ -16,6 +16,7 @@ from emprops.credits.service import terms_from
 from emprops.errors import CollectionCorruptedError, NotEnoughCreditsError
 from emprops.kit.web.endpoint import Reader, Shared, Tx, note, router
 from emprops.kit.web.envelope import Envelope, failures, ok
+from emprops.kit.web.parts import Part
 from emprops.orchestrator.start.start import GenerationRequest, plan_generation, start_generation
 from emprops.orchestrator.tickets import Dispatcher
 from emprops.workflows.machines import LiveMachines
@@ -25,13 +26,8 @@ legacy = router(tags=["generation"])
 """Older spellings, which the contract documents without ``/api``."""
 
 
-async def dispatcher_of(connection: HTTPConnection) -> Dispatcher:
-    """Return the process's dispatcher."""
-    dispatcher: Dispatcher = connection.app.state.dispatcher
-    return dispatcher
-
-
-Sending = Annotated[Dispatcher, Depends(dispatcher_of)]
+DISPATCHER: Part[Dispatcher] = Part("dispatcher")
+Sending = Annotated[Dispatcher, Depends(DISPATCHER.depend)]
 CollectionRef = Annotated[str, Path(max_length=200, description="The collection's id, or its short name.")]
 
 

@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
 from uuid import UUID
 
 from emprops.jobs import change_store
 from emprops.jobs import store as jobs
+from emprops.jobs.results import StepOutput, by_generation
 from emprops.kit.database import Database, Transaction
 from emprops.media import file_store as media
 from emprops.orchestrator.finish import result_list, result_urls
@@ -24,7 +24,7 @@ async def recover_output(database: Database, queue: Queue, settings: Settings, j
     """
     async with database.reader() as reader:
         steps = await change_store.result_steps(reader, job_id)
-    without = [step for step in steps if not (step.output_data or {}).get("files")]
+    without = [step for step in steps if not StepOutput.from_json(step.output_data).files]
     attestations = await asyncio.gather(*(queue.attestation(str(step.ran_as), step.run) for step in without))
     found = [
         (step, Finished.from_json(attestation["finished"]))
@@ -45,8 +45,7 @@ async def _store(
         rows = await media.record_files(
             tx, settings, user_id=job.user_id, job_id=job_id, step_id=step.ran_as, files=finished.files
         )
-        files = [{"id": row.id, "url": row.url, "mime_type": row.mime_type} for row in rows]
-        await change_store.set_step_output(tx, step.id, {"files": files, "data": dict(finished.data)})
+        await change_store.set_step_output(tx, step.id, StepOutput.of(rows, finished.data).to_json())
     steps = await jobs.current_steps(tx, [job_id])
     url = result_urls(steps)
     if url is None or not await change_store.set_output(tx, job_id, workflow_output=url, outputs=result_list(steps)):
@@ -57,8 +56,6 @@ async def _store(
 
 
 async def _complete_outputs(tx: Transaction, settings: Settings, job_id: UUID, steps: Sequence[jobs.StepState]) -> None:
-    rows = await media.files_of_steps(tx, settings, [step.id for step in steps if step.is_result])
-    by_generation: dict[int, list[Any]] = {}
-    for step in steps:
-        by_generation.setdefault(step.generation, []).extend(rows.get(step.id, ()))
-    await outputs.complete_for_job(tx, job_id, by_generation, None)
+    results = [(step.generation, step.id) for step in steps if step.is_result]
+    rows = await media.files_of_steps(tx, settings, [step_id for _, step_id in results])
+    await outputs.complete_for_job(tx, job_id, by_generation(results, rows), None)

@@ -79,7 +79,6 @@ async def start_generation(
     collection_ref: str,
     request: GenerationRequest,
     terms: credit.Terms,
-    max_retries: int = 3,
     machines: Machines = NO_MACHINES,
     dispatcher: Dispatcher,
 ) -> Started:
@@ -97,7 +96,6 @@ async def start_generation(
         request=request,
         selector=selector,
         terms=terms,
-        max_retries=max_retries,
         machines=machines,
         dispatcher=dispatcher,
     )
@@ -112,7 +110,6 @@ async def run_collection(
     request: GenerationRequest,
     terms: credit.Terms,
     selector: str | None = None,
-    max_retries: int = 3,
     machines: Machines = NO_MACHINES,
     dispatcher: Dispatcher,
 ) -> Started:
@@ -125,7 +122,7 @@ async def run_collection(
         await credit.hold(
             tx, user_id=user_id, job_id=job_id, amount=plan.price, reason=request.name(collection), terms=terms
         )
-        ready = await _insert(tx, job_id, user_id, collection, plan, request, selector, max_retries)
+        ready = await _insert(tx, job_id, user_id, collection, plan, request, selector)
         opens = request.create_output
         output_ids = await _open_outputs(tx, job_id, user_id, collection, plan, request) if opens else ()
     tx.after_commit(JOBS_STARTED.labels(request.job_type).inc)
@@ -178,7 +175,6 @@ async def _insert(
     plan: Plan,
     request: GenerationRequest,
     selector: str | None,
-    max_retries: int,
 ) -> list[dispatch_store.ReadyStep]:
     """Insert the job with its steps and history; returns the steps that can run at once."""
     data: dict[str, Any] = {
@@ -201,7 +197,6 @@ async def _insert(
         total_steps=len(plan.steps),
         data=data,
         job_type=request.job_type,
-        max_retries=max_retries,
         trace=tracing.current(),
     )
     created_at = await start_store.insert_job(tx, job)
