@@ -118,9 +118,13 @@ def _headers(settings: Settings) -> dict[str, str]:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings = SETTINGS.get(app)
     if settings.mode == "local":
-        log.warning("mode local trusts the user_id header", address=settings.base_url)
+        log.warning("local mode started", address=settings.base_url, hint="the user_id header is trusted")
         if not is_loopback(settings.host):
-            log.warning("ANYBODY WHO REACHES THIS ADDRESS CAN ACT AS ANY USER", host=settings.host)
+            log.error(
+                "local mode open to the network",
+                host=settings.host,
+                hint="anybody who reaches this address can act as any user",
+            )
     async with AsyncExitStack() as stack:
         tracing.configure_tracing(settings, "api")
         stack.push_async_callback(asyncio.to_thread, tracing.stop_tracing)

@@ -97,10 +97,10 @@ async def keep(duty: Duty) -> None:
             done = await duty.run_once()
             RUNS.labels(duty.name, "done").inc()
             if done:
-                log.debug("upkeep", done=done)
+                log.debug("duties done", done=done)
         except Exception as error:  # an outage must not end the timetable
             RUNS.labels(duty.name, "failed").inc()
-            log.warning("upkeep failed; trying again", error=f"{type(error).__name__}: {error}")
+            log.warning("duty failed", error=f"{type(error).__name__}: {error}")
         await asyncio.sleep(duty.every)
 
 

@@ -9,7 +9,7 @@ import pytest
 from tests import factories
 from tests.apps import as_user
 
-from emprops.decks.states import FROM, DeckStatus
+from emprops.decks.states import DECK_TRANSITIONS, DeckStatus
 from emprops.errors import BadRequestError
 from emprops.kit.database import Database
 from emprops.outputs import job_results as outputs
@@ -117,7 +117,7 @@ async def test_every_transition_is_allowed_or_refused_as_the_states_say(
 ) -> None:
     deck_id = await make_deck(database, collection, status=before)
     response = await call(client, collection.user_id, "PATCH", f"/decks/{deck_id}", {"status": after})
-    assert response.status_code == (200 if before in FROM[after] else 400)
+    assert response.status_code == (200 if after in DECK_TRANSITIONS[before] else 400)
 
 
 async def test_the_cover_is_a_visible_output_of_the_deck(

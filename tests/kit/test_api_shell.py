@@ -191,7 +191,7 @@ async def test_a_bug_is_logged_with_the_id_the_client_sees(api: httpx2.AsyncClie
     with capture_logs() as logs:
         response = await api.get("/fail/bug", headers={"X-Request-ID": "trace-77"})
     assert response.json()["request_id"] == "trace-77"
-    assert [line["event"] for line in logs if line["log_level"] == "error"] == ["request_failed"]
+    assert [line["event"] for line in logs if line["log_level"] == "error"] == ["request failed"]
 
 
 async def test_half_a_reply_is_broken_off(api: httpx2.AsyncClient) -> None:

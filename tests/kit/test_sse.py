@@ -127,7 +127,7 @@ async def test_a_source_that_fails_ends_with_a_hint_to_come_back() -> None:
         content = await read_all(app_of(source))
     assert content.startswith(b"event: a\ndata: 1\n\nretry: ")
     assert b"database" not in content
-    assert "stream_failed" in [line["event"] for line in logs]
+    assert "stream failed" in [line["event"] for line in logs]
 
 
 async def test_too_many_streams_are_turned_away() -> None:

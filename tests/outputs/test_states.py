@@ -6,12 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emprops.decks import states as decks
-from emprops.decks.states import DeckStatus
+from emprops.decks.states import DECK_TRANSITIONS, DeckStatus
 from emprops.kit.ids import new_id
 from emprops.media.file_store import FileRow
 from emprops.outputs.results import JobOutput, match_results
-from emprops.outputs.states import FAIL, FINISH, FROM, OutputStatus
+from emprops.outputs.states import (
+    FAIL,
+    FINISH,
+    OUTPUT_TRANSITIONS,
+    REOPEN,
+    REPLACE,
+    START,
+    VISIBLE,
+    OutputStatus,
+)
 
 
 @pytest.mark.parametrize(
@@ -32,24 +40,35 @@ from emprops.outputs.states import FAIL, FINISH, FROM, OutputStatus
     ],
 )
 def test_output_may(before: str, after: str) -> None:
-    assert before in FROM[OutputStatus(after)]
+    assert after in OUTPUT_TRANSITIONS[OutputStatus(before)]
 
 
 def test_hidden_is_final_and_success_never_regresses() -> None:
-    assert set(FROM) == set(OutputStatus)
-    assert not any(OutputStatus.HIDDEN in sources for sources in FROM.values())
-    reachable = {after for after in OutputStatus if OutputStatus.COMPLETED in FROM[after]}
-    assert reachable == {OutputStatus.COMPLETED, OutputStatus.HIDDEN}
-    assert OutputStatus.FAILED not in FROM[OutputStatus.PROCESSING]
+    assert OUTPUT_TRANSITIONS[OutputStatus.HIDDEN] == frozenset()
+    assert OUTPUT_TRANSITIONS[OutputStatus.COMPLETED] == {OutputStatus.COMPLETED, OutputStatus.HIDDEN}
+    assert OutputStatus.PROCESSING not in OUTPUT_TRANSITIONS[OutputStatus.FAILED]
+
+
+@pytest.mark.parametrize(
+    ("after", "sources"),
+    [
+        (OutputStatus.PENDING, REOPEN),
+        (OutputStatus.PROCESSING, START),
+        (OutputStatus.COMPLETED, REPLACE),
+        (OutputStatus.FAILED, FAIL),
+        (OutputStatus.HIDDEN, VISIBLE),
+    ],
+)
+def test_statements_start_from_what_the_table_allows(after: OutputStatus, sources: frozenset[OutputStatus]) -> None:
+    assert sources == {before for before, following in OUTPUT_TRANSITIONS.items() if after in following}
+    assert FINISH < REPLACE
 
 
 def test_deck_leaves_the_archive_as_active_only() -> None:
-    assert {after for after in DeckStatus if decks.may_become(DeckStatus.ARCHIVED, after)} == {
-        DeckStatus.ACTIVE,
-        DeckStatus.ARCHIVED,
-    }
+    archived = DECK_TRANSITIONS[DeckStatus.ARCHIVED]
+    assert archived == {DeckStatus.ACTIVE, DeckStatus.ARCHIVED}
     for before in set(DeckStatus) - {DeckStatus.ARCHIVED}:
-        assert all(decks.may_become(before, after) for after in DeckStatus)
+        assert DECK_TRANSITIONS[before] == set(DeckStatus)
 
 
 # --- files to outputs

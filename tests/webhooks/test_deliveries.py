@@ -84,7 +84,7 @@ async def test_a_failure_is_logged_with_its_reason(hooks: Hooks) -> None:
     with capture_logs() as lines:
         assert await hooks.deliver() == 1
     (line,) = [line for line in lines if "webhook" in line["event"]]
-    assert line["event"] == "a webhook was not taken"
+    assert line["event"] == "webhook not taken"
     assert (line["event_id"], line["endpoint"]) == (str(event_id), made["id"])
     assert line["error"] == "The receiver did not take it: it answered 500."
 

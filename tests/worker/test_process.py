@@ -129,7 +129,7 @@ async def test_it_is_ready_when_storage_works_and_the_fleet_has_heard_of_it(
     files.write_text("in the way")
     told = environment(settings, tmp_path, EMPROPS_LOG_JSON="true")
     async with process("-c", MAIN, **told) as child, asyncio.timeout(PATIENCE):
-        waits = await line_with(child, "the worker waits for storage that works")
+        waits = await line_with(child, "storage unusable")
         assert waits["error"].startswith("a file cannot be stored (")
         assert await Fleet(client, PREFIX).workers() == []
         assert await log.kinds("s") == []
@@ -157,9 +157,7 @@ async def test_a_redis_that_may_drop_keys_is_warned_of(settings: Settings, tmp_p
     try:
         told = environment(settings, tmp_path, EMPROPS_LOG_JSON="true")
         async with process("-c", MAIN, **told) as child, asyncio.timeout(PATIENCE):
-            said = await line_with(
-                child, "Redis may drop parts of the queue when it is full: set maxmemory-policy noeviction"
-            )
+            said = await line_with(child, "redis may evict the queue")
             assert (said["level"], said["policy"]) == ("warning", "volatile-lru")
     finally:
         await client.config_set("maxmemory-policy", "noeviction")

@@ -106,7 +106,7 @@ class IssuerKeys:
         try:
             self._keys = parse_key_set(await self._load())
         except (OSError, OutboundError, OutboundUnavailableError, KeySetError) as error:
-            log.warning("issuer_keys_not_read", error=str(error), in_use=len(self._keys or {}))
+            log.warning("issuer keys unreadable", error=str(error), in_use=len(self._keys or {}))
         else:
             self._read_at = self._tried_at
 

@@ -139,7 +139,7 @@ class RateLimiter:
                 return Allowance(limit, bool(allowed), float(level))
             except (RedisError, TimeoutError) as error:
                 self._ask_again_at = self._clock() + LEAVE_ALONE
-                log.warning("rate limits are counted in this process only", error=str(error))
+                log.warning("rate limits counted locally", error=str(error))
         return self._count_here(bucket, limit, pour=pour)
 
     def _count_here(self, bucket: str, limit: int, *, pour: bool = True) -> Allowance:

@@ -11,7 +11,7 @@ from emprops.custody import service as custody
 from emprops.decks import queries, store
 from emprops.decks.placing import UNTITLED
 from emprops.decks.queries import DeckRow
-from emprops.decks.states import FROM, DeckStatus
+from emprops.decks.states import DeckStatus, sources_of
 from emprops.decks.store import Owner
 from emprops.errors import BadRequestError, NotFoundError
 from emprops.kit.database import Transaction
@@ -71,7 +71,7 @@ async def change_deck(tx: Transaction, deck_id: UUID, owner: UUID | None, change
     if changes.columns:
         await store.update_columns(tx, deck_id, changes.columns)
     if changes.status is not None and not await store.move(
-        tx, deck_id, changes.status, publishing=changes.status == DeckStatus.PUBLISHED, among=FROM[changes.status]
+        tx, deck_id, changes.status, publishing=changes.status == DeckStatus.PUBLISHED, among=sources_of(changes.status)
     ):
         raise BadRequestError(f"The deck is {deck.status}; make it active before it becomes {changes.status}.")
     return await _read(tx, deck_id)

@@ -38,13 +38,19 @@ class DeckStatus(StrEnum):
     LOCKED = "locked"
 
 
-FROM: Final = {
+DECK_TRANSITIONS: Final = {
     DeckStatus.ACTIVE: frozenset(DeckStatus),
-    DeckStatus.PUBLISHED: frozenset(DeckStatus) - {DeckStatus.ARCHIVED},
-    DeckStatus.LOCKED: frozenset(DeckStatus) - {DeckStatus.ARCHIVED},
-    DeckStatus.ARCHIVED: frozenset(DeckStatus),
+    DeckStatus.PUBLISHED: frozenset(DeckStatus),
+    DeckStatus.LOCKED: frozenset(DeckStatus),
+    DeckStatus.ARCHIVED: frozenset({DeckStatus.ACTIVE, DeckStatus.ARCHIVED}),
 }
-"""New status → statuses from which it may be reached."""
+"""Status → statuses that may follow."""
+
+
+def sources_of(after: DeckStatus) -> frozenset[DeckStatus]:
+    """Return the statuses from which one may be reached."""
+    return frozenset(before for before, following in DECK_TRANSITIONS.items() if after in following)
+
 
 TAKES_NAMED: Final = frozenset({DeckStatus.ACTIVE, DeckStatus.PUBLISHED})
 """Accept outputs when the request names the deck."""

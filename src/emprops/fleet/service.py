@@ -117,7 +117,7 @@ class Maintenance:
         try:
             await self.show()
         except RedisError as error:
-            log.warning("Redis was not shown a pause; upkeep will do it", error=str(error))
+            log.warning("pause not shown to redis", error=str(error))
         return {_entry(one) for one in pauses}
 
 

@@ -89,7 +89,7 @@ async def update_step_complete(
             if tries_left == 0:
                 raise
             wait = FIRST_WAIT * 2 ** (retries - tries_left)
-            log.warning("a step could not be completed; trying again", step=str(step_id), wait=wait, error=str(error))
+            log.warning("step not completed", step=str(step_id), wait=wait, error=str(error))
             await sleep(wait)
     raise ValueError("retries must be 0 or more")
 

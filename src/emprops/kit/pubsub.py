@@ -63,9 +63,9 @@ class Subscription:
                     pause = FIRST_PAUSE
                     await self._follow(subscription)
                 except (redis_errors.RedisError, OSError) as error:
-                    log.warning("pokes_disconnected", error=str(error), again_in=round(pause, 1))
+                    log.warning("pokes disconnected", error=str(error), again_in=round(pause, 1))
                 except Exception:  # whatever it was, listeners must not be left deaf
-                    log.exception("pokes_broke_off", again_in=round(pause, 1))
+                    log.exception("pokes broken off", again_in=round(pause, 1))
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))
             pause = min(pause * 2, LONGEST_PAUSE)
 
@@ -90,7 +90,7 @@ class Subscription:
         try:
             self._hear(channel, data)
         except Exception:  # anybody may publish anything there
-            log.exception("a message could not be taken up", channel=channel)
+            log.exception("message not taken up", channel=channel)
 
 
 class Poke:

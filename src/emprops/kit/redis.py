@@ -74,7 +74,7 @@ async def warn_of_eviction(client: Redis) -> None:
     except RedisError:
         return
     if policy is not None:
-        log.warning("Redis may drop parts of the queue when it is full: set maxmemory-policy noeviction", policy=policy)
+        log.warning("redis may evict the queue", policy=policy, hint="set maxmemory-policy noeviction")
 
 
 class _QuickPacking:

@@ -129,7 +129,7 @@ async def storage_state(storage: Storage) -> str:
     try:
         await storage.check()
     except OSError as error:
-        log.warning("storage cannot be used", error=str(error))
+        log.warning("storage unusable", error=str(error))
         return error.what if isinstance(error, StorageProofError) else "away"
     return "ok"
 

@@ -75,7 +75,7 @@ class Commands:
                     raise NotFoundError("Job not found")
                 await cancel_job(tx, job, self.dispatcher)
         except (*UNAVAILABLE, psycopg.errors.ReadOnlySqlTransaction) as error:
-            log.warning("database_unavailable", error=str(error))
+            log.warning("database unavailable", error=str(error))
             raise UnavailableError("The database is not available just now. Try again.") from None
 
 

@@ -90,7 +90,7 @@ async def converse(
 
 
 def _broken_off(news: "asyncio.Task[Any]") -> Ending:
-    log.error("websocket_without_news", exc_info=None if news.cancelled() else news.exception())
+    log.error("websocket without news", exc_info=None if news.cancelled() else news.exception())
     return BROKEN
 
 
@@ -101,7 +101,7 @@ def _ending_of(task: "asyncio.Task[Ending | None]") -> Ending | None:
         return task.result()
     if isinstance(error, WebSocketDisconnect):
         return None
-    log.error("websocket_failed", exc_info=error)
+    log.error("websocket failed", exc_info=error)
     return BROKEN
 
 
@@ -133,11 +133,11 @@ async def _write(websocket: WebSocket, outbox: Outbox, send_timeout: float) -> E
 
 
 async def _close(websocket: WebSocket, ending: Ending) -> None:
-    log.info("websocket_closed", code=ending.code, reason=ending.reason)
+    log.info("websocket closed", code=ending.code, reason=ending.reason)
     if websocket.application_state is not WebSocketState.CONNECTED:
         return
     try:
         async with asyncio.timeout(CLOSE_TIMEOUT):
             await websocket.close(ending.code, ending.reason)
     except (TimeoutError, WebSocketDisconnect, RuntimeError):
-        log.debug("the client did not get the reason", code=ending.code)
+        log.debug("reason not delivered", code=ending.code)

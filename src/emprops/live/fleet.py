@@ -60,7 +60,7 @@ class FleetNews:
             async with asyncio.timeout(patience):
                 await self._loaded.wait()
         except TimeoutError:
-            log.warning("a snapshot goes without the fleet", waited=patience)
+            log.warning("snapshot sent without the fleet", waited=patience)
 
     def view(self) -> tuple[list[dict[str, Any]] | None, list[dict[str, Any]] | None]:
         """Return workers and machines as they were last told; None before the first look."""
@@ -85,11 +85,11 @@ class FleetNews:
             try:
                 await self._look()
             except (RedisError, OSError) as error:
-                log.warning("monitors wait for Redis", error=str(error))
+                log.warning("monitors waiting", error=str(error))
                 self._full_at = 0.0
                 await asyncio.sleep(AFTER_FAILURE)
             except Exception:
-                log.exception("the fleet could not be looked at")
+                log.exception("fleet unreadable")
                 await asyncio.sleep(AFTER_FAILURE)
             else:
                 await asyncio.sleep(PAUSE)

@@ -105,10 +105,10 @@ class JobNews:
                 try:
                     await self._round()
                 except UNAVAILABLE as error:
-                    log.warning("live connections wait for the database", error=str(error))
+                    log.warning("live connections waiting", error=str(error))
                     await asyncio.sleep(AFTER_FAILURE)
                 except Exception:
-                    log.exception("a look for live connections failed")
+                    log.exception("live look failed")
                     await asyncio.sleep(AFTER_FAILURE)
                 else:
                     await asyncio.sleep(PAUSE)

@@ -188,7 +188,7 @@ async def _take(source: Source, resources: Resources, lookout: Lookout) -> list[
         async with asyncio.timeout(PATIENCE):
             return await source.read(resources, lookout)
     except AWAY as error:
-        log.warning("metrics could not be read", source=source.read.__name__, error=repr(error))
+        log.warning("metrics unreadable", source=source.read.__name__, error=repr(error))
         return None
 
 

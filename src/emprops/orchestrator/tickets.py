@@ -133,13 +133,13 @@ class Dispatcher:
         try:
             await self.queue.cancel([(str(step.id), step.run) for step in closed], CLOSED)
         except RedisError as error:
-            log.warning("Redis did not hear of a committed change", error=str(error), closed=len(closed))
+            log.warning("redis not told of a change", error=str(error), closed=len(closed))
         while self._waiting:
             batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
             try:
                 await self.send(batch)
             except (RedisError, psycopg.Error) as error:
-                log.warning("tickets were not sent; upkeep will send them", count=len(batch), error=str(error))
+                log.warning("tickets not sent", count=len(batch), error=str(error))
         if touched:
             await self._poke(touched)
 
@@ -148,7 +148,7 @@ class Dispatcher:
         try:
             await poke(self.queue.redis, self.queue.prefix + JOBS_CHANGED, map(str, touched))
         except RedisError as error:
-            log.warning("Redis did not hear of a committed change", error=str(error), jobs=len(touched))
+            log.warning("redis not told of a change", error=str(error), jobs=len(touched))
 
     async def send(self, steps: Sequence[dispatch_store.ReadyStep]) -> None:
         """Put the tickets of these steps into Redis, then note that they are there. Raises engine errors."""

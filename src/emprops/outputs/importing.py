@@ -181,7 +181,7 @@ async def _inspect_next(shop: Workshop) -> bool:
     except ValueError as error:  # too large
         await _record(shop, file, Facts(error=str(error)), None)
     except OSError as error:
-        log.warning("stored file not readable", key=file.key, error=str(error))
+        log.warning("stored file unreadable", key=file.key, error=str(error))
         if file.tries > len(WAITS):
             await _record(shop, file, Facts(error="The file could not be read."), None)
         else:

@@ -31,6 +31,15 @@ class OutputStatus(StrEnum):
     HIDDEN = "hidden"
 
 
+OUTPUT_TRANSITIONS: Final = {
+    OutputStatus.PENDING: frozenset(OutputStatus) - {OutputStatus.PENDING},
+    OutputStatus.PROCESSING: frozenset({OutputStatus.COMPLETED, OutputStatus.FAILED, OutputStatus.HIDDEN}),
+    OutputStatus.COMPLETED: frozenset({OutputStatus.COMPLETED, OutputStatus.HIDDEN}),
+    OutputStatus.FAILED: frozenset({OutputStatus.PENDING, OutputStatus.COMPLETED, OutputStatus.HIDDEN}),
+    OutputStatus.HIDDEN: frozenset(),
+}
+"""Status → statuses that may follow. The sets below are what each statement starts from, and are tested against it."""
+
 START: Final = frozenset({OutputStatus.PENDING})
 """May become processing."""
 FINISH: Final = frozenset({OutputStatus.PENDING, OutputStatus.PROCESSING, OutputStatus.FAILED})
@@ -43,15 +52,6 @@ REOPEN: Final = frozenset({OutputStatus.FAILED})
 """May become pending again."""
 VISIBLE: Final = frozenset(OutputStatus) - {OutputStatus.HIDDEN}
 """May be shown in lists and decks, and may become hidden."""
-
-FROM: Final = {
-    OutputStatus.PENDING: REOPEN,
-    OutputStatus.PROCESSING: START,
-    OutputStatus.COMPLETED: REPLACE,
-    OutputStatus.FAILED: FAIL,
-    OutputStatus.HIDDEN: VISIBLE,
-}
-"""New status → statuses from which it may be reached."""
 
 Source = Literal["direct_api", "ai_terminal", "miniapp", "studio_component", "studio_workflow", "load_test", "unknown"]
 """Where a generation came from."""

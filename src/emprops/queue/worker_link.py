@@ -79,7 +79,7 @@ class WorkerLink:
                 break
             await self._judge(worker_class, offers, unjudged, (after, up_to))
         else:
-            log.warning("signatures stay unjudged; are scripts of another version in use?", worker_class=worker_class)
+            log.warning("signatures unjudged", worker_class=worker_class, hint="are scripts of another version in use?")
         at = int(now)
         parsed = (
             Claim(

@@ -69,7 +69,7 @@ class Deliverer:
                 try:
                     await self.start_due()
                 except Exception as error:  # an outage must not end deliveries
-                    log.warning("webhooks wait", error=f"{type(error).__name__}: {error}")
+                    log.warning("webhooks postponed", error=f"{type(error).__name__}: {error}")
                     await asyncio.sleep(LOOK_EVERY)
                 await self._wait()
         finally:
@@ -115,7 +115,7 @@ class Deliverer:
         self._running.discard(task)
         self._freed.set()
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.warning("a webhook's result was not noted; it will be sent again", error=str(error))
+            log.warning("webhook result not noted", error=str(error))
 
     async def _deliver(self, delivery: Delivery) -> None:
         answer = await self._send(delivery)
@@ -165,7 +165,7 @@ class Deliverer:
             if reason is not None:
                 await disable(tx, delivery.endpoint_id, health, reason)
         log.info(
-            "a webhook was not taken",
+            "webhook not taken",
             endpoint=str(delivery.endpoint_id),
             event_id=str(delivery.event_id),
             attempt=delivery.attempts,

@@ -183,7 +183,7 @@ async def disable(tx: Transaction, endpoint_id: UUID, health: Health, reason: st
     if not await store.disable(tx, endpoint_id, reason):
         return False
     owner, url = health.owner_user_id, health.url.partition("?")[0]
-    log.error("a webhook endpoint is disabled", endpoint=str(endpoint_id), owner=str(owner), url=url, reason=reason)
+    log.error("webhook endpoint disabled", endpoint=str(endpoint_id), owner=str(owner), url=url, reason=reason)
     others = await store.listeners(tx, owner, DISABLED)
     if others:
         data = {"endpoint_id": endpoint_id, "user_id": owner, "url": url, "reason": reason}

@@ -123,7 +123,7 @@ async def _introduce(link: RemoteLink, server: Server) -> Terms:
         try:
             return await link.hello()
         except ServerAwayError as error:
-            log.warning("waiting for the server", server=server.url, error=str(error))
+            log.warning("server unreachable", server=server.url, error=str(error))
             await asyncio.sleep(RETRY)
 
 

@@ -93,7 +93,7 @@ class Context:
             try:
                 made = made_small(*unseen)
             except Exception:  # whatever a library finds wrong with a picture must not keep later ones from being shown
-                log.exception("a preview could not be made", step_id=self.claim.ticket.id)
+                log.exception("preview failed", step_id=self.claim.ticket.id)
                 continue
             if made is not None:
                 self._board.preview(self.claim, made)
@@ -118,7 +118,7 @@ class Context:
                 await stored.wait()
         except TimeoutError:
             # The work goes on. As soon as the queue is back, a heartbeat says it again.
-            log.warning("the queue does not know yet what was begun", step_id=self.claim.ticket.id)
+            log.warning("begun work not stored yet", step_id=self.claim.ticket.id)
 
     @property
     def cancelled(self) -> Callable[[], bool]:

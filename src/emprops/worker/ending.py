@@ -66,7 +66,7 @@ def _complete(loop: asyncio.AbstractEventLoop, task: asyncio.Task[None]) -> None
                     loop.run_until_complete(task)
                 raise
             # whoever waits for the task that raised it has it from there
-            log.warning("exit of a task ignored", exc_info=True)
+            log.warning("task exit ignored", exc_info=True)
         else:
             return
 

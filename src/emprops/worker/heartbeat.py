@@ -89,7 +89,7 @@ class HeartbeatThread(threading.Thread):
         try:
             self.member.withdraw(self.describe())
         except (*AWAY, WorkerRefusedError) as error:
-            log.warning("could not leave the fleet; the entry expires by itself", error=str(error))
+            log.warning("fleet entry left to expire", error=str(error))
 
     def _renew(self, *, everything: bool) -> None:
         try:
@@ -99,7 +99,7 @@ class HeartbeatThread(threading.Thread):
         finally:
             late = self.board.overdue(time.monotonic() - self.lease * 0.9)
             if late:
-                log.error("leases were not renewed in time; stopping their work", steps=_names(late))
+                log.error("leases not renewed", steps=_names(late))
                 self.board.lose(late)
 
     def _beat(self, beats: list[Beat]) -> None:
@@ -111,13 +111,13 @@ class HeartbeatThread(threading.Thread):
             self.board.unsent(beats)
             return
         except WorkerRefusedError as error:
-            log.warning("this worker is refused; stopping its work", reason=str(error))
+            log.warning("worker refused", reason=str(error))
             self.board.lose(self.board.claims())
             return
         gone = [beat.claim for beat in beats if beat.claim.ticket.id in lost]
         self.board.renewed([beat for beat in beats if beat.claim.ticket.id not in lost], begun)
         if gone:
-            log.warning("claims are no longer ours; stopping their work", steps=_names(gone))
+            log.warning("claims lost", steps=_names(gone))
             self.board.lose(gone)
 
     def _sent(self, beats: list[Beat]) -> set[str]:
@@ -142,7 +142,7 @@ class HeartbeatThread(threading.Thread):
                 self.member.announce_machine(info, int((now - started) * 1000))
                 self._next_machine = now + MACHINE_INTERVAL
         except (*AWAY, WorkerRefusedError) as error:
-            log.warning("could not announce the worker", error=str(error))
+            log.warning("worker not announced", error=str(error))
             return
         self._announced = info.status
         self._next_announcement = now + ANNOUNCE_INTERVAL

@@ -96,7 +96,7 @@ async def until_it_works(storage: Storage) -> None:
             await storage.check()
         except OSError as error:
             failures += 1
-            log.warning("the worker waits for storage that works", error=str(error))
+            log.warning("storage unusable", error=str(error))
             await asyncio.sleep(pause_after(failures))
         else:
             return

@@ -162,7 +162,7 @@ async def _caught(question: Coroutine[Any, Any, Answer]) -> Answer:
         task = asyncio.current_task()
         if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
             raise
-        log.warning("connector failed when asked", exc_info=True)
+        log.warning("connector check failed", exc_info=True)
         return Answer(_said(f"failed unexpectedly: {type(error).__name__}: {error}"))
 
 

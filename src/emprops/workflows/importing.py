@@ -87,7 +87,7 @@ async def _shown(redis: Redis, prefix: str) -> Sequence[bytes]:
     try:
         return await Catalogues(redis, prefix).all()
     except (RedisError, OSError) as error:
-        log.warning("node catalogues cannot be read now", error=str(error))
+        log.warning("node catalogues unreadable", error=str(error))
         return ()
 
 
@@ -96,7 +96,7 @@ def _readable(shown: Sequence[bytes], wanted: Container[str] | None = None) -> I
         try:
             yield unpack(packed, wanted)
         except CatalogueError as error:
-            log.warning("a worker shows a catalogue that cannot be read", error=str(error))
+            log.warning("catalogue of a worker unreadable", error=str(error))
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,7 @@ async def read_machines(resources: Resources) -> Machines:
         async with asyncio.timeout(PATIENCE):
             workers = await Fleet(resources.redis, resources.settings.queue_prefix).workers()
     except (RedisError, OSError) as error:
-        log.warning("the fleet cannot be read now, so node classes are not checked", error=str(error))
+        log.warning("node classes not checked", error=str(error))
         return NO_MACHINES
     return Machines(tuple({worker.offers[JOB_TYPE]: None for worker in workers if JOB_TYPE in worker.offers}))
 

@@ -127,7 +127,7 @@ class Prompt:
                 if await self._is_queued() and not await self._cancelled_by_id():
                     await self._remove_or_interrupt()
         except (ConnectorError, TimeoutError) as error:
-            log.warning("could not withdraw a prompt", prompt_id=self._id, error=str(error))
+            log.warning("prompt not withdrawn", prompt_id=self._id, error=str(error))
 
     async def _is_queued(self) -> bool:
         """Wait for the submission's end; False if the server refused the graph."""

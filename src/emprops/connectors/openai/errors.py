@@ -35,7 +35,7 @@ async def translated(hide: Hide) -> AsyncIterator[None]:
         LookupError,
         TypeError,
     ):  # the SDK checks no shapes
-        log.warning("answer not as documented", connector="openai", exc_info=True)
+        log.warning("answer malformed", connector="openai", exc_info=True)
         found = FinalError(f"{NAME} gave an answer that is not as documented.")
     except ConnectorError as error:
         found = error

@@ -70,7 +70,7 @@ def configure_tracing(settings: Settings, service: str) -> None:
     provider.add_span_processor(BatchSpanProcessor(exporter, max_queue_size=QUEUE))
     tracer = provider.get_tracer("emprops", __version__)
     _on = _OpenTelemetry(provider, tracer, trace, TraceContextTextMapPropagator(), Context())
-    log.info("traces are sent", to=settings.traces_url)
+    log.info("tracing started", to=settings.traces_url)
 
 
 def stop_tracing() -> None:

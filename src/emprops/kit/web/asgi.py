@@ -91,7 +91,7 @@ class RequestShell:
             except ClientDisconnect:
                 pass  # nobody is left to answer
             except Exception:
-                log.exception("request_failed", method=method, path=_path(scope))
+                log.exception("request failed", method=method, path=_path(scope))
                 if reply.status:
                     raise  # half a reply is out: the server must break the connection so that it is not taken for whole
                 await internal_failure(scope)(scope, receive, reply.send)

@@ -187,14 +187,14 @@ async def _database_error(request: Request, error: Exception) -> Response:
     """PostgreSQL is away (503), or a value was nothing it can store (400)."""
     assert isinstance(error, psycopg.Error)  # noqa: S101 - registered for this type
     if is_about_values(error):
-        log.warning("value_not_storable", sqlstate=error.sqlstate, error=str(error).splitlines()[0])
+        log.warning("value refused by the database", sqlstate=error.sqlstate, error=str(error).splitlines()[0])
         return failure_of(BadRequestError("A value in the request is outside what can be stored."), request.scope)
-    log.warning("database_unavailable", sqlstate=error.sqlstate, error=str(error))
+    log.warning("database unavailable", sqlstate=error.sqlstate, error=str(error))
     return failure_of(UnavailableError("The database is not available just now. Try again."), request.scope)
 
 
 async def _redis_error(request: Request, error: Exception) -> Response:
-    log.warning("redis_unavailable", error=str(error))
+    log.warning("redis unavailable", error=str(error))
     return failure_of(UnavailableError("The job queue is not available just now. Try again."), request.scope)
 
 

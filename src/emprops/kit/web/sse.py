@@ -115,7 +115,7 @@ class _EventStream(EventSourceResponse):
             try:
                 await super().__call__(scope, receive, send)
             except SendTimeoutError:
-                log.info("stream_cut_off", reason="the client does not read")
+                log.info("stream cut off", reason="the client does not read")
 
 
 async def _frames(events: AsyncIterator[Event], life: float, stopping: anyio.Event) -> AsyncIterator[bytes]:
@@ -135,7 +135,7 @@ async def _frames(events: AsyncIterator[Event], life: float, stopping: anyio.Eve
             except StopAsyncIteration:
                 return
             except Exception:
-                log.exception("stream_failed")
+                log.exception("stream failed")
                 break
             yield event.encode()
         yield f"retry: {random.randint(1000, 3000)}\n\n".encode()  # spread out, so that not all come back at once

@@ -33,7 +33,7 @@ async def receive_mux_event(request: Request, resources: Shared) -> Envelope[Out
         raise NotFoundError(f"There is no POST {request.url.path}.")
     body = await _body(request, resources)
     if not is_genuine(secret, request.headers.get("mux-signature", ""), body, time.time()):
-        log.warning("an event that Mux did not sign was refused")
+        log.warning("mux event refused")
         raise UnauthorizedError("The Mux-Signature header does not fit the body, or is too old.")
     document = parse_json(body, Strictness(settings.max_json_depth, settings.max_json_nodes))
     event = event_of(document)

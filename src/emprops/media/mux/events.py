@@ -91,7 +91,7 @@ async def apply(tx: Transaction, event: AssetEvent, *, policy: str) -> Outcome:
     if await store.has_event(tx, event.asset_id, DELETED):
         return "ignored"
     if event.type == ERRORED:
-        log.warning("Mux could not read a video; it is played as it is", file_id=file.id, asset_id=event.asset_id)
+        log.warning("video unreadable to mux", file_id=file.id, asset_id=event.asset_id)
     ready = event.type == READY
     wanted = next((one for kind, one in event.playback_ids if ready and kind == policy), None)
     await store.set_asset(tx, file.id, event.asset_id, wanted or file.mux_playback_id)

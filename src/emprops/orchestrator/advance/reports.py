@@ -78,7 +78,7 @@ class Orchestrator:
             try:
                 reports = await self.stream.read()
             except RedisError as error:
-                log.warning("orchestrator waits for Redis", error=str(error))
+                log.warning("orchestrator waiting", error=str(error))
                 await asyncio.sleep(0.5)
             else:
                 await self._until_processed(reports)
@@ -90,11 +90,11 @@ class Orchestrator:
             try:
                 await self.process(reports)
             except (RedisError, *UNAVAILABLE) as error:
-                log.warning("orchestrator waits for its engines", error=str(error), reports=len(reports))
+                log.warning("orchestrator waiting", error=str(error), reports=len(reports))
                 await asyncio.sleep(pause)
                 pause = min(2.0, pause * 2)
             except Exception:
-                log.exception("reports could not be processed; they will be taken up again", reports=len(reports))
+                log.exception("reports not processed", reports=len(reports))
                 await asyncio.sleep(1.0)
                 return
             else:
@@ -121,7 +121,7 @@ class Orchestrator:
             except Exception as error:
                 if is_outage(error):
                     raise
-                log.exception("a batch of reports was refused; taking its jobs one by one", reports=len(chunk))
+                log.exception("batch of reports refused", reports=len(chunk))
                 left += await self._one_by_one(chunk)
         return left
 
@@ -141,9 +141,9 @@ class Orchestrator:
             if is_outage(error):
                 raise
             if isinstance(error, psycopg.Error) and not is_about_values(error):
-                log.warning("the reports of a job cannot be recorded yet", error=f"{type(error).__name__}: {error}")
+                log.warning("reports of a job postponed", error=f"{type(error).__name__}: {error}")
                 return False
-            log.exception("the reports of a job cannot be recorded; failing it")
+            log.exception("job failed by unrecordable reports")
             where = f"the operator finds the reason in the api's log under {job_id}"
             await self.fail(job_id, f"The result could not be recorded; {where}.")
         return True
@@ -169,7 +169,7 @@ class Orchestrator:
         if tracing.enabled():
             _trace(effects, time.monotonic() - began)
         if effects.ignored:
-            log.debug("reports changed nothing", count=effects.ignored)
+            log.debug("reports ignored", count=effects.ignored)
 
     async def _move(self, tx: Transaction, by_job: Mapping[UUID, list[Report]], effects: Effects) -> None:
         locked = await jobs.lock_jobs(tx, by_job)

@@ -62,7 +62,7 @@ async def reconcile_stale_steps(
         last = steps[-1]
     await _resume(orchestrator, stale_after, done)
     if done.changed:
-        log.warning("stale steps were reconciled", **{name: getattr(done, name) for name in done.__slots__})
+        log.warning("stale steps reconciled", **{name: getattr(done, name) for name in done.__slots__})
     return done
 
 

@@ -40,7 +40,7 @@ async def rebuild_redis(dispatcher: Dispatcher) -> int:
     # only now: dying before this line means that the next round does it all again, which is harmless
     await queue.begin_epoch(uuid4().hex)
     if lost:
-        log.warning("Redis had lost its tickets; sending them again", steps=lost)
+        log.warning("tickets sent again", steps=lost)
         await send_unsent(dispatcher, older_than=0.0)
     return lost
 
@@ -63,6 +63,6 @@ async def reclaim_lapsed(dispatcher: Dispatcher) -> int:
         done = await dispatcher.queue.reclaim()
         moved += done.offered + done.given_up + done.promoted
         if done.offered or done.given_up:
-            log.warning("lapsed claims", offered_again=done.offered, given_up=done.given_up)
+            log.warning("lapsed claims reclaimed", offered_again=done.offered, given_up=done.given_up)
         if done.offered + done.given_up < 100:
             return moved

@@ -136,7 +136,7 @@ class RemoteStorage:
             except ServerAwayError as error:
                 if time.monotonic() > patient_until:
                     raise
-                log.warning("an upload failed; trying again", key=key, error=str(error))
+                log.warning("upload failed", key=key, error=str(error))
             pause = min(LONGEST_PAUSE, 2 * pause)
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))
 
