@@ -23,7 +23,7 @@ from emprops.queue.messages import Finished, Ticket
 from emprops.queue.transport import AWAY, Settled, WorkerRefusedError
 from emprops.settings import Settings, SettingsError
 from emprops.worker.board import Board
-from emprops.worker.connection import open_line
+from emprops.worker.connection import open_connection
 from emprops.worker.main import work as work_over
 from emprops.worker.offers import Surveyor
 from emprops.worker.remote.server import server_from
@@ -49,12 +49,12 @@ async def working(settings: Settings, body: Any) -> AsyncIterator[asyncio.Task[N
     connectors = {"noop": Scripted(body)}
 
     async def work() -> None:
-        async with open_line(settings, board) as line:
+        async with open_connection(settings, board) as connection:
             ready.set()
             surveyor = Surveyor(connectors)
             await surveyor.ask()
-            tools = Tools(line.storage, http, line.settings)
-            await work_over(line, board, tools, connectors, surveyor)
+            tools = Tools(connection.storage, http, connection.settings)
+            await work_over(connection, board, tools, connectors, surveyor)
 
     task = asyncio.create_task(work())
     try:

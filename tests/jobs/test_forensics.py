@@ -12,8 +12,8 @@ from tests.apps import as_user
 from tests.factories import Job, make_file, make_job, make_output, make_step, make_user
 from tests.plans import Explaining
 
-from emprops.jobs import forensics
-from emprops.jobs.forensics import SHOWN_BYTES, StepRow, timings
+from emprops.jobs.forensics import timings
+from emprops.jobs.forensics_queries import SHOWN_BYTES, StepRow, files_of
 from emprops.kit.database import Database, Parameters
 from emprops.kit.ids import new_id
 
@@ -132,6 +132,6 @@ async def test_files_are_found_by_indexes(database: Database) -> None:
     async with database.transaction() as tx:
         job = await make_job(tx)
         explaining = ExplainingDicts(tx.connection)
-        await forensics._files(explaining, job.id)
+        await files_of(explaining, job.id)
     assert "Seq Scan" not in explaining.plan
     assert "flat_file_of_job" in explaining.plan

@@ -1,6 +1,6 @@
 -- cancel(keep_s, reason as JSON, then for each ticket: step, run) -> for each: the state it was in, or 'unknown'
 -- The ticket goes, so whatever its worker still reports is late; the worker learns of it with its next beat.
--- No report: the caller has decided already, in PostgreSQL. A attestation that is there stays as it is.
+-- No report: the caller has decided already, in PostgreSQL. An attestation that is there stays as it is.
 
 local now = now_ms()
 -- A ticket may be on its way here while its job is cancelled: for this long it is turned away when it comes.
