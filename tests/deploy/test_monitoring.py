@@ -15,7 +15,7 @@ from emprops.worker import metrics as _of_workers  # noqa: F401
 
 RULES = DEPLOY / "prometheus" / "emprops.rules.yml"
 DASHBOARD = DEPLOY / "grafana" / "emprops.json"
-PAGE = DEPLOY.parent / "docs" / "14-watching-it-run.md"
+PAGE = DEPLOY.parent / "docs" / "14-monitoring.md"
 NAMES = {one.name for one in DECLARED} | {f"{one.name}_bucket" for one in DECLARED if one.kind == "histogram"}
 
 

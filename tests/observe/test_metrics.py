@@ -281,8 +281,8 @@ async def test_the_document_names_every_metric_and_no_other(rig: Rig) -> None:
     presence = Presence(nothing, loop.board, loop, Survey({}, {"noop": "ok"}))
     families = [*text_string_to_metric_families(text), *LoopCollector(presence).collect()]
     shown = {f"{family.name}{'_total' if family.type == 'counter' else ''}" for family in families}
-    page = (Path(__file__).parents[2] / "docs/14-watching-it-run.md").read_text()
-    table = page.partition("## Metrics")[2].partition("### What to be woken by")[0]
+    page = (Path(__file__).parents[2] / "docs/14-monitoring.md").read_text()
+    table = page.partition("## Metrics")[2].partition("### Alerts")[0]
     cells = [line.split("|")[1] for line in table.splitlines() if line.startswith("| ")]
     documented = {name for cell in cells for name in re.findall(r"`(\w+)`", cell)}
     assert {f"emprops_{name}" for name in documented} == {name for name in shown if name.startswith("emprops_")}

@@ -7,7 +7,7 @@ from tools.reference.markdown import page, table
 
 INTRODUCTION = (
     f"Names begin with `{NAMESPACE}_`. An api serves its metrics at `/metrics`, workers and `emprops upkeep` at"
-    " their own ports. [Monitoring](../14-watching-it-run.md) says who may read them and what to alert on."
+    " their own ports. [Monitoring](../14-monitoring.md) says who may read them and what to alert on."
 )
 
 
