@@ -11,11 +11,14 @@ import pytest
 import redis.asyncio
 from fastapi import FastAPI
 from tests.apps import api, as_user, service_key
+from tests.factories import INSTRUCTIONS
 
 from emprops.kit.database import Database
 from emprops.kit.ids import new_id
 from emprops.samples import store as samples
 from emprops.settings import Settings
+
+BODY = {"title": "Quiet Harbours", "data": INSTRUCTIONS}
 
 
 @pytest.fixture
