@@ -18,8 +18,9 @@ from emprops.auth.caller import READ, SERVICE, Caller
 from emprops.auth.identity_header import canonical_uuid, claimed_user
 from emprops.auth.keys import KeyRing, contains_key
 from emprops.auth.limits import LIMITER
-from emprops.auth.startup import check_settings, verifier_from
+from emprops.auth.startup import check_settings
 from emprops.auth.tokens import Subject
+from emprops.auth.verifier import verifier_from
 from emprops.errors import BadRequestError, ForbiddenError, UnauthorizedError
 from emprops.kit.database import Database
 from emprops.kit.outbound.client import GuardedClient
