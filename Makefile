@@ -63,8 +63,8 @@ docs: $(STAMP) ## build the documentation site into ./site, failing on broken li
 production: $(UV) ## install what runs into .venv, without development tools
 	@$(UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV)
 	@rm -f $(STAMP)
-	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements-runtime.lock
-	@$(UV) pip install --quiet --python $(BIN)/python --no-deps .
+	@$(UV) pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements-runtime.lock
+	@$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --no-deps .
 
 clean: ## remove the virtual environment (data in .emprops stays)
 	rm -rf $(VENV) .tools
