@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
@@ -50,7 +51,7 @@ def test_a_key_is_printed_once(url: str) -> None:
     listed = run("keys", "list").stdout
     assert f"emp_{prefix}" in listed
     assert "web app" in listed
-    assert "works" in listed
+    assert "live" in listed
     assert text[13:] not in listed
 
 
@@ -58,7 +59,10 @@ def test_a_key_is_printed_once(url: str) -> None:
 def test_a_key_may_expire(url: str, said: str, seconds: int) -> None:
     assert run("keys", "create", "--name", "a", "--scope", "worker", "--expires", said).exit_code == 0
     assert stored(url)[0][5].total_seconds() == seconds  # type: ignore[attr-defined]
-    assert "until" in run("keys", "list").stdout
+    [listed] = json.loads(run("keys", "list", "--json").stdout)
+    assert listed["state"] == "live"
+    ends, made = (datetime.fromisoformat(listed[name]) for name in ("expires_at", "created_at"))
+    assert (ends - made).total_seconds() == seconds
 
 
 @pytest.mark.parametrize(
@@ -94,7 +98,7 @@ def test_revoking(url: str, form: str) -> None:
 
 
 def test_what_is_not_there(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "No API keys yet" in run("keys", "list").stdout
+    assert "No API keys yet" in run("keys", "list").stderr
     missing = run("keys", "revoke", "emp_aaaaaaaa")
     assert missing.exit_code == 1
     assert "There is no API key" in missing.stderr

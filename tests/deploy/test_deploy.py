@@ -131,7 +131,7 @@ async def test_the_settings_of_the_compose_file_make_a_system(
             output_of(env, "token", USER),
             output_of(env, "credits", "grant", USER, "10"),
         )
-        art = re.search(r"(\S+)  art$", samples, re.MULTILINE)
+        art = re.search(r"(\S+)\tart$", samples, re.MULTILINE)
         assert art is not None
         async with (
             emprops(env, "api"),

@@ -86,7 +86,8 @@ async def test_a_refusal_is_one_sentence(system: System) -> None:
     assert (code, out) == (1, "")
     assert err.startswith("Invalid variables: style: ")
     code, _, err = await emprops(system, "generate", "no-such-collection")
-    assert (code, err) == (1, "Collection not found\n")
+    assert code == 1
+    assert err == "Collection not found: `emprops collections` lists yours, and with --public those of everybody.\n"
     code, _, err = await emprops(system, "generate", "art", "-v", "no equals sign")
     assert code == 1
     assert "name=value" in err

@@ -15,8 +15,9 @@ import pytest
 import redis
 from tests.engines import REDIS_SERVER
 
+from emprops.local.errors import LocalError
 from emprops.local.postgres import Postgres, start_postgres
-from emprops.local.process import LocalError, is_alive
+from emprops.local.process import is_alive
 from emprops.local.redis import RedisServer, start_redis
 
 START_BOTH = """

@@ -123,7 +123,6 @@ async def test_what_cannot_be_offered_changes_nothing(rig: Rig) -> None:
 def emprops(engines: Engines, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("DATABASE_URL", engines.database_url)
     monkeypatch.setenv("REDIS_URL", engines.redis_url)
-    monkeypatch.setenv("COLUMNS", "400")
 
     async def run(*arguments: object) -> Result:
         return await asyncio.to_thread(CliRunner().invoke, app, ["dead-letters", *map(str, arguments)])
@@ -132,13 +131,15 @@ def emprops(engines: Engines, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 async def test_the_command_lists_shows_and_offers(rig: Rig, emprops: Any) -> None:
-    assert (await emprops()).stdout == "No dead letters.\n"
+    assert (await emprops()).stderr == "No dead letters.\n"
     first, second = await lose(rig), await lose(rig)
     listed = await emprops()
     assert listed.exit_code == 0, listed.output
     assert all(text in listed.stdout for text in (str(first), str(second), "worker_lost", "noop"))
     assert [row["step_id"] for row in json.loads((await emprops("--json")).stdout)] == [str(second), str(first)]
-    assert json.loads((await emprops("show", first)).stdout)["losses"] == 3
+    assert json.loads((await emprops("show", first, "--json")).stdout)["losses"] == 3
+    shown = (await emprops("show", first)).stdout
+    assert f"emprops dead-letters offer {first}" in shown
     unknown = new_id()
     offered = await emprops("offer", first, unknown)
     assert offered.exit_code == 1
@@ -147,4 +148,5 @@ async def test_the_command_lists_shows_and_offers(rig: Rig, emprops: Any) -> Non
     await rig.run(picture())  # the command has sent it
     assert len(json.loads((await emprops("--json")).stdout)) == 1
     missing = await emprops("show", unknown)
-    assert (missing.exit_code, missing.stderr) == (1, "There is no dead letter of this step.\n")
+    assert missing.exit_code == 1
+    assert missing.stderr == "There is no dead letter of this step: `emprops dead-letters` lists what there is.\n"

@@ -25,7 +25,7 @@ async def test_an_endpoint_from_a_terminal(hooks: Hooks, redis: redis.asyncio.Re
             with capture_logs():  # the api's lines would be among the command's
                 return await asyncio.to_thread(CliRunner().invoke, app, ["webhooks", *arguments], env=env)
 
-        assert "No webhook endpoints yet" in (await run("list")).stdout
+        assert "No webhook endpoints yet" in (await run("list")).stderr
         made = await run("create", hooks.receiver.on("/hook", TAKEN), "--event", "job.failed")
         assert made.exit_code == 0, made.output
         endpoint, secret = made.stdout.split()

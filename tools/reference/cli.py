@@ -1,25 +1,31 @@
 """The page of commands, as typer describes them."""
 
-import html
-import os
-import subprocess
-import sys
+import typer
+from typer.cli import get_docs_for_click
+from typer.core import TyperGroup
 
+from emprops.cli.lazy import LazyCommand
+from emprops.cli.main import app
 from tools.reference.markdown import MADE
 
-TYPER = """
-from typer.cli import main
-from typer.core import TyperCommand
-TyperCommand.get_short_help_str.__defaults__ = (200,)  # else lists of commands show 45 characters of each
-main()
-"""
-COMMAND = (sys.executable, "-c", TYPER, "emprops.cli.main", "utils", "docs", "--name", "emprops")
 TITLE = "# Command line"
 
 
 def make() -> str:
     """Return the page of commands."""
-    plain = os.environ | {"TERM": "dumb", "NO_COLOR": "1", "COLUMNS": "200"}
-    made = subprocess.run([*COMMAND, "--title", TITLE.removeprefix("# ")], capture_output=True, check=True, env=plain)
-    text = html.unescape(made.stdout.decode()).replace(TITLE, f"{TITLE}\n\n{MADE}", 1)
+    root = typer.main.get_command(app)
+    assert isinstance(root, TyperGroup)
+    root.commands = {name: _whole(command) for name, command in root.commands.items()}
+    context = typer.Context(root, info_name="emprops")
+    made = get_docs_for_click(obj=root, ctx=context, name="emprops", title=TITLE.removeprefix("# "))
+    text = made.replace(TITLE, f"{TITLE}\n\n{MADE}", 1)
     return "\n".join(line.rstrip() for line in text.splitlines()).strip() + "\n"
+
+
+def _whole(command: object) -> TyperGroup:
+    """Load a command, and let lists show the first paragraphs of its own in full."""
+    assert isinstance(command, LazyCommand)
+    loaded = command.load()
+    for below in getattr(loaded, "commands", {}).values():
+        below.short_help = " ".join((below.help or "").partition("\n\n")[0].split())
+    return loaded  # type: ignore[return-value]

@@ -15,7 +15,7 @@ from emprops.kit.lenient_json import NotJsonError, read_json
 from emprops.workflows.embedded.find import Found, NoWorkflowError, find_workflow
 from emprops.workflows.importing import GraphNotConvertedError, Imported, imported
 
-app = typer.Typer(help="Work with the workflows of a ComfyUI.", no_args_is_help=True)
+app = typer.Typer(help="Work with the workflows of a ComfyUI.", no_args_is_help=True, add_completion=False)
 
 
 @app.callback()
@@ -30,10 +30,17 @@ def convert(
     comfyui: Annotated[str | None, typer.Option(help="Address of a ComfyUI; else EMPROPS_COMFYUI_URL.")] = None,
     object_info: Annotated[Path | None, typer.Option(help="A file with what /object_info answered, instead.")] = None,
 ) -> None:
-    """Convert a saved workflow to API format, by the node classes of a ComfyUI. Names what cannot be converted and, on
-    stderr, what is left out.
+    """Convert a saved workflow to API format, by the node classes of a ComfyUI.
 
-    The workflow may be within a picture, video or sound. If that has only what ComfyUI ran, that is written as it is.
+    What cannot be converted, and what is left out, is named on stderr.
+
+    The workflow may be within a picture, video or sound. If that has only what
+    ComfyUI ran, that is written as it is.
+
+    For example:
+
+        emprops comfy convert saved.json -o api.json --comfyui http://gpu-1:8188
+        emprops comfy convert fox.png | jq keys
     """
     found = _find(workflow)
     url = comfyui or read_settings().comfyui_url

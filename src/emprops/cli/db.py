@@ -5,40 +5,50 @@ from typing import Annotated
 
 import typer
 
+from emprops.cli.direct import database_url
 from emprops.cli.exits import fail, one_sentence, read_settings
+from emprops.cli.output import answer, json_option, print_json
+from emprops.cli.tables import Column, show
 from emprops.kit import migrate
-from emprops.local.run import read_run
 from emprops.local.schema import dump_schema, schema_file
 from emprops.local.supervisor import plant
 
-app = typer.Typer(help="Migrate the database, plant samples, show the schema.", no_args_is_help=True)
+app = typer.Typer(
+    help="Migrate the database, plant samples, show the schema.", no_args_is_help=True, add_completion=False
+)
+COLUMNS = (Column("collection"), Column("name"))
 
 
 @app.command()
-def upgrade() -> None:
+def upgrade(as_json: Annotated[bool, json_option("`revision`")] = False) -> None:
     """Bring the database to the newest revision."""
     with one_sentence():
-        url = database_url()
+        url = database_url(read_settings())
         migrate.upgrade(url)
-        typer.echo(f"The database is at revision {migrate.current(url)}.")
+        revision = migrate.current(url)
+    answer(f"The database is at revision {revision}.", {"revision": revision}, as_json=as_json)
 
 
 @app.command()
-def samples() -> None:
+def samples(as_json: Annotated[bool, json_option("a list of `id`, `slug`")] = False) -> None:
     """Put the sample workflows and collections into the database, as `emprops up` does; again changes nothing."""
     with one_sentence():
-        collections = asyncio.run(plant(database_url()))
-    for slug, collection_id in sorted(collections.items()):
-        typer.echo(f"{collection_id}  {slug}")
+        planted = asyncio.run(plant(database_url(read_settings())))
+    rows = [(collection_id, slug) for slug, collection_id in sorted(planted.items())]
+    if as_json:
+        print_json([{"id": collection_id, "slug": slug} for collection_id, slug in rows])
+        return
+    show(COLUMNS, rows, empty="There are no samples.")
 
 
 @app.command()
-def current() -> None:
+def current(as_json: Annotated[bool, json_option("`revision`, `newest`")] = False) -> None:
     """Print the revision the database is at, and whether it is the newest."""
     with one_sentence():
-        revision = migrate.current(database_url())
+        revision = migrate.current(database_url(read_settings()))
     newest = migrate.known_revisions()[-1]
-    typer.echo(f"{revision or 'none'} ({'newest' if revision == newest else f'newest is {newest}'})")
+    text = f"{revision or 'none'} ({'newest' if revision == newest else f'newest is {newest}: `emprops db upgrade`'})"
+    answer(text, {"revision": revision, "newest": newest}, as_json=as_json)
 
 
 @app.command()
@@ -53,12 +63,3 @@ def schema(
         path.write_text(dump)
     elif not path.exists() or path.read_text() != dump:
         fail("migrations/schema.sql does not match the migrations: run `emprops db schema` and commit the result.")
-
-
-def database_url() -> str:
-    """Return DATABASE_URL, else the database of the installation running here."""
-    settings = read_settings()
-    run = read_run(settings.data_dir)
-    if not settings.database_url and run is None:
-        fail("There is no database to look at: set DATABASE_URL, or start one with `emprops up`.")
-    return settings.database_url or (run.database_url if run else "")

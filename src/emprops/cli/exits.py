@@ -3,19 +3,21 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib import import_module
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
-from pydantic import ValidationError
 
+from emprops.cli.output import clean, say
 from emprops.cli.variables import unknown_variables
-from emprops.settings import Settings
+
+if TYPE_CHECKING:
+    from emprops.settings import Settings
 
 
 def fail(message: str) -> NoReturn:
     """Print a sentence on stderr and end the command with code 1."""
-    typer.echo(message, err=True)
+    for line in message.splitlines():
+        say(clean(line))
     raise typer.Exit(1)
 
 
@@ -27,24 +29,30 @@ def one_sentence() -> Iterator[None]:
     except typer.Exit:
         raise
     except Exception as error:
-        sentence = import_module("emprops.cli.mendable").sentence_of(error)
+        from emprops.cli.mendable import sentence_of  # noqa: PLC0415 - imports what only a failure needs
+
+        sentence = sentence_of(error)
         if sentence is None:
             raise
         fail(sentence)
 
 
-def say(line: str) -> None:
-    """Print a line on stderr."""
-    typer.echo(line, err=True)
+def warn_of_variables(warn: Callable[[str], None] = say) -> None:
+    """Pass ``warn`` a sentence for each variable of the environment that is named like a setting and is none."""
+    for sentence in unknown_variables(os.environ):
+        warn(sentence)
 
 
-def read_settings(warn: Callable[[str], None] = say) -> Settings:
+def read_settings(warn: Callable[[str], None] = say) -> "Settings":
     """Read the settings from the environment; ends the command with a sentence that names each wrong variable.
 
     ``warn`` gets a sentence for each variable that is named like a setting and is none.
     """
-    for sentence in unknown_variables(os.environ):
-        warn(sentence)
+    from pydantic import ValidationError  # noqa: PLC0415 - a tenth of a second, which clients of an api do not need
+
+    from emprops.settings import Settings  # noqa: PLC0415
+
+    warn_of_variables(warn)
     try:
         return Settings()
     except ValidationError as error:

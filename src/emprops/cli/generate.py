@@ -1,24 +1,24 @@
 """``emprops generate``: from a collection to a file, in a terminal."""
 
-import threading
+import os
+import sys
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote, urlsplit
 
-import httpx2
 import orjson
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from emprops.cli.client import Server, ServerOption, UserOption, find_server
-from emprops.cli.exits import fail, read_settings
-from emprops.cli.jobs import why_it_waits
+from emprops.cli.client import NoAnswerError, ServerOption, UserOption, find_server
+from emprops.cli.exits import fail
+from emprops.cli.output import clean, json_option, print_json, say
+from emprops.cli.variables import data_dir
+from emprops.cli.watching import Display, Watch, bar, lines, silence
 
-LOOK_EVERY = 2.0
-"""Seconds between looks at what a job waits for."""
-ATTEMPTS = 5
-"""How often a stream that breaks off is opened again before giving up watching (the job goes on regardless)."""
+AsJson = Annotated[
+    bool, json_option("the job as it ended, with `id`, `status`, `error_message`, `workflow_output` and `data`")
+]
 
 
 def generate(
@@ -27,30 +27,41 @@ def generate(
     priority: Annotated[int, typer.Option(min=1, max=100, help="Place in the queue; higher goes first.")] = 50,
     server: ServerOption = None,
     user: UserOption = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but the file's URL.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but the URLs of the results.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Generate from a collection, watch it, and print where the result is."""
+    """Generate from a collection, watch it, and print where the result is.
+
+    The URL comes first, then the file itself if it is on this machine. Ctrl-C
+    ends the watching; the job goes on.
+
+    For example:
+
+        emprops generate art --var prompt="a lighthouse at dusk" --var seed=3
+        emprops generate art --quiet | xargs curl -O
+        emprops generate art --json | jq -r .workflow_output
+    """
     api = find_server(server, user)
     body = {"variables": variables_from(var or []), "workflow_priority": priority}
     started = api.call("POST", f"/api/collections/{quote(collection, safe='')}/generate", json=body)
     job_id = started["jobId"]
     for warning in started.get("warnings", []):
-        typer.echo(f"Warning: {warning}", err=True)
+        say(f"Warning: {clean(warning)}")
     try:
-        job = watch(api, job_id, quiet=quiet)
+        with _display(job_id, quiet=quiet) as display:
+            job = Watch(api, job_id, display).follow()
+    except NoAnswerError as error:
+        fail(str(error))
     except KeyboardInterrupt:
-        typer.echo(
-            f"Job {job_id} goes on. `emprops jobs show {job_id}` shows it, `emprops jobs cancel {job_id}` cancels it.",
-            err=True,
-        )
+        say(f"Job {job_id} goes on; to see it, or to cancel it:")
+        say(f"  emprops jobs show {job_id}\n  emprops jobs cancel {job_id}")
         raise typer.Exit(130) from None
+    if as_json:
+        print_json(job)
     if job["status"] != "completed":
         fail(f"Job {job_id} failed: {job['error_message']}")
-    for url in result_urls(job):
-        typer.echo(url)
-        path = None if quiet else local_file(url)
-        if path is not None:
-            typer.echo(path)
+    if not as_json:
+        _print_results(job, quiet=quiet)
 
 
 def variables_from(pairs: list[str]) -> dict[str, Any]:
@@ -68,66 +79,30 @@ def variables_from(pairs: list[str]) -> dict[str, Any]:
     return variables
 
 
-def watch(api: Server, job_id: str, *, quiet: bool) -> dict[str, Any]:
-    """Follow a job's stream with a progress bar; returns the job as it ended."""
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeElapsedColumn(),
-        console=Console(stderr=True),
-        disable=quiet,
-        transient=True,
-    )
-    ended = threading.Event()
-    with bar:
-        task = bar.add_task("pending", total=100)
-        if not quiet:
-            threading.Thread(target=_say_why_it_waits, args=(api, job_id, bar, task, ended), daemon=True).start()
-        try:
-            return _follow(api, job_id, bar, task)
-        finally:
-            ended.set()
+def _display(job_id: str, *, quiet: bool) -> AbstractContextManager[Display]:
+    if quiet:
+        return silence()
+    return bar() if sys.stderr.isatty() else lines(job_id)
 
 
-def _follow(api: Server, job_id: str, bar: Progress, task: TaskID) -> dict[str, Any]:
-    for _ in range(ATTEMPTS):
-        try:
-            with api.events(f"/api/jobs/{job_id}/stream") as events:
-                for name, data in events:
-                    if name == "job_history":
-                        bar.update(task, description=data["message"][:60])
-                    elif name == "job_update":
-                        bar.update(task, completed=data["progress"] or 0)
-                        if data["status"] in {"completed", "failed"}:
-                            return dict(data)
-        except httpx2.HTTPError:
-            continue
-    fail(f"The stream of job {job_id} broke off; the job goes on: `emprops jobs show {job_id}` shows it.")
-
-
-def _say_why_it_waits(api: Server, job_id: str, bar: Progress, task: TaskID, ended: threading.Event) -> None:
-    """Name in the bar what the job waits for, while it waits; a job that runs speaks through its stream."""
-    while not ended.wait(LOOK_EVERY):
-        try:
-            job = api.call("GET", f"/api/jobs/{job_id}")
-        except typer.Exit:
-            return
-        reason = why_it_waits(job)
-        if reason and not ended.is_set():
-            bar.update(task, description=reason[:60])
+def _print_results(job: dict[str, Any], *, quiet: bool) -> None:
+    for url in result_urls(job):
+        typer.echo(url)
+        path = None if quiet else local_file(url)
+        if path is not None:
+            typer.echo(path)
 
 
 def result_urls(job: dict[str, Any]) -> list[str]:
-    """URLs of all results of a job, in order."""
+    """Return the URLs of all results of a job, in order."""
     outputs = (job.get("data") or {}).get("outputs") or []
     urls = [file["url"] for output in outputs for file in output.get("files", [])]
     return urls or ([job["workflow_output"]] if job["workflow_output"] else [])
 
 
 def local_file(url: str) -> Path | None:
-    """The file behind a URL, if it lies in the data folder of this machine."""
-    path = urlsplit(url).path
-    _, separator, key = path.partition("/files/")
-    candidate = (read_settings().files_dir / key).resolve()
-    return candidate if separator and candidate.is_file() else None
+    """Return the file behind a URL, if it is in the data folder of this machine."""
+    _, separator, key = urlsplit(url).path.partition("/files/")
+    folder = (data_dir(os.environ) / "files").resolve()
+    candidate = (folder / key).resolve()
+    return candidate if separator and candidate.is_relative_to(folder) and candidate.is_file() else None

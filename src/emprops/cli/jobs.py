@@ -1,90 +1,142 @@
 """``emprops jobs``: list jobs; look at one, follow what happened to it, cancel it, retry it."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
+from uuid import UUID
 
 import typer
 
 from emprops.cli.client import ServerOption, UserOption, find_server
-from emprops.cli.tables import JsonOption, show, show_fields, table
+from emprops.cli.output import answer, clean, json_option, print_json, show_fields, show_log
+from emprops.cli.tables import Column, show
+from emprops.cli.times import ago, dated, parsed, seconds
+from emprops.cli.watching import why_it_waits
 
-app = typer.Typer(help="List the newest jobs; show, cancel and retry them.")
-JobId = Annotated[str, typer.Argument(help="The job's id.", metavar="JOB")]
+app = typer.Typer(add_completion=False)
+JobId = Annotated[UUID, typer.Argument(help="The job's id.", metavar="JOB")]
+Status = Annotated[
+    Literal["pending", "processing", "completed", "failed"] | None, typer.Option(help="Only jobs in this state.")
+]
+FIELDS = "`id`, `name`, `status`, `progress`, `error_message`, `created_at`, `workflow_output`, `data`"
+COLUMNS = (
+    Column("job"),
+    Column("status"),
+    Column("done", lambda percent: f"{percent:.0f} %", right=True),
+    Column("created", ago, right=True),
+    Column("title", least=8),
+    Column("result", least=24, rank=1),
+)
 
 
 @app.callback(invoke_without_command=True)
 def list_(
     context: typer.Context,
-    status: Annotated[str | None, typer.Option(help="Only pending, processing, completed or failed ones.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=200)] = 20,
+    status: Status = None,
+    limit: Annotated[int, typer.Option(min=1, max=200, help="How many.")] = 20,
     server: ServerOption = None,
     user: UserOption = None,
-    as_json: JsonOption = False,
+    as_json: Annotated[bool, json_option(f"a list, as `GET /api/jobs` answers it, of {FIELDS}")] = False,
 ) -> None:
-    """List the newest jobs."""
+    """List the newest jobs; show, cancel and retry them.
+
+    For example:
+
+        emprops jobs --status failed
+        emprops jobs show 0192f3a4-0000-7000-8000-000000000001
+        emprops jobs --json | jq -r '.[].workflow_output'
+    """
     if context.invoked_subcommand is not None:
         return
     query = {"limit": limit} | ({"status": status} if status else {})
     found = find_server(server, user).call("GET", "/api/jobs", params=query)
-    rows = table("job", "status", "created", "result")
-    for job in found:
-        done = f"{job['status']} {job['progress']:.0f} %" if job["status"] == "processing" else job["status"]
-        result = job["workflow_output"] or job["error_message"] or job["name"]
-        rows.add_row(job["id"], done, job["created_at"][5:16].replace("T", " "), result)
-    show(rows, "No jobs yet: make one with `emprops generate art`.", found if as_json else None)
+    if as_json:
+        print_json(found)
+        return
+    wanted = f"No {status} jobs." if status else "No jobs yet: make one with `emprops generate art`."
+    show(COLUMNS, [_row(job) for job in found], empty=wanted)
 
 
 @app.command(name="show")
-def show_job(job: JobId, server: ServerOption = None, user: UserOption = None, as_json: JsonOption = False) -> None:
+def show_job(
+    job: JobId,
+    server: ServerOption = None,
+    user: UserOption = None,
+    as_json: Annotated[bool, json_option(f"as `GET /api/jobs/ID` answers: {FIELDS}, `queue`")] = False,
+) -> None:
     """Show a job: how far it is, why it waits, and its results."""
     found = find_server(server, user).call("GET", f"/api/jobs/{job}")
-    files = [file["url"] for output in found["data"].get("outputs") or () for file in output["files"]]
-    fields = {
+    if as_json:
+        print_json(found)
+        return
+    files = [file["url"] for output in found["data"].get("outputs") or () for file in output.get("files", ())]
+    variables = [f"{name}={clean(str(value))}" for name, value in found["data"].get("variables", {}).items()]
+    show_fields({
         "job": found["id"],
-        "name": found["name"],
+        "title": _title(found),
         "status": found["status"],
-        "progress": f"{found['progress'] or 0:.0f} %",
+        "done": f"{found['progress']:.0f} %" if found["status"] == "processing" and found["progress"] else None,
         "waits": why_it_waits(found),
         "error": found["error_message"],
-        "created": found["created_at"],
-        "completed": found["completed_at"],
-        "variables": ", ".join(f"{name}={value}" for name, value in found["data"]["variables"].items()),
-        "results": "\n".join(files),
-    }
-    show_fields({name: value for name, value in fields.items() if value}, found if as_json else None)
+        "created": dated(parsed(found["created_at"])),
+        "took": _took(found),
+        "retries": found["retry_count"] or None,
+        "variables": "\n".join(variables),
+        "results": "\n".join(files or [found["workflow_output"] or ""]),
+    })  # fmt: skip
 
 
 @app.command()
-def logs(job: JobId, server: ServerOption = None, user: UserOption = None, as_json: JsonOption = False) -> None:
+def logs(
+    job: JobId,
+    server: ServerOption = None,
+    user: UserOption = None,
+    as_json: Annotated[
+        bool,
+        json_option("a list, as `GET /api/jobs/ID/history` answers it, of `id`, `status`, `message`, `created_at`"),
+    ] = False,
+) -> None:
     """Print what happened to a job, oldest first."""
     found = find_server(server, user).call("GET", f"/api/jobs/{job}/history", params={"limit": 200})
-    rows = table("time", "status", "message")
-    for row in found:
-        rows.add_row(row["created_at"][:19].replace("T", " "), row["status"], row["message"])
-    show(rows, "Nothing has happened to it yet.", found if as_json else None)
+    if as_json:
+        print_json(found)
+        return
+    show_log([(parsed(row["created_at"]), row["message"]) for row in found])
 
 
 @app.command()
-def cancel(job: JobId, server: ServerOption = None, user: UserOption = None) -> None:
+def cancel(
+    job: JobId,
+    server: ServerOption = None,
+    user: UserOption = None,
+    as_json: Annotated[bool, json_option(f"the job, with {FIELDS}")] = False,
+) -> None:
     """Cancel a job that has not ended."""
     found = find_server(server, user).call("POST", f"/api/jobs/{job}/cancel")
-    typer.echo(f"{found['id']}: {found['error_message'] or found['status']}")
+    answer(f"{found['id']}: {clean(found['error_message'] or found['status'])}", found, as_json=as_json)
 
 
 @app.command()
-def retry(job: JobId, server: ServerOption = None, user: UserOption = None) -> None:
+def retry(
+    job: JobId,
+    server: ServerOption = None,
+    user: UserOption = None,
+    as_json: Annotated[bool, json_option("`jobId`, `retryAttempt`, `message`")] = False,
+) -> None:
     """Try a failed job again."""
     found = find_server(server, user).call("POST", f"/api/jobs/{job}/retry")
-    typer.echo(f"{found['jobId']}: {found['message']}")
+    answer(f"{found['jobId']}: {clean(found['message'])}", found, as_json=as_json)
 
 
-def why_it_waits(job: dict[str, Any]) -> str:
-    """Return in a few words what a job waits for; empty if it does not wait."""
-    place = job.get("queue")
-    if not place:
-        return ""
-    if place.get("retry_at"):
-        return f"tried again at {place['retry_at'][11:19]} UTC"
-    lacking = place.get("blocked_by")
-    if lacking:
-        return f"no live worker can run it: {', '.join(map(str, lacking))}"
-    return f"place {place['position']} in the queue" if place.get("position") else "in the queue"
+def _row(job: dict[str, Any]) -> tuple[Any, ...]:
+    done = job["progress"] if job["status"] == "processing" else None
+    result = job["workflow_output"] or job["error_message"]
+    return job["id"], job["status"], done, parsed(job["created_at"]), _title(job), result
+
+
+def _title(job: dict[str, Any]) -> str:
+    return str(job["name"]).removeprefix("Collection Generation: ")
+
+
+def _took(job: dict[str, Any]) -> str | None:
+    if not job["started_at"] or not job["completed_at"]:
+        return None
+    return seconds((parsed(job["completed_at"]) - parsed(job["started_at"])).total_seconds())

@@ -1,10 +1,7 @@
 """``emprops keys``: API keys of services. They live in PostgreSQL, which these commands reach directly."""
 
-import asyncio
 import re
-from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
-from typing import Annotated, TypeVar
+from typing import Annotated, Any
 from uuid import UUID
 
 import typer
@@ -12,15 +9,29 @@ import typer
 from emprops.auth import store
 from emprops.auth.caller import SCOPES
 from emprops.auth.keys import REMEMBER, make_key
-from emprops.cli.db import database_url
-from emprops.cli.exits import fail, one_sentence
-from emprops.cli.tables import show, table
-from emprops.kit.database import Database, Transaction
+from emprops.cli.direct import with_transaction
+from emprops.cli.exits import fail
+from emprops.cli.output import answer, clean, json_option, print_json, say
+from emprops.cli.tables import Column, show
+from emprops.cli.times import ago, life_of
+from emprops.kit.database import Transaction
+from emprops.settings import Settings
 
-Result = TypeVar("Result")
-UNITS = {"d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1)}
-
-app = typer.Typer(help="Create, list and revoke API keys.", no_args_is_help=True)
+app = typer.Typer(help="Create, list and revoke API keys.", no_args_is_help=True, add_completion=False)
+FIELDS = (
+    "`id`, `prefix`, `name`, `scopes`, `user_id`, `state` (live, expired or revoked), `created_at`, `expires_at`,"
+    " `last_used_at`, `revoked_at`"
+)
+COLUMNS = (
+    Column("key"),
+    Column("state"),
+    Column("name", least=8),
+    Column("scopes"),
+    Column("user", rank=3),
+    Column("created", ago, right=True, rank=1),
+    Column("expires", ago, right=True),
+    Column("last used", ago, right=True, rank=2),
+)
 
 
 @app.command()
@@ -29,89 +40,86 @@ def create(
     scope: Annotated[list[str], typer.Option(help="service, worker or read; may be given more than once.")],
     user: Annotated[UUID | None, typer.Option(help="The user it acts for when a request names none.")] = None,
     expires: Annotated[str | None, typer.Option(help="How long it works: 90d, 12h; without it, until revoked.")] = None,
+    as_json: Annotated[bool, json_option("`id`, `prefix`, `name`, `scopes`, `user_id` and the `key` itself")] = False,
 ) -> None:
-    """Make a key and print it, this once: only a digest is kept."""
+    """Make a key and print it, this once: only a digest is kept.
+
+    For example:
+
+        emprops keys create --name "web app" --scope service
+        emprops keys create --name "rack 7" --scope worker --expires 90d
+    """
     unknown = sorted(set(scope) - set(SCOPES))
     if unknown:
         fail(f"There is no scope {', '.join(unknown)}: use {', '.join(SCOPES)}.")
-    key, life = make_key(), life_of(expires)
+    key, life, scopes = make_key(), life_of(expires, "--expires"), sorted(set(scope))
 
-    async def add(tx: Transaction) -> UUID:
+    async def add(tx: Transaction, _settings: Settings) -> UUID:
         return await store.add_key(
-            tx,
-            prefix=key.prefix,
-            digest=key.digest,
-            name=name,
-            scopes=sorted(set(scope)),
-            owner=user,
-            life=life,
+            tx, prefix=key.prefix, digest=key.digest, name=name, scopes=scopes, owner=user, life=life
         )
 
-    in_database(add)
-    typer.echo(key.text)
-    typer.echo("Keep it now: it is not shown again. Send it as X-API-Key.", err=True)
+    made = {"id": with_transaction(add), "prefix": f"emp_{key.prefix}", "name": name, "scopes": scopes}
+    answer(key.text, made | {"user_id": user, "key": key.text}, as_json=as_json)
+    say("Keep it now: it is not shown again. Send it as X-API-Key.")
 
 
 @app.command(name="list")
-def list_() -> None:
+def list_(as_json: Annotated[bool, json_option(f"a list of {FIELDS}")] = False) -> None:
     """List all keys, newest first, by their public parts."""
-    rows = table("key", "name", "scopes", "user", "created", "last used", "state")
-    for key in in_database(store.list_keys):
-        owner, scopes = str(key.owner_user_id or ""), ", ".join(key.scopes)
-        used, made = when(key.last_used_at), when(key.created_at)
-        rows.add_row(f"emp_{key.prefix}", key.name, scopes, owner, made, used, state_of(key))
-    show(rows, "No API keys yet: make one with `emprops keys create --name … --scope service`.")
+
+    async def read(tx: Transaction, _settings: Settings) -> list[store.ApiKey]:
+        return await store.list_keys(tx)
+
+    found = with_transaction(read)
+    if as_json:
+        print_json([_view(key) for key in found])
+        return
+    empty = "No API keys yet: make one with `emprops keys create --name … --scope service`."
+    show(COLUMNS, [_row(key) for key in found], empty=empty)
 
 
 @app.command()
-def revoke(which: Annotated[str, typer.Argument(metavar="PREFIX|ID", help="emp_xxxxxxxx, or the row's id.")]) -> None:
+def revoke(
+    which: Annotated[str, typer.Argument(metavar="PREFIX|ID", help="emp_xxxxxxxx, or the row's id.")],
+    as_json: Annotated[bool, json_option(FIELDS)] = False,
+) -> None:
     """Make a key useless, for good."""
     prefix = re.fullmatch(r"emp_([a-z0-9]{8})(_.*)?", which)
 
-    async def end(tx: Transaction) -> store.ApiKey | None:
+    async def end(tx: Transaction, _settings: Settings) -> store.ApiKey | None:
         return await store.revoke_key(tx, prefix[1] if prefix else which.lower())
 
-    key = in_database(end)
+    key = with_transaction(end)
     if key is None:
         fail(f"There is no API key {which[:12]}: see `emprops keys list`.")
-    typer.echo(f"emp_{key.prefix}_… ({key.name}) is revoked; it stops working everywhere within {REMEMBER:g} seconds.")
+    ends = f"is revoked; it stops working everywhere within {REMEMBER:g} seconds"
+    answer(f"emp_{key.prefix}_… ({clean(key.name)}) {ends}.", _view(key), as_json=as_json)
 
 
-def in_database(work: Callable[[Transaction], Awaitable[Result]]) -> Result:
-    """Run something in one transaction on DATABASE_URL or the database of the installation running here."""
-
-    async def run(url: str) -> Result:
-        database = Database(url, size=2)
-        try:
-            await database.open()
-            async with database.transaction() as tx:
-                return await work(tx)
-        finally:
-            await database.close()
-
-    with one_sentence():
-        return asyncio.run(run(database_url()))
+def _row(key: store.ApiKey) -> tuple[Any, ...]:
+    scopes = ", ".join(key.scopes)
+    times = key.created_at, key.expires_at, key.last_used_at
+    return f"emp_{key.prefix}", _state_of(key), key.name, scopes, key.owner_user_id, *times
 
 
-def life_of(text: str | None, option: str = "--expires") -> timedelta | None:
-    """Read ``90d``, ``12h`` or ``30m``; ends the command with a sentence for anything else."""
-    if text is None:
-        return None
-    match = re.fullmatch(r"([1-9][0-9]{0,5})([dhm])", text)
-    if match is None:
-        fail(f"{option} {text!r} is not a time like 90d, 12h or 30m.")
-    return int(match[1]) * UNITS[match[2]]
+def _view(key: store.ApiKey) -> dict[str, Any]:
+    return {
+        "id": key.id,
+        "prefix": f"emp_{key.prefix}",
+        "name": key.name,
+        "scopes": key.scopes,
+        "user_id": key.owner_user_id,
+        "state": _state_of(key),
+        "created_at": key.created_at,
+        "expires_at": key.expires_at,
+        "last_used_at": key.last_used_at,
+        "revoked_at": key.revoked_at,
+    }
 
 
-def when(time: datetime | None) -> str:
-    """Show a time."""
-    return f"{time:%Y-%m-%d %H:%M}" if time else ""
-
-
-def state_of(key: store.ApiKey) -> str:
-    """Say whether a key works."""
+def _state_of(key: store.ApiKey) -> str:
+    """Return whether a key works."""
     if key.revoked_at:
-        return f"revoked {when(key.revoked_at)}"
-    if key.expires_at:
-        return f"{'until' if key.live else 'expired'} {when(key.expires_at)}"
-    return "works"
+        return "revoked"
+    return "live" if key.live else "expired"

@@ -1,59 +1,49 @@
 """The ``emprops`` command. Every sub-command is one line of ``COMMANDS``."""
 
-from importlib import import_module
 from typing import Annotated
 
 import typer
-from typer.core import TyperCommand, TyperGroup
 
 from emprops import __version__
+from emprops.cli.lazy import LazyGroup, Place
 
 COMMANDS = {
-    "up": "emprops.cli.up:up",
-    "generate": "emprops.cli.generate:generate",
-    "jobs": "emprops.cli.jobs:app",
-    "collections": "emprops.cli.collections:collections",
-    "workers": "emprops.cli.workers:app",
-    "dead-letters": "emprops.cli.dead_letters:app",
-    "queue": "emprops.cli.queue:queue",
-    "api": "emprops.cli.serve:api",
-    "upkeep": "emprops.cli.serve:upkeep",
-    "worker": "emprops.cli.work:worker",
-    "db": "emprops.cli.db:app",
-    "credits": "emprops.cli.credits:app",
-    "comfy": "emprops.cli.comfy:app",
-    "keys": "emprops.cli.keys:app",
-    "webhooks": "emprops.cli.webhooks:app",
-    "token": "emprops.cli.token:token",
+    "up": Place("emprops.cli.up:up", "Start everything on this machine: PostgreSQL, Redis, the api and a worker."),
+    "generate": Place("emprops.cli.generate:generate", "Generate from a collection, watch it, and print the result."),
+    "jobs": Place("emprops.cli.jobs:app", "List the newest jobs; show, cancel and retry them."),
+    "collections": Place("emprops.cli.collections:collections", "List what can be generated from."),
+    "workers": Place("emprops.cli.workers:app", "List the live workers; pause and resume them."),
+    "dead-letters": Place("emprops.cli.dead_letters:app", "List steps that used up their tries; offer them again."),
+    "queue": Place("emprops.cli.queue:queue", "Show what waits and runs, and how many workers it needs."),
+    "api": Place("emprops.cli.serve:api", "Serve the HTTP API."),
+    "upkeep": Place("emprops.cli.serve:upkeep", "Run the upkeep services in a process of their own."),
+    "worker": Place("emprops.cli.work:worker", "Pull jobs from the queue and run them."),
+    "db": Place("emprops.cli.db:app", "Migrate the database; plant the samples."),
+    "credits": Place("emprops.cli.credits:app", "Give users credits; see what they have."),
+    "comfy": Place("emprops.cli.comfy:app", "Convert the workflows of a ComfyUI."),
+    "keys": Place("emprops.cli.keys:app", "Create, list and revoke API keys."),
+    "webhooks": Place("emprops.cli.webhooks:app", "Make webhook endpoints; send again what they missed."),
+    "token": Place("emprops.cli.token:token", "Print a token for trying things out."),
 }
 """Name → where its function, or its Typer app, is. Loaded when called for: a worker needs no web framework, and what
 starts the processes needs none of their libraries."""
 
-
-class Commands(TyperGroup):
-    """The group that loads a command when it is called for."""
-
-    def list_commands(self, ctx: object) -> list[str]:  # noqa: ARG002
-        """Name all commands, in the order of the table."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: object, cmd_name: str) -> TyperCommand | TyperGroup | None:  # noqa: ARG002
-        """Load one command; None if there is none of that name."""
-        place = COMMANDS.get(cmd_name)
-        if place is None:
-            return None
-        module, _, attribute = place.partition(":")
-        found = getattr(import_module(module), attribute)
-        if not isinstance(found, typer.Typer):
-            single = typer.Typer(add_completion=False)
-            single.command(cmd_name)(found)
-            found = single
-        command = typer.main.get_command(found)
-        command.name = cmd_name
-        return command  # type: ignore[return-value]
+EPILOG = (
+    "Results go to stdout, everything else to stderr. A pipe gets lists with a heading, tabs between all columns and"
+    " nothing cut; --json prints JSON, and the fields that a command's help names stay.\n\n"
+    "Exit codes: 0 it is done; 1 it cannot be done, and one sentence says why; 2 the command is not written like this;"
+    " 130 Ctrl-C.\n\n"
+    "`emprops --install-completion` lets your shell complete commands and options."
+)
 
 
-app = typer.Typer(cls=Commands, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+class Commands(LazyGroup):
+    """All commands."""
+
+    places = COMMANDS
+
+
+app = typer.Typer(cls=Commands, no_args_is_help=True, pretty_exceptions_enable=False, epilog=EPILOG)
 
 
 def _print_version(wanted: bool) -> None:

@@ -1,43 +1,66 @@
 """``emprops queue``: what waits and runs."""
 
-import asyncio
 from dataclasses import asdict
+from typing import Annotated, Any
 
-import typer
+from redis.asyncio import Redis
 
-from emprops.cli.direct import redis_url
-from emprops.cli.exits import read_settings
-from emprops.cli.tables import JsonOption, print_json, show, table
-from emprops.kit.redis import connect
+from emprops.cli.direct import with_redis
+from emprops.cli.output import json_option, print_json, say
+from emprops.cli.tables import Column, show
+from emprops.cli.times import seconds
+from emprops.observe.demand import Capability
 from emprops.observe.service import Sight, look
+from emprops.settings import Settings
+
+COLUMNS = (
+    Column("job type"),
+    Column("needs", least=8),
+    Column("waiting", right=True),
+    Column("oldest", seconds, right=True),
+    Column("running", right=True),
+    Column("workers", right=True),
+    Column("free", right=True, rank=1),
+    Column("wanted", right=True),
+)
+FIELDS = (
+    "`delayed`, `dead` and, in `requirements`, for each kind of step `job_type`, `models`, `custom_nodes`,"
+    " `connector_capabilities`, `waiting`, `running`, `oldest_wait`, `longest_run`, `workers`, `free_slots`,"
+    " `wanted_workers`"
+)
 
 
-def queue(as_json: JsonOption = False) -> None:
-    """Show what waits and runs, by what it needs, and how many workers that calls for."""
-    sight = asyncio.run(_seen())
+def queue(as_json: Annotated[bool, json_option(FIELDS)] = False) -> None:
+    """Show what waits and runs, by what it needs, and how many workers that calls for.
+
+    Oldest is how long the longest of those waiting has waited; free is how many
+    such steps more the live workers could run now.
+    """
+    sight = with_redis(_seen)
     if as_json:
-        print_json([{**one.requirement, "demand": asdict(one.demand)} for one in sight.capabilities])
+        print_json(_view(sight))
         return
-    rows = table("job type", "needs", "waiting", "oldest", "running", "workers", "free slots", "wanted")
-    for one in sight.capabilities:
-        needs = one.requirement
-        values = (f"{name}={value}" for name, value in needs.get("connector_capabilities", {}).items())
-        parts = [*needs.get("models", ()), *needs.get("custom_nodes", ()), *values]
-        demand = one.demand
-        figures = (demand.running, demand.workers, demand.free_slots, demand.wanted_workers)
-        oldest = f"{demand.oldest_wait:.0f} s" if demand.waiting else ""
-        rows.add_row(needs["job_type"], ", ".join(parts), str(demand.waiting), oldest, *map(str, figures))
-    show(rows, "Nothing waits and nothing runs.")
+    show(COLUMNS, [_row(one) for one in sight.capabilities], empty="Nothing waits and nothing runs.")
     found = sight.queue
-    if found.delayed or found.dead:
-        typer.echo(f"{found.delayed} wait for their next try; {found.dead} were given up in the last 30 days.")
+    if found.delayed:
+        say(f"Waiting for their next try: {found.delayed}.")
+    if found.dead:
+        say(f"Given up in the last 30 days: {found.dead}; see `emprops dead-letters`.")
 
 
-async def _seen() -> Sight:
-    """Look at the queue and the fleet of the Redis that is set, or of what runs on this data folder."""
-    settings = read_settings()
-    redis = connect(redis_url(settings))
-    try:
-        return await look(redis, settings.queue_prefix)
-    finally:
-        await redis.aclose()
+def _view(sight: Sight) -> dict[str, Any]:
+    parts = [{**one.requirement, **asdict(one.demand)} for one in sight.capabilities]
+    return {"delayed": sight.queue.delayed, "dead": sight.queue.dead, "requirements": parts}
+
+
+def _row(one: Capability) -> tuple[Any, ...]:
+    needs, demand = one.requirement, one.demand
+    values = (f"{name}={value}" for name, value in needs.get("connector_capabilities", {}).items())
+    parts = [*needs.get("models", ()), *needs.get("custom_nodes", ()), *values]
+    oldest = round(demand.oldest_wait, 1) if demand.waiting else None
+    figures = (demand.running, demand.workers, demand.free_slots, demand.wanted_workers)
+    return needs["job_type"], ", ".join(parts), demand.waiting, oldest, *figures
+
+
+async def _seen(redis: Redis, settings: Settings) -> Sight:
+    return await look(redis, settings.queue_prefix)

@@ -1,51 +1,103 @@
-"""How commands print lists."""
+"""How commands print lists: fitted to a terminal for people, separated by tabs for other programs."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+import os
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-import orjson
 import typer
-from rich import box
-from rich.console import Console
-from rich.table import Table
+from rich.cells import cell_len, set_cell_size
 
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for other programs.")]
-UNFOLDED = 10_000
-"""Columns of what is no terminal: a pipe or a file gets one line for each row."""
+from emprops.cli.output import clean, say, stamp
+
+GAP = 2
 
 
-def table(*columns: str) -> Table:
-    """Make a table without lines between rows. Its first column, by which a row is named, stays in one piece."""
-    made = Table(box=box.SIMPLE, pad_edge=False)
-    for column in columns:
-        made.add_column(column, overflow="fold", no_wrap=column == columns[0])
-    return made
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a list. What must never be cut or left out, as ids are, has neither ``least`` nor ``rank``."""
+
+    name: str
+    show: Callable[[Any], str] = str
+    """How a terminal shows a value; other programs get it as it is."""
+    right: bool = False
+    """Put numbers to the right."""
+    least: int = 0
+    """A terminal may cut texts to this many cells; 0: never."""
+    rank: int = 0
+    """A terminal that is too narrow leaves out the highest first; 0: never."""
 
 
-def show(rows: Table, empty: str, data: Any = None) -> None:
-    """Print a table, folded to the width of a terminal, or a sentence if it has no rows; or ``data`` as JSON."""
-    if data is not None:
-        print_json(data)
+def show(columns: Sequence[Column], rows: Sequence[Sequence[Any]], *, empty: str) -> None:
+    """Print rows, or on stderr a sentence if there are none. An empty value is None or an empty text."""
+    if not rows:
+        say(empty)
         return
-    if not rows.row_count:
-        typer.echo(empty)
+    if not sys.stdout.isatty():
+        for row in [[column.name for column in columns], *rows]:
+            typer.echo("\t".join(clean(stamp(value)) for value in row))
         return
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=UNFOLDED, soft_wrap=True)
-    console.print(rows)
+    texts = [[_shown(column, value) for column, value in zip(columns, row, strict=True)] for row in rows]
+    lines, missing = lay_out(columns, texts, shutil.get_terminal_size().columns)
+    plain = "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb"
+    typer.echo(lines[0] if plain else typer.style(lines[0], bold=True))
+    for line in lines[1:]:
+        typer.echo(line)
+    if missing:
+        say(f"A wider terminal, a pipe and --json also show: {', '.join(missing)}.")
 
 
-def show_fields(fields: Mapping[str, str], data: Any = None) -> None:
-    """Print one thing, a line for each of its fields; or ``data`` as JSON."""
-    if data is not None:
-        print_json(data)
-        return
-    width = max(map(len, fields), default=0)
-    for name, value in fields.items():
-        typer.echo(f"{name:<{width}}  " + value.replace("\n", "\n" + " " * (width + 2)))
+def lay_out(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> tuple[list[str], list[str]]:
+    """Return the lines of heading and rows, no wider than ``width`` as far as columns allow it, and the names of the
+    columns that had to be left out. A column without any text is left out, too, and not named."""
+    kept = [at for at in range(len(columns)) if any(row[at] for row in rows)]
+    natural = [max(cell_len(text) for text in (column.name, *texts)) for column, texts in _turned(columns, rows)]
+    missing: list[int] = []
+    while _width([_floor(columns[at], natural[at]) for at in kept]) > width:
+        at = max(kept, key=lambda at: columns[at].rank)
+        if not columns[at].rank:
+            break
+        kept.remove(at)
+        missing.append(at)
+    widths = _shared([columns[at] for at in kept], [natural[at] for at in kept], width)
+    lines = []
+    for row in ([column.name for column in columns], *rows):
+        cells = [_fitted(row[at], cells, right=columns[at].right) for at, cells in zip(kept, widths, strict=True)]
+        lines.append((" " * GAP).join(cells).rstrip())
+    return lines, [columns[at].name for at in sorted(missing)]
 
 
-def print_json(data: Any) -> None:
-    """Print data for other programs."""
-    typer.echo(orjson.dumps(data, option=orjson.OPT_INDENT_2, default=str).decode())
+def _shown(column: Column, value: Any) -> str:
+    return "" if value is None or value == "" else clean(column.show(value))
+
+
+def _turned(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> list[tuple[Column, list[str]]]:
+    return [(column, [row[at] for row in rows]) for at, column in enumerate(columns)]
+
+
+def _floor(column: Column, natural: int) -> int:
+    return min(natural, max(column.least, len(column.name))) if column.least else natural
+
+
+def _width(widths: Sequence[int]) -> int:
+    return sum(widths) + GAP * (len(widths) - 1)
+
+
+def _shared(columns: Sequence[Column], natural: Sequence[int], width: int) -> list[int]:
+    """Return the widths: each column's least, and what is left to those that need more, the narrowest first."""
+    widths = [_floor(column, wanted) for column, wanted in zip(columns, natural, strict=True)]
+    for _ in range(width - _width(widths)):
+        needy = [at for at, wanted in enumerate(natural) if widths[at] < wanted]
+        if not needy:
+            break
+        widths[min(needy, key=lambda at: widths[at])] += 1
+    return widths
+
+
+def _fitted(text: str, width: int, *, right: bool) -> str:
+    if cell_len(text) > width:
+        text = set_cell_size(text, max(width - 1, 0)).rstrip() + "…"
+    space = " " * (width - cell_len(text))
+    return space + text if right else text + space

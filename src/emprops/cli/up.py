@@ -6,7 +6,8 @@ from contextlib import suppress
 
 import typer
 
-from emprops.cli.exits import one_sentence, read_settings, say
+from emprops.cli.exits import one_sentence, read_settings
+from emprops.cli.output import say
 from emprops.local.supervisor import Installation, Stopped, running
 from emprops.settings import Settings
 
@@ -14,7 +15,13 @@ from emprops.settings import Settings
 def up() -> None:
     """Start PostgreSQL, Redis, the api and a worker on this machine; Ctrl-C stops them.
 
-    Data lie in EMPROPS_DATA_DIR (./.emprops). DATABASE_URL or REDIS_URL, when set, are used instead of own engines.
+    Data are in EMPROPS_DATA_DIR (./.emprops). DATABASE_URL and REDIS_URL, when
+    set, are used instead of engines of its own.
+
+    For example:
+
+        emprops up
+        PORT=3002 EMPROPS_DATA_DIR=/srv/emprops emprops up
     """
     settings = read_settings()
     stopping = threading.Event()

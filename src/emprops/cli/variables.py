@@ -1,13 +1,12 @@
 """Variables of the environment whose names begin like those of settings: which of them mean nothing."""
 
 from collections.abc import Iterable, Mapping
-
-from pydantic import AliasChoices
+from pathlib import Path
 
 from emprops.kit.nearest import did_you_mean
-from emprops.settings import Settings
 
 PREFIX = "EMPROPS_"
+DATA_DIR = "EMPROPS_DATA_DIR"
 SECRETS = "EMPROPS_SECRET_"
 """What workers fill into requests to HTTP APIs; the rest of the name is chosen by whoever writes a workflow."""
 OTHERS = frozenset({
@@ -20,8 +19,10 @@ OTHERS = frozenset({
 
 def unknown_variables(environment: Mapping[str, str]) -> list[str]:
     """Return a sentence for each variable that looks like a setting and is none, with the name that was meant."""
-    known = {*_settings(), *OTHERS}
     ours = {name.upper(): name for name in environment if name.upper().startswith(PREFIX)}
+    if ours.keys() <= {*OTHERS, DATA_DIR}:
+        return []  # as for most callers of an api, who need not wait for the settings
+    known = {*_settings(), *OTHERS}
     return [
         f"{ours[name]} is not a setting, so it is ignored.{did_you_mean(name, known)}"
         for name in sorted(ours.keys() - known)
@@ -29,7 +30,17 @@ def unknown_variables(environment: Mapping[str, str]) -> list[str]:
     ]
 
 
+def data_dir(environment: Mapping[str, str]) -> Path:
+    """Return the data folder as the settings have it, without the others."""
+    given = (value for name, value in environment.items() if name.upper() == DATA_DIR and value)
+    return Path(next(given, ".emprops"))
+
+
 def _settings() -> Iterable[str]:
+    from pydantic import AliasChoices  # noqa: PLC0415 - a tenth of a second
+
+    from emprops.settings import Settings  # noqa: PLC0415
+
     for name, field in Settings.model_fields.items():
         alias = field.validation_alias
         if isinstance(alias, AliasChoices):

@@ -1,55 +1,97 @@
 """``emprops workers``: who does the work; pause and resume them for maintenance."""
 
-import asyncio
 from dataclasses import asdict
-from typing import Annotated
+from datetime import UTC, datetime
+from typing import Annotated, Any
 
 import typer
+from redis.asyncio import Redis
 
-from emprops.cli.direct import Engines, redis_url, with_engines
-from emprops.cli.exits import fail, read_settings
-from emprops.cli.tables import JsonOption, show, table
+from emprops.cli.direct import Engines, with_engines, with_redis
+from emprops.cli.exits import fail
+from emprops.cli.output import json_option, print_json
+from emprops.cli.tables import Column, show
+from emprops.cli.times import seconds, size
 from emprops.fleet.service import WITHIN, Concerned, Maintenance, Scope
-from emprops.kit.redis import connect
 from emprops.queue.fleet import Fleet, WorkerInfo
+from emprops.settings import Settings
 
-app = typer.Typer(help="List the live workers; pause and resume them.")
+app = typer.Typer(add_completion=False)
 Worker = Annotated[str | None, typer.Argument(help="The worker's id.")]
 Machine = Annotated[str | None, typer.Option(help="All workers of this machine, also those that start there later.")]
-Everybody = Annotated[bool, typer.Option("--all", help="All workers.")]
+Everybody = Annotated[bool, typer.Option("--all", help="All workers, also those that start later.")]
+AsJson = Annotated[
+    bool, json_option("`scope`, `name`, `workers` that are concerned and, of these, those that are `still_paused`")
+]
+FIELDS = (
+    "`worker_id`, `machine_id`, `status`, `job_types`, `offers`, `concurrency`, `slots`, `current`, `started_at`,"
+    " `last_seen`, `counters`, `connectors`, `version`"
+)
+COLUMNS = (
+    Column("worker"),
+    Column("machine", rank=9),
+    Column("status"),
+    Column("slots", right=True),
+    Column("serves", least=12),
+    Column("done", right=True, rank=1),
+    Column("failed", right=True, rank=2),
+    Column("retried", right=True, rank=6),
+    Column("lost", right=True, rank=3),
+    Column("stored", size, right=True, rank=7),
+    Column("busy", seconds, right=True, rank=8),
+    Column("connectors", lambda text: "ok" if text.count(": ") == text.count(": ok") else text, least=10),
+)
 
 
 @app.callback(invoke_without_command=True)
-def list_(context: typer.Context, as_json: JsonOption = False) -> None:
-    """List the live workers, as the queue's Redis knows them."""
+def list_(
+    context: typer.Context,
+    as_json: Annotated[bool, json_option(f"a list of {FIELDS}")] = False,
+) -> None:
+    """List the live workers, as the queue's Redis knows them; pause and resume them.
+
+    Slots are those in use and those there are. Figures count since the worker
+    started: steps done, attempts that failed and claims that were lost.
+
+    For example:
+
+        emprops workers
+        emprops workers pause --machine gpu-1
+    """
     if context.invoked_subcommand is not None:
         return
-    settings = read_settings()
-    rows = table(
-        "worker", "machine", "status", "slots", "serves", "done", "failed", "lost", "stored", "busy", "connectors"
-    )
-    found = asyncio.run(_fleet(redis_url(settings), settings.queue_prefix))
-    for info in found:
-        rows.add_row(*_cells(info))
-    show(rows, "No live workers.", [asdict(info) for info in found] if as_json else None)
+    found = with_redis(_fleet)
+    if as_json:
+        print_json([_view(info) for info in found])
+        return
+    show(COLUMNS, [_row(info) for info in found], empty="No live workers: start one with `emprops worker`.")
 
 
 @app.command()
-def pause(worker: Worker = None, machine: Machine = None, everybody: Everybody = False) -> None:
-    """Let workers finish what they run, and claim nothing more until they are resumed."""
+def pause(
+    worker: Worker = None, machine: Machine = None, everybody: Everybody = False, as_json: AsJson = False
+) -> None:
+    """Let workers finish what they run, and claim nothing more until they are resumed.
+
+    For example:
+
+        emprops workers pause gpu-1-4711-3f2a1b
+        emprops workers pause --machine gpu-1
+        emprops workers pause --all
+    """
     scope, name = _whom(worker, machine, everybody)
     found = with_engines(lambda engines: _maintenance(engines).pause(scope, name))
-    _tell(found, f"will claim nothing within {WITHIN} seconds")
+    _tell(found, f"will claim nothing within {WITHIN} seconds", as_json=as_json)
 
 
 @app.command()
-def resume(worker: Worker = None, machine: Machine = None, everybody: Everybody = False) -> None:
+def resume(
+    worker: Worker = None, machine: Machine = None, everybody: Everybody = False, as_json: AsJson = False
+) -> None:
     """Let workers claim again. --all ends every pause there is."""
     scope, name = _whom(worker, machine, everybody)
     found = with_engines(lambda engines: _maintenance(engines).resume(scope, name))
-    _tell(found, f"will claim again within {WITHIN} seconds")
-    for worker_id in found.still_paused:
-        typer.echo(f"{worker_id} is still held by another pause: see --machine and --all.")
+    _tell(found, f"will claim again within {WITHIN} seconds", as_json=as_json)
 
 
 def _whom(worker: str | None, machine: str | None, everybody: bool) -> tuple[Scope, str]:
@@ -60,10 +102,13 @@ def _whom(worker: str | None, machine: str | None, everybody: bool) -> tuple[Sco
     return ("machine", machine) if machine else ("worker", worker or "")
 
 
-def _tell(found: Concerned, what: str) -> None:
+def _tell(found: Concerned, what: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json(asdict(found))
+        return
     for worker_id in found.workers:
-        if worker_id not in found.still_paused:
-            typer.echo(f"{worker_id} {what}.")
+        held = worker_id in found.still_paused
+        typer.echo(f"{worker_id} {'is still held by another pause: see --machine and --all' if held else what}.")
     if not found.workers:
         typer.echo("No live worker is concerned now.")
 
@@ -72,33 +117,31 @@ def _maintenance(engines: Engines) -> Maintenance:
     return Maintenance(engines.database, engines.redis, engines.settings.queue_prefix)
 
 
-async def _fleet(url: str, prefix: str) -> list[WorkerInfo]:
-    redis = connect(url)
-    try:
-        return await Fleet(redis, prefix).workers()
-    finally:
-        await redis.aclose()
+async def _fleet(redis: Redis, settings: Settings) -> list[WorkerInfo]:
+    return await Fleet(redis, settings.queue_prefix).workers()
 
 
-def _serves(info: WorkerInfo) -> list[str]:
-    """Its job types, with the slots of those that have their own."""
-    own = {job_type: f" ×{slots}" for job_type, slots in info.slots.items()}
-    return [job_type + own.get(job_type, "") for job_type in sorted(info.offers)]
+def _view(info: WorkerInfo) -> dict[str, Any]:
+    return info.to_json() | {
+        "job_types": sorted(info.offers),
+        "started_at": datetime.fromtimestamp(info.started_at / 1000, UTC),
+        "last_seen": datetime.fromtimestamp(info.last_seen / 1000, UTC),
+    }
 
 
-def _cells(info: WorkerInfo) -> list[str]:
-    counted = info.counters
-    failed = f"{counted.failed} ({counted.retried} retried)" if counted.retried else str(counted.failed)
-    return [
+def _row(info: WorkerInfo) -> tuple[Any, ...]:
+    counted, own = info.counters, {job_type: f" ×{slots}" for job_type, slots in info.slots.items()}
+    return (
         info.worker_id,
         info.machine_id,
         info.status,
         f"{len(info.current)}/{info.concurrency}",
-        ", ".join(_serves(info)),
-        str(counted.completed),
-        failed,
-        str(counted.lost_leases),
-        f"{counted.bytes_stored / 1e6:.1f} MB",
-        f"{counted.busy_seconds:.0f} s",
+        ", ".join(job_type + own.get(job_type, "") for job_type in sorted(info.offers)),
+        counted.completed,
+        counted.failed,
+        counted.retried,
+        counted.lost_leases,
+        counted.bytes_stored,
+        round(counted.busy_seconds),
         ", ".join(f"{name}: {state}" for name, state in sorted(info.connectors.items())),
-    ]
+    )

@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from emprops.local.errors import LocalError
 from emprops.local.postgres import Postgres
-from emprops.local.process import LocalError, spawn, stop
+from emprops.local.process import spawn, stop
 from emprops.local.redis import RedisServer
 
 Say = Callable[[str], None]

@@ -19,15 +19,8 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
-from emprops.local.process import (
-    Account,
-    LocalError,
-    last_line,
-    remove_leftovers,
-    socket_folder,
-    spawn,
-    stop,
-)
+from emprops.local.errors import LocalError
+from emprops.local.process import Account, last_line, remove_leftovers, socket_folder, spawn, stop
 
 SOCKET_NAME = ".s.PGSQL.5432"
 SUPERUSER = "postgres"

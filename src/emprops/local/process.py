@@ -16,6 +16,8 @@ from typing import BinaryIO
 
 import psutil
 
+from emprops.local.errors import LocalError
+
 LEASH = Path(__file__).with_name("leash.py")
 LONGEST_SOCKET_PATH = 100
 """Bytes; the kernel's limit is 108 on Linux and 104 on macOS."""
@@ -23,10 +25,6 @@ PLAIN_PATH = re.compile(rb"[A-Za-z0-9/._-]+")
 """Paths that mean themselves everywhere: PostgreSQL and its clients split lists of folders at commas, and URLs give
 meaning to ``#``, ``?`` and ``%``."""
 LOG_LIMIT = 10 * 1024 * 1024
-
-
-class LocalError(Exception):
-    """Something on this machine prevents the start; the message is a sentence for the person at the terminal."""
 
 
 @dataclass(frozen=True)

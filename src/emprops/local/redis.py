@@ -12,14 +12,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from emprops.local.process import (
-    LocalError,
-    last_line,
-    remove_leftovers,
-    socket_folder,
-    spawn,
-    stop,
-)
+from emprops.local.errors import LocalError
+from emprops.local.process import last_line, remove_leftovers, socket_folder, spawn, stop
 
 SOCKET_NAME = "redis.sock"
 OLDEST_VERSION = (6, 2)

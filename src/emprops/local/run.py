@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from uuid import uuid4
 
-from emprops.local.process import LocalError
+from emprops.local.errors import LocalError
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,9 @@ from uuid import UUID
 from emprops.kit import migrate
 from emprops.kit.database import Database
 from emprops.local.children import WORKER_GRACE, Child, Engine, Say, stop_children
+from emprops.local.errors import LocalError
 from emprops.local.postgres import start_postgres
-from emprops.local.process import LocalError, last_line
+from emprops.local.process import last_line
 from emprops.local.redis import launch_redis, start_redis
 from emprops.local.run import Run, announce, hold, local_user
 from emprops.samples import store as samples

@@ -3,15 +3,18 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from redis.asyncio import Redis
 
 from emprops.kit.remembered import Remembered
-from emprops.kit.web.endpoint import Resources
 from emprops.observe.demand import Capability, Fleet, capabilities
 from emprops.queue.fleet import Fleet as LiveFleet
 from emprops.queue.fleet import WorkerInfo
 from emprops.queue.survey import Survey, survey
+
+if TYPE_CHECKING:
+    from emprops.kit.web.endpoint import Resources  # the command line looks too, and loads no web framework
 
 BELIEVED = 2.0
 """Seconds for which what was seen is shown again."""
@@ -37,6 +40,6 @@ async def look(redis: Redis, prefix: str) -> Sight:
     return Sight(found, workers, fleet, capabilities(found.loads, fleet))
 
 
-def lookout() -> Remembered[Resources, Sight]:
+def lookout() -> "Remembered[Resources, Sight]":
     """Make what an api process looks through."""
     return Remembered(lambda resources: look(resources.redis, resources.settings.queue_prefix), BELIEVED)

@@ -1,0 +1,5 @@
+"""What prevents a start, apart from the rest of this room: whoever only looks at a data folder needs no processes."""
+
+
+class LocalError(Exception):
+    """Something on this machine prevents the start; the message is a sentence for the person at the terminal."""
