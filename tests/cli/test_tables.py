@@ -9,8 +9,8 @@ import pytest
 from rich.cells import cell_len
 from tests.cli.terminal import in_terminal
 
-from emprops.cli.output import show_fields, show_log
-from emprops.cli.tables import Column, lay_out, show
+from emprops.cli.output import show_fields
+from emprops.cli.tables import Column, lay_out, show, show_log
 from emprops.cli.times import ago
 
 ID, REASON = str(uuid4()), "ComfyUI at 127.0.0.1:8188 is away or broke off (All connection attempts failed)."
@@ -80,9 +80,13 @@ def test_one_thing_is_a_line_for_each_field_that_it_has(capsys: pytest.CaptureFi
 
 
 def test_what_happened_is_a_line_for_each_event(capsys: pytest.CaptureFixture[str]) -> None:
-    show_log([(WHEN, "Job created"), (WHEN + timedelta(seconds=1), "It failed:\nno memory")])
-    lines = capsys.readouterr().out.splitlines()
-    assert lines == ["2026-01-10T12:00:00Z\tJob created", "2026-01-10T12:00:01Z\tIt failed: no memory"]
+    failed = (WHEN + timedelta(seconds=1), "failed", "It failed:\nno memory")
+    show_log([(WHEN, "pending", "Job created"), failed], empty="Nothing.")
+    assert capsys.readouterr().out.splitlines() == [
+        "time\tstatus\tmessage",
+        "2026-01-10T12:00:00Z\tpending\tJob created",
+        "2026-01-10T12:00:01Z\tfailed\tIt failed: no memory",
+    ]
 
 
 def test_a_real_terminal(tmp_path: Path) -> None:
@@ -91,7 +95,7 @@ def test_a_real_terminal(tmp_path: Path) -> None:
         "from datetime import UTC, datetime\n"
         "from tests.cli.test_tables import COLUMNS, ID, REASON, WHEN, show, show_log\n"
         "show(COLUMNS, [(ID, 'gpu-1', datetime.now(UTC), None, REASON)], empty='Nothing.')\n"
-        "show_log([(WHEN, REASON)])\n"
+        "show_log([(WHEN, 'failed', REASON)], empty='Nothing.')\n"
     )
     root = str(Path(__file__).parents[2])
     lines = in_terminal(str(program), env={"PYTHONPATH": root, "TZ": "UTC"}, command=(sys.executable,))

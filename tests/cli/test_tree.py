@@ -67,6 +67,7 @@ def test_examples_in_help_texts_are_commands() -> None:
     assert len(examples) > 10
     for example in examples:
         called = re.search(r"(?<![/\w])emprops [^|)]+", example)
+        assert example.startswith("$ ")
         assert called is not None, example
         words = re.sub(r'"[^"]*"', "text", called[0]).split()[1:]
         name = next((name for name in (" ".join(words[:2]), words[0]) if name in commands()), "")

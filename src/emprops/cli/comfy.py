@@ -39,8 +39,8 @@ def convert(
 
     For example:
 
-        emprops comfy convert saved.json -o api.json --comfyui http://gpu-1:8188
-        emprops comfy convert fox.png | jq keys
+        $ emprops comfy convert saved.json -o api.json --comfyui http://gpu-1:8188
+        $ emprops comfy convert fox.png | jq keys
     """
     found = _find(workflow)
     url = comfyui or read_settings().comfyui_url

@@ -32,7 +32,7 @@ def grant(
 
     For example:
 
-        emprops credits grant $USER_ID 100 --reason Welcome
+        $ emprops credits grant $USER_ID 100 --reason Welcome
     """
     micros = read_amount(amount)
     _change(user, lambda tx, terms: service.grant(tx, user, micros, reason=reason, terms=terms), as_json=as_json)
@@ -49,7 +49,7 @@ def adjust(
 
     For example:
 
-        emprops credits adjust $USER_ID -5 --reason "Counted twice"
+        $ emprops credits adjust $USER_ID -5 --reason "Counted twice"
     """
     micros = read_amount(amount)
     _change(user, lambda tx, terms: service.adjust(tx, user, micros, reason=reason, terms=terms), as_json=as_json)

@@ -47,8 +47,8 @@ def list_(
 
     For example:
 
-        emprops dead-letters show 0192f3a4-0000-7000-8000-000000000003
-        emprops dead-letters --json | jq -r '.[].step_id'
+        $ emprops dead-letters show 0192f3a4-0000-7000-8000-000000000003
+        $ emprops dead-letters --json | jq -r '.[].step_id'
     """
     if context.invoked_subcommand is not None:
         return

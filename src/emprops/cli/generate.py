@@ -37,9 +37,9 @@ def generate(
 
     For example:
 
-        emprops generate art --var prompt="a lighthouse at dusk" --var seed=3
-        emprops generate art --quiet | xargs curl -O
-        emprops generate art --json | jq -r .workflow_output
+        $ emprops generate art --var prompt="a lighthouse at dusk" --var seed=3
+        $ emprops generate art --quiet | xargs curl -O
+        $ emprops generate art --json | jq -r .workflow_output
     """
     api = find_server(server, user)
     body = {"variables": variables_from(var or []), "workflow_priority": priority}

@@ -6,8 +6,8 @@ from uuid import UUID
 import typer
 
 from emprops.cli.client import ServerOption, UserOption, find_server
-from emprops.cli.output import answer, clean, json_option, print_json, show_fields, show_log
-from emprops.cli.tables import Column, show
+from emprops.cli.output import answer, clean, json_option, print_json, show_fields
+from emprops.cli.tables import Column, show, show_log
 from emprops.cli.times import ago, dated, parsed, seconds
 from emprops.cli.watching import why_it_waits
 
@@ -40,9 +40,9 @@ def list_(
 
     For example:
 
-        emprops jobs --status failed
-        emprops jobs show 0192f3a4-0000-7000-8000-000000000001
-        emprops jobs --json | jq -r '.[].workflow_output'
+        $ emprops jobs --status failed
+        $ emprops jobs show 0192f3a4-0000-7000-8000-000000000001
+        $ emprops jobs --json | jq -r '.[].workflow_output'
     """
     if context.invoked_subcommand is not None:
         return
@@ -99,7 +99,8 @@ def logs(
     if as_json:
         print_json(found)
         return
-    show_log([(parsed(row["created_at"]), row["message"]) for row in found])
+    rows = [(parsed(row["created_at"]), row["status"], row["message"]) for row in found]
+    show_log(rows, empty="Nothing has happened to it yet.")
 
 
 @app.command()

@@ -46,8 +46,8 @@ def create(
 
     For example:
 
-        emprops keys create --name "web app" --scope service
-        emprops keys create --name "rack 7" --scope worker --expires 90d
+        $ emprops keys create --name "web app" --scope service
+        $ emprops keys create --name "rack 7" --scope worker --expires 90d
     """
     unknown = sorted(set(scope) - set(SCOPES))
     if unknown:

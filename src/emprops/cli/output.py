@@ -1,10 +1,7 @@
 """What commands print: data on stdout, as text or with ``--json``, and everything else on stderr."""
 
-import sys
-import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from shutil import get_terminal_size
 from typing import Any
 
 import orjson
@@ -42,18 +39,6 @@ def show_fields(fields: Mapping[str, Any]) -> None:
     for name, text in texts.items():
         for at, line in enumerate(text.splitlines()):
             typer.echo(f"{'' if at else name:<{width}}  {clean(line)}")
-
-
-def show_log(rows: Sequence[tuple[datetime, str]]) -> None:
-    """Print times and what happened then. A terminal gets its own times and folded texts."""
-    if not sys.stdout.isatty():
-        for time, text in rows:
-            typer.echo(f"{stamp(time)}\t{clean(text)}")
-        return
-    for time, text in rows:
-        began = f"{time.astimezone():%Y-%m-%d %H:%M:%S}  "
-        room = max(get_terminal_size().columns, len(began) + 20)
-        typer.echo(textwrap.fill(began + clean(text), room, subsequent_indent=" " * len(began)))
 
 
 def stamp(value: Any) -> str:

@@ -3,8 +3,10 @@
 import os
 import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import typer
@@ -47,6 +49,18 @@ def show(columns: Sequence[Column], rows: Sequence[Sequence[Any]], *, empty: str
         typer.echo(line)
     if missing:
         say(f"A wider terminal, a pipe and --json also show: {', '.join(missing)}.")
+
+
+def show_log(rows: Sequence[tuple[datetime, str, str]], *, empty: str) -> None:
+    """Print when what happened, and the state that it led to. A terminal gets its own times, and texts that are folded
+    instead of cut."""
+    if not rows or not sys.stdout.isatty():
+        show((Column("time"), Column("status"), Column("message")), rows, empty=empty)
+        return
+    for time, _, text in rows:
+        began = f"{time.astimezone():%Y-%m-%d %H:%M:%S}  "
+        room = max(shutil.get_terminal_size().columns, len(began) + 20)
+        typer.echo(textwrap.fill(began + clean(text), room, subsequent_indent=" " * len(began)))
 
 
 def lay_out(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> tuple[list[str], list[str]]:

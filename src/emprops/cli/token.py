@@ -21,7 +21,7 @@ def token(
 
     For example:
 
-        export EMPROPS_TOKEN=$(emprops token $USER_ID --hours 8)
+        $ export EMPROPS_TOKEN=$(emprops token $USER_ID --hours 8)
     """
     settings = read_settings()
     secret = settings.jwt_secret.get_secret_value()

@@ -20,8 +20,8 @@ def up() -> None:
 
     For example:
 
-        emprops up
-        PORT=3002 EMPROPS_DATA_DIR=/srv/emprops emprops up
+        $ emprops up
+        $ PORT=3002 EMPROPS_DATA_DIR=/srv/emprops emprops up
     """
     settings = read_settings()
     stopping = threading.Event()

@@ -63,7 +63,7 @@ def create(
 
     For example:
 
-        emprops webhooks create https://example.com/hook --event job.completed
+        $ emprops webhooks create https://example.com/hook --event job.completed
     """
     body = {"url": url, "description": description} | ({"events": event} if event else {})
     made = find_server(server, user).call("POST", API, json=body)
@@ -117,7 +117,7 @@ def replay(
 
     For example:
 
-        emprops webhooks replay 0192f3a4-0000-7000-8000-000000000001 --since 12h
+        $ emprops webhooks replay 0192f3a4-0000-7000-8000-000000000001 --since 12h
     """
     path, body = f"{API}/{endpoint}/replay", {"since": _ago(since), "include_delivered": delivered}
     if event is not None:

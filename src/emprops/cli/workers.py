@@ -55,8 +55,8 @@ def list_(
 
     For example:
 
-        emprops workers
-        emprops workers pause --machine gpu-1
+        $ emprops workers
+        $ emprops workers pause --machine gpu-1
     """
     if context.invoked_subcommand is not None:
         return
@@ -75,9 +75,9 @@ def pause(
 
     For example:
 
-        emprops workers pause gpu-1-4711-3f2a1b
-        emprops workers pause --machine gpu-1
-        emprops workers pause --all
+        $ emprops workers pause gpu-1-4711-3f2a1b
+        $ emprops workers pause --machine gpu-1
+        $ emprops workers pause --all
     """
     scope, name = _whom(worker, machine, everybody)
     found = with_engines(lambda engines: _maintenance(engines).pause(scope, name))
