@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import psycopg
-from pydantic import BaseModel
 
 from emprops import __version__
 from emprops.auth.dependencies import PublicRoute
@@ -12,23 +11,27 @@ from emprops.kit.migrate import known_revisions
 from emprops.kit.redis import eviction_policy
 from emprops.kit.web.endpoint import Resources, Shared, router
 from emprops.kit.web.envelope import REDIS_UNAVAILABLE, Envelope, failures, ok
+from emprops.kit.web.schema import Schema
 
 EVICTS = "Redis may drop parts of the queue when its memory is full (maxmemory-policy {policy}): set noeviction."
 
 routes = router(tags=["health"], dependencies=[PublicRoute])
 
 
-class Alive(BaseModel):
+class Health(Schema):
     """Answer of ``/health``."""
 
     status: str = "ok"
+    """`ok`."""
     version: str = __version__
+    """The version of the api."""
 
 
-class Ready(BaseModel):
+class Readiness(Schema):
     """Answer of ``/ready``."""
 
     status: str = "ok"
+    """`ok`."""
     parts: dict[str, str]
     """``ok``, for each part that was looked at."""
     warnings: list[str]
@@ -48,14 +51,18 @@ class State:
         return {part: state for part, state in self.parts.items() if state != "ok"}
 
 
-@routes.get("/health")
-async def health() -> Envelope[Alive]:
+@routes.get("/health", operation_id="getHealth")
+async def health() -> Envelope[Health]:
     """Answer that the process runs; it looks at nothing else."""
-    return ok(Alive())
+    return ok(Health())
 
 
-@routes.get("/ready", responses=failures(_503="Something this process needs is missing; `details` says what."))
-async def ready(resources: Shared) -> Envelope[Ready]:
+@routes.get(
+    "/ready",
+    operation_id="getReadiness",
+    responses=failures(_503="Something this process needs is missing; `details` says what."),
+)
+async def ready(resources: Shared) -> Envelope[Readiness]:
     """Return whether PostgreSQL (migrated), Redis and the file store can be used.
 
     The file store is tried by storing, reading and removing a file, every 15 seconds at most.
@@ -64,7 +71,7 @@ async def ready(resources: Shared) -> Envelope[Ready]:
     if missing := state.missing:
         sentence = "; ".join(f"{part}: {state}" for part, state in missing.items())
         raise UnavailableError(f"Not ready: {sentence}.", extra={"details": missing})
-    return ok(Ready(parts=state.parts, warnings=state.warnings))
+    return ok(Readiness(parts=state.parts, warnings=state.warnings))
 
 
 async def state_of(resources: Resources) -> State:

@@ -48,6 +48,7 @@ from emprops.queue.keys import JOBS_CHANGED
 from emprops.routes import ABOUT, TAGS, mount
 from emprops.settings import Settings
 from emprops.upkeep import run_orchestration
+from emprops.usual_fields import USUAL
 from emprops.webhooks.endpoints import SECRETS
 from emprops.webhooks.secrets import SecretBox
 from emprops.workflows.machines import MACHINES, remembered_machines
@@ -87,7 +88,7 @@ def create_app(settings: Settings) -> FastAPI:
         let_pages_read(app, origins)  # the outermost, as the last one added: also what the shell refuses can be read
     add_exception_handlers(app)
     mount(app)
-    app.openapi = lambda: document(app, security_of, SCHEMES)  # type: ignore[method-assign]
+    app.openapi = lambda: document(app, security_of, SCHEMES, USUAL)  # type: ignore[method-assign]
     return app
 
 

@@ -76,24 +76,25 @@ they get the first answer. An object of somebody else looks like one that does n
 TAGS: dict[str, str] = {
     "generation": "Start a generation from a collection, and ask before what it costs.",
     "jobs": "What becomes of a generation: its state, its history, its live stream.",
-    "live": "WebSockets: jobs, workers and machines as they change.",
-    "workflows": "The definitions of steps that collections are made of, with the models and custom nodes they need.",
-    "collections": "What users generate from: a recipe of steps and variables, and how it is published.",
-    "projects": "Where a user's collections lie.",
-    "models": "The AI models that workflows need.",
-    "custom nodes": "The ComfyUI extensions that workflows need.",
     "outputs": "Everything that was generated, from pending to completed or failed.",
     "decks": "Albums of outputs.",
-    "custody": "What is held for people of social networks until they sign up.",
+    "collections": "What users generate from: a recipe of steps and variables, and how it is published.",
+    "projects": "Where a user's collections lie.",
+    "workflows": "The definitions of steps that collections are made of, with the models and custom nodes they need.",
+    "models": "The AI models that workflows need.",
+    "custom nodes": "The ComfyUI extensions that workflows need.",
     "credits": "What generations are paid with.",
+    "custody": "What is held for people of social networks until they sign up.",
     "webhooks": "Where events are sent to, signed, and what became of them.",
+    "live": "WebSockets: jobs, workers and machines as they change.",
+    "files": "Stored results. Public, and never changed.",
+    "operations": "For those who run the installation: metrics, the queue as a whole, the demand for workers.",
     "fleet": "Who does the work, and who should do none for now.",
     "dead letters": "Steps that used up their failures or lost claims.",
-    "files": "Stored results. Public, and never changed.",
-    "workers": "How workers on other machines get and report their work. For keys with the scope `worker`.",
     "health": "For load balancers.",
-    "operations": "For those who run the installation: metrics, the queue as a whole, the demand for workers.",
+    "workers": "How workers on other machines get and report their work. For keys with the scope `worker`.",
 }
+"""What the OpenAPI document is divided into, in the order of reading."""
 
 
 def mount(app: FastAPI) -> None:

@@ -155,6 +155,7 @@ def note(event: events.ScenarioFinished, found: Found) -> None:
                 found.wrong.add(f"{sentence}\n  {check.failure_info.code_sample}")
 
 
+@pytest.mark.timeout(300)  # a minute of work for one core, of which it may get half
 async def test_every_answer_is_a_documented_one(client: httpx2.AsyncClient, database: Database) -> None:
     async with database.transaction() as tx:
         world = await make_world(tx)

@@ -16,7 +16,7 @@ from emprops.settings import Settings, SettingsError
 from emprops.webhooks import log_store, service
 from emprops.webhooks.deliver import purge
 from emprops.webhooks.events import DEFAULT
-from emprops.webhooks.schemas import NewEndpoint
+from emprops.webhooks.schemas import WebhookBody
 from emprops.webhooks.secrets import SealedError, SecretBox, make_secret, shown
 
 
@@ -179,8 +179,8 @@ async def test_a_made_id_is_a_time_ordered_one(hooks: Hooks) -> None:
 @pytest.mark.parametrize("same", ["HTTPS://Hooks.example.com/A?b=C", "https://hooks.example.com:443/A?b=C#d"])
 async def test_one_address_in_another_spelling_is_one(hooks: Hooks, same: str) -> None:
     for url in ("https://hooks.example.com/A?b=C", same):
-        assert NewEndpoint(url=url).url == "https://hooks.example.com/A?b=C"
-    assert NewEndpoint(url="https://u:P@[2001:DB8::1]:8443/").url == "https://u:P@[2001:db8::1]:8443/"
+        assert WebhookBody(url=url).url == "https://hooks.example.com/A?b=C"
+    assert WebhookBody(url="https://u:P@[2001:DB8::1]:8443/").url == "https://u:P@[2001:db8::1]:8443/"
     made = await hooks.make("/hook")
     spelled = made["url"].replace("http://", "HTTP://") + "#top"
     assert "URL already" in await hooks.refused(409, "POST", "", {"url": spelled})

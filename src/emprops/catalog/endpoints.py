@@ -12,7 +12,7 @@ from emprops.catalog.schemas import (
     CustomNodeBody,
     CustomNodeChange,
     CustomNodeView,
-    Deleted,
+    DeletedCatalogItem,
     FoundCustomNodes,
     FoundModels,
     ModelBody,
@@ -74,10 +74,10 @@ async def change_model(name: Name, body: ModelChange, _service: ServiceCaller, t
 
 
 @routes.delete("/models/{name:path}", tags=MODELS, responses=failures(_409="Workflows need it."))
-async def delete_model(name: Name, _service: ServiceCaller, tx: Tx) -> Envelope[Deleted]:
+async def delete_model(name: Name, _service: ServiceCaller, tx: Tx) -> Envelope[DeletedCatalogItem]:
     """Delete a model that no workflow needs. For services."""
     await service.delete(tx, "model", name)
-    return ok(Deleted(name=name))
+    return ok(DeletedCatalogItem(name=name))
 
 
 @routes.get("/custom-nodes", tags=CUSTOM_NODES, dependencies=[PublicRoute])
@@ -137,7 +137,7 @@ async def change_custom_node(
 
 
 @routes.delete("/custom-nodes/{name:path}", tags=CUSTOM_NODES, responses=failures(_409="Workflows need it."))
-async def delete_custom_node(name: Name, _service: ServiceCaller, tx: Tx) -> Envelope[Deleted]:
+async def delete_custom_node(name: Name, _service: ServiceCaller, tx: Tx) -> Envelope[DeletedCatalogItem]:
     """Delete a custom node that no workflow needs. For services."""
     await service.delete(tx, "custom_node", name)
-    return ok(Deleted(name=name))
+    return ok(DeletedCatalogItem(name=name))

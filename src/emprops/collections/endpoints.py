@@ -12,20 +12,20 @@ from emprops.auth.once import Once
 from emprops.collections import service, store, version_store
 from emprops.collections.global_queries import list_global
 from emprops.collections.schemas import (
-    ChangeBody,
     CollectionBody,
+    CollectionChanges,
+    CollectionFormView,
     CollectionInProjectBody,
     CollectionItem,
+    CollectionVersionDataView,
+    CollectionVersionView,
     CollectionView,
     DevelopType,
-    FormView,
     GlobalBody,
     GlobalCollectionView,
     PublicCollection,
     PublishBody,
     Status,
-    VersionDataView,
-    VersionView,
     view_of,
 )
 from emprops.collections.service import SimpleRequest
@@ -130,15 +130,21 @@ async def get_public_collection(collection_id: CollectionRef, reader: Reader) ->
     return ok(PublicCollection.model_validate(await service.get_shown(reader, collection_id)))
 
 
-@routes.get("/collections/{collection_id}/form", response_model=Envelope[FormView])
+@routes.get("/collections/{collection_id}/form", response_model=Envelope[CollectionFormView])
 async def get_collection_form(collection_id: CollectionRef, caller: OptionalCaller, reader: Reader) -> Any:
     """Describe the `variables` of a generate request as JSON Schema: what to ask people for."""
-    return ok(FormView.model_validate(await service.get_form(reader, caller, collection_id)))
+    return ok(CollectionFormView.model_validate(await service.get_form(reader, caller, collection_id)))
 
 
 @routes.patch("/collections/{collection_id}", response_model=Envelope[CollectionView])
-@routes.put("/collections/{collection_id}", response_model=Envelope[CollectionView])
-async def change_collection(collection_id: CollectionRef, body: ChangeBody, caller: CurrentCaller, tx: Tx) -> Any:
+@routes.put(
+    "/collections/{collection_id}",
+    operation_id="putCollection",
+    response_model=Envelope[CollectionView],
+)
+async def change_collection(
+    collection_id: CollectionRef, body: CollectionChanges, caller: CurrentCaller, tx: Tx
+) -> Any:
     """Change what is sent of an own collection. New data of a published one takes effect with the next publish."""
     return ok(view_of(await service.change(tx, caller, collection_id, body.model_dump(exclude_unset=True))))
 
@@ -155,7 +161,11 @@ async def publish_collection(
     return ok(view_of(await service.publish(tx, caller, collection_id, body.version if body else None)))
 
 
-@routes.delete("/collections/{collection_id}", response_model=Envelope[CollectionView])
+@routes.delete(
+    "/collections/{collection_id}",
+    operation_id="deleteCollection",
+    response_model=Envelope[CollectionView],
+)
 @routes.post("/collections/{collection_id}/archive", response_model=Envelope[CollectionView])
 async def archive_collection(collection_id: CollectionRef, caller: CurrentCaller, tx: Tx) -> Any:
     """Put an own collection away: nobody can generate from it, and only its owner sees it. Its outputs stay."""
@@ -168,7 +178,11 @@ async def unarchive_collection(collection_id: CollectionRef, caller: CurrentCall
     return ok(view_of(await service.change(tx, caller, collection_id, {"archived": False})))
 
 
-@routes.post("/collections/{collection_id}/global", response_model=Envelope[CollectionView])
+@routes.post(
+    "/collections/{collection_id}/global",
+    operation_id="setCollectionGlobal",
+    response_model=Envelope[CollectionView],
+)
 async def set_global(
     collection_id: CollectionRef, body: GlobalBody, caller: CurrentCaller, tx: Tx, resources: Shared
 ) -> Any:
@@ -186,22 +200,30 @@ async def set_global(
     return ok(view_of(changed))
 
 
-@routes.get("/collections/{collection_id}/versions", response_model=Envelope[list[VersionView]])
+@routes.get(
+    "/collections/{collection_id}/versions",
+    operation_id="listCollectionVersions",
+    response_model=Envelope[list[CollectionVersionView]],
+)
 async def list_versions(collection_id: CollectionRef, caller: CurrentCaller, reader: Reader, page: Paging) -> Any:
     """List what was published of an own collection, newest first."""
     collection = await service.get_own(reader, caller, collection_id)
     found = await version_store.list_versions(reader, collection.id, page)
-    return ok([VersionView.model_validate(version) for version in found])
+    return ok([CollectionVersionView.model_validate(version) for version in found])
 
 
-@routes.get("/collections/{collection_id}/versions/{version}", response_model=Envelope[VersionDataView])
+@routes.get(
+    "/collections/{collection_id}/versions/{version}",
+    operation_id="getCollectionVersion",
+    response_model=Envelope[CollectionVersionDataView],
+)
 async def get_version(collection_id: CollectionRef, version: Version, caller: CurrentCaller, reader: Reader) -> Any:
     """Read one published state of an own collection."""
     collection = await service.get_own(reader, caller, collection_id)
     found = await version_store.get_version(reader, collection.id, int(version)) if NUMBER.fullmatch(version) else None
     if found is None:
         raise NotFoundError("Version not found")
-    return ok(VersionDataView.model_validate(found))
+    return ok(CollectionVersionDataView.model_validate(found))
 
 
 def _details(body: CollectionBody) -> Details:

@@ -6,10 +6,12 @@ from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
+from emprops.collections.examples import DATA, ITEM, PUBLIC
 from emprops.collections.store import Collection, Working
 from emprops.kit.names import visible
+from emprops.kit.web.schema import Schema
 
 PRICE_DIGITS = 15
 """Most digits of a price, so that it is exact as a JSON number."""
@@ -71,15 +73,8 @@ def _number(value: Any) -> Any:
 
 Number = Annotated[int | float, BeforeValidator(_number)]
 
-DATA: dict[str, Any] = {
-    "version": "v2",
-    "steps": [{"id": 1, "nodeName": "local_image", "nodePayload": {"prompt": "{{prompt}}"}}],
-    "variables": [{"name": "prompt", "type": "text", "value_type": "strings", "test_value": "a quiet harbour"}],
-    "generations": {"generations": 1, "hashes": [], "use_custom_hashes": False},
-}
 
-
-class ProjectBody(BaseModel):
+class ProjectBody(Schema):
     """A project to make, or its new name. Unknown fields are ignored."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"name": "Harbours"}})
@@ -87,7 +82,7 @@ class ProjectBody(BaseModel):
     name: Title
 
 
-class ProjectView(BaseModel):
+class ProjectView(Schema):
     """A project: a user's container of collections."""
 
     model_config = ConfigDict(from_attributes=True)
@@ -97,11 +92,12 @@ class ProjectView(BaseModel):
     is_default: bool
     """Where collections go that name no project."""
     version: str
+    """The form its collections' data have."""
     created_at: datetime
     updated_at: datetime
 
 
-class CollectionBody(BaseModel):
+class CollectionBody(Schema):
     """A collection to make. Unknown fields are ignored."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"title": "Quiet Harbours", "data": DATA}})
@@ -128,7 +124,7 @@ class CollectionInProjectBody(CollectionBody):
     project_id: UUID | None = None
 
 
-class ChangeBody(BaseModel):
+class CollectionChanges(Schema):
     """What to change of a collection; what is not sent stays. Unknown fields are ignored."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"title": "Quiet Harbours", "price": 1.5}})
@@ -149,7 +145,7 @@ class ChangeBody(BaseModel):
     is_public: bool = Field(default_factory=bool)
 
 
-class PublishBody(BaseModel):
+class PublishBody(Schema):
     """What to publish. Unknown fields are ignored."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"version": 1}})
@@ -158,20 +154,23 @@ class PublishBody(BaseModel):
     """Publish this version's data again; unless sent, what is being worked on."""
 
 
-class GlobalBody(BaseModel):
+class GlobalBody(Schema):
     """What a global collection takes and gives."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"input_type": "image", "output_type": "video"}})
 
     is_global: bool = True
+    """Whether everybody may develop outputs with it."""
     input_type: MediaType | None = None
+    """What it takes; unless given, as before."""
     output_type: MediaType | None = None
+    """What it makes; unless given, as before."""
 
 
-class PublicCollection(BaseModel):
+class PublicCollection(Schema):
     """A published collection as everybody sees it."""
 
-    model_config = ConfigDict(from_attributes=True)
+    model_config = ConfigDict(from_attributes=True, json_schema_extra={"example": PUBLIC})
 
     id: UUID
     title: str
@@ -203,13 +202,18 @@ class PublicCollection(BaseModel):
 class CollectionItem(PublicCollection):
     """An own collection in a list."""
 
+    model_config = ConfigDict(json_schema_extra={"example": ITEM})
+
     project_id: UUID
     archived: bool
+    """Whether it is put away."""
     updated_at: datetime
 
 
 class CollectionView(CollectionItem):
     """An own collection by itself."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {**ITEM, "data": DATA, "has_unpublished_changes": False}})
 
     data: Any
     """The instruction set being worked on."""
@@ -217,21 +221,24 @@ class CollectionView(CollectionItem):
     """It is published, and ``data`` is not what was published."""
 
 
-class FormView(BaseModel):
+class CollectionFormView(Schema):
     """The ``variables`` of a generate request, as JSON Schema."""
 
     dialect: str = Field(alias="$schema")
+    """The version of JSON Schema."""
     type: Literal["object"]
+    """Variables are an object."""
     properties: dict[str, Any]
     """By name; locked variables are not among them."""
     required: list[str]
+    """Variables that must be sent."""
 
 
 DevelopType = Literal["image", "video", "text"]
 """What global collections take and make."""
 
 
-class GlobalCollectionView(BaseModel):
+class GlobalCollectionView(Schema):
     """A collection with which outputs can be developed."""
 
     id: UUID
@@ -242,21 +249,24 @@ class GlobalCollectionView(BaseModel):
     cover_image_url: str | None
 
 
-class VersionView(BaseModel):
+class CollectionVersionView(Schema):
     """A published state of a collection."""
 
     model_config = ConfigDict(from_attributes=True)
 
     version: int
+    """Its number, from 1."""
     created_at: datetime
+    """When it was published."""
     is_current: bool
     """Generations that start now use it."""
 
 
-class VersionDataView(VersionView):
+class CollectionVersionDataView(CollectionVersionView):
     """A published state of a collection with its instruction set."""
 
     data: Any
+    """The instruction set that was published."""
 
 
 def view_of(collection: Collection) -> CollectionView | PublicCollection:

@@ -5,12 +5,13 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from emprops.collections.schemas import Address, Description, Editions, Number, Price, Status, Title, lower
 from emprops.collections.store import Working
 from emprops.collections.variables import MAX_DEFINITIONS, MAX_OPTIONS
 from emprops.custody.service import SocialLink
+from emprops.kit.web.schema import Schema
 
 SIMPLE_VARIABLE: dict[str, Any] = {
     "name": "subject",
@@ -22,18 +23,22 @@ SIMPLE_VARIABLE: dict[str, Any] = {
 TEMPLATE: dict[str, Any] = {"messages": [{"role": "user", "content": "Describe {{subject}}."}]}
 
 
-class SimpleVariableBody(BaseModel):
+class SimpleVariableBody(Schema):
     """A variable of a simple collection."""
 
     name: str = Field(max_length=200)
+    """What `generate` calls it."""
     template_mapping: str = Field(max_length=200)
     """The placeholder of the template that it feeds: `subject` or `{{subject}}`."""
     options: list[Annotated[str, Field(min_length=1)]] | None = Field(default=None, max_length=MAX_OPTIONS)
+    """The values it may take; unless given, any."""
     is_selectable: bool | None = None
+    """Whether users choose among the options; if not, chance does."""
     is_customizable: bool | None = None
+    """Whether users may send a value of their own."""
 
 
-class SimpleDetails(BaseModel):
+class SimpleDetails(Schema):
     """What a simple collection is, and for whom it is held."""
 
     title: Title
@@ -41,6 +46,7 @@ class SimpleDetails(BaseModel):
     social_org: Literal["farcaster", "twitter"]
     social_identifier: str = Field(max_length=200)
     blockchain: Annotated[Literal["tezos", "base"], BeforeValidator(lower)] = "tezos"
+    """Where editions are sold."""
     price: Price = Decimal(0)
     """Of an edition, in the currency of the blockchain: shown, and never charged here."""
     editions: Editions = 1
@@ -52,7 +58,7 @@ class SimpleDetails(BaseModel):
     """The caller's default project unless given."""
 
 
-class SimpleBody(BaseModel):
+class SimpleBody(Schema):
     """A simple collection to make. Unknown fields are ignored."""
 
     model_config = ConfigDict(
@@ -74,13 +80,16 @@ class SimpleBody(BaseModel):
     )
 
     collection_details: SimpleDetails
+    """What the collection is, and for whom."""
     variables: list[SimpleVariableBody] = Field(max_length=MAX_DEFINITIONS)
+    """What of the template users may set."""
     job_type: str = Field(max_length=200)
+    """The job type that runs it, such as `openai_chat`."""
     template_json: Any
     """The payload of the job: an object in whose texts `{{placeholders}}` may stand."""
 
 
-class SocialLinkView(BaseModel):
+class SimpleSocialLink(Schema):
     """A social identity."""
 
     model_config = ConfigDict(from_attributes=True)
@@ -91,45 +100,62 @@ class SocialLinkView(BaseModel):
     miniapp_user_id: str | None
 
 
-class SimpleVariableView(BaseModel):
+class SimpleVariableView(Schema):
     """A variable as it was sent, and what it became in the collection."""
 
     name: str
+    """What `generate` calls it."""
     template_mapping: str
+    """The placeholder that it feeds."""
     options: list[str]
+    """The values it may take; none: any."""
     is_selectable: bool | None
+    """As it was sent."""
     is_customizable: bool | None
+    """As it was sent."""
     type: str
+    """The type of the collection's variable."""
     value_type: str
+    """What its values are."""
     value: Any
+    """Its value when none is sent."""
     lock_value: bool
+    """Whether users cannot set it."""
     test_value: Any
+    """A good example."""
 
 
-class SimpleComponent(BaseModel):
+class SimpleComponent(Schema):
     """The one step of a simple collection."""
 
     type: Literal["dynamic_json"] = "dynamic_json"
+    """The step is a template."""
     job_type: str
     template: Any
+    """The template, as it was sent."""
 
 
-class SimpleView(BaseModel):
+class SimpleView(Schema):
     """A simple collection that was made."""
 
     id: UUID
     title: str
     description: str
     blockchain: str | None
+    """Where editions are sold."""
     price: Number
     """Of an edition, in the currency of the blockchain."""
     editions: int
     status: Status
     is_custodial: bool
     custodied_for: UUID | None
-    social_link: SocialLinkView
+    """The social link it is held for."""
+    social_link: SimpleSocialLink
+    """The identity it was made for."""
     variables: list[SimpleVariableView]
+    """Its variables, as sent and as stored."""
     component: SimpleComponent
+    """Its one step."""
 
 
 def simple_view_of(collection: Working, link: SocialLink, body: SimpleBody) -> SimpleView:

@@ -5,10 +5,11 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from emprops.credits.amounts import DECIMALS, DIGITS, to_number
 from emprops.credits.store import Account, Entry
+from emprops.kit.web.schema import Schema
 
 USER = "0192f3a4-0000-7000-8000-000000000001"
 EXAMPLE: dict[str, Any] = {"balance": 12.5, "held": 0.25, "available": 12.25}
@@ -25,7 +26,7 @@ Amount = Annotated[
 ]
 
 
-class AccountView(BaseModel):
+class CreditAccountView(Schema):
     """What a user has."""
 
     model_config = ConfigDict(json_schema_extra={"example": EXAMPLE})
@@ -35,37 +36,44 @@ class AccountView(BaseModel):
     available: int | float = Field(description="What may be spent.")
 
 
-class EntryView(BaseModel):
+class LedgerEntryView(Schema):
     """A line of the ledger."""
 
     id: str
     """Rises with time."""
     kind: Literal["grant", "hold", "capture", "release", "adjust", "unpaid"]
+    """What moved: granted, set aside, spent, given back, corrected, or noted as unpaid."""
     amount: int | float
     """How much was moved."""
     available: int | float = Field(description="What it did to the available credits.")
     held: int | float = Field(description="What it did to the held credits.")
     job_id: UUID | None
+    """The job that it is about; null for grants and corrections."""
     reason: str
+    """Why, in words."""
     created_at: datetime
 
 
-class GrantBody(BaseModel):
+class GrantBody(Schema):
     """Credits for a user."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"user_id": USER, "amount": 100, "reason": "Welcome"}})
 
     user_id: UUID
+    """Who gets them."""
     amount: Amount
+    """How many."""
     reason: str = Field(default="", max_length=500)
+    """Shown in the ledger."""
 
 
-class Granted(AccountView):
+class Granted(CreditAccountView):
     """What the user has after a grant."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"user_id": USER, "entry_id": "7", **EXAMPLE}})
 
     user_id: UUID
+    """Who got them."""
     entry_id: str
     """The grant's line in the ledger."""
 

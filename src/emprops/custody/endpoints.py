@@ -10,10 +10,10 @@ from emprops.auth.caller import Caller
 from emprops.auth.dependencies import CurrentCaller, ServiceCaller
 from emprops.custody import store, transfer
 from emprops.custody.schemas import (
-    LinkDetail,
-    LinkView,
+    SocialLinkDetailView,
+    SocialLinkView,
     TransferBody,
-    TransferredView,
+    TransferredCustodyView,
     detail_of,
     link_view_of,
     transferred_view_of,
@@ -33,7 +33,7 @@ Identifier = Annotated[str, Path(min_length=1, max_length=200)]
 
 
 @routes.post("/transfer", responses=failures(_409="This identity has signed up as another user already."))
-async def transfer_custody(body: TransferBody, service: ServiceCaller, tx: Tx) -> Envelope[TransferredView]:
+async def transfer_custody(body: TransferBody, service: ServiceCaller, tx: Tx) -> Envelope[TransferredCustodyView]:
     """Make a user the owner of all that is held for an identity, because they have signed up and proved who they are.
 
     Collections go to the user's default project. Sent again, it changes nothing and answers the same. The service
@@ -46,13 +46,13 @@ async def transfer_custody(body: TransferBody, service: ServiceCaller, tx: Tx) -
 
 
 @routes.get("")
-async def list_social_links(_service: ServiceCaller, reader: Reader, page: Paging) -> Envelope[list[LinkView]]:
+async def list_social_links(_service: ServiceCaller, reader: Reader, page: Paging) -> Envelope[list[SocialLinkView]]:
     """List all known identities, newest first."""
     return ok([link_view_of(link) for link in await store.newest(reader, page)])
 
 
 @routes.get("/{link_id}")
-async def get_social_link(link_id: UUID, caller: CurrentCaller, reader: Reader) -> Envelope[LinkDetail]:
+async def get_social_link(link_id: UUID, caller: CurrentCaller, reader: Reader) -> Envelope[SocialLinkDetailView]:
     """Read an identity by the id that collections, decks and outputs have as `custodied_for`.
 
     Users see those for whom they hold something, and those they signed up as.
@@ -63,13 +63,13 @@ async def get_social_link(link_id: UUID, caller: CurrentCaller, reader: Reader) 
 @routes.get("/{social_org}/{social_identifier:path}")
 async def find_social_link(
     social_org: Org, social_identifier: Identifier, caller: CurrentCaller, reader: Reader
-) -> Envelope[LinkDetail]:
+) -> Envelope[SocialLinkDetailView]:
     """Read an identity by its network and its name there."""
     link = await find_link(reader, social_org, social_identifier) if social_org in ORGS else None
     return ok(await _shown(reader, caller, link))
 
 
-async def _shown(reader: Transaction, caller: Caller, link: SocialLink | None) -> LinkDetail:
+async def _shown(reader: Transaction, caller: Caller, link: SocialLink | None) -> SocialLinkDetailView:
     if link is None:
         raise NotFoundError("Social link not found")
     held = await store.holdings_of(reader, link.id)

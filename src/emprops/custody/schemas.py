@@ -5,9 +5,10 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from emprops.custody.store import Holding, SocialLink, Transfer
+from emprops.kit.web.schema import Schema
 
 SocialOrg = Literal["farcaster", "twitter", "discord", "lens", "github"]
 
@@ -29,7 +30,7 @@ MOVED: dict[str, Any] = {
 }
 
 
-class LinkView(BaseModel):
+class SocialLinkView(Schema):
     """A social identity."""
 
     model_config = ConfigDict(json_schema_extra={"example": LINK})
@@ -43,30 +44,39 @@ class LinkView(BaseModel):
     claimed_at: datetime | None
 
 
-class HoldingView(BaseModel):
+class HoldingView(Schema):
     """How much a user holds for the identity, hidden and archived things included."""
 
     user_id: UUID
+    """Who holds it."""
     collections: int
+    """How many collections."""
     decks: int
+    """How many decks."""
     outputs: int
+    """How many outputs."""
 
 
-class TransferView(BaseModel):
+class CustodyTransferView(Schema):
     """What a transfer moved, and to whom."""
 
     model_config = ConfigDict(json_schema_extra={"example": MOVED})
 
     user_id: UUID
+    """Who got it."""
     collections: int
+    """How many collections."""
     decks: int
+    """How many decks."""
     outputs: int
+    """How many outputs."""
     holders: list[UUID]
     """Users who had held it."""
     transferred_at: datetime
+    """When."""
 
 
-class LinkDetail(LinkView):
+class SocialLinkDetailView(SocialLinkView):
     """A social identity, and what is held for it."""
 
     model_config = ConfigDict(
@@ -83,18 +93,20 @@ class LinkDetail(LinkView):
 
     held: list[HoldingView]
     """By whom and how much; a user sees the own part."""
-    transfer: TransferView | None
+    transfer: CustodyTransferView | None
+    """What was handed over, when somebody signed up; null before."""
 
 
-class TransferredView(TransferView):
+class TransferredCustodyView(CustodyTransferView):
     """A transfer, with the identity."""
 
     model_config = ConfigDict(json_schema_extra={"example": {**MOVED, "social_link": LINK}})
 
-    social_link: LinkView
+    social_link: SocialLinkView
+    """The identity."""
 
 
-class TransferBody(BaseModel):
+class TransferBody(Schema):
     """Who signed up, and as which identity. Unknown fields are ignored."""
 
     model_config = ConfigDict(
@@ -110,16 +122,17 @@ class TransferBody(BaseModel):
     social_org: SocialOrg
     social_identifier: str = Field(min_length=1, max_length=200)
     user_id: UUID
+    """Who signed up."""
 
 
-def link_view_of(link: SocialLink) -> LinkView:
+def link_view_of(link: SocialLink) -> SocialLinkView:
     """Show a link."""
-    return LinkView.model_validate(asdict(link))
+    return SocialLinkView.model_validate(asdict(link))
 
 
-def detail_of(link: SocialLink, held: list[Holding], transfer: Transfer | None) -> LinkDetail:
+def detail_of(link: SocialLink, held: list[Holding], transfer: Transfer | None) -> SocialLinkDetailView:
     """Show a link with what is held for it."""
-    return LinkDetail.model_validate(
+    return SocialLinkDetailView.model_validate(
         {
             **asdict(link),
             "held": [asdict(holding) for holding in held],
@@ -128,9 +141,9 @@ def detail_of(link: SocialLink, held: list[Holding], transfer: Transfer | None) 
     )
 
 
-def transferred_view_of(link: SocialLink, transfer: Transfer) -> TransferredView:
+def transferred_view_of(link: SocialLink, transfer: Transfer) -> TransferredCustodyView:
     """Show a transfer."""
-    return TransferredView.model_validate({**_moved(transfer), "social_link": asdict(link)})
+    return TransferredCustodyView.model_validate({**_moved(transfer), "social_link": asdict(link)})
 
 
 def _moved(transfer: Transfer) -> dict[str, Any]:

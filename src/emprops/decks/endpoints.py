@@ -13,8 +13,8 @@ from emprops.decks import queries, service
 from emprops.decks.count_store import counts_of
 from emprops.decks.queries import DeckRow
 from emprops.decks.schemas import (
+    DeckChanges,
     DeckOrder,
-    DeckPatch,
     DeckStats,
     DeckSummary,
     DeckView,
@@ -110,9 +110,9 @@ async def get_deck_stats(deck_id: UUID, caller: CurrentCaller, reader: Reader) -
     return ok(DeckStats(byStatus=counts.by_status(with_hidden=private)))
 
 
-@routes.patch("/{deck_id}")
+@routes.patch("/{deck_id}", operation_id="changeDeck")
 async def update_deck(
-    deck_id: UUID, body: DeckPatch, caller: CurrentCaller, tx: Tx, resources: Shared
+    deck_id: UUID, body: DeckChanges, caller: CurrentCaller, tx: Tx, resources: Shared
 ) -> Envelope[DeckSummary]:
     """Change an own deck: name, description, cover, status. Only what is sent changes."""
     columns = body.model_dump(include=body.model_fields_set - {"status"})

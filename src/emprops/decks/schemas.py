@@ -5,18 +5,19 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from emprops.decks.queries import DeckOutputRow, DeckRow
 from emprops.decks.states import SHARED
 from emprops.kit.names import visible
+from emprops.kit.web.schema import Schema
 
 Status = Literal["active", "archived", "published", "locked"]
 OutputStatus = Literal["pending", "processing", "completed", "failed"]
 SocialOrg = Literal["farcaster", "twitter", "discord", "lens", "github"]
 
 
-class CollectionRef(BaseModel):
+class DeckCollection(Schema):
     """The collection a deck belongs to."""
 
     id: UUID
@@ -24,7 +25,7 @@ class CollectionRef(BaseModel):
     cover_image_url: str | None
 
 
-class DeckOutput(BaseModel):
+class DeckOutput(Schema):
     """An output in its deck. ``job_id`` and ``error_message`` are for the deck's owner; others see null."""
 
     id: UUID
@@ -43,7 +44,7 @@ class DeckOutput(BaseModel):
     completed_at: datetime | None
 
 
-class DeckSummary(BaseModel):
+class DeckSummary(Schema):
     """A deck without its outputs."""
 
     id: UUID
@@ -53,7 +54,7 @@ class DeckSummary(BaseModel):
     output_count: int
     """Visible outputs, also those beyond the part that ``outputs`` shows."""
     collection_id: UUID
-    collection: CollectionRef
+    collection: DeckCollection
     cover_output_id: UUID | None
     is_custodial: bool
     custodied_for: UUID | None
@@ -69,9 +70,10 @@ class DeckView(DeckSummary):
     """A deck with its outputs."""
 
     outputs: list[DeckOutput]
+    """The first outputs, in their order."""
 
 
-class DeckStats(BaseModel):
+class DeckStats(Schema):
     """How many outputs a deck has in each status that occurs."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"byStatus": {"completed": 10, "pending": 2, "failed": 1}}})
@@ -83,7 +85,7 @@ class DeckStats(BaseModel):
 DeckName = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(visible)]
 
 
-class NewDeck(BaseModel):
+class NewDeck(Schema):
     """Request to make a deck. Unknown fields are ignored."""
 
     model_config = ConfigDict(
@@ -100,28 +102,35 @@ class NewDeck(BaseModel):
 
     collection_id: UUID
     name: DeckName | None = None
+    """Unless given, the collection's title."""
     description: str | None = Field(default=None, max_length=5_000)
     social_org: SocialOrg | None = None
+    """The network of whom it is held for; with `social_identifier`."""
     social_identifier: str | None = Field(default=None, min_length=1, max_length=200)
+    """Whom it is held for."""
 
 
-class DeckPatch(BaseModel):
+class DeckChanges(Schema):
     """Request to change a deck: only what is sent changes; null clears where it may."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"name": "Updated Name", "status": "published"}})
 
-    name: DeckName = ""
+    # factories, so that the API's description shows no defaults where there are none
+    name: DeckName = Field(default_factory=str)
     description: str | None = Field(default=None, max_length=5_000)
     cover_output_id: UUID | None = None
-    status: Status = "active"
+    """A visible output of the deck as its cover; null takes it away."""
+    status: Status = Field(default_factory=lambda: "active")
+    """Its state from now on."""
 
 
-class DeckOrder(BaseModel):
+class DeckOrder(Schema):
     """Request to reorder a deck: these outputs come first, in this order."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"output_ids": ["0192f3a4-7c1e-7aaa-8bbb-0123456789ad"]}})
 
     output_ids: list[UUID] = Field(min_length=1, max_length=1_000)
+    """Visible outputs of the deck."""
 
 
 def summary_of(deck: DeckRow, base_url: str) -> DeckSummary:

@@ -30,13 +30,13 @@ async def list_workers(_service: ServiceCaller, workers: Workers) -> Envelope[li
     return ok([_view(info, paused_by) for info, paused_by in await workers.workers()])
 
 
-@routes.post("/workers/pause")
+@routes.post("/workers/pause", operation_id="pauseAllWorkers")
 async def pause_all(_service: ServiceCaller, workers: Workers) -> Envelope[PauseView]:
     """Let no worker claim anything, also none that starts later. What runs goes on."""
     return _answer(await workers.pause("all"))
 
 
-@routes.post("/workers/resume")
+@routes.post("/workers/resume", operation_id="resumeAllWorkers")
 async def resume_all(_service: ServiceCaller, workers: Workers) -> Envelope[PauseView]:
     """End every pause there is, of single workers and machines too."""
     return _answer(await workers.resume("all"))

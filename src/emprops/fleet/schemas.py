@@ -3,7 +3,9 @@
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
+
+from emprops.kit.web.schema import Schema
 
 EXAMPLE: dict[str, Any] = {
     "worker_id": "gpu-1-4711-3f2a1b",
@@ -31,12 +33,13 @@ EXAMPLE: dict[str, Any] = {
 }
 
 
-class CountersView(BaseModel):
+class CountersView(Schema):
     """What a worker has done since it started."""
 
     model_config = ConfigDict(from_attributes=True)
 
     completed: int
+    """Attempts that ended well."""
     failed: int
     """Attempts that failed, whatever became of the step."""
     retried: int
@@ -48,11 +51,12 @@ class CountersView(BaseModel):
     late: int
     """Reports refused because the claim had ended."""
     bytes_stored: int
+    """Size of all results, in bytes."""
     busy_seconds: float
     """Time that steps have run; each slot counts for itself."""
 
 
-class WorkerView(BaseModel):
+class WorkerView(Schema):
     """A live worker."""
 
     model_config = ConfigDict(json_schema_extra={"example": EXAMPLE})
@@ -64,6 +68,7 @@ class WorkerView(BaseModel):
     paused_by: list[Literal["all", "machine", "worker"]]
     """The pauses that concern it. Its status follows within 5 seconds."""
     job_types: list[str]
+    """What kinds of work it takes."""
     concurrency: int
     """Steps it runs at once, at most."""
     slots: dict[str, int]
@@ -71,14 +76,17 @@ class WorkerView(BaseModel):
     current: list[str]
     """Ids of the steps it runs."""
     started_at: datetime
+    """When its process started."""
     last_seen: datetime
+    """When it was heard of last."""
     connectors: dict[str, str]
     """`ok`, or what is wrong."""
     counters: CountersView
+    """What it has done since it started."""
     version: str
 
 
-class PauseView(BaseModel):
+class PauseView(Schema):
     """Whom a pause, or its end, is about."""
 
     model_config = ConfigDict(
@@ -88,7 +96,9 @@ class PauseView(BaseModel):
     )
 
     scope: Literal["all", "machine", "worker"]
+    """Whether one worker, one machine or all of them."""
     name: str
+    """The worker's or machine's name; `all` for all."""
     workers: list[str]
     """Live workers that it concerns; they hear of it within 5 seconds."""
     still_paused: list[str] = Field(description="Of these, the ones that another pause holds.")

@@ -20,11 +20,11 @@ from emprops.gateway.schemas import (
     ReleaseBody,
     ReleaseView,
     StoredView,
-    Terms,
     TurnBody,
     TurnView,
     WaitBody,
     WaitView,
+    WorkerTerms,
 )
 from emprops.gateway.service import Gateway
 from emprops.gateway.uploads import receive
@@ -70,7 +70,8 @@ routes = router(prefix="/worker", tags=["workers"], route_class=WorkerRoute)
 
 @routes.post(
     "/hello",
-    response_model=Envelope[Terms],
+    operation_id="workerHello",
+    response_model=Envelope[WorkerTerms],
     responses={**LIMITED, **failures(_409=ConflictError("This api speaks version 1: update the worker."))},
 )
 async def say_hello(body: HelloBody, caller: WorkerCaller, gateway: Workers) -> Any:
@@ -78,42 +79,57 @@ async def say_hello(body: HelloBody, caller: WorkerCaller, gateway: Workers) -> 
     return ok(gateway.terms(gateway.admit(caller.key_prefix, body.worker), body.protocol))
 
 
-@routes.post("/turn", response_model=Envelope[TurnView], responses=LIMITED)
+@routes.post("/turn", operation_id="workerTurn", response_model=Envelope[TurnView], responses=LIMITED)
 async def take_turn(body: TurnBody, caller: WorkerCaller, gateway: Workers, resources: Shared) -> Any:
     """Report what ended and claim steps to run. Sent again with the same `request`, it gets the same answer."""
     worker = gateway.admit(caller.key_prefix, body.worker)
     return ok(turn_json(await gateway.turn(resources.redis, worker, body)))
 
 
-@routes.post("/wait", response_model=Envelope[WaitView], responses=LIMITED)
+@routes.post("/wait", operation_id="workerWait", response_model=Envelope[WaitView], responses=LIMITED)
 async def wait_for_news(body: WaitBody, request: Request, caller: WorkerCaller, gateway: Workers) -> Any:
     """Be answered when there may be something to claim, or a step of this worker was cancelled; or after a while."""
     worker = gateway.admit(caller.key_prefix, body.worker)
     return ok({"wake": await gateway.wait(worker, body.timeout, request.is_disconnected)})
 
 
-@routes.post("/beat", response_model=Envelope[BeatView], responses=LIMITED)
+@routes.post("/beat", operation_id="workerBeat", response_model=Envelope[BeatView], responses=LIMITED)
 async def beat(body: BeatBody, caller: WorkerCaller, gateway: Workers, resources: Shared) -> Any:
     """Renew leases, and tell progress."""
     worker = gateway.admit(caller.key_prefix, body.worker)
     return ok({"lost": await gateway.beat(resources.redis, worker, body)})
 
 
-@routes.post("/release", response_model=Envelope[ReleaseView], responses=LIMITED)
+@routes.post(
+    "/release",
+    operation_id="workerRelease",
+    response_model=Envelope[ReleaseView],
+    responses=LIMITED,
+)
 async def release(body: ReleaseBody, caller: WorkerCaller, gateway: Workers, resources: Shared) -> Any:
     """Hand claims back: the steps keep their place, and nothing counts as a failure."""
     worker = gateway.admit(caller.key_prefix, body.worker)
     return ok({"released": await gateway.release(resources.redis, worker, body.claims)})
 
 
-@routes.post("/announce", response_model=Envelope[AnnouncedView], responses=LIMITED)
+@routes.post(
+    "/announce",
+    operation_id="workerAnnounce",
+    response_model=Envelope[AnnouncedView],
+    responses=LIMITED,
+)
 async def announce(body: AnnounceBody, caller: WorkerCaller, gateway: Workers) -> Any:
     """Be part of the fleet; an entry ends after 120 seconds without another call."""
     worker = gateway.admit(caller.key_prefix, body.worker)
     return ok({"worker_id": worker.id, "paused": await gateway.announce(worker, body)})
 
 
-@routes.post("/withdraw", response_model=Envelope[MemberView], responses=LIMITED)
+@routes.post(
+    "/withdraw",
+    operation_id="workerWithdraw",
+    response_model=Envelope[MemberView],
+    responses=LIMITED,
+)
 async def withdraw(body: AnnounceBody, caller: WorkerCaller, gateway: Workers) -> Any:
     """Leave the fleet."""
     worker = gateway.admit(caller.key_prefix, body.worker)
@@ -123,6 +139,7 @@ async def withdraw(body: AnnounceBody, caller: WorkerCaller, gateway: Workers) -
 
 @routes.put(
     "/files/{key:path}",
+    operation_id="workerPutFile",
     response_model=Envelope[StoredView],
     responses=LIMITED,
     openapi_extra=BYTES,

@@ -101,7 +101,7 @@ async def get_job(job_id: UUID, caller: CurrentCaller, resources: Shared) -> Res
     return reply(queries.as_json(job) | {"queue": place})
 
 
-@routes.get("/{job_id}/forensics", response_model=ForensicsReply)
+@routes.get("/{job_id}/forensics", operation_id="getJobForensics", response_model=ForensicsReply)
 async def get_forensics(job_id: UUID, caller: CurrentCaller, resources: Shared) -> Response:
     """Collect all that is known of a job: its files, steps of all attempts, backups, history, and what the queue has,
     attests and knows of the workers. `queue`, `attestations` and `workers` are null while Redis does not answer."""
@@ -114,7 +114,11 @@ async def get_forensics(job_id: UUID, caller: CurrentCaller, resources: Shared) 
     return Response(queries.to_bytes(document), media_type="application/json")
 
 
-@routes.get("/{job_id}/history", response_model=Envelope[list[HistoryRow]])
+@routes.get(
+    "/{job_id}/history",
+    operation_id="getJobHistory",
+    response_model=Envelope[list[HistoryRow]],
+)
 async def get_history(job_id: UUID, caller: CurrentCaller, reader: Reader, page: Paging) -> Response:
     """List what happened to a job, oldest first."""
     if not may_touch(caller, await queries.owner_of(reader, job_id)):
@@ -122,7 +126,12 @@ async def get_history(job_id: UUID, caller: CurrentCaller, reader: Reader, page:
     return reply(await queries.history_of(reader, job_id, page))
 
 
-@routes.get("/{job_id}/preview", response_class=Response, responses=PREVIEW)
+@routes.get(
+    "/{job_id}/preview",
+    operation_id="getJobPreview",
+    response_class=Response,
+    responses=PREVIEW,
+)
 async def get_preview(job_id: UUID, request: Request, caller: CurrentCaller, resources: Shared) -> Response:
     """Look at what a running job is making. 404 while there is nothing to see, and once the job has ended."""
     async with resources.database.reader() as reader:

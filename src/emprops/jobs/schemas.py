@@ -4,7 +4,9 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
+
+from emprops.kit.web.schema import Schema
 
 Status = Literal["pending", "processing", "completed", "failed"]
 
@@ -31,22 +33,26 @@ EXAMPLE: dict[str, Any] = {
 }
 
 
-class JobData(BaseModel):
+class JobData(Schema):
     """What the job was asked for and, once it has completed, what it gave."""
 
     model_config = ConfigDict(extra="allow")
 
     collectionId: str  # noqa: N815 - the contract's spelling
+    """The collection it runs."""
     variables: dict[str, Any]
+    """The variables as they were sent."""
     outputs: Any = None
+    """All results, once it has completed."""
 
 
-class JobView(BaseModel):
+class JobView(Schema):
     """A job."""
 
     model_config = ConfigDict(json_schema_extra={"example": EXAMPLE})
 
     id: UUID
+    """The job's id."""
     name: str
     description: str
     status: Status
@@ -62,6 +68,7 @@ class JobView(BaseModel):
     workflow_output: str | None
     """URL of the final result."""
     data: JobData
+    """What it was asked for and, once it has completed, what it gave."""
     current_step: int
     """The highest step that was started, from 1; 0 before the first."""
     total_steps: int
@@ -79,7 +86,7 @@ class ListedJob(JobView):
     """Whose it is; only for services that list everybody's."""
 
 
-class QueuePlace(BaseModel):
+class QueuePlace(Schema):
     """Where the job's next step waits."""
 
     position: int = Field(ge=1)
@@ -99,7 +106,7 @@ class JobDetailView(JobView):
     """Null while nothing of the job waits for a worker, and while the queue cannot be asked."""
 
 
-class RetryView(BaseModel):
+class RetryView(Schema):
     """A retry that has begun."""
 
     model_config = ConfigDict(
@@ -113,12 +120,14 @@ class RetryView(BaseModel):
     )
 
     jobId: UUID  # noqa: N815 - the contract's spelling
+    """The job, under the id it had."""
     retryAttempt: int  # noqa: N815 - the contract's spelling
+    """Which retry it is, from 1."""
     message: str
     """Says which finished steps are reused."""
 
 
-class JobOutputView(BaseModel):
+class JobOutputView(Schema):
     """What a completed job gave."""
 
     model_config = ConfigDict(
@@ -136,20 +145,25 @@ class JobOutputView(BaseModel):
     """Every result of every generation; whatever a service sent, if one completed the job."""
 
 
-class HistoryRow(BaseModel):
+class HistoryRow(Schema):
     """A line of a job's history."""
 
     id: str
     """Rises with time; also the id of the stream's events."""
     status: str
+    """The job's state after it."""
     message: str
+    """What happened."""
     data: dict[str, Any] | None
+    """More about it."""
     created_at: datetime
+    """When it happened."""
 
 
-class StreamTicket(BaseModel):
+class StreamTicket(Schema):
     """What opens one job's stream, once, without a header."""
 
     ticket: str
+    """For `?ticket=…` of the stream's URL."""
     expires_in: int
     """Seconds until it is worth nothing."""

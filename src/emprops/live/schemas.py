@@ -3,10 +3,12 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field, TypeAdapter
+from pydantic import Field, TypeAdapter
+
+from emprops.kit.web.schema import Schema
 
 
-class _Incoming(BaseModel):
+class _Incoming(Schema):
     """Unknown fields are ignored."""
 
     id: Annotated[str | None, Field(max_length=100)] = None

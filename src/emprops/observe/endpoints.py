@@ -38,7 +38,9 @@ Seen = Annotated[Exposition, Depends(EXPOSITION.depend)]
 
 @routes.get("/metrics", response_class=Response, responses=TEXT)
 async def get_metrics(
-    exposition: Seen, resources: Shared, accept: Annotated[str, Header(max_length=1000)] = ""
+    exposition: Seen,
+    resources: Shared,
+    accept: Annotated[str, Header(max_length=1000, include_in_schema=False)] = "",
 ) -> Response:
     """Return what this process counted, and how queue, workers and database stand. For Prometheus."""
     text, content_type = await exposition.text(resources, accept)
@@ -52,7 +54,7 @@ async def get_queue(exposition: Seen, resources: Shared) -> Envelope[QueueView]:
     return ok(QueueView.of_sight(sight, together(sight.capabilities, sight.fleet), MOST_SHOWN))
 
 
-@queue_routes.get("/demand")
+@queue_routes.get("/demand", operation_id="getQueueDemand")
 async def get_demand(
     exposition: Seen,
     resources: Shared,

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
+from emprops.kit.web.schema import Schema
 from emprops.observe.demand import Capability, Demand
 from emprops.observe.service import Sight
 
@@ -24,7 +25,7 @@ REQUIREMENT: dict[str, Any] = {
 }
 
 
-class DemandFigures(BaseModel):
+class DemandFigures(Schema):
     """What waits and runs, and what there is to run it."""
 
     waiting: int

@@ -19,13 +19,13 @@ from emprops.kit.web.envelope import Envelope, failures, ok
 from emprops.kit.web.paging import Paging
 from emprops.outputs import lineage_queries, queries, service
 from emprops.outputs.schemas import (
-    Completion,
-    Failing,
     LineageView,
     MediaType,
-    Move,
     NewOutput,
+    OutputCompletion,
+    OutputFailure,
     OutputItem,
+    OutputMove,
     OutputStats,
     OutputView,
     RelativeView,
@@ -92,7 +92,7 @@ async def create_output(body: NewOutput, user_id: CurrentUser, tx: Tx, _once: On
     responses=failures(_409=ConflictError("Another output shows this file already; hide that one first.")),
 )
 async def complete_output(
-    output_id: UUID, body: Completion, caller: CurrentCaller, tx: Tx, resources: Shared
+    output_id: UUID, body: OutputCompletion, caller: CurrentCaller, tx: Tx, resources: Shared
 ) -> Envelope[OutputView]:
     """Complete an own output with a URL, which is recorded as given. Again: replaces what is sent."""
     result = service.Result(
@@ -107,7 +107,7 @@ async def complete_output(
 
 
 @routes.patch("/outputs/{output_id}/fail")
-async def fail_output(output_id: UUID, body: Failing, caller: CurrentCaller, tx: Tx) -> Envelope[OutputView]:
+async def fail_output(output_id: UUID, body: OutputFailure, caller: CurrentCaller, tx: Tx) -> Envelope[OutputView]:
     """Fail an own output that has no result."""
     await service.fail_output(tx, output_id, owner_of(caller), body.error_message)
     return await _shown(tx, output_id)
@@ -121,7 +121,7 @@ async def hide_output(output_id: UUID, caller: CurrentCaller, tx: Tx) -> Envelop
 
 
 @routes.patch("/outputs/{output_id}/deck")
-async def move_output(output_id: UUID, body: Move, caller: CurrentCaller, tx: Tx) -> Envelope[OutputView]:
+async def move_output(output_id: UUID, body: OutputMove, caller: CurrentCaller, tx: Tx) -> Envelope[OutputView]:
     """Put an own output at the end of another own deck of its collection, or take it out of its deck."""
     await service.move_output(tx, output_id, owner_of(caller), body.deck_id)
     return await _shown(tx, output_id)
@@ -160,7 +160,7 @@ async def get_output(
     return ok(WatchableOutput(**view_of(output, private=private).model_dump(), watch_url=watch_url))
 
 
-@routes.get("/outputs/{output_id}/lineage")
+@routes.get("/outputs/{output_id}/lineage", operation_id="getOutputLineage")
 async def get_lineage(output_id: UUID, caller: CurrentCaller, reader: Reader) -> Envelope[LineageView]:
     """Show what an output was developed from and what was developed from it, as far as the caller may see it."""
     output = await queries.output_of(reader, output_id)
@@ -209,7 +209,10 @@ async def list_collection_outputs(
     return ok([item_of(row, private=sees_all or row.user_id == caller.user_id) for row in rows])
 
 
-@routes.get("/collections/{collection_id}/outputs/stats")
+@routes.get(
+    "/collections/{collection_id}/outputs/stats",
+    operation_id="getCollectionOutputStats",
+)
 async def get_collection_stats(collection_id: UUID, caller: CurrentCaller, reader: Reader) -> Envelope[OutputStats]:
     """Count everybody's outputs of a collection by status, for whoever may know the collection."""
     scope = await scope_of(reader, collection_id, caller.user_id)

@@ -5,8 +5,9 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
+from emprops.kit.web.schema import Schema
 from emprops.outputs.lineage_queries import Relative
 from emprops.outputs.queries import OutputDetail, OutputRow
 from emprops.outputs.states import Source
@@ -17,21 +18,21 @@ MediaType = Literal["image", "video", "audio", "text"]
 SocialOrg = Literal["farcaster", "twitter", "discord", "lens", "github"]
 
 
-class DeckRef(BaseModel):
+class OutputDeck(Schema):
     """The deck an output lies in."""
 
     id: UUID
     name: str
 
 
-class CollectionRef(BaseModel):
+class OutputCollection(Schema):
     """The collection an output was made with."""
 
     id: UUID
     title: str
 
 
-class OutputItem(BaseModel):
+class OutputItem(Schema):
     """An output in a list. ``job_id`` and ``error_message`` are for those it belongs to; others see null."""
 
     id: UUID
@@ -40,12 +41,14 @@ class OutputItem(BaseModel):
     thumbnail_url: str | None
     status: Status
     source: Source
+    """Where the generation was asked for."""
     collection_id: UUID
     deck_id: UUID | None
-    deck: DeckRef | None
+    deck: OutputDeck | None
     position: int | None
     """Place in its deck, from 1; places may be missing."""
     job_id: UUID | None
+    """The job that makes it; null if there is none."""
     flat_file_id: int | None
     source_output_id: UUID | None
     """What it was developed from."""
@@ -53,6 +56,7 @@ class OutputItem(BaseModel):
     custodied_for: UUID | None
     """The social link it is held for."""
     error_message: str | None
+    """Why it failed; null if it did not."""
     created_at: datetime
     updated_at: datetime
     completed_at: datetime | None
@@ -61,9 +65,11 @@ class OutputItem(BaseModel):
 class OutputView(OutputItem):
     """An output by itself."""
 
-    collection: CollectionRef
+    collection: OutputCollection
     input_metadata: Any
+    """What it was made from, such as the variables."""
     output_metadata: Any
+    """What is known of the result besides."""
 
 
 class WatchableOutput(OutputView):
@@ -88,7 +94,7 @@ WebUrl = Annotated[str, Field(max_length=4096), AfterValidator(_web_url)]
 MimeType = Annotated[str, Field(max_length=200, pattern=r"^[\w.+-]+/[\w.+-]+(;.*)?$")]
 
 
-class NewOutput(BaseModel):
+class NewOutput(Schema):
     """Request to make a pending output. Unknown fields are ignored."""
 
     model_config = ConfigDict(
@@ -108,15 +114,20 @@ class NewOutput(BaseModel):
     job_id: UUID | None = None
     """An own job of this collection. Its result is then shown by this output, not by one that the server made."""
     source: Source = "unknown"
+    """Where the generation was asked for."""
     input_metadata: dict[str, Any] | None = None
+    """What it is made from, such as a prompt; kept with the output."""
     social_org: SocialOrg | None = None
+    """The network of whom it is held for; with `social_identifier`."""
     social_identifier: str | None = Field(default=None, min_length=1, max_length=200)
+    """Whom it is held for."""
     deck_id: UUID | None = None
+    """A deck of the caller and the collection that takes outputs."""
     auto_create_deck: bool = True
     """False, and no ``deck_id``: the output lies in no deck."""
 
 
-class Completion(BaseModel):
+class OutputCompletion(Schema):
     """Request to complete an output. Unknown fields are ignored."""
 
     model_config = ConfigDict(
@@ -131,25 +142,29 @@ class Completion(BaseModel):
     )
 
     url: WebUrl
+    """Where the result is."""
     mime_type: MimeType | None = None
     """Unless sent: what is known of the file, or its name suggests. The content decides once it was looked at."""
     thumbnail_url: WebUrl | None = None
+    """A small picture of it."""
     flat_file_id: int | None = Field(default=None, ge=1, le=2**63 - 1)
     """An own file of our storage that this output shows."""
     output_metadata: dict[str, Any] | None = None
+    """Kept with the output, as it is."""
     store_copy: bool = True
     """Copy the file behind the URL into our storage, some time after the reply; the output then shows the copy."""
 
 
-class Failing(BaseModel):
+class OutputFailure(Schema):
     """Request to fail an output."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"error_message": "Generation failed: timeout"}})
 
     error_message: str = Field(min_length=1, max_length=5_000)
+    """Why it failed, in a sentence."""
 
 
-class Move(BaseModel):
+class OutputMove(Schema):
     """Request to move an output."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"deck_id": "0192f3a4-7c1e-7aaa-8bbb-0123456789ac"}})
@@ -158,7 +173,7 @@ class Move(BaseModel):
     """Null takes the output out of its deck."""
 
 
-class OutputStats(BaseModel):
+class OutputStats(Schema):
     """How many outputs a collection has."""
 
     model_config = ConfigDict(
@@ -183,7 +198,7 @@ def view_of(row: OutputDetail, *, private: bool) -> OutputView:
     return OutputView.model_validate(
         {
             **_item(row, private=private),
-            "collection": CollectionRef(id=row.collection_id, title=row.collection_title),
+            "collection": OutputCollection(id=row.collection_id, title=row.collection_title),
             "input_metadata": row.input_metadata if private else None,
             "output_metadata": row.output_metadata if private else None,
         }
@@ -215,7 +230,7 @@ def _item(row: OutputRow, *, private: bool) -> dict[str, Any]:
     }
 
 
-class RelativeView(BaseModel):
+class RelativeView(Schema):
     """An output in a line of development."""
 
     id: UUID
@@ -226,13 +241,14 @@ class RelativeView(BaseModel):
     url: str | None
     mime_type: str | None
     thumbnail_url: str | None
-    collection: CollectionRef
+    collection: OutputCollection
+    """The collection it was made with."""
     deck_id: UUID | None
     created_at: datetime
     completed_at: datetime | None
 
 
-class LineageView(BaseModel):
+class LineageView(Schema):
     """What an output was developed from, and what was developed from it."""
 
     output_id: UUID
@@ -254,7 +270,7 @@ def relative_view(relative: Relative) -> RelativeView:
         url=relative.url,
         mime_type=relative.mime_type,
         thumbnail_url=relative.thumbnail_url,
-        collection=CollectionRef(id=relative.collection_id, title=relative.collection_title),
+        collection=OutputCollection(id=relative.collection_id, title=relative.collection_title),
         deck_id=relative.deck_id,
         created_at=relative.created_at,
         completed_at=relative.completed_at,

@@ -15,23 +15,23 @@ from emprops.kit.web.paging import Paging
 from emprops.kit.web.parts import Part
 from emprops.webhooks import log_store, service, store
 from emprops.webhooks.log_schemas import (
-    DeliveryDetail,
+    DeliveryDetailView,
     DeliveryStatus,
     DeliveryView,
     ReplayBody,
     ReplayedView,
-    StatsView,
+    WebhookStatsView,
     delivery_detail_of,
     delivery_view_of,
     stats_view_of,
 )
 from emprops.webhooks.schemas import (
-    Deleted,
-    EndpointChanges,
-    EndpointView,
-    NewEndpoint,
-    NewEndpointView,
+    DeletedWebhook,
     RotateBody,
+    WebhookBody,
+    WebhookChanges,
+    WebhookView,
+    WebhookWithSecretView,
     endpoint_view_of,
     new_endpoint_view_of,
 )
@@ -47,24 +47,24 @@ DISABLED = failures(_409="The webhook endpoint is disabled; enable it first.")
 SECRETS: Part[SecretBox] = Part("webhook_secrets")
 
 
-async def _new_endpoint(body: NewEndpoint, _caller: CurrentCaller, resources: Shared) -> NewEndpoint:
+async def _new_endpoint(body: WebhookBody, _caller: CurrentCaller, resources: Shared) -> WebhookBody:
     await service.check_target(resources.settings, body.url)
     return body
 
 
-async def _changes(body: EndpointChanges, _caller: CurrentCaller, resources: Shared) -> EndpointChanges:
+async def _changes(body: WebhookChanges, _caller: CurrentCaller, resources: Shared) -> WebhookChanges:
     if "url" in body.model_fields_set:
         await service.check_target(resources.settings, body.url)
     return body
 
 
 Box = Annotated[SecretBox, Depends(SECRETS.depend)]
-CheckedEndpoint = Annotated[NewEndpoint, Depends(_new_endpoint)]
+CheckedEndpoint = Annotated[WebhookBody, Depends(_new_endpoint)]
 """The body, with a URL that may be sent to. Stands before ``tx``: names are resolved while no transaction is open."""
-CheckedChanges = Annotated[EndpointChanges, Depends(_changes)]
+CheckedChanges = Annotated[WebhookChanges, Depends(_changes)]
 
 
-@routes.post("", status_code=201, response_model=Envelope[NewEndpointView], responses=ONE_URL)
+@routes.post("", status_code=201, response_model=Envelope[WebhookWithSecretView], responses=ONE_URL)
 async def create_webhook(body: CheckedEndpoint, caller: CurrentCaller, tx: Tx, resources: Shared, box: Box) -> Any:
     """Make an endpoint and show its signing secret, this once. A user's hears of the user's own jobs; one that a
     service makes for no user hears of everybody's.
@@ -76,22 +76,22 @@ async def create_webhook(body: CheckedEndpoint, caller: CurrentCaller, tx: Tx, r
 
 
 @routes.get("")
-async def list_webhooks(caller: CurrentCaller, reader: Reader, page: Paging) -> Envelope[list[EndpointView]]:
+async def list_webhooks(caller: CurrentCaller, reader: Reader, page: Paging) -> Envelope[list[WebhookView]]:
     """List the caller's endpoints, newest first; a service that names no user sees those of services."""
     return ok([endpoint_view_of(endpoint) for endpoint in await store.list_of(reader, caller.user_id, page)])
 
 
 @routes.get("/{webhook_id}")
-async def get_webhook(webhook_id: UUID, caller: CurrentCaller, reader: Reader) -> Envelope[EndpointView]:
+async def get_webhook(webhook_id: UUID, caller: CurrentCaller, reader: Reader) -> Envelope[WebhookView]:
     """Read an endpoint: what it hears of, and whether deliveries arrive."""
     return ok(endpoint_view_of(await service.get(reader, caller, webhook_id)))
 
 
 @routes.patch("/{webhook_id}", responses=ONE_URL)
-@routes.put("/{webhook_id}", responses=ONE_URL)
+@routes.put("/{webhook_id}", operation_id="putWebhook", responses=ONE_URL)
 async def change_webhook(
     webhook_id: UUID, body: CheckedChanges, caller: CurrentCaller, tx: Tx
-) -> Envelope[EndpointView]:
+) -> Envelope[WebhookView]:
     """Change what is sent of an endpoint. `enabled: true` starts one again that was disabled. With that, or
     with a new URL, what waits is sent at once."""
     enabled = body.enabled if "enabled" in body.model_fields_set else None
@@ -99,15 +99,15 @@ async def change_webhook(
 
 
 @routes.delete("/{webhook_id}")
-async def delete_webhook(webhook_id: UUID, caller: CurrentCaller, tx: Tx) -> Envelope[Deleted]:
+async def delete_webhook(webhook_id: UUID, caller: CurrentCaller, tx: Tx) -> Envelope[DeletedWebhook]:
     """Delete an endpoint and its secret; its log follows within the hour. What waits for it is not sent."""
-    return ok(Deleted(id=(await service.delete(tx, caller, webhook_id)).id))
+    return ok(DeletedWebhook(id=(await service.delete(tx, caller, webhook_id)).id))
 
 
 @routes.post("/{webhook_id}/rotate-secret", responses=failures(_409="Too many replaced secrets still sign."))
 async def rotate_webhook_secret(
     webhook_id: UUID, body: RotateBody, caller: CurrentCaller, tx: Tx, box: Box
-) -> Envelope[NewEndpointView]:
+) -> Envelope[WebhookWithSecretView]:
     """Make a new signing secret and show it, this once. The present one signs too until the overlap ends, and so do
     earlier ones until their own ends."""
     overlap = timedelta(hours=body.overlap_hours)
@@ -121,7 +121,7 @@ async def send_test_webhook(webhook_id: UUID, caller: CurrentCaller, tx: Tx, _on
 
 
 @routes.get("/{webhook_id}/stats")
-async def get_webhook_stats(webhook_id: UUID, caller: CurrentCaller, reader: Reader) -> Envelope[StatsView]:
+async def get_webhook_stats(webhook_id: UUID, caller: CurrentCaller, reader: Reader) -> Envelope[WebhookStatsView]:
     """Sum up how deliveries to an endpoint went."""
     endpoint = await service.get(reader, caller, webhook_id)
     return ok(stats_view_of(endpoint, await log_store.recent(reader, webhook_id)))
@@ -139,7 +139,7 @@ async def list_webhook_deliveries(
 @routes.get("/{webhook_id}/deliveries/{event_id}")
 async def get_webhook_delivery(
     webhook_id: UUID, event_id: UUID, caller: CurrentCaller, reader: Reader
-) -> Envelope[DeliveryDetail]:
+) -> Envelope[DeliveryDetailView]:
     """Read one delivery: what is sent, and every attempt with the beginning of its answer."""
     await service.get(reader, caller, webhook_id)
     logged = await service.logged(reader, webhook_id, event_id)

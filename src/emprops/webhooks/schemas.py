@@ -5,8 +5,9 @@ from typing import Annotated, Any
 from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
+from emprops.kit.web.schema import Schema
 from emprops.webhooks.events import DEFAULT, EventName
 from emprops.webhooks.secrets import shown
 from emprops.webhooks.service import Made
@@ -65,18 +66,20 @@ Description = Annotated[str, Field(max_length=500)]
 JobType = Annotated[str, Field(min_length=1, max_length=100)]
 
 
-class Filters(BaseModel):
+class WebhookFilters(Schema):
     """Which jobs an endpoint hears of; null: all."""
 
     collection_ids: Annotated[list[UUID], Field(min_length=1, max_length=100)] | None = None
+    """Only jobs of these collections; null: of all."""
     job_types: Annotated[list[JobType], Field(min_length=1, max_length=20)] | None = None
+    """Only jobs of these types; null: of all."""
 
     def columns(self) -> dict[str, Any]:
         """As they are stored."""
         return {"collection_ids": self.collection_ids, "job_types": self.job_types}
 
 
-class NewEndpoint(BaseModel):
+class WebhookBody(Schema):
     """Where events are to be sent. Unknown fields are ignored."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"url": URL, "events": ["job.completed", "job.failed"]}})
@@ -86,7 +89,8 @@ class NewEndpoint(BaseModel):
     description: Description = ""
     events: Events = Field(default_factory=lambda: list(DEFAULT))
     """Unless given: all but `job.progress`."""
-    filters: Filters = Field(default_factory=Filters)
+    filters: WebhookFilters = Field(default_factory=WebhookFilters)
+    """Which jobs are told of; unless given, all."""
 
     def columns(self) -> dict[str, Any]:
         """As they are stored."""
@@ -98,16 +102,20 @@ class NewEndpoint(BaseModel):
         }
 
 
-class EndpointChanges(BaseModel):
+class WebhookChanges(Schema):
     """What is to be changed of an endpoint; what is not sent stays."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"events": ["job.completed"], "enabled": True}})
 
-    url: Url = ""
-    description: Description = ""
+    # factories, so that the API's description shows no defaults where there are none
+    url: Url = Field(default_factory=str)
+    """Where events are sent to from now on."""
+    description: Description = Field(default_factory=str)
     events: Events = Field(default_factory=lambda: list(DEFAULT))
-    filters: Filters = Field(default_factory=Filters)
-    enabled: bool = True
+    """Which events are sent."""
+    filters: WebhookFilters = Field(default_factory=WebhookFilters)
+    """Which jobs are told of; null in a filter: all."""
+    enabled: bool = Field(default_factory=bool)
     """True also forgets earlier failures; false stops everything until it is true again."""
 
     def columns(self) -> dict[str, Any]:
@@ -117,7 +125,7 @@ class EndpointChanges(BaseModel):
         return columns | (self.filters.columns() if "filters" in sent else {})
 
 
-class RotateBody(BaseModel):
+class RotateBody(Schema):
     """How a secret is to be exchanged."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"overlap_hours": 24}})
@@ -126,7 +134,7 @@ class RotateBody(BaseModel):
     """How long the present secret signs too; 0: from now on only the new one signs."""
 
 
-class EndpointView(BaseModel):
+class WebhookView(Schema):
     """An endpoint. Its secret is not shown again."""
 
     model_config = ConfigDict(json_schema_extra={"example": ENDPOINT})
@@ -135,16 +143,24 @@ class EndpointView(BaseModel):
     user_id: UUID | None
     """Whose jobs it hears of; null: everybody's."""
     created_by: str
+    """Who made it."""
     url: str
+    """Where events are sent to."""
     description: str
     events: list[EventName]
-    filters: Filters
+    """Which events are sent."""
+    filters: WebhookFilters
+    """Which jobs are told of."""
     enabled: bool
+    """Whether it is sent anything."""
     disabled_at: datetime | None
+    """When it was switched off; null while it is on."""
     disabled_reason: str | None
+    """Why it was switched off."""
     failures: int
     """Attempts that failed since the last that did not."""
     failing_since: datetime | None
+    """When the first of those failed; null if none did."""
     paused_until: datetime | None
     """Nothing is sent before; null: it is sent what there is."""
     old_secret_until: datetime | None
@@ -153,7 +169,7 @@ class EndpointView(BaseModel):
     updated_at: datetime
 
 
-class NewEndpointView(EndpointView):
+class WebhookWithSecretView(WebhookView):
     """An endpoint with the secret that was just made for it. It is shown only here."""
 
     model_config = ConfigDict(
@@ -164,7 +180,7 @@ class NewEndpointView(EndpointView):
     """Verifies the header `webhook-signature`."""
 
 
-class Deleted(BaseModel):
+class DeletedWebhook(Schema):
     """An endpoint that is gone."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"id": ENDPOINT_ID}})
@@ -172,14 +188,14 @@ class Deleted(BaseModel):
     id: UUID
 
 
-def endpoint_view_of(endpoint: Endpoint) -> EndpointView:
+def endpoint_view_of(endpoint: Endpoint) -> WebhookView:
     """Show an endpoint."""
-    return EndpointView(**_shown(endpoint))
+    return WebhookView(**_shown(endpoint))
 
 
-def new_endpoint_view_of(made: Made) -> NewEndpointView:
+def new_endpoint_view_of(made: Made) -> WebhookWithSecretView:
     """Show an endpoint and its secret."""
-    return NewEndpointView(**_shown(made.endpoint), secret=shown(made.secret))
+    return WebhookWithSecretView(**_shown(made.endpoint), secret=shown(made.secret))
 
 
 def _shown(endpoint: Endpoint) -> dict[str, Any]:

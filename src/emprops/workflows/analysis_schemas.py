@@ -4,15 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
+from emprops.kit.web.schema import Schema
 from emprops.workflows.comfy_fills import FilledInput
 from emprops.workflows.editor.convert import Remark
 from emprops.workflows.importing import Imported
 from emprops.workflows.service import Analysed
 
 
-class NodeWarning(BaseModel):
+class NodeWarning(Schema):
     """What somebody who stores or converts a graph should know of one of its nodes."""
 
     node: str
@@ -20,7 +21,7 @@ class NodeWarning(BaseModel):
     reason: str
 
 
-class FilledInputView(BaseModel):
+class FilledInputView(Schema):
     """An input of a node whose text is filled in for each generation, as ComfyUI's editor does."""
 
     target: str
@@ -29,7 +30,7 @@ class FilledInputView(BaseModel):
     """What is in the text."""
 
 
-class ConversionView(BaseModel):
+class ConversionView(Schema):
     """What is to be said about a conversion."""
 
     warnings: list[NodeWarning]
@@ -38,34 +39,43 @@ class ConversionView(BaseModel):
     """Inputs whose text is filled in for each generation; left out if there are none."""
 
 
-class ModelUseView(BaseModel):
+class ModelUseView(Schema):
     """A model file that a node of the graph loads."""
 
     name: str
+    """The file's name."""
     node: str
     class_type: str
     input: str
+    """The node's input that names it."""
 
 
-class ProposedInput(BaseModel):
+class ProposedInput(Schema):
     """A form field that was found in the graph, and which inputs of nodes it sets."""
 
     field: str
+    """The form field's id."""
     type: str
+    """The form field's type."""
     targets: list[str]
     """``node id.input name``."""
 
 
-class AnalysisView(BaseModel):
+class AnalysisView(Schema):
     """What a graph says about itself."""
 
     node_classes: list[str]
+    """The classes of its nodes."""
     models: list[ModelUseView]
+    """Model files that its nodes load."""
     unknown_models: list[str]
     """Those that the catalog does not have, so that nothing keeps the workflow from machines without them."""
     inputs: list[ProposedInput]
+    """Form fields that were found in it."""
     filled_inputs: list[FilledInputView]
+    """Inputs whose text is filled in for each generation."""
     warnings: list[NodeWarning]
+    """What its author should know, node by node."""
 
 
 def analysis_view(graph: Mapping[str, Any], found: Analysed, warnings: Sequence[Remark]) -> AnalysisView:

@@ -188,7 +188,7 @@ async def get_workflow(name: Name, reader: Reader) -> Envelope[WorkflowView]:
 
 
 @routes.patch("/{name}", **CHANGE)
-@routes.put("/{name}", **CHANGE)
+@routes.put("/{name}", operation_id="putWorkflow", **CHANGE)
 async def change_workflow(
     name: Name,
     sent: Annotated[_Changed, Depends(_changes)],

@@ -7,8 +7,9 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import Query
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
+from emprops.kit.web.schema import Schema
 from emprops.workflows.analysis_schemas import AnalysisView, ConversionView, analysis_view
 from emprops.workflows.editor.convert import Remark
 from emprops.workflows.service import Needs, Price, Saved, price_of
@@ -64,20 +65,25 @@ EXAMPLE: dict[str, Any] = {
 }
 
 
-class WorkflowBody(BaseModel):
+class WorkflowBody(Schema):
     """A new workflow. Unknown fields are ignored."""
 
     model_config = ConfigDict(json_schema_extra={"example": EXAMPLE})
 
     name: Name
+    """What the steps of collections call it by."""
     label: Label
     description: Description
     data: Any
     """What it runs, as its type wants it; a ``comfy_workflow`` takes the graph in API format as it is."""
     output_mime_type: MimeType
+    """The type of what it makes, such as `image/png`."""
     type: Type = "comfy_workflow"
+    """What kind of definition `data` is."""
     display: bool = True
+    """Whether it is in lists unless they ask for all."""
     order: Order = 0
+    """Its place in lists; the lower, the sooner."""
     credits: Any = None
     """What a step costs, in place of ``data.credits``: a number, or a table; null: nothing."""
     models: Names | None = None
@@ -107,7 +113,7 @@ class WorkflowBody(BaseModel):
         return Price(self.credits) if "credits" in self.model_fields_set else None
 
 
-class WorkflowChanges(BaseModel):
+class WorkflowChanges(Schema):
     """What to change of a workflow; what is not sent stays. Unknown fields are ignored."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"label": "Portrait, large", "credits": 0.25}})
@@ -121,11 +127,17 @@ class WorkflowChanges(BaseModel):
     credits: Any = None
     """What a step costs from now on: a number, or a table; null: nothing."""
     output_mime_type: MimeType | None = None
+    """The type of what it makes, such as `image/png`."""
     type: Type | None = None
+    """What kind of definition `data` is."""
     display: bool | None = None
+    """Whether it is in lists unless they ask for all."""
     order: Order | None = None
+    """Its place in lists; the lower, the sooner."""
     models: Names | None = None
+    """All models it needs from now on."""
     custom_nodes: Names | None = None
+    """All custom nodes it needs from now on."""
 
     def changes(self) -> dict[str, Any]:
         """Return what was sent of the definition."""
@@ -154,12 +166,13 @@ API_GRAPH: dict[str, Any] = {
 }
 
 
-class SavedGraph(BaseModel):
+class SavedGraph(Schema):
     """A workflow as ComfyUI's editor saves it. Unknown fields are ignored."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"workflow": EDITOR_GRAPH}})
 
     workflow: dict[str, Any]
+    """What the editor saves."""
     prompt: dict[str, Any] | None = None
     """The same in API format, for a workflow that cannot be converted: what ComfyUI keeps in the files it makes."""
     object_info: dict[str, Any] | None = None
@@ -167,13 +180,15 @@ class SavedGraph(BaseModel):
     the classes of live workers' machines count."""
 
 
-class ConvertedGraph(BaseModel):
+class ConvertedGraph(Schema):
     """The same in API form: what a new workflow's ``data`` may be."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"workflow": API_GRAPH, "analysis": {"warnings": []}}})
 
     workflow: dict[str, Any]
+    """The graph in API format."""
     analysis: ConversionView
+    """What is to be said about the conversion."""
     fills: dict[str, Any] = Field(default_factory=dict)
     """Which texts are filled in for each generation; left out if none is."""
     app_inputs: list[list[tuple[str, str]]] = Field(default_factory=list)
@@ -181,36 +196,44 @@ class ConvertedGraph(BaseModel):
     graph is stored, the proposed form has these. Left out if there is no app."""
 
 
-class WorkflowItem(BaseModel):
+class WorkflowItem(Schema):
     """A workflow in a list."""
 
     id: UUID
     name: str
     label: str
     type: Type
+    """What kind of definition `data` is."""
     description: str
     created_at: datetime
     data: Any = None
     """Only with ``include=eq.true``."""
 
 
-class WorkflowView(BaseModel):
+class WorkflowView(Schema):
     """A workflow with what it needs."""
 
     id: UUID
     name: str
+    """What the steps of collections call it by."""
     label: str
     type: Type
+    """What kind of definition `data` is."""
     description: str
     data: Any
+    """What it runs, as its type has it."""
     credits: Any
     """What a step costs, as in ``data``: a number, or a table; null: nothing."""
     models: list[str]
     custom_nodes: list[str]
     output_mime_type: str
+    """The type of what it makes, such as `image/png`."""
     display: bool
+    """Whether it is in lists unless they ask for all."""
     order: int
+    """Its place in lists; the lower, the sooner."""
     requires_api_keys: bool
+    """Whether it needs keys of third parties."""
     created_at: datetime
     updated_at: datetime
 
@@ -224,7 +247,7 @@ class SavedWorkflow(WorkflowView):
     """What may be a mistake, in sentences, such as a job type that nobody serves."""
 
 
-class DeletedWorkflow(BaseModel):
+class DeletedWorkflow(Schema):
     """A workflow that is gone."""
 
     id: UUID

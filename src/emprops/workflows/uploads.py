@@ -82,16 +82,14 @@ def _read_fields(fields: Iterable[tuple[str, str]]) -> dict[str, Any]:
 
 
 def described(fields: Sequence[str], required: Sequence[str] = ()) -> dict[str, Any]:
-    """Describe for OpenAPI the ways to send a file instead of JSON: with these fields, in a form or in the query."""
-    schemas = {name: _schema_of(name) for name in fields}
-    file = {"type": "string", "contentMediaType": BYTES, "description": f"{KNOWN[:1].upper()}{KNOWN[1:]}."}
-    form = {"type": "object", "properties": {"file": file, **schemas}, "required": ["file", *required]}
-    query = [
-        {"name": name, "in": "query", "schema": schema, "description": "Of a file that is the body itself."}
-        for name, schema in schemas.items()
-    ]
-    alone = {"schema": {"type": "string", "format": "binary"}}
-    return {"requestBody": {"content": {FORM: {"schema": form}, BYTES: alone}}, "parameters": query}
+    """Describe for OpenAPI how a file is sent in place of JSON: in a form with these fields.
+
+    A file as the body itself, with the fields in the query, is for curl: clients would get each field twice.
+    """
+    file = {"type": "string", "format": "binary", "description": f"{KNOWN[:1].upper()}{KNOWN[1:]}."}
+    properties = {"file": file, **{name: _schema_of(name) for name in fields}}
+    form = {"type": "object", "properties": properties, "required": ["file", *required]}
+    return {"requestBody": {"content": {FORM: {"schema": form}}}}
 
 
 def _schema_of(name: str) -> dict[str, Any]:

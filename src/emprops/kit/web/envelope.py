@@ -11,7 +11,7 @@ import psycopg
 import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from redis import exceptions as redis_errors
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -21,6 +21,7 @@ from starlette.types import Scope
 from emprops.errors import AppError, BadRequestError, NotFoundError, TooLargeError, UnavailableError
 from emprops.kit.database_errors import UNAVAILABLE, is_about_values
 from emprops.kit.web.methods import allowed_methods
+from emprops.kit.web.schema import Schema
 
 Data = TypeVar("Data")
 log = structlog.get_logger(__name__)
@@ -38,14 +39,16 @@ MAX_PROBLEM_LENGTH = 300
 class Envelope(BaseModel, Generic[Data]):
     """A success."""
 
-    data: Data
-    error: None = None
+    # no Schema: texts under fields cannot be read of a shape that is made for its data
+    data: Data = Field(description="What was asked for.")
+    error: None = Field(default=None, description="Null: nothing went wrong.")
 
 
-class Failure(BaseModel):
+class Failure(Schema):
     """A failure. Some carry more keys."""
 
     data: None = None
+    """Null: there is none."""
     error: str
     """One sentence for people."""
     code: str
@@ -53,8 +56,11 @@ class Failure(BaseModel):
     request_id: str
     """Under which it appears in the logs."""
     message: str | None = None
+    """More about it, where the contract has it."""
     userMessage: str | None = None  # noqa: N815 - the contract's spelling
+    """A sentence for end users, where the contract has it."""
     details: Any = None
+    """What exactly is wrong, where there is more to say."""
     needed: float | None = None
     """Credits that are asked for, of a 402."""
     available: float | None = None

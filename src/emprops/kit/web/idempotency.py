@@ -37,7 +37,8 @@ async def begin(tx: Transaction, request: Request, *, principal: str, key: str) 
     :class:`AnsweredError` with the first answer, if that is committed; :class:`IdempotencyMismatchError` if that was to
     another request; :class:`IdempotencyRunningError` while another request of the same key has not ended.
     """
-    # the operation id; never a module's path, so that moving a file forgets no answers
+    # the function's name outlives moves of files, and changes of what OpenAPI calls the operation; renaming a function
+    # forgets the answers of a week, see tests/kit/test_idempotency_names.py
     route = str(request.scope["endpoint"].__name__)
     identity = orjson.dumps([principal, route, key]).decode()
     # two statements: the second must not see the table as it was before the lock was there

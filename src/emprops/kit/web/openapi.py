@@ -1,7 +1,8 @@
 """The OpenAPI document: what FastAPI derives, with the failures that every route shares and without its 422."""
 
-from collections import Counter
+import re
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from typing import Any
 
 from fastapi import FastAPI
@@ -12,6 +13,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from emprops.errors import AppError, TooManyRequestsError, UnavailableError
 from emprops.kit.web.envelope import Failure, example_of
 from emprops.kit.web.idempotency import HEADER, REPLAYED
+from emprops.kit.web.openapi_schemas import Usual, component, tidy
 
 Security = list[dict[str, list[str]]]
 """Ways to be known, one of which a caller needs; ``{}`` is to be nobody (OpenAPI: Security Requirement)."""
@@ -39,7 +41,10 @@ REPLAY = {REPLAYED: {"description": "`true` on an answer that was given before."
 
 
 def document(
-    app: FastAPI, security_of: Callable[[Dependant], Security | None], schemes: dict[str, dict[str, str]]
+    app: FastAPI,
+    security_of: Callable[[Dependant], Security | None],
+    schemes: dict[str, dict[str, str]],
+    usual: Usual,
 ) -> dict[str, Any]:
     """Build the document once; later calls return the same. ``security_of``: who may call a route."""
     if app.openapi_schema is None:
@@ -58,18 +63,23 @@ def document(
             if isinstance(context.original_route, APIRoute) and context.include_in_schema
             for method in context.methods or ()
         }
-        _name_operations(schema, {where: str(context.name) for where, context in contexts.items()})
         for (path, method), context in contexts.items():
-            schema["paths"][path][method]["security"] = security_of(context.dependant)
+            operation = schema["paths"][path][method]
+            operation["operationId"] = name = context.operation_id or _in_one_word(str(context.name))
+            operation["summary"] = _in_words(name)
+            operation["security"] = security_of(context.dependant)
         components = schema.setdefault("components", {})
         components["securitySchemes"] = schemes
         shapes = components.setdefault("schemas", {})
         shapes[Failure.__name__] = Failure.model_json_schema(ref_template="#/components/schemas/{model}")
         for operation in operations_of(schema):
             _share_failures(operation)
+        for unused in ("HTTPValidationError", "ValidationError"):
+            shapes.pop(unused, None)
+        tidy(schema, usual)
+        _show_answers(schema)
         _restore_nulls(schema)
-        shapes.pop("HTTPValidationError", None)
-        shapes.pop("ValidationError", None)
+        schema["paths"] = _in_order_of_tags(schema)
         app.openapi_schema = schema
     return app.openapi_schema
 
@@ -80,14 +90,35 @@ def operations_of(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from operations.values()
 
 
-def _name_operations(schema: dict[str, Any], names: dict[tuple[str, str], str]) -> None:
-    """Name each operation after its function, which reads well in generated clients; aliases keep the long names."""
-    current = {where for where in names if not schema["paths"][where[0]][where[1]].get("deprecated")}
-    taken = Counter(names[where] for where in current)
-    for path, method in current:
-        name = names[path, method]
-        if taken[name] == 1:
-            schema["paths"][path][method]["operationId"] = name
+def _in_one_word(name: str) -> str:
+    """Return what clients call an operation, after its function: ``list_decks`` is ``listDecks``."""
+    first, *more = name.split("_")
+    return first + "".join(word.capitalize() for word in more)
+
+
+def _in_words(name: str) -> str:
+    """Return an operation's name as people read it: ``listDecks`` is ``List decks``."""
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
+    return words[0].upper() + words[1:].lower()
+
+
+def _in_order_of_tags(schema: dict[str, Any]) -> dict[str, Any]:
+    tags = [tag["name"] for tag in schema["tags"]]
+    first = {path: next(iter(operations.values()))["tags"][0] for path, operations in schema["paths"].items()}
+    return dict(sorted(schema["paths"].items(), key=lambda item: tags.index(first[item[0]])))
+
+
+def _show_answers(document: dict[str, Any]) -> None:
+    """Show a whole answer where what is in the envelope has an example."""
+    schemas = document["components"]["schemas"]
+    for operation in operations_of(document):
+        for status, response in operation["responses"].items():
+            content = response.get("content", {}).get("application/json", {})
+            envelope = schemas.get(component(content.get("schema", {}).get("$ref", "")), {})
+            data = envelope.get("properties", {}).get("data", {})
+            shown = schemas.get(component(data.get("items", data).get("$ref", "")), {}).get("example")
+            if status.startswith("2") and shown is not None and not content.keys() & {"example", "examples"}:
+                content["example"] = {"data": [deepcopy(shown)] if "items" in data else deepcopy(shown), "error": None}
 
 
 def _share_failures(operation: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
 from emprops.auth.dependencies import ServiceCaller
 from emprops.auth.once import Once
@@ -14,6 +14,7 @@ from emprops.jobs.schemas import RetryView
 from emprops.kit.web.endpoint import Reader, Shared, Tx, router
 from emprops.kit.web.envelope import Envelope, failures, ok
 from emprops.kit.web.paging import Paging
+from emprops.kit.web.schema import Schema
 from emprops.orchestrator.change.dead_letters import letter_of, offer_again
 from emprops.orchestrator.endpoints.generations import Sending
 
@@ -34,7 +35,7 @@ EXAMPLE: dict[str, Any] = {
 }
 
 
-class DeadLetterView(BaseModel):
+class DeadLetterView(Schema):
     """A step that used up its limits."""
 
     model_config = ConfigDict(from_attributes=True, json_schema_extra={"example": EXAMPLE})
@@ -42,6 +43,7 @@ class DeadLetterView(BaseModel):
     step_id: UUID
     job_id: UUID
     step_name: str
+    """The step's name."""
     job_type: str
     reason: Literal["failures", "worker_lost"]
     failures: int
@@ -50,6 +52,7 @@ class DeadLetterView(BaseModel):
     attempts: int
     error_message: str | None
     failed_at: datetime
+    """When it was given up."""
     open: bool
     """Whether nothing has been done about it yet."""
 
@@ -70,7 +73,9 @@ class DeadLetterDetailView(DeadLetterView):
 
     worker_id: str | None
     requirements: dict[str, Any]
+    """What a worker must have for it."""
     input_data: dict[str, Any] | None
+    """What its workers were given."""
 
 
 @routes.get("")

@@ -3,7 +3,7 @@
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from emprops.auth.dependencies import CurrentCaller, StartsWork
 from emprops.auth.once import Once
@@ -12,6 +12,7 @@ from emprops.credits.service import terms_from
 from emprops.errors import NotEnoughCreditsError
 from emprops.kit.web.endpoint import Shared, Tx, router
 from emprops.kit.web.envelope import Envelope, failures, ok
+from emprops.kit.web.schema import Schema
 from emprops.orchestrator.endpoints.generations import Sending
 from emprops.orchestrator.start.develop import develop
 from emprops.orchestrator.start.node_classes import NodeClassMissingError
@@ -21,7 +22,7 @@ from emprops.workflows.machines import LiveMachines
 routes = router(prefix="/outputs", tags=["outputs"])
 
 
-class DevelopBody(BaseModel):
+class DevelopBody(Schema):
     """What to develop an output with. Unknown fields are ignored."""
 
     model_config = ConfigDict(
@@ -41,7 +42,7 @@ class DevelopBody(BaseModel):
     """True: variables that the collection does not have are refused, not ignored with a warning."""
 
 
-class DevelopCollection(BaseModel):
+class DevelopCollection(Schema):
     """The global collection that develops."""
 
     id: UUID
@@ -50,15 +51,17 @@ class DevelopCollection(BaseModel):
     output_type: DevelopType
 
 
-class SourceOutput(BaseModel):
+class SourceOutput(Schema):
     """The output that is developed."""
 
     id: UUID
     url: str
+    """Where it can be fetched."""
     mime_type: str | None
+    """The type of its content; null while it is not known."""
 
 
-class DevelopView(BaseModel):
+class DevelopmentView(Schema):
     """A development that has begun."""
 
     model_config = ConfigDict(
@@ -85,12 +88,16 @@ class DevelopView(BaseModel):
     )
 
     job_id: UUID
+    """The job that makes it."""
     output_id: UUID
+    """The new output, pending."""
     output_ids: list[UUID]
     """All new outputs: a collection with several generations makes several."""
     status: Literal["pending"] = "pending"
     develop_collection: DevelopCollection
+    """The collection it is made with."""
     source_output: SourceOutput
+    """The output it is made from."""
     warnings: list[str]
     """What was probably not meant, such as variables that the collection does not have."""
 
@@ -99,7 +106,7 @@ class DevelopView(BaseModel):
     "/{output_id}/develop",
     dependencies=[StartsWork],
     status_code=202,
-    response_model=Envelope[DevelopView],
+    response_model=Envelope[DevelopmentView],
     responses=failures(
         _400="Image to Video develops image outputs, and this one is video/mp4; choose a collection whose input_type"
         " fits.",

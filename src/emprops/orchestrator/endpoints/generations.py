@@ -4,7 +4,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Depends, Path
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from starlette.requests import Request
 
 from emprops.auth.authenticators import reads_only
@@ -17,6 +17,7 @@ from emprops.errors import CollectionCorruptedError, NotEnoughCreditsError
 from emprops.kit.web.endpoint import Reader, Shared, Tx, note, router
 from emprops.kit.web.envelope import Envelope, failures, ok
 from emprops.kit.web.parts import Part
+from emprops.kit.web.schema import Schema
 from emprops.orchestrator.start.start import GenerationRequest, plan_generation, start_generation
 from emprops.orchestrator.tickets import Dispatcher
 from emprops.workflows.machines import LiveMachines
@@ -34,7 +35,7 @@ CollectionRef = Annotated[str, Path(max_length=200, description="The collection'
 DEFAULT_PRIORITY = 50
 
 
-class GenerateBody(BaseModel):
+class GenerateBody(Schema):
     """Request of a generation. Unknown fields are ignored."""
 
     model_config = ConfigDict(
@@ -42,7 +43,9 @@ class GenerateBody(BaseModel):
     )
 
     variables: dict[str, Any]
+    """Values of the collection's variables, by name; those that are not sent take their own."""
     workflow_id: str | None = Field(default=None, max_length=200)
+    """Names a workflow, or is a UUID to use as the job's id: sent twice, it starts one job."""
     workflow_priority: Annotated[int | None, Field(ge=1, le=100, strict=True)] = DEFAULT_PRIORITY
     """The higher, the sooner; null means what leaving it out means."""
     create_output: bool = True
@@ -53,7 +56,7 @@ class GenerateBody(BaseModel):
     """True: variables that the collection does not have are refused, not ignored with a warning."""
 
 
-class Generated(BaseModel):
+class Generated(Schema):
     """A generation that was started."""
 
     model_config = ConfigDict(
@@ -74,26 +77,29 @@ class Generated(BaseModel):
     """What was probably not meant, such as variables that the collection does not have."""
 
 
-class PriceBody(BaseModel):
+class PriceBody(Schema):
     """What a generation would be asked for. Unknown fields are ignored."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"variables": {"prompt": "a quiet harbour at dawn"}}})
 
     variables: dict[str, Any] = Field(default_factory=dict)
+    """Values of the collection's variables, by name, as for `generate`."""
 
 
-class StepPriceView(BaseModel):
+class StepPriceView(Schema):
     """What one step costs."""
 
     step: int
     """The step's id in the collection."""
     name: str
+    """The step's name."""
     generation: int
     """Which generation of the job it belongs to, from 0."""
     price: int | float
+    """What it costs."""
 
 
-class PriceView(BaseModel):
+class GenerationPriceView(Schema):
     """What a generation costs, in credits."""
 
     model_config = ConfigDict(
@@ -112,6 +118,7 @@ class PriceView(BaseModel):
     collection: int | float
     """What the collection itself costs, for all generations."""
     steps: list[StepPriceView]
+    """What each step costs."""
     warnings: list[str]
     """What was probably not meant, such as variables that the collection does not have."""
 
@@ -129,7 +136,7 @@ GENERATE: dict[str, Any] = {
 
 @routes.post("/collections/{collection_id}/generate", **GENERATE)
 @routes.post("/collections/{collection_id}/generations", dependencies=[StartsWork], include_in_schema=False)
-@legacy.post("/generator/v2/{collection_id}", deprecated=True, **GENERATE)
+@legacy.post("/generator/v2/{collection_id}", operation_id="generateV2", deprecated=True, **GENERATE)
 async def generate(
     collection_id: CollectionRef,
     body: GenerateBody,
@@ -164,7 +171,8 @@ async def generate(
 
 @routes.post(
     "/collections/{collection_id}/price",
-    response_model=Envelope[PriceView],
+    operation_id="getPrice",
+    response_model=Envelope[GenerationPriceView],
     responses=failures(_400=CollectionCorruptedError(["step 1 has no nodeName"])),
 )
 @reads_only

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import orjson
 from fastapi import Depends
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 from starlette.responses import Response
 
 from emprops.auth.caller import Caller, may_touch
@@ -20,6 +20,7 @@ from emprops.jobs.states import OPEN
 from emprops.kit.database import Transaction
 from emprops.kit.web.endpoint import Shared, Tx, router
 from emprops.kit.web.envelope import Envelope, failures, ok
+from emprops.kit.web.schema import Schema
 from emprops.orchestrator.change.cancel import cancel_job
 from emprops.orchestrator.change.failsafe import complete_from_outside, fail_from_outside
 from emprops.orchestrator.change.retry import retry_job
@@ -50,7 +51,7 @@ def _not_blank(value: str) -> str:
     return value
 
 
-class CompleteBody(BaseModel):
+class CompleteBody(Schema):
     """How a job succeeded."""
 
     model_config = ConfigDict(
@@ -66,11 +67,12 @@ class CompleteBody(BaseModel):
     outputs: Any
     """Becomes the job's `data.outputs`; null keeps what its steps gave."""
     metadata: Any = None
+    """Kept in the job's `data`."""
     workflow_output: Annotated[str, Field(min_length=1, max_length=MAX_URL_LENGTH), AfterValidator(_result_url)]
     """URL of the final output."""
 
 
-class FailedBody(BaseModel):
+class FailedBody(Schema):
     """Why a job failed."""
 
     model_config = ConfigDict(
@@ -108,6 +110,7 @@ AnyJob = Annotated[Standing, Depends(_any_job, scope="function")]
 
 @routes.post(
     "/{job_id}/retry",
+    operation_id="retryJob",
     dependencies=[StartsWork],
     responses=failures(
         _402=NotEnoughCreditsError(0.25, 0.1),
@@ -122,14 +125,14 @@ async def retry(
     return ok(RetryView(jobId=job.id, retryAttempt=retried.attempt, message=retried.message))
 
 
-@routes.post("/{job_id}/cancel", response_model=Envelope[JobDetailView])
+@routes.post("/{job_id}/cancel", operation_id="cancelJob", response_model=Envelope[JobDetailView])
 async def cancel(job: OwnJob, tx: Tx, dispatcher: Sending) -> Response:
     """Stop a job. It ends as failed, with the message "Cancelled", and costs nothing."""
     await cancel_job(tx, job, dispatcher)
     return await _show(tx, job.id)
 
 
-@routes.post("/{job_id}/complete", response_model=Envelope[JobDetailView])
+@routes.post("/{job_id}/complete", operation_id="completeJob", response_model=Envelope[JobDetailView])
 async def report_complete(job: AnyJob, body: CompleteBody, tx: Tx, resources: Shared, dispatcher: Sending) -> Response:
     """Report that a job has completed, in case that was missed. Again, or after another success, it changes nothing."""
     await complete_from_outside(
@@ -144,14 +147,14 @@ async def report_complete(job: AnyJob, body: CompleteBody, tx: Tx, resources: Sh
     return await _show(tx, job.id)
 
 
-@routes.post("/{job_id}/failed", response_model=Envelope[JobDetailView])
+@routes.post("/{job_id}/failed", operation_id="failJob", response_model=Envelope[JobDetailView])
 async def report_failed(job: AnyJob, body: FailedBody, tx: Tx, dispatcher: Sending) -> Response:
     """Report that a job has failed, in case that was missed. A job that has ended stays as it is."""
     await fail_from_outside(tx, job.id, dispatcher, error_message=body.error_message, error_details=body.error_details)
     return await _show(tx, job.id)
 
 
-@routes.get("/{job_id}/output")
+@routes.get("/{job_id}/output", operation_id="getJobOutput")
 async def get_output(
     job_id: UUID, caller: CurrentCaller, resources: Shared, dispatcher: Sending
 ) -> Envelope[JobOutputView]:
