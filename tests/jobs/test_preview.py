@@ -12,7 +12,7 @@ import redis.asyncio
 from fastapi import FastAPI
 from tests.apps import as_user, served
 from tests.factories import Job, make_job
-from tests.jobs.test_stream import Stream
+from tests.jobs.stream.rig import Stream
 
 from emprops.kit.database import Database
 from emprops.kit.ids import new_id

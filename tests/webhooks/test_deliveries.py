@@ -9,7 +9,7 @@ from standardwebhooks.webhooks import WebhookVerificationError
 from structlog.testing import capture_logs
 from tests.apps import as_user
 from tests.fakes.http_api import Reply
-from tests.kit.test_http import listener
+from tests.kit.listener import listener
 from tests.locks import somebody_waits
 from tests.webhooks.conftest import TAKEN, Hooks, verified
 
