@@ -639,6 +639,14 @@ CREATE TABLE public.user_identity (
     created_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
+CREATE TABLE public.user_role (
+    user_id uuid NOT NULL,
+    role text NOT NULL,
+    granted_at timestamp with time zone DEFAULT now() NOT NULL,
+    granted_by text NOT NULL,
+    CONSTRAINT user_role_role_check CHECK ((role = ANY (ARRAY['author'::text, 'viewer'::text])))
+);
+
 CREATE TABLE public.webhook_attempt (
     endpoint_id uuid NOT NULL,
     event_id uuid NOT NULL,
@@ -867,6 +875,9 @@ ALTER TABLE ONLY public.user_identity
 
 ALTER TABLE ONLY public.user_identity
     ADD CONSTRAINT user_identity_provider_external_id_key UNIQUE (provider, external_id);
+
+ALTER TABLE ONLY public.user_role
+    ADD CONSTRAINT user_role_pkey PRIMARY KEY (user_id, role);
 
 ALTER TABLE ONLY public.webhook_attempt
     ADD CONSTRAINT webhook_attempt_pkey PRIMARY KEY (endpoint_id, event_id, number);
@@ -1142,6 +1153,9 @@ ALTER TABLE ONLY public.step
 
 ALTER TABLE ONLY public.user_identity
     ADD CONSTRAINT user_identity_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.app_user(id);
+
+ALTER TABLE ONLY public.user_role
+    ADD CONSTRAINT user_role_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.app_user(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.webhook_attempt
     ADD CONSTRAINT webhook_attempt_endpoint_id_event_id_fkey FOREIGN KEY (endpoint_id, event_id) REFERENCES public.webhook_delivery(endpoint_id, event_id) ON DELETE CASCADE;

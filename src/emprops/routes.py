@@ -9,6 +9,7 @@ from typing import Literal
 from fastapi import APIRouter, FastAPI
 
 from emprops import health
+from emprops.auth import endpoints as auth
 from emprops.auth.dependencies import unmarked_routes
 from emprops.catalog import endpoints as catalog
 from emprops.collections import endpoints as collections
@@ -53,6 +54,7 @@ TABLE: list[tuple[Prefix, APIRouter]] = [
     ("", develop.routes),  # /outputs/{id}/develop
     ("", collections.global_routes),  # /outputs/develop/collections
     ("", outputs.routes),  # /outputs/{id} /outputs/{id}/lineage /collections/{id}/outputs
+    ("", auth.routes),  # /me /users/roles /users/{id}/roles
     ("", credit.routes),  # /credits /credits/ledger /credits/grant
     ("", decks.routes),  # /decks /decks/{id} /decks/{id}/publish /decks/{id}/lock /decks/{id}/order
     ("", pages.routes),  # /watch/{id} /d/{id}
@@ -83,6 +85,7 @@ TAGS: dict[str, str] = {
     "workflows": "The definitions of steps that collections are made of, with the models and custom nodes they need.",
     "models": "The AI models that workflows need.",
     "custom nodes": "The ComfyUI extensions that workflows need.",
+    "users": "Who is calling, and what users may do.",
     "credits": "What generations are paid with.",
     "custody": "What is held for people of social networks until they sign up.",
     "webhooks": "Where events are sent to, signed, and what became of them.",

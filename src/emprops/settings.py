@@ -54,6 +54,13 @@ class Settings(BaseSettings):
     """What a token's ``iss`` must be."""
     jwt_audience: str = "emprops"
     """What a token's ``aud`` must be, or contain."""
+    authors: Literal["everyone", "granted"] | None = None
+    """Which users may make workflows, projects and collections: ``everyone``, or those who were ``granted`` the role
+    author. Unset: granted in production, else everyone."""
+    role_claim: str = Field(default="roles", min_length=1)
+    """Claim of a token that names the user's roles, such as ``roles`` or ``realm_access.roles``."""
+    role_names: str = ""
+    """What the issuer calls our roles: comma-separated ``name=role``, such as ``studio=author, ops=viewer``."""
     cors_origins: str = ""
     """Comma-separated origins (``https://app.example.com``) whose pages may call the api from a browser; ``*``: every
     origin, in production only. Empty: none."""

@@ -67,14 +67,21 @@ class Row:
     body: Any = None
     query: str = ""
     fills: dict[str, str] = field(default_factory=dict)
+    role: str = ""
+    """What users need to be: those of the world are, and without it they get 403."""
 
     @property
     def name(self) -> str:
         return f"{self.method} {self.path}"
 
 
-def row(method: str, path: str, who: Who, *, body: Any = None, query: str = "", **fills: str) -> Row:
-    return Row(method, path, who, body, query, fills)
+def row(method: str, path: str, who: Who, *, body: Any = None, query: str = "", role: str = "", **fills: str) -> Row:
+    return Row(method, path, who, body, query, fills, role)
+
+
+def author_row(method: str, path: str, who: Who, **more: Any) -> Row:
+    """A route for users with the role author."""
+    return row(method, path, who, role="author", **more)
 
 
 VARIABLES = {"variables": {"prompt": "a quiet harbour"}}
@@ -138,25 +145,25 @@ TABLE = [
     row("POST", "/generator/v2/{collection_id}", OWN_AS_USER, body=VARIABLES),
     row("POST", "/collections/{collection_id}/price", OWN_AS_USER, body=VARIABLES),
     # --- projects and collections
-    row("POST", "/projects", USER.but(owner=201, other=201), body={"name": "Harbours"}),
+    author_row("POST", "/projects", USER.but(owner=201, other=201), body={"name": "Harbours"}),
     row("GET", "/projects", USER),
     row("GET", "/projects/{project_id}", OWN),
-    row("PATCH", "/projects/{project_id}", OWN, body={"name": "Harbours"}),
-    row("POST", "/projects/{project_id}/collections", OWN_AS_USER.but(owner=201), body=RECIPE),
-    row("POST", "/collections", USER.but(owner=201, other=201), body=RECIPE),
-    row("POST", "/workflows/create-simple-collection", USER.but(owner=201, other=201), body=SIMPLE),
+    author_row("PATCH", "/projects/{project_id}", OWN, body={"name": "Harbours"}),
+    author_row("POST", "/projects/{project_id}/collections", OWN_AS_USER.but(owner=201), body=RECIPE),
+    author_row("POST", "/collections", USER.but(owner=201, other=201), body=RECIPE),
+    author_row("POST", "/workflows/create-simple-collection", USER.but(owner=201, other=201), body=SIMPLE),
     row("GET", "/collections", USER),
     row("GET", "/collections/public", PUBLIC),
     row("GET", "/collections/{collection_id}", OWN),
-    row("PATCH", "/collections/{collection_id}", OWN, body={"title": "Harbours"}),
-    row("PUT", "/collections/{collection_id}", OWN, body={"title": "Harbours"}),
+    author_row("PATCH", "/collections/{collection_id}", OWN, body={"title": "Harbours"}),
+    author_row("PUT", "/collections/{collection_id}", OWN, body={"title": "Harbours"}),
     row("DELETE", "/collections/{collection_id}", OWN),
     row("GET", "/collections/{collection_id}/public", PUBLIC, collection_id="public_collection_id"),
     row("GET", "/collections/{collection_id}/form", OWN.but(nobody=404)),
-    row("POST", "/collections/{collection_id}/publish", OWN),
+    author_row("POST", "/collections/{collection_id}/publish", OWN),
     row("POST", "/collections/{collection_id}/archive", OWN),
-    row("POST", "/collections/{collection_id}/unarchive", OWN),
-    row(
+    author_row("POST", "/collections/{collection_id}/unarchive", OWN),
+    author_row(
         "POST",
         "/collections/{collection_id}/global",
         Who(nobody=401, owner=403, other=403, service=200),
@@ -252,6 +259,12 @@ TABLE = [
     row("POST", "/decks/{deck_id}/lock", OWN),
     row("PATCH", "/decks/{deck_id}/order", OWN, body={"output_ids": ["{output_id}"]}),
     row("GET", "/collections/{collection_id}/decks", OWN),
+    # --- users
+    row("GET", "/me", KNOWN),
+    row("GET", "/users/roles", SERVICE),
+    row("GET", "/users/{user_id}/roles", SERVICE, user_id="owner"),
+    row("PUT", "/users/{user_id}/roles/{role}", SERVICE, user_id="owner"),
+    row("DELETE", "/users/{user_id}/roles/{role}", SERVICE, user_id="owner"),
     # --- credits
     row("GET", "/credits", USER),
     row("GET", "/credits/ledger", USER),
@@ -270,10 +283,10 @@ TABLE = [
     # --- workflows
     row("GET", "/workflows", PUBLIC),
     row("GET", "/workflows/{name}", PUBLIC),
-    row("POST", "/workflows", KNOWN.but(owner=201, other=201, service=201), body=NEW_WORKFLOW),
-    row("POST", "/workflows/convert", KNOWN, body={"workflow": EDITOR_GRAPH, "object_info": OBJECT_INFO}),
-    row("PATCH", "/workflows/{name}", OWN, body={"label": "New"}, name="own_workflow"),
-    row("PUT", "/workflows/{name}", OWN, body={"label": "New"}, name="own_workflow"),
+    author_row("POST", "/workflows", KNOWN.but(owner=201, other=201, service=201), body=NEW_WORKFLOW),
+    author_row("POST", "/workflows/convert", KNOWN, body={"workflow": EDITOR_GRAPH, "object_info": OBJECT_INFO}),
+    author_row("PATCH", "/workflows/{name}", OWN, body={"label": "New"}, name="own_workflow"),
+    author_row("PUT", "/workflows/{name}", OWN, body={"label": "New"}, name="own_workflow"),
     row("DELETE", "/workflows/{name}", OWN, name="own_workflow"),
     # --- models and custom nodes
     row("GET", "/models", PUBLIC),

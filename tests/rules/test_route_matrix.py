@@ -17,6 +17,7 @@ from tests.rules.route_table import TABLE, WORKER, Row
 from tests.rules.world import FILE_KEY, LIVE_WORKER, World, make_world
 
 from emprops.auth import store
+from emprops.auth.dependencies import author
 from emprops.auth.keys import make_key
 from emprops.auth.tokens import make_token
 from emprops.kit.database import Database, Transaction
@@ -90,6 +91,14 @@ def test_every_route_has_a_row(app: FastAPI) -> None:
     stale = sorted(f"{method} {path}" for method, path in set(rows) - served)
     assert not stale, f"there is no such route any more; take its row out of tests/rules/route_table.py: {stale}"
     assert len(rows) == len(set(rows)), "a route has two rows in tests/rules/route_table.py"
+    asking = {
+        (method, plain(str(context.path)))
+        for context in iter_route_contexts(app.routes)
+        if isinstance(context.original_route, APIRoute)
+        and any(one.call is author for one in context.dependant.dependencies)
+        for method in context.methods
+    }
+    assert asking == {(row.method, row.path) for row in TABLE if row.role == "author"}
 
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
@@ -98,6 +107,8 @@ async def test_row(row: Row, client: httpx2.AsyncClient, database: Database) -> 
     await other_gets(row, client, database)
     await service_gets(row, client, database)
     await worker_gets(row, client, database)
+    if row.role:
+        await without_the_role_gets(row, client, database)
     world = await fresh_world(database)
     response = await call(client, row, world, headers=user(world.owner))
     assert response.status_code == row.who.owner, f"owner: {response.text}"
@@ -157,6 +168,17 @@ async def worker_gets(row: Row, client: httpx2.AsyncClient, database: Database) 
                 f"worker: {response.text}"
             )
     assert await everything(database) == before, "a worker's key changed something"
+
+
+async def without_the_role_gets(row: Row, client: httpx2.AsyncClient, database: Database) -> None:
+    world = await fresh_world(database)
+    async with database.transaction() as tx:
+        await tx.execute("DELETE FROM user_role")
+    before = await everything(database)
+    response = await call(client, row, world, headers=user(world.owner))
+    assert response.status_code == 403, f"owner without the role {row.role}: {response.text}"
+    assert row.role in response.json()["error"]
+    assert await everything(database) == before, f"a user without the role {row.role} changed something"
 
 
 async def fresh_world(database: Database) -> World:

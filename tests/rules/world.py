@@ -5,6 +5,7 @@ from uuid import UUID
 
 from tests import factories
 
+from emprops.auth import role_store
 from emprops.kit.database import Transaction
 from emprops.kit.ids import new_id
 from emprops.samples.store import SAMPLES
@@ -30,6 +31,8 @@ class World:
 async def make_world(tx: Transaction) -> World:
     """Make everything anew."""
     owner, other = await factories.make_user(tx), await factories.make_user(tx)
+    for user in (owner, other):
+        await role_store.grant(tx, user, "author", by="the test")
     collection = await factories.make_collection(tx, owner)
     published = await factories.make_collection(tx, owner, status="published")
     job = await factories.make_job(tx, collection=collection, status="processing", progress=40)
@@ -66,6 +69,7 @@ async def make_world(tx: Transaction) -> World:
     }
     public = {
         "social_org": "farcaster",
+        "role": "author",
         "owner": owner,
         "other": other,
         "key": FILE_KEY,

@@ -73,7 +73,8 @@ class Credentials:
             return caller_of_key(await self._key(keys[0], connection), connection)
         if tokens and verifier is not None:
             subject = await verifier.verify(bearer_token(tokens[0]))
-            return Caller(user_id=await self._users.of(subject, resources_of(connection).database))
+            user_id = await self._users.of(subject, resources_of(connection).database)
+            return Caller(user_id=user_id, roles=subject.roles)
         return None
 
     async def _key(self, text: str, connection: HTTPConnection) -> store.ApiKey:

@@ -11,6 +11,12 @@ READ = "read"
 """Scope of a key that may only read: what its owner may, or everything if it has none."""
 SCOPES = (SERVICE, WORKER, READ)
 
+AUTHOR = "author"
+"""Role of a user who makes workflows, projects and collections."""
+VIEWER = "viewer"
+"""Role of a user who reads how the installation does: metrics, the queue, the demand for workers."""
+ROLES = (AUTHOR, VIEWER)
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
@@ -21,6 +27,8 @@ class Caller:
     """Whether every user's objects are this caller's business. Changing them takes the scope ``service``."""
     scopes: frozenset[str] = frozenset()
     """Scopes of the API key that came with the request; empty for users."""
+    roles: frozenset[str] = frozenset()
+    """Roles that the caller's token names; more may have been granted, see ``roles.py``."""
     key_id: UUID | None = None
     """The API key that came with the request."""
     key_prefix: str = ""

@@ -12,8 +12,9 @@ from starlette.requests import HTTPConnection
 from starlette.routing import BaseRoute
 
 from emprops.auth.authenticators import AUTHENTICATOR
-from emprops.auth.caller import READ, SERVICE, WORKER, Caller
+from emprops.auth.caller import AUTHOR, READ, SERVICE, VIEWER, WORKER, Caller
 from emprops.auth.limits import LIMITER, Kind
+from emprops.auth.roles import has_role
 from emprops.auth.startup import is_loopback
 from emprops.auth.tickets import SOCKET, redeem_ticket, stream_of
 from emprops.errors import ForbiddenError, UnauthorizedError
@@ -102,6 +103,14 @@ async def _caller_with(connection: HTTPConnection, scope: str) -> Caller:
     return caller
 
 
+async def author(connection: HTTPConnection, caller: Annotated[Caller, Depends(current_caller)]) -> None:
+    """Let those in who may make workflows, projects and collections; the others get 403."""
+    if not await has_role(connection, caller, AUTHOR):
+        raise ForbiddenError(
+            "Making and changing workflows, projects and collections takes the role author; ask the operator for it."
+        )
+
+
 async def count_generation(connection: HTTPConnection, caller: Annotated[Caller, Depends(current_caller)]) -> None:
     """Count a request that puts work into the queue."""
     await LIMITER.of(connection).check(connection, caller, Kind.GENERATION)
@@ -114,8 +123,10 @@ async def operator(connection: HTTPConnection) -> None:
     if is_operators_token(connection, settings) or (settings.mode != "production" and is_loopback(settings.host)):
         return
     caller = await identify(connection)
-    if not caller.is_service:
-        raise ForbiddenError("This endpoint takes an API key with the scope service, or read without a user.")
+    if not caller.is_service and not await has_role(connection, caller, VIEWER):
+        raise ForbiddenError(
+            "This endpoint takes the role viewer, or an API key with the scope service, or read without a user."
+        )
 
 
 def is_operators_token(connection: HTTPConnection, settings: Settings) -> bool:
@@ -147,6 +158,8 @@ OperatorRoute = Depends(operator)
 """For ``dependencies=[OperatorRoute]`` of a route that shows how the installation does."""
 PublicRoute = Depends(anybody)
 """For ``dependencies=[PublicRoute]`` of a route that anybody may call."""
+AuthorRoute = Depends(author)
+"""For ``dependencies=[AuthorRoute]`` of a route that makes or changes what others generate from."""
 StartsWork = Depends(count_generation)
 """For ``dependencies=[StartsWork]`` of a route that puts work into the queue."""
 

@@ -3,6 +3,7 @@
 import ipaddress
 from urllib.parse import urlsplit
 
+from emprops.auth.role_names import named_roles
 from emprops.settings import Settings, SettingsError
 
 MIN_SECRET_BYTES = 32
@@ -53,6 +54,10 @@ def _check_tokens(settings: Settings, *, public_keys: bool) -> None:
         raise SettingsError(
             "EMPROPS_JWT_ISSUER and EMPROPS_JWT_AUDIENCE must not be empty: without them, tokens made for others pass."
         )
+    try:
+        named_roles(settings.role_names)
+    except ValueError as error:
+        raise SettingsError(f"EMPROPS_ROLE_NAMES: {error}") from None
     if public_keys and "jwt_issuer" not in settings.model_fields_set:
         raise SettingsError("EMPROPS_JWKS_FILE and EMPROPS_JWKS_URL need EMPROPS_JWT_ISSUER, the `iss` of its tokens.")
     if settings.jwks_url and not _is_safe(settings.jwks_url):

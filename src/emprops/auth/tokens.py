@@ -1,7 +1,8 @@
 """Bearer tokens (JSON Web Tokens, RFC 7519): checked here, made by the issuer; for development also made here."""
 
 import time
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -42,6 +43,8 @@ class Subject:
 
     issuer: str
     id: str
+    roles: frozenset[str] = field(default=frozenset(), compare=False)
+    """What the token says that they may do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,8 @@ class TokenVerifier:
     keys: SigningKeys
     issuer: str
     audience: str
+    roles_in: Callable[[Mapping[str, Any]], frozenset[str]] = lambda claims: frozenset()  # noqa: ARG005
+    """Reads the roles out of a token's claims."""
 
     async def verify(self, token: str) -> Subject:
         """Return whom the token is about. Raises :class:`UnauthorizedError`, with one sentence for every reason."""
@@ -61,7 +66,7 @@ class TokenVerifier:
         subject = claims.get("sub") if claims else None
         if not isinstance(subject, str) or not subject.isprintable() or not 0 < len(subject) <= MAX_SUBJECT:
             raise UnauthorizedError("The token is not valid.")
-        return Subject(self.issuer, subject)
+        return Subject(self.issuer, subject, self.roles_in(claims or {}))
 
     async def _claims(self, token: str) -> dict[str, Any] | None:
         if len(token) > MAX_TOKEN:

@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import Body, Path
 
 from emprops.auth.caller import SERVICE
-from emprops.auth.dependencies import CurrentCaller, CurrentUser, OptionalCaller, PublicRoute
+from emprops.auth.dependencies import AuthorRoute, CurrentCaller, CurrentUser, OptionalCaller, PublicRoute
 from emprops.auth.once import Once
 from emprops.collections import service, store, version_store
 from emprops.collections.global_queries import list_global
@@ -50,6 +50,7 @@ NO_PROJECT = failures(_404="Project not found")
 
 @routes.post(
     "/workflows/create-simple-collection",
+    dependencies=[AuthorRoute],
     status_code=201,
     response_model=Envelope[SimpleView],
     responses=NO_PROJECT,
@@ -81,13 +82,24 @@ async def create_simple_collection(body: SimpleBody, user_id: CurrentUser, tx: T
     return ok(simple_view_of(collection, link, body))
 
 
-@routes.post("/collections", status_code=201, response_model=Envelope[CollectionView], responses=NO_PROJECT)
+@routes.post(
+    "/collections",
+    dependencies=[AuthorRoute],
+    status_code=201,
+    response_model=Envelope[CollectionView],
+    responses=NO_PROJECT,
+)
 async def create_collection(body: CollectionInProjectBody, user_id: CurrentUser, tx: Tx, _once: Once) -> Any:
     """Make a collection, in the caller's default project unless one is named. It begins as a draft."""
     return ok(view_of(await service.create(tx, user_id, _details(body), body.data, project_id=body.project_id)))
 
 
-@routes.post("/projects/{project_id}/collections", status_code=201, response_model=Envelope[CollectionView])
+@routes.post(
+    "/projects/{project_id}/collections",
+    dependencies=[AuthorRoute],
+    status_code=201,
+    response_model=Envelope[CollectionView],
+)
 async def create_collection_in_project(
     project_id: UUID, body: CollectionBody, user_id: CurrentUser, tx: Tx, _once: Once
 ) -> Any:
@@ -136,10 +148,11 @@ async def get_collection_form(collection_id: CollectionRef, caller: OptionalCall
     return ok(CollectionFormView.model_validate(await service.get_form(reader, caller, collection_id)))
 
 
-@routes.patch("/collections/{collection_id}", response_model=Envelope[CollectionView])
+@routes.patch("/collections/{collection_id}", dependencies=[AuthorRoute], response_model=Envelope[CollectionView])
 @routes.put(
     "/collections/{collection_id}",
     operation_id="putCollection",
+    dependencies=[AuthorRoute],
     response_model=Envelope[CollectionView],
 )
 async def change_collection(
@@ -149,7 +162,12 @@ async def change_collection(
     return ok(view_of(await service.change(tx, caller, collection_id, body.model_dump(exclude_unset=True))))
 
 
-@routes.post("/collections/{collection_id}/publish", response_model=Envelope[CollectionView], responses=ARCHIVED)
+@routes.post(
+    "/collections/{collection_id}/publish",
+    dependencies=[AuthorRoute],
+    response_model=Envelope[CollectionView],
+    responses=ARCHIVED,
+)
 async def publish_collection(
     collection_id: CollectionRef,
     caller: CurrentCaller,
@@ -172,7 +190,9 @@ async def archive_collection(collection_id: CollectionRef, caller: CurrentCaller
     return ok(view_of(await service.change(tx, caller, collection_id, {"archived": True})))
 
 
-@routes.post("/collections/{collection_id}/unarchive", response_model=Envelope[CollectionView])
+@routes.post(
+    "/collections/{collection_id}/unarchive", dependencies=[AuthorRoute], response_model=Envelope[CollectionView]
+)
 async def unarchive_collection(collection_id: CollectionRef, caller: CurrentCaller, tx: Tx) -> Any:
     """Bring an own collection back, as it was."""
     return ok(view_of(await service.change(tx, caller, collection_id, {"archived": False})))
@@ -181,6 +201,7 @@ async def unarchive_collection(collection_id: CollectionRef, caller: CurrentCall
 @routes.post(
     "/collections/{collection_id}/global",
     operation_id="setCollectionGlobal",
+    dependencies=[AuthorRoute],
     response_model=Envelope[CollectionView],
 )
 async def set_global(

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from emprops.auth.dependencies import CurrentCaller, CurrentUser
+from emprops.auth.dependencies import AuthorRoute, CurrentCaller, CurrentUser
 from emprops.auth.once import Once
 from emprops.collections import project_store, projects
 from emprops.collections.schemas import ProjectBody, ProjectView
@@ -14,7 +14,7 @@ from emprops.kit.web.paging import Paging
 routes = router(prefix="/projects", tags=["projects"])
 
 
-@routes.post("", status_code=201, response_model=Envelope[ProjectView])
+@routes.post("", dependencies=[AuthorRoute], status_code=201, response_model=Envelope[ProjectView])
 async def create_project(body: ProjectBody, user_id: CurrentUser, tx: Tx, _once: Once) -> Any:
     """Make a project."""
     return ok(ProjectView.model_validate(await projects.create(tx, user_id, body.name)))
@@ -33,7 +33,7 @@ async def get_project(project_id: UUID, caller: CurrentCaller, reader: Reader) -
     return ok(ProjectView.model_validate(await projects.get_own(reader, caller, project_id)))
 
 
-@routes.patch("/{project_id}", response_model=Envelope[ProjectView])
+@routes.patch("/{project_id}", dependencies=[AuthorRoute], response_model=Envelope[ProjectView])
 async def rename_project(project_id: UUID, body: ProjectBody, caller: CurrentCaller, tx: Tx) -> Any:
     """Rename an own project."""
     return ok(ProjectView.model_validate(await projects.rename(tx, caller, project_id, body.name)))

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Path
 
 from emprops.auth.authenticators import reads_only
-from emprops.auth.dependencies import CurrentCaller, PublicRoute
+from emprops.auth.dependencies import AuthorRoute, CurrentCaller, PublicRoute
 from emprops.auth.once import Once
 from emprops.connectors.comfyui.catalogue import Catalogue
 from emprops.errors import NotFoundError
@@ -118,6 +118,7 @@ async def list_workflows(
 
 @routes.post(
     "",
+    dependencies=[AuthorRoute],
     status_code=201,
     responses=failures(_409=f"There is a workflow of this name already. {NO_CATALOGUE}"),
     openapi_extra=described([*WorkflowBody.model_fields], required=["name"]),
@@ -149,6 +150,7 @@ async def create_workflow(
 
 @routes.post(
     "/convert",
+    dependencies=[AuthorRoute],
     responses=failures(_409=NO_CATALOGUE),
     response_model_exclude_unset=True,
     openapi_extra=described(["object_info"]),
@@ -173,6 +175,7 @@ async def convert_workflow(body: SavedGraph, caller: CurrentCaller, resources: S
 
 
 CHANGE: dict[str, Any] = {
+    "dependencies": [AuthorRoute],
     "responses": failures(_409=f"The new name is taken, or collections use the old one. {NO_CATALOGUE}"),
     "openapi_extra": described([*WorkflowChanges.model_fields]),
 }

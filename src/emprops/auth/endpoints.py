@@ -1,0 +1,55 @@
+"""Who is calling, and what users may do."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Path, Request
+
+from emprops.auth import role_store
+from emprops.auth.caller import ROLES
+from emprops.auth.dependencies import CurrentCaller, ServiceCaller
+from emprops.auth.roles import has_role
+from emprops.auth.schemas import CallerView, RoleGrantView, RoleName
+from emprops.errors import NotFoundError
+from emprops.kit.web.endpoint import Reader, Tx, router
+from emprops.kit.web.envelope import Envelope, ok
+from emprops.kit.web.paging import Paging
+
+routes = router(tags=["users"])
+
+UserId = Annotated[UUID, Path(description="The user's id.")]
+Role = Annotated[RoleName, Path(description="The role.")]
+
+
+@routes.get("/me")
+async def get_me(request: Request, caller: CurrentCaller) -> Envelope[CallerView]:
+    """Say who is calling, and what they may do."""
+    roles = [role for role in ROLES if await has_role(request, caller, role)]
+    return ok(CallerView.model_validate({"user_id": caller.user_id, "roles": roles, "scopes": sorted(caller.scopes)}))
+
+
+@routes.get("/users/roles")
+async def list_grants(_service: ServiceCaller, reader: Reader, page: Paging) -> Envelope[list[RoleGrantView]]:
+    """List the roles that users were granted, newest first."""
+    return ok([RoleGrantView.model_validate(one) for one in await role_store.list_grants(reader, page)])
+
+
+@routes.get("/users/{user_id}/roles")
+async def get_roles(user_id: UserId, _service: ServiceCaller, reader: Reader) -> Envelope[list[RoleGrantView]]:
+    """List what a user was granted. Roles that come with their tokens are not among them."""
+    return ok([RoleGrantView.model_validate(one) for one in await role_store.grants_of(reader, user_id)])
+
+
+@routes.put("/users/{user_id}/roles/{role}")
+async def grant_role(user_id: UserId, role: Role, service: ServiceCaller, tx: Tx) -> Envelope[list[RoleGrantView]]:
+    """Grant a user a role; again, it changes nothing. Replies with all that they have been granted."""
+    await role_store.grant(tx, user_id, role, by=f"emp_{service.key_prefix}")
+    return ok([RoleGrantView.model_validate(one) for one in await role_store.grants_of(tx, user_id)])
+
+
+@routes.delete("/users/{user_id}/roles/{role}")
+async def revoke_role(user_id: UserId, role: Role, _service: ServiceCaller, tx: Tx) -> Envelope[list[RoleGrantView]]:
+    """Take a role back. Replies with what is left. What the user made with it stays."""
+    if not await role_store.revoke(tx, user_id, role):
+        raise NotFoundError(f"The user was not granted the role {role}.")
+    return ok([RoleGrantView.model_validate(one) for one in await role_store.grants_of(tx, user_id)])
