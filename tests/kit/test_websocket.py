@@ -62,3 +62,42 @@ def test_ids_are_found_in_the_names_of_channels() -> None:
     for channel in ("machine:status", "machine::status", "job:progress:", "worker:status:a"):
         assert name_in(channel, MACHINE_CHANNELS) is None
         assert name_in(channel, PROGRESS_CHANNELS) is None
+
+
+async def test_pings_of_a_client_that_does_not_read_pile_up_no_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    protocols: list[SocketProtocol] = []
+
+    class Watched(SocketProtocol):
+        pings = 0
+
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            super().connection_made(transport)
+            protocols.append(self)
+
+        def handle_ping(self) -> None:
+            super().handle_ping()
+            self.pings += 1
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        """Listen only."""
+        await send({"type": "websocket.accept"})
+        while (await receive())["type"] != "websocket.disconnect":
+            pass
+
+    monkeypatch.setitem(SERVER_OPTIONS, "ws", Watched)
+    ping = b"\x89\xfd\x00\x00\x00\x00" + b"x" * 125
+    async with served(app) as http, asyncio.timeout(30):  # type: ignore[arg-type]
+        with socket.socket() as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.connect(("127.0.0.1", http.base_url.port))
+            client.setblocking(False)
+            loop = asyncio.get_running_loop()
+            await loop.sock_sendall(client, HANDSHAKE)
+            assert (await loop.sock_recv(client, 4096)).startswith(b"HTTP/1.1 101 ")
+            for _ in range(100):  # 13 MB: more than the system's buffers hold
+                await loop.sock_sendall(client, ping * 1_000)
+            [protocol] = protocols
+            while protocol.pings < 100_000:  # type: ignore[attr-defined]  # noqa: ASYNC110 - nothing tells
+                await asyncio.sleep(0.01)
+            assert protocol.transport.get_write_buffer_size() < 500_000
+            protocol.transport.abort()

@@ -19,11 +19,12 @@ LOGGER: Final = "uvicorn.websocket"
 
 
 class SocketProtocol(WebSocketsSansIOProtocol):
-    """Three things are different.
+    """Some things are different.
 
     A transport that is closed keeps what it could not write until the client reads it, which a client that never reads
-    makes for ever; here it is dropped after :data:`LINGER`. When the server stops, clients are told so (1001). And a
-    connection that was refused with a whole reply is no error of the application's, and not logged as one.
+    makes for ever; here it is dropped after :data:`LINGER`. Pings of such a client are not answered, as the answers
+    would pile up. When the server stops, clients are told so (1001). And a connection that was refused with a whole
+    reply is no error of the application's, and not logged as one.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -35,6 +36,13 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         await super().send(message)
         if message["type"] == "websocket.http.response.body" and not message.get("more_body", False):
             self.handshake_complete = True
+
+    def handle_ping(self) -> None:
+        """Called when the client has sent a ping, the answer to which is ready to be sent."""
+        if self.writable.is_set():
+            super().handle_ping()
+        else:
+            self.conn.data_to_send()
 
     def on_task_complete(self, task: asyncio.Task[None]) -> None:
         """Called when the application is done with the connection, in whatever way."""
