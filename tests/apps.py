@@ -17,11 +17,12 @@ from tests import conformance
 from emprops.auth import store as auth
 from emprops.auth.caller import SERVICE
 from emprops.auth.keys import make_key
+from emprops.jobs.lookout import lookout_from
 from emprops.kit.database import Database
 from emprops.kit.pubsub import Pokes
 from emprops.kit.web.endpoint import Resources
-from emprops.kit.web.sse import StreamLimit
-from emprops.kit.web.websocket import SERVER_OPTIONS
+from emprops.kit.web.server import SERVER_OPTIONS
+from emprops.kit.web.streams import streams_from
 from emprops.live.hub import Live
 from emprops.main import create_app, equip
 from emprops.media.storage import FolderStorage
@@ -53,10 +54,11 @@ async def api(
             redis=client,
             pokes=pokes,
             storage=FolderStorage(folder),
-            streams=StreamLimit(settings.stream_limit, settings.stream_limit_per_user),
+            streams=streams_from(settings),
         )
         app.state.live = Live(app.state.resources)
-        yield app
+        async with lookout_from(app.state.resources) as app.state.lookout:
+            yield app
 
 
 _apps: list[tuple[Settings, APIRouter | None, FastAPI]] = []

@@ -20,6 +20,8 @@ from emprops.auth.share import SHARE_LINKS, ShareLinks
 from emprops.auth.startup import is_loopback
 from emprops.gateway.endpoints import GATEWAY
 from emprops.gateway.service import Gateway
+from emprops.jobs.endpoints import LOOKOUT
+from emprops.jobs.lookout import lookout_from
 from emprops.kit import migrate
 from emprops.kit.database import database_from
 from emprops.kit.pubsub import Pokes
@@ -32,7 +34,7 @@ from emprops.kit.web.envelope import add_exception_handlers
 from emprops.kit.web.openapi import document
 from emprops.kit.web.origin import RequestGuard, let_pages_read, named_origins
 from emprops.kit.web.parts import Part
-from emprops.kit.web.sse import StreamLimit
+from emprops.kit.web.streams import streams_from
 from emprops.live.endpoints import LIVE
 from emprops.live.hub import Live
 from emprops.media.mux.client import client_from
@@ -132,6 +134,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         stack.push_async_callback(AUTHENTICATOR.get(app).close)
         stack.push_async_callback(GATEWAY.get(app).close)
         resources = RESOURCES.attach(app, await open_resources(settings, stack))
+        LOOKOUT.attach(app, await stack.enter_async_context(lookout_from(resources)))
         LIVE.attach(app, Live(resources))
         await _open_orchestration(app, resources, stack)
         yield
@@ -197,5 +200,5 @@ async def open_resources(settings: Settings, stack: AsyncExitStack) -> Resources
         redis=redis,
         pokes=pokes,
         storage=storage_from(settings),
-        streams=StreamLimit(settings.stream_limit, settings.stream_limit_per_user),
+        streams=streams_from(settings),
     )

@@ -1,11 +1,14 @@
 """News of running steps over HTTP: whatever is in them, leases are renewed."""
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
 import httpx2
 import pytest
+from fastapi import FastAPI
 from structlog.testing import capture_logs
+from tests.apps import served
 from tests.gateway.rig import Side, http_side
 from tests.queue.helpers import ids, lapse, make_ticket, reports
 
@@ -66,3 +69,16 @@ async def test_a_worker_of_another_make_may_send_broken_characters(
     assert finished.data == {"�": "🌊�"}
     infinite = body.replace("\\u0000", '", "n": NaN, "m": "')
     assert (await http.post("/api/worker/turn", content=infinite, headers=header)).status_code == 400
+
+
+async def test_a_server_that_stops_answers_the_workers_that_wait(app: FastAPI, key: str) -> None:
+    body = {"worker": "waiting", "machine": "m", "timeout": 10}
+    async with httpx2.AsyncClient(timeout=20) as patient:
+        async with served(app) as http:
+            url = str(http.base_url.join("/api/worker/wait"))
+            waiting = asyncio.create_task(patient.post(url, json=body, headers={"X-API-Key": key}))
+            while not app.state.gateway._waits:
+                assert not waiting.done(), waiting.result().text
+                await asyncio.sleep(0.01)
+        answer = await waiting
+    assert (answer.status_code, answer.json()["data"]) == (200, {"wake": None})

@@ -14,8 +14,9 @@ from tests.factories import Job, add_history, make_collection, make_job, make_ou
 from tests.plans import Explaining, many_jobs
 
 from emprops.auth.caller import Caller
-from emprops.jobs.queries import detail_of, history_of, job_of, list_jobs, look
+from emprops.jobs.queries import detail_of, history_of, job_of, list_jobs
 from emprops.jobs.schemas import HistoryRow, JobDetailView, JobView
+from emprops.jobs.stream_queries import looks, moved
 from emprops.kit.database import Database
 from emprops.kit.ids import new_id
 from emprops.kit.web.paging import Page
@@ -228,11 +229,15 @@ async def test_job_history_and_look_are_read_by_key(database: Database) -> None:
         await history_of(explaining, new_id(), Page())
         assert "job_history_of_job" in explaining.plan
         assert "Sort" not in explaining.plan
-        await look(explaining, new_id(), after=5, limit=500)
+        await looks(explaining, [(new_id(), 5)], 500)
         assert "Index Scan using job_pkey" in explaining.plan
         # whether a row is the job's may as well be asked of its own key
         by_key = explaining.plan.count("job_history_of_job") + explaining.plan.count("job_history_pkey")
         assert by_key == 3, explaining.plan
+        assert "Seq Scan" not in explaining.plan
+        await moved(explaining, [(new_id(), datetime.now(UTC), 5)])
+        assert "Index Scan using job_pkey" in explaining.plan
+        assert "job_history_of_job" in explaining.plan
         assert "Seq Scan" not in explaining.plan
 
 

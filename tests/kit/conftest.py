@@ -7,11 +7,13 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
+from emprops.jobs.lookout import lookout_from
 from emprops.kit.database import Database
 from emprops.kit.pubsub import Pokes
 from emprops.kit.redis import connect
 from emprops.kit.web.endpoint import Resources
-from emprops.kit.web.sse import StreamLimit
+from emprops.kit.web.server import SERVER_OPTIONS
+from emprops.kit.web.streams import streams_from
 from emprops.main import create_app
 from emprops.media.storage import FolderStorage
 from emprops.settings import Settings
@@ -36,8 +38,9 @@ async def app(bare_app: FastAPI, settings: Settings, database: Database, tmp_pat
         redis=redis,
         pokes=Pokes(settings.redis_url, "test"),
         storage=FolderStorage(tmp_path / "files"),
-        streams=StreamLimit(total=2, per_user=1),
+        streams=streams_from(settings),
     )
+    app.state.lookout = lookout_from(app.state.resources)  # it looks for nobody
     yield app
     await redis.aclose()
 
@@ -50,3 +53,11 @@ async def client(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
         transport=transport, base_url="http://testserver", headers={"user_id": USER}
     ) as client:
         yield client
+
+
+@pytest.fixture(params=["handed over", "over ASGI"])
+def server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Our server, and one that hands no connection over."""
+    if request.param == "over ASGI":
+        monkeypatch.setitem(SERVER_OPTIONS, "http", "httptools")
+    return str(request.param)

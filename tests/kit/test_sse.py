@@ -1,62 +1,25 @@
-"""Streams over real connections: their form, their heartbeat, and each way they end."""
+"""Streams over real connections: their form, their heartbeat, each way they end, and what they do not hold on to."""
 
 import asyncio
 import contextlib
+import gc
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
-from types import SimpleNamespace
-from typing import Any
+from collections.abc import AsyncIterator
 
 import httpx2
 import pytest
 from fastapi import FastAPI
-from starlette.requests import Request
-from starlette.responses import Response
 from structlog.testing import capture_logs
 from tests.apps import served
+from tests.kit.streaming import Endless, Finite, app_of, lines_of, no_longer_open
 
 from emprops.errors import UnavailableError
-from emprops.kit.pubsub import Poke
-from emprops.kit.web.envelope import add_exception_handlers
-from emprops.kit.web.sse import Event, StreamLimit, event_stream
-from emprops.settings import Settings
+from emprops.kit.web.sse import Event
+from emprops.kit.web.streams import StreamLimit
 
-Source = Callable[[], AsyncIterator[Event]]
-
-
-def app_of(source: Source, limit: StreamLimit | None = None, **changes: Any) -> FastAPI:
-    app = FastAPI()
-    add_exception_handlers(app)
-    app.state.resources = SimpleNamespace(streams=limit or StreamLimit(10, 10))
-
-    @app.api_route("/stream", methods=["GET", "HEAD"])
-    async def stream(request: Request, user: str = "") -> Response:
-        return event_stream(request, source(), Settings(**changes), user=user)
-
-    return app
-
-
-class Endless:
-    """A source that gives one event, waits, and says when it is over."""
-
-    def __init__(self) -> None:
-        self.ended = asyncio.Event()
-        self.more = Poke()
-
-    async def __call__(self) -> AsyncIterator[Event]:
-        try:
-            yield Event("first", {"n": 1}, id="1")
-            while await self.more.wait():
-                yield Event("next", [])
-        finally:
-            await asyncio.sleep(0)  # whatever cleans up may have to wait
-            self.ended.set()
-
-
-async def lines_of(response: httpx2.Response) -> AsyncIterator[str]:
-    async for line in response.aiter_lines():
-        yield line
+FIRST = ["id: 1", "event: first", 'data: {"n":1}', ""]
+both = pytest.mark.usefixtures("server")
 
 
 async def read_all(app: FastAPI) -> bytes:
@@ -64,72 +27,70 @@ async def read_all(app: FastAPI) -> bytes:
         return (await client.get("/stream")).content
 
 
+@both
 async def test_events_are_named_numbered_json_lines() -> None:
-    async def source() -> AsyncIterator[Event]:
-        yield Event("history_init", [{"message": "a\nb\r\nc"}])
-        yield Event("job_update", {"id": "é", "progress": 50.5, "none": None}, id="17")
-        yield Event("odd\nname", "text", id="1\n2")
-
+    source = Finite(
+        Event("history_init", [{"message": "a\nb\r\nc"}]),
+        Event("job_update", {"id": "é", "progress": 50.5, "none": None}, id="17"),
+        Event("odd\nname", "text", id="1\n2"),
+    )
     assert (await read_all(app_of(source))).decode() == (
         'event: history_init\ndata: [{"message":"a\\nb\\r\\nc"}]\n\n'
         'id: 17\nevent: job_update\ndata: {"id":"é","progress":50.5,"none":null}\n\n'
         'id: 12\nevent: oddname\ndata: "text"\n\n'
     )
+    assert source.ended.is_set()
 
 
+@both
 async def test_headers_keep_proxies_from_holding_events_back() -> None:
-    async def source() -> AsyncIterator[Event]:
-        yield Event("a", 1)
-
-    async with served(app_of(source)) as client:
+    app = app_of(Finite(Event("a", 1)))
+    async with served(app) as client:
         headers = (await client.get("/stream")).headers
         assert headers["content-type"].startswith("text/event-stream")
         assert headers["cache-control"] == "no-store"
         assert headers["x-accel-buffering"] == "no"
         assert (await client.head("/stream")).status_code == 200
+    assert app.state.resources.streams.open == 0
 
 
+@both
 async def test_silence_is_filled_with_heartbeats() -> None:
     source = Endless()
     async with served(app_of(source, stream_heartbeat=0.02)) as client, client.stream("GET", "/stream") as response:
         lines = lines_of(response)
         seen = [await anext(lines) for _ in range(9)]
-        assert seen[:4] == ["id: 1", "event: first", 'data: {"n":1}', ""]
+        assert seen[:4] == FIRST
         assert seen[4:8] == [":heartbeat", "", ":heartbeat", ""]
 
 
-async def test_a_client_that_leaves_ends_the_source() -> None:
+@both
+async def test_a_client_that_leaves_ends_the_stream() -> None:
     source = Endless()
     limit = StreamLimit(10, 10)
     async with served(app_of(source, limit)) as client:
         async with client.stream("GET", "/stream") as response:
             assert await anext(lines_of(response)) == "id: 1"
             assert limit.open == 1
-        async with asyncio.timeout(5):
-            await source.ended.wait()
-    assert limit.open == 0
+        await source.over()
+        await no_longer_open(limit)
+    assert not source.streams[0].ready
+    source.streams[0].write(b"to nobody")
 
 
+@both
 async def test_a_life_ends_with_a_hint_to_come_back() -> None:
     source = Endless()
-    content = await read_all(app_of(source, stream_life=0.1))
+    with capture_logs() as logs:
+        content = await read_all(app_of(source, stream_life=0.1))
     assert content.startswith(b'id: 1\nevent: first\ndata: {"n":1}\n\nretry: ')
     assert 1000 <= int(content.decode().rsplit("retry: ", 1)[1]) <= 3000
     assert source.ended.is_set()
+    [line] = [line for line in logs if line["event"] == "stream closed"]
+    assert (line["reason"], line["job_id"]) == ("it has lived long enough", "of the test")
 
 
-async def test_a_source_that_fails_ends_with_a_hint_to_come_back() -> None:
-    async def source() -> AsyncIterator[Event]:
-        yield Event("a", 1)
-        raise RuntimeError("database away")
-
-    with capture_logs() as logs:
-        content = await read_all(app_of(source))
-    assert content.startswith(b"event: a\ndata: 1\n\nretry: ")
-    assert b"database" not in content
-    assert "stream failed" in [line["event"] for line in logs]
-
-
+@both
 async def test_too_many_streams_are_turned_away() -> None:
     source = Endless()
     app = app_of(source, StreamLimit(total=2, per_user=1))
@@ -162,33 +123,33 @@ def test_the_count_of_streams_goes_back_to_nothing() -> None:
     assert limit._open == {}
 
 
-async def test_a_client_that_does_not_read_is_cut_off() -> None:
-    """Straight ASGI: a connection that takes the head and then nothing more."""
+async def test_an_idle_stream_holds_nothing_of_its_request() -> None:
     source = Endless()
-    app = app_of(source, stream_send_timeout=0.05)
-    started = asyncio.Event()
-
-    async def receive() -> dict[str, Any]:
-        await asyncio.Event().wait()
-        raise AssertionError
-
-    async def send(message: Any) -> None:
-        if message["type"] == "http.response.body":
-            started.set()
-            await asyncio.Event().wait()
-
-    scope = {"type": "http", "method": "GET", "path": "/stream", "query_string": b"", "headers": []}
-    async with asyncio.timeout(5):
-        await app(scope, receive, send)
-    assert started.is_set()
-    assert source.ended.is_set()
+    app = app_of(source)
+    async with served(app) as client, contextlib.AsyncExitStack() as stack:
+        readers = []
+        for _ in range(3):
+            response = await stack.enter_async_context(client.stream("GET", "/stream"))
+            readers.append(lines_of(response))
+            assert await anext(readers[-1]) == "id: 1"
+        (await client.get("/other")).raise_for_status()
+        gc.collect()
+        assert [request() for request in app.state.requests] == [None] * 3
+        assert not any("run_asgi" in repr(task) for task in asyncio.all_tasks())
+        for stream in source.streams:
+            stream.write(Event("second", 2).encode())
+        for lines in readers:
+            assert [await anext(lines) for _ in range(5)][-2:] == ["event: second", "data: 2"]
 
 
 async def test_a_server_that_stops_says_goodbye_to_its_streams() -> None:
     """A process of its own: what ends streams is the signal."""
-    arguments = ["-m", "uvicorn", "tests.kit.stopping_app:app", "--port", "0", "--log-level", "info"]
     process = await asyncio.create_subprocess_exec(
-        sys.executable, *arguments, stderr=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL
+        sys.executable,
+        "-m",
+        "tests.kit.stopping_app",
+        stderr=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.DEVNULL,
     )
     try:
         assert process.stderr is not None

@@ -7,7 +7,8 @@ import pytest
 from starlette.types import Receive, Scope, Send
 from tests.apps import served
 
-from emprops.kit.web.websocket import SERVER_OPTIONS, SocketProtocol
+from emprops.kit.web.server import SERVER_OPTIONS
+from emprops.kit.web.websocket import SocketProtocol
 from emprops.queue.keys import MACHINE_CHANNELS, PROGRESS_CHANNELS, name_in
 
 HANDSHAKE = (

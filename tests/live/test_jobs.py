@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from structlog.testing import capture_logs
 from tests.engines import Engines
 from tests.live.scene import Message, Scene, Socket
 from tests.orchestrator.rig import FAILED, picture
@@ -226,13 +227,18 @@ async def test_postgresql_away_is_said_and_waited_for(scene: Scene, engines: Eng
     job_id = await scene.start()
     async with scene.page() as page:
         await page.subscribe(job_id)
-        engines.kill_postgres()
-        refused = await page.ask("cancel_job", "error", job_id=job_id)
-        assert refused["code"] == "unavailable"
-        refused = await page.ask("request_job_status", "error", job_id=job_id)
-        assert refused["error"] == "The database is not available just now. Try again."
-        engines.restart_postgres()
-        assert (await page.ask("request_job_status", "job_status", job_id=job_id))["job"]["status"] == "pending"
+        with capture_logs() as logs:
+            engines.kill_postgres()
+            refused = await page.ask("cancel_job", "error", job_id=job_id)
+            assert refused["code"] == "unavailable"
+            for _ in range(2):
+                refused = await page.ask("request_job_status", "error", job_id=job_id)
+                assert refused["error"] == "The database is not available just now. Try again."
+            engines.restart_postgres()
+            found = await page.ask("request_job_status", "job_status", job_id=job_id)
+        assert found["job"]["status"] == "pending"
+    said = [line["event"] for line in logs]
+    assert [said.count(event) for event in ("database away", "database back")] == [1, 1]
 
 
 async def test_many_listeners_share_one_look(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import uvicorn
 import emprops.upkeep
 from emprops.cli.exits import fail, one_sentence
 from emprops.cli.serving import serving_settings
-from emprops.kit.web.websocket import SERVER_OPTIONS
+from emprops.kit.web.server import SERVER_OPTIONS
 from emprops.main import create_app, refuse_unusable
 
 
@@ -25,7 +25,6 @@ def api() -> None:
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http="httptools",
         timeout_graceful_shutdown=5,
         **SERVER_OPTIONS,
         server_header=False,

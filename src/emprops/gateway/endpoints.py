@@ -31,6 +31,7 @@ from emprops.gateway.uploads import receive
 from emprops.kit.web.endpoint import Shared, StrictRoute, router
 from emprops.kit.web.envelope import Envelope, failures, ok
 from emprops.kit.web.parts import Part
+from emprops.kit.web.server import is_stopping
 from emprops.kit.web.strict_json import Strictness
 from emprops.queue.bounds import MAX_DATA_BYTES, MAX_DEPTH
 
@@ -90,7 +91,11 @@ async def take_turn(body: TurnBody, caller: WorkerCaller, gateway: Workers, reso
 async def wait_for_news(body: WaitBody, request: Request, caller: WorkerCaller, gateway: Workers) -> Any:
     """Be answered when there may be something to claim, or a step of this worker was cancelled; or after a while."""
     worker = gateway.admit(caller.key_prefix, body.worker)
-    return ok({"wake": await gateway.wait(worker, body.timeout, request.is_disconnected)})
+
+    async def gone() -> bool:
+        return is_stopping(request.scope) or await request.is_disconnected()
+
+    return ok({"wake": await gateway.wait(worker, body.timeout, gone)})
 
 
 @routes.post("/beat", operation_id="workerBeat", response_model=Envelope[BeatView], responses=LIMITED)

@@ -19,7 +19,6 @@ from emprops.gateway.identity import is_own, public_id, token_of
 from emprops.gateway.limits import KeyLimits
 from emprops.gateway.schemas import AnnounceBody, BeatBody, BeatItem, ClaimBody, SettledBody, TurnBody
 from emprops.kit.redis import connect
-from emprops.kit.web.sse import is_stopping
 from emprops.queue.fleet import FleetMember
 from emprops.queue.matching import class_of, lanes_of
 from emprops.queue.messages import Claim, Finished, Preview, StoredFile, Ticket, WorkflowContext
@@ -130,7 +129,8 @@ class Gateway:
     async def wait(self, worker: RemoteWorker, timeout: float, gone: Callable[[], Awaitable[bool]]) -> Wake | None:
         """Block until there is news for the worker. A later wait of the same worker ends this one.
 
-        ``gone`` tells whether its client has hung up; a wake-up that nobody would hear is put back.
+        ``gone`` tells whether its client has hung up, or this process is about to; a wake-up that nobody would hear is
+        put back.
         """
         if len(self._waits) >= self.settings.gateway_waits and worker.id not in self._waits:
             raise UnavailableError("Too many workers wait on this server. Try again.")
@@ -138,7 +138,7 @@ class Gateway:
         link = self._link(self._waiting, worker)
         end = time.monotonic() + min(timeout, self.settings.gateway_poll)
         try:
-            while (left := end - time.monotonic()) > 0 and not is_stopping():
+            while (left := end - time.monotonic()) > 0:
                 wake = await link.wait(min(SLICE, left))
                 if self._waits.get(worker.id) is not mine or await gone():
                     if wake is not None:

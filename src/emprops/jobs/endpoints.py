@@ -1,9 +1,10 @@
 """Read a job, a list of jobs, a history; follow a job live."""
 
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Header, Query
+from fastapi import Depends, Header, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -15,14 +16,16 @@ from emprops.errors import NotFoundError, UnauthorizedError
 from emprops.jobs import queries
 from emprops.jobs.forensics import evidence
 from emprops.jobs.forensics_schemas import ForensicsReply
+from emprops.jobs.lookout import Lookout
 from emprops.jobs.place import place_of
 from emprops.jobs.preview import Way, latest_preview
 from emprops.jobs.schemas import EXAMPLE, HistoryRow, JobDetailView, ListedJob, Status, StreamTicket
 from emprops.jobs.states import OPEN
-from emprops.jobs.stream import follow, row_id_of, saw_end
+from emprops.jobs.stream import row_id_of, saw_end
 from emprops.kit.web.endpoint import Reader, Shared, router
 from emprops.kit.web.envelope import Envelope, ok
 from emprops.kit.web.paging import Paging
+from emprops.kit.web.parts import Part
 from emprops.kit.web.sse import event_stream
 
 routes = router(prefix="/jobs", tags=["jobs"])
@@ -66,6 +69,11 @@ LastEventQuery = Annotated[
 PreviewQuery = Annotated[
     Way, Query(description="Whether `job_preview` names the `url` of a picture, or has it as a `data_url` (`inline`).")
 ]
+
+
+LOOKOUT: Part[Lookout] = Part("lookout")
+"""Who looks for the process's streams."""
+Looking = Annotated[Lookout, Depends(LOOKOUT.depend)]
 
 
 @routes.get("", response_model=Envelope[list[ListedJob]])
@@ -168,6 +176,7 @@ async def stream_job(
     request: Request,
     caller: StreamCaller,
     resources: Shared,
+    lookout: Looking,
     last_event_header: LastEventHeader = None,
     last_event_id: LastEventQuery = None,
     previews: PreviewQuery = "url",
@@ -178,7 +187,6 @@ async def stream_job(
         owner = await queries.owner_of(reader, job_id)
     if not may_touch(caller, owner):
         raise NotFoundError("Job not found")
-    settings = resources.settings
     # a browser that reconnects keeps its first URL, so the header is the newer of the two
     last_seen = last_event_header if last_event_header else last_event_id
     last_row = row_id_of(last_seen)
@@ -186,16 +194,8 @@ async def stream_job(
         async with resources.database.reader() as reader:
             if await queries.has_ended_at(reader, job_id, last_row):
                 return Response(status_code=204)
-    events = follow(
-        resources.database,
-        resources.pokes,
-        job_id,
-        last_row=last_row,
-        poll=settings.stream_poll,
-        preview=lambda seq: latest_preview(resources.redis, settings.queue_prefix, job_id, after=seq),
-        way=previews,
-    )
-    return event_stream(request, events, settings, user=str(caller.user_id or ""))
+    feed = partial(lookout.follow, job_id=job_id, last_row=last_row, way=previews)
+    return event_stream(request, feed, user=str(caller.user_id or ""))
 
 
 def reply(data: Any) -> Response:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from emprops.jobs import queries
+from emprops.jobs.stream_queries import looks
 from emprops.kit.database import Transaction
 
 SHOWN_BYTES = 16 * 1024
@@ -104,5 +104,5 @@ async def backups_of(reader: Transaction, job_id: UUID) -> list[dict[str, Any]]:
 
 async def history_of(reader: Transaction, job_id: UUID) -> list[dict[str, Any]]:
     """Return the newest lines of the job's history."""
-    seen = await queries.look(reader, job_id, 0, MAX_HISTORY, newest_first=True)
-    return [] if seen is None else seen.rows
+    seen = await looks(reader, [(job_id, 0)], MAX_HISTORY, newest_first=True)
+    return seen[0].rows if seen else []

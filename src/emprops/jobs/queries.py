@@ -61,18 +61,6 @@ class JobDetail(JobRow):
     """The first of its steps that waits for a worker; None if there is none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Look(JobRow):
-    """A job and its newest history, seen at the same instant."""
-
-    newest: int
-    """Id of the job's newest history row, 0 if it has none."""
-    known: bool
-    """Whether the row that the reader says it saw last is one of this job's."""
-    rows: list[dict[str, Any]]
-    """History rows after that one, oldest first."""
-
-
 def as_json(job: JobRow) -> dict[str, Any]:
     """Return the job as the API shows it, ready for :func:`to_bytes`."""
     return {
@@ -180,28 +168,4 @@ async def history_of(reader: Transaction, job_id: UUID, page: Page) -> list[dict
     return await reader.fetch_values(
         f"SELECT {HISTORY_ROW} FROM job_history h WHERE h.job_id = %s ORDER BY h.id LIMIT %s OFFSET %s",
         (job_id, page.limit, page.offset),
-    )
-
-
-async def look(reader: Transaction, job_id: UUID, after: int, limit: int, *, newest_first: bool = False) -> Look | None:
-    """Read a job and up to ``limit`` history rows after row ``after``, in one statement and so of one instant.
-
-    ``newest_first``: if there are more rows than ``limit``, the newest count, not the oldest; the order of the answer
-    is the same. None if there is no such job.
-    """
-    order = "DESC" if newest_first else "ASC"
-    return await reader.fetch_one(
-        Look,
-        f"""
-        SELECT {COLUMNS},
-               coalesce((SELECT max(h.id) FROM job_history h WHERE h.job_id = j.id), 0) AS newest,
-               EXISTS (SELECT FROM job_history h WHERE h.job_id = j.id AND h.id = %(after)s) AS known,
-               coalesce((
-                   SELECT json_agg({HISTORY_ROW} ORDER BY h.id)
-                   FROM (SELECT * FROM job_history h WHERE h.job_id = j.id AND h.id > %(after)s
-                         ORDER BY h.id {order} LIMIT %(limit)s) h
-               ), '[]') AS rows
-        FROM job j WHERE j.id = %(job_id)s
-        """,
-        {"job_id": job_id, "after": after, "limit": limit},
     )

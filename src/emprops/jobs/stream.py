@@ -3,8 +3,8 @@
 First ``history_init``, then one ``job_update``, then ``job_history`` for each new line of the history and
 ``job_update`` whenever the job looks different, in the order of the commits; the last event is the ``job_update`` that
 shows how the job ended. While a step runs, ``job_preview`` shows what it is making; old ones are not sent again.
-Nothing is kept for a stream but the number of the last row it saw: each look is one statement on a borrowed connection,
-when a poke says so and, since pokes may get lost, from time to time.
+Nothing is kept for a stream but the number of the last row it saw. What it shows is read by ``jobs/lookout.py``, for
+all streams of the process.
 
 The id of an event is that of the newest history row known by then. Rows of one job become visible in the order of
 their ids, because whoever writes one holds the job's row lock (``jobs/store.py``); so a client that comes back with the
@@ -13,27 +13,24 @@ ended has ``-end`` in its id: who comes back with that has seen everything, unle
 """
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cached_property
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 import orjson
 
-from emprops.jobs.preview import Way, as_event
-from emprops.jobs.queries import Look, as_json, look, to_bytes
+from emprops.jobs.preview import Way
+from emprops.jobs.queries import as_json, to_bytes
 from emprops.jobs.states import TERMINAL
-from emprops.kit.database import Database
-from emprops.kit.pubsub import Pokes
+from emprops.jobs.stream_queries import Look
 from emprops.kit.web.sse import Event
-from emprops.queue.previews import Shown
-
-CHUNK = 500
-"""History rows per look; more of them take more looks."""
-INITIAL = 1000
-"""Most rows of ``history_init``; the newest ones. ``GET /jobs/{id}/history`` has all."""
+from emprops.kit.web.streams import Stream
 
 _ROW_ID = re.compile(r"([0-9]{1,18})(-end)?")
+NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 def row_id_of(last_event_id: str | None) -> int | None:
@@ -48,102 +45,140 @@ def saw_end(last_event_id: str | None) -> bool:
     return match is not None and match[2] is not None
 
 
-LatestPreview = Callable[[int], Awaitable[Shown | None]]
-"""Return the job's preview if there is one newer than a number."""
+class Watched:
+    """A job that streams follow, as it was seen last."""
 
-
-async def follow(
-    database: Database,
-    pokes: Pokes,
-    job_id: UUID,
-    *,
-    last_row: int | None,
-    poll: float,
-    preview: LatestPreview,
-    way: Way = "url",
-) -> AsyncIterator[Event]:
-    """Return the job's events from after ``last_row`` (None, or no row of this job: from the beginning) to its end.
-
-    ``poll``: seconds after which it looks again although nothing poked. Ends early if the job is deleted.
-    """
-    with pokes.listen(str(job_id)) as poke:  # from before the first look, so that no change falls between the two
-        following = _Follower(job_id)
-        async for event in following.begin(database, last_row):
-            yield event
-        seq = 0
-        while not following.ended:
-            if following.running and (shown := await preview(seq)) is not None:
-                seq = shown.seq
-                yield Event("job_preview", as_event(job_id, shown, way))
-            await poke.wait(poll)
-            async for event in following.go_on(database):
-                yield event
-
-
-class _Follower:
-    """What one stream knows of its job."""
+    __slots__ = (
+        "_attempt",
+        "_face",
+        "_progress",
+        "ended",
+        "followers",
+        "id",
+        "newest",
+        "running",
+        "updated_at",
+        "version",
+    )
 
     def __init__(self, job_id: UUID) -> None:
+        self.id = job_id
+        self.followers: list[Follower] = []
+        self.updated_at = NEVER
+        self.newest = 0
+        self.version = 0
+        """Rises whenever the job looks different; 0: it was not seen yet."""
         self.ended = False
         self.running = False
-        self._job_id = job_id
-        self._row = 0
-        self._shown: bytes | None = None
         self._attempt = 0
         self._progress: float | None = None
+        self._face = b""
 
-    async def begin(self, database: Database, last_row: int | None) -> AsyncIterator[Event]:
-        """Catch up: all that happened before, or all since ``last_row``, and the job as it is now."""
-        if last_row is not None:
-            self._row = last_row
-            seen = await self._look(database)
-            if seen is None or seen.known:
-                async for event in self._events(database, seen):
-                    yield event
-                return
-            self._row = 0
-        seen = await self._look(database, INITIAL, newest_first=True)
-        if seen is not None:
-            self._row = seen.newest
-            yield Event("history_init", seen.rows, str(self._row))
-            if (update := self._update(seen)) is not None:
-                yield update
-
-    async def go_on(self, database: Database) -> AsyncIterator[Event]:
-        """Return what is new."""
-        async for event in self._events(database, await self._look(database)):
-            yield event
-
-    async def _events(self, database: Database, seen: Look | None) -> AsyncIterator[Event]:
-        """Return new history rows, as many looks as they take, and then the job as the last look saw it."""
-        while seen is not None:
-            for row in seen.rows:
-                self._row = int(row["id"])
-                yield Event("job_history", row, row["id"])
-            if self._row >= seen.newest:
-                break
-            seen = await self._look(database)
-        if seen is not None and (update := self._update(seen)) is not None:
-            yield update
-
-    async def _look(self, database: Database, limit: int = CHUNK, *, newest_first: bool = False) -> Look | None:
-        async with database.reader() as reader:
-            seen = await look(reader, self._job_id, self._row, limit, newest_first=newest_first)
-        if seen is None:
-            self.ended = True
-        return seen
-
-    def _update(self, seen: Look) -> Event | None:
-        """Return the job, unless it looks as it did; notice its end."""
-        job: dict[str, Any] = as_json(seen)
-        if seen.retry_count == self._attempt and self._progress is not None:
+    def note(self, look: Look) -> "Seen":
+        """Take in what a look showed. Looks come in the order in which they were made."""
+        document = as_json(look)
+        if look.retry_count == self._attempt and self._progress is not None:
             # the table's progress does not fall either; a client must not see it fall even if that were wrong
-            job["progress"] = max(self._progress, job["progress"] or 0)
-        self._attempt, self._progress = seen.retry_count, job["progress"]
-        visible = to_bytes({key: value for key, value in job.items() if key != "updated_at"})
-        digest = blake2b(visible, digest_size=16).digest()
-        self.ended, self.running = seen.status in TERMINAL, seen.status == "processing"
-        if digest == self._shown:
-            return None
-        self._shown = digest
-        return Event("job_update", orjson.Fragment(to_bytes(job)), f"{self._row}{'-end' if self.ended else ''}")
+            document["progress"] = max(self._progress, document["progress"] or 0)
+        self._attempt, self._progress = look.retry_count, document["progress"]
+        visible = to_bytes({key: value for key, value in document.items() if key != "updated_at"})
+        face = blake2b(visible, digest_size=16).digest()
+        if face != self._face:
+            self.version, self._face = self.version + 1, face
+        self.newest, self.updated_at = look.newest, look.updated_at
+        self.ended, self.running = look.status in TERMINAL, look.status == "processing"
+        return Seen(look, document, self.version)
+
+
+class Seen:
+    """What one look showed, in the form in which streams send it: encoded once, for all who have seen as much."""
+
+    def __init__(self, look: Look, document: Mapping[str, Any], version: int) -> None:
+        self.look = look
+        self.version = version
+        self._document = document
+
+    @cached_property
+    def whole_history(self) -> bytes:
+        """The event that shows all rows at once."""
+        return Event("history_init", self.look.rows, str(self.look.newest)).encode()
+
+    @cached_property
+    def rows(self) -> list[tuple[int, bytes]]:
+        """The rows one by one: id and event."""
+        return [(int(row["id"]), Event("job_history", row, row["id"]).encode()) for row in self.look.rows]
+
+    @cached_property
+    def job(self) -> bytes:
+        """The event that shows the job."""
+        end = "-end" if self.look.status in TERMINAL else ""
+        return Event("job_update", orjson.Fragment(to_bytes(self._document)), f"{self.look.newest}{end}").encode()
+
+
+class Reader(Protocol):
+    """Who looks for followers."""
+
+    def want(self, follower: "Follower") -> None:
+        """Have it shown what is new, soon."""
+
+    def leave(self, follower: "Follower") -> None:
+        """Look for it no more."""
+
+
+class Follower:
+    """What one stream knows of its job. It is the stream's feeder."""
+
+    __slots__ = ("_reader", "_version", "begun", "job", "preview", "row", "stream", "way")
+
+    def __init__(self, reader: Reader, job: Watched, stream: Stream, row: int | None, way: Way) -> None:
+        """``row`` is the last one that the client says it saw; None: it begins."""
+        self.job = job
+        self.stream = stream
+        self.row = row
+        self.way = way
+        self.begun = False
+        """Whether ``row`` is known to be one of the job's."""
+        self.preview = 0
+        """Number of the last preview it saw."""
+        self._reader = reader
+        self._version = 0
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether there is more to show than was shown."""
+        return not self.begun or self.row != self.job.newest or self._version != self.job.version
+
+    def show(self, seen: Seen) -> None:
+        """Write what is new, as far as the client reads; the rest takes another look."""
+        if not self.begun and self.row is not None and not seen.look.known:
+            self.row = None  # not a row of this job: it begins after all
+            return
+        if self.row is None:
+            self.stream.write(seen.whole_history)
+            self.row = seen.look.newest
+        else:
+            for row, event in seen.rows:
+                if not self.stream.ready:
+                    break
+                self.stream.write(event)
+                self.row = row
+        self.begun = True
+        if self.row < seen.look.newest or not self.stream.ready:
+            return
+        if self._version != seen.version:
+            self.stream.write(seen.job)
+            self._version = seen.version
+        if seen.look.status in TERMINAL:
+            self.stream.end("the job has ended")
+
+    def resume(self) -> None:
+        """Show what was held back, and what nobody looked for while the client did not read."""
+        self._reader.want(self)
+
+    def gone(self) -> None:
+        """Follow no more."""
+        self._reader.leave(self)
+
+    def about(self) -> Mapping[str, str]:
+        """Return what the log should say of the stream."""
+        return {"job_id": str(self.job.id)}

@@ -19,6 +19,7 @@ from psycopg.rows import class_row, dict_row, scalar_row
 from psycopg.types.json import set_json_dumps, set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from emprops.kit.outage import Outage
 from emprops.settings import Settings, SettingsError
 
 Row = TypeVar("Row")
@@ -124,6 +125,8 @@ class Database:
             "timezone": "UTC",
             "jit": "off",
         }
+        self.outage = Outage("database")
+        """For tasks that go on without it, to say so in the log once."""
         self._lost_at = 0.0
         """When a connection last turned out to be broken while it was used."""
 

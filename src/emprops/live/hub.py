@@ -13,7 +13,7 @@ from emprops.kit.pubsub import Subscription
 from emprops.kit.tasks import run_together, stop_tasks
 from emprops.kit.telemetry.metrics import level
 from emprops.kit.web.endpoint import Resources
-from emprops.kit.web.sse import StreamLimit
+from emprops.kit.web.streams import StreamLimit
 from emprops.live.audience import Audience, Listener
 from emprops.live.commands import Commands
 from emprops.live.connection import converse

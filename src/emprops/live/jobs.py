@@ -105,12 +105,13 @@ class JobNews:
                 try:
                     await self._round()
                 except UNAVAILABLE as error:
-                    log.warning("live connections waiting", error=str(error))
+                    self._database.outage.noticed(error)
                     await asyncio.sleep(AFTER_FAILURE)
                 except Exception:
                     log.exception("live look failed")
                     await asyncio.sleep(AFTER_FAILURE)
                 else:
+                    self._database.outage.over()
                     await asyncio.sleep(PAUSE)
 
     def _overhear(self, topics: Sequence[str] | None) -> None:

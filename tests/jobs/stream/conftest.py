@@ -39,3 +39,12 @@ async def story(database: Database, redis: redis.asyncio.Redis, settings: Settin
     story = Story(database, redis, settings)
     await story.begin()
     return story
+
+
+@pytest.fixture
+async def stories(story: Story, database: Database, redis: redis.asyncio.Redis, settings: Settings) -> list[Story]:
+    """Three jobs."""
+    others = [Story(database, redis, settings) for _ in range(2)]
+    for other in others:
+        await other.begin()
+    return [story, *others]

@@ -1,7 +1,8 @@
 """A job to which things happen, and clients that read its stream."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import httpx2
@@ -116,3 +117,19 @@ async def run_to_the_end(http: httpx2.AsyncClient, story: Story) -> list[Event]:
         await story.tell("Generation completed", status="completed", progress=100, workflow_output="http://x/a.png")
         await following.rest()
     return following.log
+
+
+async def until(fact: Callable[[], Any]) -> None:
+    async with asyncio.timeout(15):
+        while not fact():  # noqa: ASYNC110 - nothing tells
+            await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def begun(http: httpx2.AsyncClient, stories: Sequence[Story]) -> AsyncIterator[list[Stream]]:
+    """Streams of these jobs that have shown how they begin."""
+    async with AsyncExitStack() as stack:
+        streams = [await stack.enter_async_context(stream(http, story.job)) for story in stories]
+        for one in streams:
+            assert names([await one.next(), await one.next()]) == ["history_init", "job_update"]
+        yield streams

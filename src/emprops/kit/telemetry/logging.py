@@ -14,7 +14,7 @@ from emprops.kit.telemetry import tracing
 from emprops.settings import Settings
 
 _about: ContextVar[Mapping[str, str]] = ContextVar("about", default={})  # noqa: B039 - nobody writes into it
-QUIET = ("httpx2", "httpcore2", "asyncio", "sse_starlette", "uvicorn.access", "uvicorn.websocket")
+QUIET = ("httpx2", "httpcore2", "asyncio", "uvicorn.access", "uvicorn.websocket")
 """Loggers of which only warnings matter: requests are logged by ``kit/web/asgi.py``."""
 
 

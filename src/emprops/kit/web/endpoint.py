@@ -21,7 +21,7 @@ from emprops.kit.pubsub import Pokes
 from emprops.kit.remembered import Remembered
 from emprops.kit.storage import Storage, remembered_state
 from emprops.kit.web.parts import Part
-from emprops.kit.web.sse import StreamLimit
+from emprops.kit.web.streams import Streams
 from emprops.kit.web.strict_json import Strictness, parse_json
 from emprops.settings import Settings
 
@@ -35,7 +35,7 @@ class Resources:
     redis: Redis
     pokes: Pokes
     storage: Storage
-    streams: StreamLimit
+    streams: Streams
     storage_state: Remembered[Storage, str] = field(default_factory=remembered_state)
     """What ``/ready`` says about storage."""
 

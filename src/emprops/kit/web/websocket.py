@@ -59,13 +59,3 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         self.conn.send_close(GOING_AWAY, "The server stops; connect again.")
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.transport.close()
-
-
-SERVER_OPTIONS: Final[dict[str, Any]] = {
-    "ws": SocketProtocol,
-    "ws_max_size": MAX_MESSAGE_BYTES,
-    "ws_ping_interval": 20.0,
-    "ws_ping_timeout": 20.0,
-    "ws_per_message_deflate": False,  # costs memory per connection, and the same news is packed again for each
-}
-"""What every server of the api passes to uvicorn."""
