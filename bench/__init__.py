@@ -1,1 +1,1 @@
-"""Benchmarks: ``make bench``, or ``python -m bench queue|cycles|reads [--quick]``."""
+"""Benchmarks: ``make bench``, or ``python -m bench [part …] [--quick]``."""

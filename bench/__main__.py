@@ -1,4 +1,4 @@
-"""``python -m bench [queue] [gateway] [cycles] [reads] [memory] [--quick]``; exit code 1 when a goal is missed."""
+"""``python -m bench [part …] [--quick]``, the parts below or all; exit code 1 when a goal is missed."""
 
 import argparse
 import platform
@@ -13,14 +13,13 @@ PARTS = {
     "cycles": "bench.cycles",
     "reads": "bench.reads",
     "memory": "bench.memory",
+    "streams": "bench.streams",
 }
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Each figure beside a limit of the same run.")
-    parser.add_argument(
-        "parts", nargs="*", choices=[*PARTS, []], help="queue, gateway, cycles, reads, memory; all by default"
-    )
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help=f"{', '.join(PARTS)}; all by default")
     parser.add_argument("--quick", action="store_true", help="fewer rounds and tickets")
     chosen = parser.parse_args()
     print(f"Python {platform.python_version()}, {psutil.cpu_count()} cores, load {psutil.getloadavg()[0]:.1f}")
