@@ -109,13 +109,13 @@ class Settings(BaseSettings):
     stream_heartbeat: float = Field(default=15.0, gt=0)
     """A stream that has nothing to say sends a comment this often, so that proxies keep it open."""
     stream_poll: float = Field(default=5.0, gt=0)
-    """A stream reads PostgreSQL this often even when no message wakes it."""
+    """How often PostgreSQL is asked, once for all streams of a process, what changed without a message."""
     stream_send_timeout: float = Field(default=10.0, gt=0)
     """A client that takes nothing for this long is cut off."""
     stream_life: float = Field(default=15 * 60.0, gt=0)
     """A stream or WebSocket is closed after this long; clients connect again and miss nothing."""
-    stream_limit: int = Field(default=2_000, ge=1)
-    """Open streams per process; one more is answered 503."""
+    stream_limit: int = Field(default=10_000, ge=1)
+    """Open streams per process, each a file and about 3 kB; one more is answered 503."""
     stream_limit_per_user: int = Field(default=20, ge=1)
     """Open streams of one user per process; one more is answered 503."""
     socket_limit: int = Field(default=1_000, ge=1)

@@ -6,7 +6,7 @@ import uvicorn
 
 import emprops.upkeep
 from emprops.cli.exits import fail, one_sentence
-from emprops.cli.serving import serving_settings
+from emprops.cli.serving import allow_files, serving_settings
 from emprops.kit.web.server import SERVER_OPTIONS
 from emprops.main import create_app, refuse_unusable
 
@@ -20,6 +20,7 @@ def api() -> None:
         fail(f"The api cannot serve with these settings: {error}")
     with one_sentence():
         refuse_unusable(settings)
+    allow_files(settings)
     uvicorn.run(
         app,
         host=settings.host,
