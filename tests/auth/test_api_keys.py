@@ -175,7 +175,7 @@ async def test_bad_keys_are_refused_alike(
 async def test_every_refusal_compares_once(
     database: Database, add_key: MakeKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Row 48: known or not, the same path is taken; what it costs cannot be measured on a shared machine."""
+    """Known or not, the same path is taken; what it costs cannot be measured on a shared machine."""
     compared: list[tuple[bytes, bytes]] = []
 
     def spy(left: bytes, right: bytes) -> bool:

@@ -238,7 +238,7 @@ async def test_each_kind_of_key_has_its_algorithm(
 async def test_public_keys_are_no_secrets(
     open_api: OpenApi, pairs: dict[str, Pair], stranger: Pair, tmp_path: Path, subtests: pytest.Subtests
 ) -> None:
-    """Row 47: mixed families, keys that the token brings or points to, and `kid` as a path, URL or query."""
+    """Mixed families, keys that the token brings or points to, and `kid` as a path, URL or query."""
     rsa, shared = pairs["RSA"], {"kty": "oct", "kid": "shared", "k": b64(SECRET.encode()), "alg": "HS256"}
     file = tmp_path / "keys.json"
     file.write_bytes(key_set(*pairs.values(), shared))

@@ -18,13 +18,20 @@ from tests.queue.helpers import Worker
 from emprops.kit.database import Database, Transaction
 from emprops.kit.ids import new_id
 from emprops.orchestrator.advance.reports import Orchestrator
+from emprops.orchestrator.repair.reconcile import Reconciled, reconcile_stale_steps
 from emprops.orchestrator.tickets import Dispatcher
 from emprops.queue.messages import Claim, Finished, StoredFile
 from emprops.settings import Settings
 
 First = TypeVar("First")
+
+
 Second = TypeVar("Second")
+
+
 FORM = {"fields": [{"id": "prompt", "type": "prompt_editor"}, {"id": "image", "type": "image_loader"}]}
+
+
 FAILED = Finished(failure="final", error="the model refused")
 
 
@@ -193,3 +200,25 @@ class Rig:
         started = asyncio.ensure_future(first)
         await reached.wait()
         return await asyncio.gather(started, second())
+
+
+async def reconcile(rig: Rig) -> Reconciled:
+    done = await reconcile_stale_steps(rig.orchestrator)
+    await rig.dispatcher.flush()
+    return done
+
+
+async def forget_reports(rig: Rig) -> None:
+    """The report stream loses everything that nobody has read."""
+    await rig.redis.delete("emprops:reports")
+    await rig.orchestrator.stream.ensure_group()
+
+
+async def failed_job(rig: Rig, *, done: int = 0, steps: int = 1, **options: Any) -> UUID:
+    """A job that failed after this many of its steps."""
+    job_id = await rig.start(steps=steps, **options)
+    for n in range(done):
+        await rig.run(picture(f"{job_id}-{n}"))
+    await rig.run(FAILED)
+    assert (await rig.job(job_id))["status"] == "failed"
+    return job_id

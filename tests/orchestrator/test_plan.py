@@ -1,7 +1,5 @@
-import itertools
-import json
-from datetime import UTC, datetime
-from decimal import Decimal
+"""What is planned for a collection: steps, seeds, generations; and what cannot be planned."""
+
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -9,78 +7,13 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.orchestrator.planning import NOW, PICK, PROMPT, SEED, TEXT, WORKFLOWS, collection, plan, rich, step
 
-from emprops.collections.store import Collection
 from emprops.errors import AppError, BadRequestError, CollectionCorruptedError, InvalidVariablesError
-from emprops.orchestrator.start.plan import Plan, make_plan
+from emprops.orchestrator.start.plan import make_plan
 from emprops.queue.messages import Requirements
 from emprops.workflows.prompt_text import from_template
-from emprops.workflows.references import FileResult, StepResult, references_in, resolve_references
 from emprops.workflows.store import Workflow
-
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-def workflow(
-    name: str, *fields: dict[str, Any], kind: str = "direct_job", makes: str = "image/png", **more: Any
-) -> Workflow:
-    data = {
-        "form": {"fields": list(fields)},
-        "inputs": [{"id": field["id"], "pathJq": f".{field['id']}"} for field in fields],
-        "job": {"service_required": f"run_{name}", "payload": {}},
-    }
-    return Workflow(UUID(int=0), name, name, kind, data, makes, **more)
-
-
-PROMPT = {"id": "prompt", "type": "prompt_editor"}
-SIZE = {"id": "size", "type": "number", "constraints": {"min": 64, "max": 2048}}
-SEED = {"id": "seed", "type": "number", "constraints": {"min": 0, "max": 999}}
-WORKFLOWS = {
-    one.name: one
-    for one in (
-        workflow("image", PROMPT, SIZE, SEED, models=("sd.safetensors",)),
-        workflow("upscale", {"id": "image", "type": "image_loader", "required": True}, PROMPT),
-        workflow("any", {"id": "value", "type": "json"}, makes="application/json"),
-        workflow("write", PROMPT, makes="text/plain"),
-        workflow("film", {"id": "film", "type": "video_loader"}, makes="video/mp4"),
-        workflow("still", {"id": "image", "type": "image_loader"}, kind="basic"),
-        workflow("note", PROMPT, kind="basic"),
-        workflow("twice", SEED, SEED | {"id": "seed_2"}, SEED | {"id": "seed_3", "default": 5}),
-    )
-}
-
-
-def step(key: int, name: str, **payload: Any) -> dict[str, Any]:
-    return {"id": key, "nodeName": name, "nodePayload": payload}
-
-
-def rich(*children: dict[str, Any]) -> str:
-    return json.dumps([{"type": "paragraph", "children": list(children)}])
-
-
-def collection(*steps: dict[str, Any], variables: list[dict[str, Any]] | None = None, **data: Any) -> Collection:
-    return Collection(
-        id=UUID(int=1), project_id=UUID(int=2), user_id=UUID(int=3), title="T", description="", blockchain=None,
-        price=Decimal(0), editions=1, status="published", archived=False, is_public=True, cover_image_url=None,
-        miniapp_cover_image=None, cast_hash=None, is_custodial=False, custodied_for=None, is_global=False,
-        input_type=None, output_type=None, version=1, slug=None, created_at=NOW, updated_at=NOW, published_at=NOW,
-        data={"version": "v2", "steps": list(steps), "variables": variables or [], **data},
-    )  # fmt: skip
-
-
-def plan(*steps: dict[str, Any], given: dict[str, Any] | None = None, seed: str | None = "s", **data: Any) -> Plan:
-    ids = itertools.count(100)
-    return make_plan(
-        collection=collection(*steps, **data),
-        workflows=WORKFLOWS,
-        variables=given or {},
-        new_id=lambda: UUID(int=next(ids)),
-        seed=seed,
-    )
-
-
-TEXT = {"name": "animal", "type": "text", "value": "fox"}
-PICK = {"name": "style", "type": "pick", "value": {"values": [f"style {n}" for n in range(100)]}}
 
 
 class TestOneStep:
@@ -173,128 +106,6 @@ class TestSeeds:
 
     def test_no_seed_given_is_a_fresh_one(self) -> None:
         assert plan(step(1, "image"), seed=None).generations[0].hash != plan(step(1, "image")).generations[0].hash
-
-
-URL_INSTEAD = (
-    "takes a text, but step 1 (image) makes image/png; to put in the URL of that file, say"
-    ' {"$ref": 1, "output": "file"}'
-)
-
-
-class TestReferences:
-    def test_a_chain(self) -> None:
-        planned = plan(step(2, "upscale", image={"$ref": 1}), step(1, "image", prompt="x", seed=1))
-        image, upscale = planned.steps
-        assert [(one.key, one.order, one.is_result) for one in planned.steps] == [(1, 1, False), (2, 2, True)]
-        assert upscale.depends_on == (image.id,)
-        assert upscale.payload == {"image": {"$ref": str(image.id), "into": "image"}}
-        results = {str(image.id): StepResult((FileResult("https://f/1.png", "image/png"),), "a text too")}
-        assert resolve_references(upscale.payload, results) == {"image": "https://f/1.png"}
-
-    def test_within_text(self) -> None:
-        text = rich({"text": "like "}, {"type": "ref", "step": 1}, {"text": ", {{animal}}"})
-        first, second = plan(step(1, "any"), step(2, "upscale", image="u", prompt=text), variables=[TEXT]).steps
-        assert second.payload["prompt"] == {"$text": ["like ", {"$ref": str(first.id), "into": "text"}, ", fox"]}
-
-    def test_a_file_field_takes_one_and_a_number_does_not(self) -> None:
-        with pytest.raises(CollectionCorruptedError, match="COLLECTION_CORRUPTED") as caught:
-            plan(step(1, "any"), step(2, "image", size={"$ref": 1}))
-        assert caught.value.extra["details"]["problems"] == [
-            "step 2, size cannot take the result of another step, it takes a number"
-        ]
-
-    @pytest.mark.parametrize(
-        ("maker", "taker", "problem"),
-        [
-            ("write", "upscale.image", "takes an image, but step 1 (write) makes text/plain"),
-            ("film", "upscale.image", "takes an image, but step 1 (film) makes video/mp4"),
-            ("image", "film.film", "takes a video, but step 1 (image) makes image/png"),
-            ("image", "still.image", None),
-            ("image", "any.value", None),
-            ("write", "any.value", None),
-            ("any", "upscale.image", None),
-            ("write", "image.prompt", None),
-            (
-                "image",
-                "image.prompt",
-                URL_INSTEAD,
-            ),
-        ],
-    )
-    def test_what_cannot_fit_is_refused(self, maker: str, taker: str, problem: str | None) -> None:
-        name, _, field = taker.partition(".")
-        steps = step(1, maker), step(2, name, **{field: {"$ref": 1}}), step(3, "upscale", image="u")
-        if problem is None:
-            assert plan(*steps)
-            return
-        for value in ({"$ref": 1}, rich({"text": "see "}, {"type": "ref", "step": 1})):
-            with pytest.raises(CollectionCorruptedError) as caught:
-                plan(*steps[:1], step(2, name, **{field: value}), steps[2])
-            assert caught.value.extra["details"]["problems"] == [f"step 2, {field} {problem}"]
-
-    @pytest.mark.parametrize(
-        ("said", "stored"),
-        [
-            ({"output": "file"}, {"output": "file", "into": "text"}),
-            ({"output": "image", "file": 2}, {"output": "image", "file": 2, "into": "text"}),
-            ({"file": 0}, {"file": 0, "into": "text"}),
-        ],
-    )
-    def test_an_author_says_which_result_is_meant(self, said: dict[str, Any], stored: dict[str, Any]) -> None:
-        first, second = plan(step(1, "image"), step(2, "image", prompt={"$ref": 1} | said)).steps
-        assert second.payload["prompt"] == {"$ref": str(first.id)} | stored
-        node = {"type": "ref", "step": 1} | said
-        first, second = plan(step(1, "image"), step(2, "image", prompt=rich({"text": "a "}, node))).steps
-        assert second.payload["prompt"] == {"$text": ["a ", {"$ref": str(first.id)} | stored]}
-
-    def test_the_text_of_a_step_is_no_file(self) -> None:
-        with pytest.raises(CollectionCorruptedError) as caught:
-            plan(step(1, "image"), step(2, "upscale", image={"$ref": 1, "output": "text"}))
-        says = "step 2, image takes an image, and refers to the text of another step"
-        assert caught.value.extra["details"]["problems"] == [says]
-
-    def test_what_a_held_value_takes_counts(self) -> None:
-        held = step(2, "still", image={"$ref": 1})
-        first, third = plan(step(1, "image"), held, step(3, "upscale", image={"$ref": 2})).steps
-        assert third.payload == {"image": {"$ref": str(first.id), "into": "image"}}
-        with pytest.raises(CollectionCorruptedError) as caught:
-            plan(step(1, "image"), held, step(3, "image", prompt={"$ref": 2}))
-        says = "step 3, prompt takes a text, and refers to an image"
-        assert caught.value.extra["details"]["problems"] == [says]
-        with_url = plan(step(1, "image"), held, step(3, "image", prompt={"$ref": 2, "output": "file"})).steps
-        assert with_url[1].payload["prompt"] == {"$ref": str(first.id), "output": "file", "into": "text"}
-
-    def test_two_ends_are_two_results(self) -> None:
-        planned = plan(step(1, "any"), step(2, "upscale", image={"$ref": 1}), step(3, "upscale", image={"$ref": 1}))
-        assert [one.is_result for one in planned.steps] == [False, True, True]
-        assert planned.steps[2].depends_on == (planned.steps[0].id,)
-
-    def test_data_that_looks_like_one_is_data(self) -> None:
-        text = {"name": "animal", "type": "text"}
-        foreign = {"schema": {"$ref": "#/a"}, "$text": ["x"], "image": {"$ref": 1}, "said": "{{animal}}"}
-        given = {"animal": '{"$ref": 1}'}
-        first, second = plan(step(1, "any"), step(2, "any", value=foreign), variables=[text], given=given).steps
-        assert references_in(second.payload) == {str(first.id)}
-        results = {str(first.id): StepResult((FileResult("u", "image/png"),))}
-        assert resolve_references(second.payload, results) == {"value": foreign | {"image": "u", "said": '{"$ref": 1}'}}
-
-    def test_a_basic_step_is_what_it_holds(self) -> None:
-        planned = plan(
-            step(1, "any"),
-            step(2, "note", prompt=rich({"text": "see "}, {"type": "ref", "step": 1})),
-            step(3, "upscale", image="u", prompt=rich({"text": "A: "}, {"type": "ref", "step": 2})),
-            step(4, "note", prompt="B"),
-            step(5, "upscale", image="u", prompt={"$ref": 4}),
-        )
-        first, third, fifth = planned.steps
-        assert [one.key for one in planned.steps] == [1, 3, 5]
-        assert third.payload["prompt"] == {"$text": ["A: see ", {"$ref": str(first.id), "into": "text"}]}
-        assert fifth.payload == {"image": "u", "prompt": "B"}
-
-    def test_nothing_to_run(self) -> None:
-        with pytest.raises(CollectionCorruptedError) as caught:
-            plan(step(1, "note", prompt="B"))
-        assert caught.value.extra["details"]["problems"] == ["no step has anything to run"]
 
 
 class TestGenerations:

@@ -26,6 +26,7 @@ from emprops.webhooks.deliver import SLOTS, Deliverer
 from emprops.webhooks.secrets import SecretBox
 
 TAKEN = Reply(204, b"", "text/plain")
+DOWN = Reply(500, b"broken", "text/plain")
 
 
 @dataclass

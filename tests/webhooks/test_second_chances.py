@@ -3,8 +3,7 @@
 from datetime import timedelta
 
 from tests.fakes.http_api import Reply
-from tests.webhooks.conftest import TAKEN, Hooks
-from tests.webhooks.test_deliveries import verified
+from tests.webhooks.conftest import TAKEN, Hooks, verified
 
 from emprops.webhooks.service import MAX_OLD_SECRETS
 

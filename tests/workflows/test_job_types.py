@@ -2,20 +2,13 @@
 
 from typing import Any
 
-import httpx2
-import pytest
 import redis
 from tests.engines import Engines
-from tests.workflows.test_endpoints import DATA, DIRECT, DYNAMIC, Workflows
+from tests.workflows.rig import DATA, DIRECT, DYNAMIC, Workflows
 
 from emprops.queue.fleet import FleetMember, WorkerInfo
 from emprops.queue.matching import Offer
 from emprops.settings import Settings
-
-
-@pytest.fixture
-def workflows(client: httpx2.AsyncClient) -> Workflows:
-    return Workflows(client)
 
 
 async def warnings_of(workflows: Workflows, **more: Any) -> list[str]:

@@ -1,3 +1,5 @@
+"""The types of workflows: what is a valid definition, and what is planned from it."""
+
 import copy
 from collections.abc import Callable
 from contextlib import suppress
@@ -9,84 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from psycopg.types.json import Jsonb
+from tests.workflows.definitions import BASIC, COMFY, DIRECT, DYNAMIC, FETCH, REFERENCE, VALID, changed, plan, workflow
 from tests.workflows.graphs import OCCASION
 
 from emprops.kit.database import Database, Transaction
-from emprops.queue.messages import Requirements
 from emprops.workflows import service, store
-from emprops.workflows.kinds.base import FieldsError, HeldValue, PlannedWork
+from emprops.workflows.kinds.base import FieldsError, HeldValue
 from emprops.workflows.kinds.registry import KINDS
-from emprops.workflows.references import MixedText, Reference
-from emprops.workflows.store import Workflow
-
-DIRECT: dict[str, Any] = {
-    "form": {
-        "fields": [
-            {"id": "prompt", "type": "prompt_editor", "required": True},
-            {"id": "image", "type": "image_loader"},
-            {"id": "size", "type": "slider", "default": 512, "constraints": {"min": 64, "max": 2048, "step": 1}},
-        ]
-    },
-    "inputs": [
-        {"id": "prompt", "pathJq": ".messages[0].content", "is_required": True},
-        {"id": "image", "pathJq": ".payload.source.image[0].url"},
-        {"id": "size", "pathJq": ".payload.size"},
-    ],
-    "job": {"service_required": "openai_image", "payload": {"model": "m", "messages": [{"role": "user"}]}},
-}
-DYNAMIC: dict[str, Any] = {
-    "template": {"messages": [{"role": "user", "content": "Draw {{thing}} {{n}} times"}], "n": "{{n}}", "s": "{{s}}"},
-    "variable_types": {
-        "thing": {"type": "text", "required": True},
-        "n": {"type": "number", "default": 1, "min": 1, "max": 4},
-        "s": "checkbox",
-    },
-    "job_type": "openai_chat",
-}
-COMFY: dict[str, Any] = {
-    "form": {"fields": [{"id": "text", "type": "prompt_editor"}, {"id": "seed", "type": "number"}]},
-    "inputs": {
-        "6": {"text": {"value": "text", "is_required": True}},
-        "3": {"seed": {"value": "seed", "default": 7, "is_required": True}},
-    },
-    "workflow": {
-        "3": {"class_type": "KSampler", "inputs": {"seed": 1, "positive": ["6", 0]}},
-        "6": {"class_type": "CLIPTextEncode", "inputs": {"text": ""}},
-    },
-}
-FETCH: dict[str, Any] = {
-    "form": {"fields": [{"id": "promptText", "type": "prompt_editor"}]},
-    "inputs": [{"id": "promptText", "pathJq": ".promptText", "is_required": True}],
-    "api": {
-        "url": "https://api.example.com/v1/video",
-        "method": "POST",
-        "headers": {"Authorization": "Bearer {{VIDEO_API_KEY}}"},
-        "fetchType": "wait",
-        "wait": {"outputExprJq": ".output[0]"},
-    },
-    "body": {"model": "gen4"},
-}
-BASIC: dict[str, Any] = {"form": {"fields": [{"id": "text", "type": "prompt_editor"}]}}
-VALID = {
-    "direct_job": DIRECT, "dynamic_json": DYNAMIC, "comfy_workflow": COMFY, "fetch_api": FETCH, "basic": BASIC,
-}  # fmt: skip
-REFERENCE = Reference(UUID(int=1))
-
-
-def workflow(kind: str, data: Any, **more: Any) -> Workflow:
-    return Workflow(uuid4(), "w", "W", kind, data, "image/png", **more)
-
-
-def plan(kind: str, fields: dict[str, Any], data: Any = None) -> PlannedWork:
-    work = KINDS[kind].plan(workflow(kind, VALID[kind] if data is None else data), fields, OCCASION)
-    assert isinstance(work, PlannedWork)
-    return work
-
-
-def changed(data: dict[str, Any], change: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
-    result = copy.deepcopy(data)
-    change(result)
-    return result
+from emprops.workflows.references import MixedText
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -138,83 +70,6 @@ def test_unknown_type() -> None:
     assert service.check("magic", {}) == [
         "type must be one of basic, comfy_workflow, fetch_api, direct_job, dynamic_json, not 'magic'"
     ]
-
-
-class TestDirectJob:
-    def test_places_fields(self) -> None:
-        work = plan("direct_job", {"prompt": "a fox", "image": "https://x/y.png"})
-        assert work.job_type == "openai_image"
-        assert work.payload == {
-            "model": "m",
-            "messages": [{"role": "user", "content": "a fox"}],
-            "source": {"image": [{"url": "https://x/y.png"}]},
-            "size": 512,
-        }
-
-    def test_requirements_and_mime_type_come_from_the_workflow(self) -> None:
-        work = KINDS["direct_job"].plan(
-            workflow("direct_job", DIRECT, models=("b", "a"), custom_nodes=("n",)), {"prompt": "x"}, OCCASION
-        )
-        assert isinstance(work, PlannedWork)
-        assert work.requirements == Requirements(models=("a", "b"), custom_nodes=("n",))
-        assert work.output_mime_type == "image/png"
-
-    def test_names_every_wrong_field(self) -> None:
-        with pytest.raises(FieldsError) as caught:
-            plan("direct_job", {"size": 9999, "image": 5})
-        assert caught.value.problems == {
-            "prompt": "is required",
-            "image": "must be the URL of a file, of at most 4096 characters",
-            "size": "must be a number from 64 to 2048, not 9999",
-        }
-
-    @pytest.mark.parametrize(
-        ("change", "message"),
-        [
-            (lambda d: d["inputs"].append({"id": "x", "pathJq": ".x"}), "input 4 needs the id of a form field"),
-            (lambda d: d["inputs"][0].update(pathJq="prompt"), "input prompt: pathJq must be a path"),
-            (lambda d: d["inputs"][0].update(pathJq=".model.name"), "input prompt: there is no key name in a text"),
-            (lambda d: d["job"].update(service_required=""), "job.service_required must be a job type"),
-            (lambda d: d["job"].update(service_required="fetch_api"), "must not be fetch_api"),
-            (lambda d: d["job"].update(payload=[]), "payload object"),
-            (lambda d: d["form"]["fields"][0].update(type="x"), "unknown type"),
-        ],
-    )
-    def test_names_faults(self, change: Callable[[dict[str, Any]], object], message: str) -> None:
-        assert message in service.check("direct_job", changed(DIRECT, change))[0]
-
-    def test_a_field_may_be_the_job_type_and_the_payload(self) -> None:
-        data = {
-            "form": {
-                "fields": [
-                    {"id": "job_type", "type": "input"},
-                    {"id": "payload", "type": "json"},
-                    {"id": "n", "type": "number"},
-                ]
-            },
-            "inputs": [
-                {"id": "job_type", "pathJq": ".service_required"},
-                {"id": "payload", "pathJq": ".payload"},
-                {"id": "n", "pathJq": ".n"},
-            ],
-            "job": {},
-        }  # fmt: skip
-        assert service.check("direct_job", data) == []
-        given = {"a": {"b": REFERENCE}}
-        work = plan("direct_job", {"job_type": "openai_chat", "payload": given, "n": 3}, data)
-        assert (work.job_type, work.payload) == ("openai_chat", {"a": {"b": REFERENCE}, "n": 3})
-        assert given == {"a": {"b": REFERENCE}}
-        for wrong, field in (
-            ({"job_type": "fetch_api", "payload": {}}, "job_type"),
-            ({"job_type": "comfyui", "payload": {}}, "job_type"),
-            ({"job_type": "a b", "payload": {}}, "job_type"),
-            ({"payload": {}}, "job_type"),
-            ({"job_type": "x", "payload": [1]}, "payload"),
-            ({"job_type": "x", "payload": [1], "n": 1}, "n"),
-        ):
-            with pytest.raises(FieldsError) as caught:
-                plan("direct_job", wrong, data)
-            assert list(caught.value.problems) == [field]
 
 
 class TestDynamicJson:
