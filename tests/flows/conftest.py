@@ -134,17 +134,20 @@ async def worker_process(settings: Settings, before: str = "", **environment: st
 
 
 @asynccontextmanager
-async def command_process(command: str, before: str = "", **environment: str) -> AsyncIterator[Process]:
+async def command_process(
+    command: str, before: str = "", *, log: Path = Path(os.devnull), **environment: str
+) -> AsyncIterator[Process]:
     """A process of ``emprops``, stopped at the end unless it has ended."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-c",
-        f"{before}\nfrom emprops.cli.main import app; app(['{command}'])",
-        env=os.environ | environment,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
-        cwd=Path(__file__).parents[2],
-    )
+    with log.open("ab") as errors:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-c",
+            f"{before}\nfrom emprops.cli.main import app; app(['{command}'])",
+            env=os.environ | environment,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=errors,
+            cwd=Path(__file__).parents[2],
+        )
     try:
         yield process
     finally:

@@ -21,6 +21,14 @@ async def client(engines: Engines) -> AsyncIterator[Any]:
 
 
 @pytest.fixture
+async def waiting_client(engines: Engines) -> AsyncIterator[Any]:
+    """A client whose blocking commands may take as long as they want."""
+    client = connect(engines.redis_url, socket_timeout=None)
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture
 def queue(client: Any) -> Queue:
     return Queue(client)
 

@@ -108,6 +108,8 @@ class Rig:
     concurrency: int = 1
     grace: float = 5.0
     lease: float = 60.0
+    poll: float = WorkerLink.poll
+    """Seconds after which it asks for work although nothing woke it."""
     storage: FolderStorage = field(init=False)
     board: Board = field(default_factory=Board)
     heart_url: str = ""
@@ -125,6 +127,7 @@ class Rig:
             tools=Tools(self.storage, self.http, self.settings),
             grace=self.grace,
         )
+        self.loop.link.poll = self.poll
 
     async def _run(self, ticket: Ticket, context: RunContext) -> Outcome:
         assert self.body is not None
@@ -164,8 +167,10 @@ class Rig:
             await self.http.close()
 
     @contextlib.asynccontextmanager
-    async def beating(self, *, progress_interval: float = 0.02) -> AsyncIterator[HeartbeatThread]:
-        """Run the heartbeat."""
+    async def beating(
+        self, *, progress_interval: float = 0.02, interval: float | None = None
+    ) -> AsyncIterator[HeartbeatThread]:
+        """Run the heartbeat. ``interval``: seconds between renewals of all leases, if not what follows from theirs."""
         url = self.heart_url or self.settings.redis_url
         blocking = redis.Redis.from_url(url, socket_timeout=2.0, retry=Retry(NoBackoff(), 0))
         self._running = asyncio.get_running_loop()
@@ -179,6 +184,7 @@ class Rig:
             lease=self.lease,
             progress_interval=progress_interval,
         )
+        heartbeat.interval = interval or heartbeat.interval
         heartbeat.start()
         try:
             yield heartbeat

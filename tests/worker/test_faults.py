@@ -1,7 +1,6 @@
 """Claims that are no longer ours, and Redis away: nothing is reported twice, nothing finished is lost."""
 
 import asyncio
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -37,13 +36,11 @@ async def test_a_cancelled_step_stops_within_a_beat(queue: Queue, make_rig: Make
 
     rig = make_rig(body=work)
     await queue.enqueue([make_ticket("s")])
-    async with rig.beating(), rig.working():
+    async with rig.beating(interval=2 * PATIENCE), rig.working():  # nobody would ask by himself within the test
         await rig.begun("s")
-        begun = time.monotonic()
         await queue.cancel([("s", 1)], "by the user")
         async with asyncio.timeout(PATIENCE):
             await stopped.wait()
-        assert time.monotonic() - begun < 2.0
     assert await log.kinds("s") == ["started"]
     assert (rig.loop.counters.abandoned, len(rig.board)) == (1, 0)
 

@@ -1,15 +1,17 @@
 """Texts that ComfyUI's editor fills in when it sends a graph. What is expected was taken from the editor's own code,
 but for a backslash at the end, which it turns into ``\\undefined``."""
 
-import gc
-import time
+import re
+import sys
 from datetime import UTC, datetime
+from types import FrameType
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from emprops.workflows import comfy_text
 from emprops.workflows.comfy_text import fill_choices, fill_replacements, replacements_in, signs_in
 
 AT = datetime(2026, 3, 7, 9, 5, 4, tzinfo=UTC)
@@ -71,17 +73,71 @@ def test_any_text_can_be_filled_in(text: str) -> None:
         assert filled == text
 
 
-@pytest.mark.parametrize("part", ["{", "{a|", "/*", "//", "\\", "|", "{}", "/*/"])
-def test_long_texts_take_little_time(part: str) -> None:
-    text = (part * 65536)[:65536]
-    gc.freeze()  # what other tests left is not to be searched for garbage again and again within this one's time
-    try:
-        began = time.process_time()
-        fill_choices(text, lambda _number, count: count - 1)
-        signs_in(text)
-        assert time.process_time() - began < 2
-    finally:
-        gc.unfreeze()
+class Work:
+    """Counts what is done for a text: lines of code that run, and characters that are searched."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.done = 0
+        for name in ("COMMENT", "LINE_COMMENT", "LINE_END", "PIECE", "ESCAPE"):
+            monkeypatch.setattr(comfy_text, name, Searching(self, getattr(comfy_text, name)))
+
+    def of(self, text: str) -> int:
+        """Return how much it takes to fill this text in, and to say what there is in it."""
+        self.done, before = 0, sys.gettrace()
+        sys.settrace(self._trace)
+        try:
+            fill_choices(Searched(text, self), lambda _number, count: count - 1)
+            signs_in(Searched(text, self))
+        finally:
+            sys.settrace(before)
+        return self.done
+
+    def _trace(self, frame: FrameType, event: str, _argument: Any) -> Any:
+        self.done += event == "line" and frame.f_globals is vars(comfy_text)
+        return self._trace
+
+
+class Searched(str):
+    """A text that notes how far it is searched."""
+
+    __slots__ = ("work",)
+
+    def __new__(cls, text: str, work: Work) -> "Searched":
+        made = super().__new__(cls, text)
+        made.work = work
+        return made
+
+    def find(self, part: str, start: int = 0) -> int:  # type: ignore[override]
+        found = super().find(part, start)
+        self.work.done += (len(self) if found < 0 else found) - start
+        return found
+
+
+class Searching:
+    """A regular expression that notes how far it searches."""
+
+    def __init__(self, work: Work, pattern: re.Pattern[str]) -> None:
+        self.work, self.pattern = work, pattern
+
+    def search(self, text: str, start: int = 0) -> re.Match[str] | None:
+        found = self.pattern.search(text, start)
+        self.work.done += (len(text) if found is None else found.end()) - start
+        return found
+
+    def findall(self, text: str) -> list[str]:
+        self.work.done += len(text)
+        return self.pattern.findall(text)
+
+    def sub(self, by: str, text: str) -> str:
+        self.work.done += len(text)
+        return self.pattern.sub(by, text)
+
+
+@pytest.mark.parametrize("part", ["{", "{a|", "/*", "/*x", "//", "\\", "|", "{}", "/*/"])
+def test_ten_times_the_text_is_ten_times_the_work(monkeypatch: pytest.MonkeyPatch, part: str) -> None:
+    work = Work(monkeypatch)
+    short, long = (work.of((part * size)[:size]) for size in (300, 3_000))
+    assert short < long < 11 * short
 
 
 @pytest.mark.parametrize(
