@@ -8,12 +8,12 @@ import psutil
 import uvloop
 
 PARTS = {
-    "queue": "bench.queue_bench",
-    "gateway": "bench.gateway",
-    "cycles": "bench.cycles",
-    "reads": "bench.reads",
-    "memory": "bench.memory",
-    "streams": "bench.streams",
+    "queue": "bench.parts.queue",
+    "gateway": "bench.parts.gateway",
+    "cycles": "bench.parts.cycles",
+    "reads": "bench.parts.reads",
+    "memory": "bench.parts.memory",
+    "streams": "bench.parts.streams",
 }
 
 

@@ -1,6 +1,6 @@
 """A process that carries one large file the way a worker does, and tells how much memory that took.
 
-``python -m bench.carry <way> <bytes> <server> <folder>`` prints one JSON line. The server is ``bench/memory.py``.
+``python -m bench.carry <way> <bytes> <server> <folder>`` prints one JSON line. The server is ``bench/parts/memory.py``.
 """
 
 import asyncio

@@ -43,7 +43,7 @@ class Nowhere(FolderStorage):
 class Probe:
     """Job type ``noop``: ends at once with a result that goes :class:`Nowhere`: only queue and loop are measured.
 
-    The connector called ``noop`` answers with data, which the worker stores as a file: ``bench/cycles.py`` has it.
+    The connector ``noop`` answers with data, which the worker stores as a file: see ``bench/parts/cycles.py``.
     """
 
     name: ClassVar[str] = "probe"

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from bench.memory import GOAL, MB, carry, serving
+from bench.parts.memory import GOAL, MB, carry, serving
 
 SIZE = 120 * MB
 WAYS = ("made here → folder", "made here → S3", "S3 → ComfyUI's inputs")

@@ -7,9 +7,9 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from statistics import median
 
-from bench.cycles import ready
 from bench.engines import both_in, folder
-from bench.reads import process
+from bench.parts.cycles import ready
+from bench.parts.reads import process
 from bench.tables import print_table, rate, ratios, verdict
 from bench.tickets import ticket
 from emprops.auth import store

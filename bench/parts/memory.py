@@ -22,7 +22,7 @@ from bench.tables import print_table, verdict
 MB = 1_000_000
 FULL, QUICK = 2_000 * MB, 256 * MB
 GOAL = 100 * MB
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PIECE = bytes(1024 * 1024)
 
 

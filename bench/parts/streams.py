@@ -17,8 +17,8 @@ import psutil
 import psycopg
 from redis.asyncio import Redis
 
-from bench.cycles import free_port, ready
 from bench.engines import both_in, folder
+from bench.parts.cycles import free_port, ready
 from bench.tables import p50, p99, print_table, verdict
 from emprops.kit.ids import new_id
 from emprops.kit.pubsub import poke

@@ -12,7 +12,7 @@ import psutil
 from redis.asyncio import Redis
 
 from bench.engines import folder, redis_in
-from bench.latency import measure_latency, print_latency
+from bench.parts.latency import measure_latency, print_latency
 from bench.process import worker
 from bench.tables import print_table, rate, ratio, ratios, verdict
 from bench.tickets import in_calls_of, ticket

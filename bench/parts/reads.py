@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 
 from bench.crowd import Crowd, fill
-from bench.cycles import Caller, free_port, ready, shared
 from bench.engines import both_in, folder
+from bench.parts.cycles import Caller, free_port, ready, shared
 from bench.tables import p50, p99, print_table, rate, ratio, verdict
 from emprops.kit import migrate
 from emprops.local.postgres import Postgres, ensure_database, uri
@@ -78,7 +78,7 @@ def process(place: Path, name: str, command: list[str], **settings: str) -> Iter
         "EMPROPS_DATA_DIR": str(place / name),
         "EMPROPS_LOG_LEVEL": "WARNING",
         "EMPROPS_QUEUE_PREFIX": f"{name}:",
-        "PYTHONPATH": str(Path(__file__).parents[1]),
+        "PYTHONPATH": str(Path(__file__).parents[2]),
         **settings,
     }
     spawned = spawn([sys.executable, "-m", *command], folder=place, log=place / f"{name}.log", env=env)
