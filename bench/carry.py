@@ -84,7 +84,7 @@ class Carry:
         return Outcome([Produced("output.mp4", TYPE, context.folder / "output")])
 
     async def from_bucket_to_comfyui(self, context: RunContext, size: int) -> Outcome:
-        """An input that lies in the bucket, and goes to ComfyUI."""
+        """An input that is in the bucket, and goes to ComfyUI."""
         path, mime_type = await context.fetch(public_url(self.settings, f"inputs/{size}.mp4"))
         api = Api(self.server)
         try:

@@ -1,4 +1,4 @@
-"""Engines of a benchmark: own ones, set up as ``emprops up`` sets them up, in a folder that goes afterwards."""
+"""Engines of a benchmark, set up as ``emprops up`` sets them up, in a folder that goes afterwards."""
 
 import tempfile
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The worker gateway: turns a second through an api, beside the same turns over Redis in the same round."""
+"""The worker gateway: turns a second through an api, next to the same turns over Redis in the same round."""
 
 import asyncio
 import time

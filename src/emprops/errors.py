@@ -8,7 +8,9 @@ from typing import Any, ClassVar
 
 
 class AppError(Exception):
-    """Base of every error a caller may see. ``extra`` adds keys to the failure envelope."""
+    """Something broke inside; the log says what, under the ``request_id``."""
+
+    # the base of every error that a caller may see
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal_error"
@@ -16,6 +18,7 @@ class AppError(Exception):
     """Seconds after which the same request may succeed (``Retry-After``)."""
 
     def __init__(self, message: str, *, extra: Mapping[str, Any] | None = None) -> None:
+        """Say it in one sentence; ``extra`` adds keys to the failure envelope."""
         super().__init__(message)
         self.message = message
         self.extra: dict[str, Any] = dict(extra or {})
@@ -55,7 +58,7 @@ class CollectionCorruptedError(BadRequestError):
 
 
 class UnauthorizedError(AppError):
-    """Nobody is calling: the identity is missing or not accepted."""
+    """The caller is unknown: the identity is missing or not accepted."""
 
     status = 401
     code = "unauthorized"
@@ -76,14 +79,14 @@ class NotEnoughCreditsError(AppError):
 
 
 class ForbiddenError(AppError):
-    """The request comes from somewhere that may not make it, whoever is calling."""
+    """The request comes from a place that may not make it, no matter who is calling."""
 
     status = 403
     code = "forbidden"
 
 
 class NotFoundError(AppError):
-    """The object does not exist, or is none of the caller's business: both look the same."""
+    """The object does not exist, or is not the caller's: both look the same."""
 
     status = 404
     code = "not_found"
@@ -97,7 +100,7 @@ class RequestTimeoutError(AppError):
 
 
 class ConflictError(AppError):
-    """The request contradicts the present state."""
+    """The request conflicts with the current state."""
 
     status = 409
     code = "conflict"
@@ -146,7 +149,7 @@ class TooManyRequestsError(AppError):
 
 
 class UnavailableError(AppError):
-    """An engine behind the API is away; the same request may be sent again."""
+    """A part that the api needs is away; the same request may be sent again."""
 
     status = 503
     code = "unavailable"

@@ -96,7 +96,7 @@ async def _postgresql(resources: Resources) -> str:
     newest = known_revisions()[-1]
     if revision is None or revision < newest:
         return f"at revision {revision}, this version needs {newest}; run 'emprops db upgrade'"
-    return "ok"  # also at a revision of a newer version, beside which this one serves until it is replaced
+    return "ok"  # also at a revision of a newer version, next to which this one serves until it is replaced
 
 
 async def _redis(resources: Resources) -> tuple[str, list[str]]:

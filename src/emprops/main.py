@@ -95,7 +95,7 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 def equip(app: FastAPI, settings: Settings) -> None:
-    """Attach to the app what it has besides its routes and does not open; the rest comes with its lifespan."""
+    """Attach to the app what it has in addition to its routes and does not open; the rest comes with its lifespan."""
     app.state = State()
     SETTINGS.attach(app, settings)
     AUTHENTICATOR.attach(app, authenticator_for(settings))
@@ -160,7 +160,7 @@ async def _open_orchestration(app: FastAPI, resources: Resources, stack: AsyncEx
 
 @asynccontextmanager
 async def running(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    """Run something beside the requests, until the api stops. If it breaks, the api stops too: whoever started the
+    """Run something alongside the requests, until the api stops. If it breaks, the api stops too: whatever started the
     process starts it anew, while an api without its orchestrator would take jobs and never end them."""
     task = asyncio.create_task(work)
     task.add_done_callback(_stop_if_broken)

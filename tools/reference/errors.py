@@ -8,8 +8,8 @@ from tools.reference.markdown import one_line, page, table
 
 INTRODUCTION = (
     'A failure is `{"data": null, "error": "<sentence>", "code": "<code>", "request_id": "<id>"}`, sometimes with'
-    " `details`. The sentence says what to do; programs should look at the status and the code. Where it makes sense to"
-    " try again, `Retry-After` says when."
+    " `details`. The sentence says what to do; programs should look at the status and the code. If trying"
+    " again makes sense, `Retry-After` says when."
 )
 
 

@@ -168,7 +168,7 @@ SCHEMES: dict[str, dict[str, str]] = {
         "type": "apiKey",
         "in": "header",
         "name": "user_id",
-        "description": "The calling user's UUID. Believed in local mode; in production only beside a service's key.",
+        "description": "The calling user's UUID. Trusted in local mode; in production only with a service's key.",
     },
     "token": {
         "type": "http",

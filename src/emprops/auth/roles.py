@@ -1,4 +1,4 @@
-"""What a caller may do besides generating: roles from the mode, from a token's claims, and from grants.
+"""What a caller may do other than generate: roles from the mode, from a token's claims, and from grants.
 
 ``author``: make and change workflows, projects and collections. ``viewer``: read how the installation does.
 """

@@ -17,7 +17,7 @@ class CallerView(Schema):
     user_id: UUID | None
     """The user, or whom a service speaks for."""
     roles: list[RoleName]
-    """What the caller may do besides generating."""
+    """What the caller may do other than generate."""
     scopes: list[str]
     """Scopes of the API key that came with the request."""
 

@@ -1,4 +1,4 @@
-"""Links with which an owner shows one output to whoever gets the link, for a while.
+"""Links with which an owner shows one output to anyone who gets the link, for a while.
 
 A browser that follows a link can send neither a token nor the ``user_id`` header, so the link itself carries the
 right: ``<expiry>.<signature>``, HMAC-SHA256 over the output's id and the expiry. It opens the watch page of that one

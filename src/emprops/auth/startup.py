@@ -29,8 +29,8 @@ def check_settings(settings: Settings) -> None:
             )
     elif settings.mode == "local" and not is_loopback(settings.host) and not settings.allow_remote_local:
         raise SettingsError(
-            f"EMPROPS_HOST={settings.host} would let other machines in, and local mode believes whoever they say they"
-            " are: set EMPROPS_MODE=production, or, behind a gateway that sets the user_id header,"
+            f"EMPROPS_HOST={settings.host} would let other machines in, and local mode believes what they say about"
+            " who they are: set EMPROPS_MODE=production, or, behind a gateway that sets the user_id header,"
             " EMPROPS_ALLOW_REMOTE_LOCAL=1."
         )
     _check_metrics_token(settings.metrics_token.get_secret_value())

@@ -34,7 +34,7 @@ class ApiKey:
 
 
 async def ensure_user(tx: Transaction, user_id: UUID) -> None:
-    """Insert the user on first sight; whoever writes a row that refers to a user calls this before."""
+    """Insert the user on first sight; called before any row that refers to the user is written."""
     await tx.execute("INSERT INTO app_user (id) VALUES (%s) ON CONFLICT DO NOTHING", [user_id])
 
 

@@ -15,8 +15,8 @@ from emprops.settings import Settings
 def up() -> None:
     """Start PostgreSQL, Redis, the api and a worker on this machine; Ctrl-C stops them.
 
-    Data are in EMPROPS_DATA_DIR (./.emprops). DATABASE_URL and REDIS_URL, when
-    set, are used instead of engines of its own.
+    Data is kept in EMPROPS_DATA_DIR (./.emprops). If DATABASE_URL or REDIS_URL
+    is set, that engine is used instead.
 
     For example:
 

@@ -1,4 +1,4 @@
-"""``emprops users``: what users may do besides generating. Grants live in PostgreSQL, which these commands reach."""
+"""``emprops users``: what users may do other than generate. Grants live in PostgreSQL, which these commands reach."""
 
 from dataclasses import asdict
 from typing import Annotated

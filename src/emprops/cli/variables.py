@@ -8,7 +8,7 @@ from emprops.kit.nearest import did_you_mean
 PREFIX = "EMPROPS_"
 DATA_DIR = "EMPROPS_DATA_DIR"
 SECRETS = "EMPROPS_SECRET_"
-"""What workers fill into requests to HTTP APIs; the rest of the name is chosen by whoever writes a workflow."""
+"""What workers fill into requests to HTTP APIs; the author of a workflow chooses the rest of the name."""
 OTHERS = frozenset({
     "EMPROPS_URL", "EMPROPS_USER_ID", "EMPROPS_API_KEY", "EMPROPS_TOKEN",  # of commands that call an api
     "EMPROPS_PUBLISH",  # of the compose file

@@ -103,7 +103,7 @@ async def create_collection(body: CollectionInProjectBody, user_id: CurrentUser,
 async def create_collection_in_project(
     project_id: UUID, body: CollectionBody, user_id: CurrentUser, tx: Tx, _once: Once
 ) -> Any:
-    """Make a collection in an own project. It begins as a draft."""
+    """Make a collection in one of the caller's projects. It begins as a draft."""
     return ok(view_of(await service.create(tx, user_id, _details(body), body.data, project_id=project_id)))
 
 
@@ -130,7 +130,7 @@ async def list_public_collections(reader: Reader, page: Paging) -> Any:
 
 @routes.get("/collections/{collection_id}", response_model=Envelope[CollectionView | PublicCollection])
 async def get_collection(collection_id: CollectionRef, caller: CurrentCaller, reader: Reader) -> Any:
-    """Read an own collection with its data, or the public face of a published one."""
+    """Read one of the caller's collections with its data, or the public view of a published one."""
     return ok(view_of(await service.get(reader, caller, collection_id)))
 
 
@@ -158,7 +158,7 @@ async def get_collection_form(collection_id: CollectionRef, caller: OptionalCall
 async def change_collection(
     collection_id: CollectionRef, body: CollectionChanges, caller: CurrentCaller, tx: Tx
 ) -> Any:
-    """Change what is sent of an own collection. New data of a published one takes effect with the next publish."""
+    """Change one of the caller's collections. New data of a published one takes effect with the next publish."""
     return ok(view_of(await service.change(tx, caller, collection_id, body.model_dump(exclude_unset=True))))
 
 
@@ -174,7 +174,7 @@ async def publish_collection(
     tx: Tx,
     body: Annotated[PublishBody | None, Body(examples=[{"version": 1}])] = None,
 ) -> Any:
-    """Publish an own collection: whoever has its id can generate from it. Changed data becomes the next version, and
+    """Publish a collection: anyone who has its id can generate from it. Changed data becomes the next version, and
     so does the data of an earlier `version` that is published again; jobs that run keep their steps."""
     return ok(view_of(await service.publish(tx, caller, collection_id, body.version if body else None)))
 
@@ -186,7 +186,7 @@ async def publish_collection(
 )
 @routes.post("/collections/{collection_id}/archive", response_model=Envelope[CollectionView])
 async def archive_collection(collection_id: CollectionRef, caller: CurrentCaller, tx: Tx) -> Any:
-    """Put an own collection away: nobody can generate from it, and only its owner sees it. Its outputs stay."""
+    """Archive a collection: nobody can generate from it, and only its owner sees it. Its outputs stay."""
     return ok(view_of(await service.change(tx, caller, collection_id, {"archived": True})))
 
 
@@ -194,7 +194,7 @@ async def archive_collection(collection_id: CollectionRef, caller: CurrentCaller
     "/collections/{collection_id}/unarchive", dependencies=[AuthorRoute], response_model=Envelope[CollectionView]
 )
 async def unarchive_collection(collection_id: CollectionRef, caller: CurrentCaller, tx: Tx) -> Any:
-    """Bring an own collection back, as it was."""
+    """Bring an archived collection back, as it was."""
     return ok(view_of(await service.change(tx, caller, collection_id, {"archived": False})))
 
 
@@ -207,7 +207,7 @@ async def unarchive_collection(collection_id: CollectionRef, caller: CurrentCall
 async def set_global(
     collection_id: CollectionRef, body: GlobalBody, caller: CurrentCaller, tx: Tx, resources: Shared
 ) -> Any:
-    """Let everybody develop outputs with an own collection, which in production takes a service key; or no longer
+    """Let everyone develop outputs with a collection, which in production takes a service key; or no longer
     (`is_global: false`)."""
     changed = await service.set_global(
         tx,
@@ -227,7 +227,7 @@ async def set_global(
     response_model=Envelope[list[CollectionVersionView]],
 )
 async def list_versions(collection_id: CollectionRef, caller: CurrentCaller, reader: Reader, page: Paging) -> Any:
-    """List what was published of an own collection, newest first."""
+    """List what was published of one of the caller's collections, newest first."""
     collection = await service.get_own(reader, caller, collection_id)
     found = await version_store.list_versions(reader, collection.id, page)
     return ok([CollectionVersionView.model_validate(version) for version in found])
@@ -239,7 +239,7 @@ async def list_versions(collection_id: CollectionRef, caller: CurrentCaller, rea
     response_model=Envelope[CollectionVersionDataView],
 )
 async def get_version(collection_id: CollectionRef, version: Version, caller: CurrentCaller, reader: Reader) -> Any:
-    """Read one published state of an own collection."""
+    """Read one published state of one of the caller's collections."""
     collection = await service.get_own(reader, caller, collection_id)
     found = await version_store.get_version(reader, collection.id, int(version)) if NUMBER.fullmatch(version) else None
     if found is None:

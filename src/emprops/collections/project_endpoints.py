@@ -29,11 +29,11 @@ async def list_projects(user_id: CurrentUser, reader: Reader, page: Paging) -> A
 
 @routes.get("/{project_id}", response_model=Envelope[ProjectView])
 async def get_project(project_id: UUID, caller: CurrentCaller, reader: Reader) -> Any:
-    """Read an own project."""
+    """Read one of the caller's projects."""
     return ok(ProjectView.model_validate(await projects.get_own(reader, caller, project_id)))
 
 
 @routes.patch("/{project_id}", dependencies=[AuthorRoute], response_model=Envelope[ProjectView])
 async def rename_project(project_id: UUID, body: ProjectBody, caller: CurrentCaller, tx: Tx) -> Any:
-    """Rename an own project."""
+    """Rename one of the caller's projects."""
     return ok(ProjectView.model_validate(await projects.rename(tx, caller, project_id, body.name)))

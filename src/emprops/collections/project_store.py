@@ -24,7 +24,7 @@ class Project:
 
 
 async def get(reader: Transaction, project_id: UUID) -> Project | None:
-    """Return a project, whoever owns it."""
+    """Return a project of any owner."""
     return await reader.fetch_one(Project, f"SELECT {COLUMNS} FROM project WHERE id = %s", (project_id,))
 
 

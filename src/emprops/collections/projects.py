@@ -45,7 +45,7 @@ async def get_own(reader: Transaction, caller: Caller, project_id: UUID) -> Proj
 
 
 async def rename(tx: Transaction, caller: Caller, project_id: UUID, name: str) -> Project:
-    """Rename an own project. Raises :class:`~emprops.errors.NotFoundError`."""
+    """Rename one of the caller's projects. Raises :class:`~emprops.errors.NotFoundError`."""
     await get_own(tx, caller, project_id)
     return await store.rename(tx, project_id, name)
 

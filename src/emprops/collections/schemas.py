@@ -108,7 +108,7 @@ class CollectionBody(Schema):
     """The instruction set. Steps keep the ids that are sent: whole numbers, each once."""
     blockchain: Blockchain | None = None
     price: Price = Decimal(0)
-    """In credits, for each generation, besides what its steps cost; with a ``blockchain`` in its currency, for an
+    """In credits, for each generation, on top of what its steps cost; with a ``blockchain`` in its currency, for an
     edition: shown, and never charged here."""
     editions: Editions = 1
     cover_image_url: Address | None = None
@@ -136,7 +136,7 @@ class CollectionChanges(Schema):
     """Of a published collection it takes effect with the next publish."""
     blockchain: Blockchain | None = None
     price: Price = Field(default_factory=Decimal)
-    """In credits, for each generation, besides what its steps cost; with a ``blockchain`` in its currency, for an
+    """In credits, for each generation, on top of what its steps cost; with a ``blockchain`` in its currency, for an
     edition: shown, and never charged here."""
     editions: Editions = Field(default_factory=int)
     cover_image_url: Address | None = None
@@ -177,7 +177,7 @@ class PublicCollection(Schema):
     description: str
     blockchain: str | None
     price: Number
-    """In credits, for each generation, besides what its steps cost; with a ``blockchain`` in its currency, for an
+    """In credits, for each generation, on top of what its steps cost; with a ``blockchain`` in its currency, for an
     edition: shown, and never charged here."""
     editions: int
     status: Status
@@ -200,7 +200,7 @@ class PublicCollection(Schema):
 
 
 class CollectionItem(PublicCollection):
-    """An own collection in a list."""
+    """One of the caller's collections in a list."""
 
     model_config = ConfigDict(json_schema_extra={"example": ITEM})
 
@@ -211,7 +211,7 @@ class CollectionItem(PublicCollection):
 
 
 class CollectionView(CollectionItem):
-    """An own collection by itself."""
+    """One of the caller's collections by itself."""
 
     model_config = ConfigDict(json_schema_extra={"example": {**ITEM, "data": DATA, "has_unpublished_changes": False}})
 
@@ -270,6 +270,6 @@ class CollectionVersionDataView(CollectionVersionView):
 
 
 def view_of(collection: Collection) -> CollectionView | PublicCollection:
-    """Show what a caller may see of a collection: all of an own one, the public face of any other."""
+    """Show what a caller may see of a collection: all of their own, the public view of any other."""
     shape = CollectionView if isinstance(collection, Working) else PublicCollection
     return shape.model_validate(collection)

@@ -1,7 +1,7 @@
 """Who may see, run and change which collection; what making, changing and publishing one means.
 
-A draft is its owner's alone. A published collection can be seen and run by whoever has its id, in the state in which it
-was published last (docs/decisions/0008); ``is_public`` also lists it. An archived one is there for its owner only, and
+A draft is its owner's alone. A published collection can be seen and run by anyone who has its id, in its last
+published state (docs/decisions/0008); ``is_public`` also lists it. An archived one is there for its owner only, and
 cannot be run.
 """
 
@@ -29,7 +29,7 @@ PUBLISHED = "published"
 
 
 async def get_runnable(tx: Transaction, caller_user_id: UUID | None, id_or_slug: str | UUID) -> Collection:
-    """Return a collection that the caller may generate from, with the data to use: an own one, or a published one.
+    """Return a collection that the caller may generate from, with the data to use: the caller's, or a published one.
 
     Archived ones and other people's drafts look unknown. Raises :class:`~emprops.errors.NotFoundError`.
     """
@@ -90,8 +90,11 @@ async def create(
     project_id: UUID | None,
     custodied_for: UUID | None = None,
 ) -> Working:
-    """Make a draft in an own project, or in the default one. Raises :class:`~emprops.errors.BadRequestError` naming
-    every fault of the data, and :class:`~emprops.errors.NotFoundError` for somebody else's project."""
+    """Make a draft in one of the caller's projects, or the default one.
+
+    Raises :class:`~emprops.errors.BadRequestError` naming every problem of the data, and
+    :class:`~emprops.errors.NotFoundError` for somebody else's project.
+    """
     check_price(details.price, details.blockchain)
     await check_data(tx, data)
     project_id = await projects.choose(tx, user_id, project_id)
@@ -128,8 +131,8 @@ async def create_simple(tx: Transaction, user_id: UUID, request: SimpleRequest) 
 
 
 async def change(tx: Transaction, caller: Caller, id_or_slug: str | UUID, changes: Mapping[str, Any]) -> Working:
-    """Change columns of an own collection. New data of a published one waits for :func:`publish`; everything else
-    shows at once."""
+    """Change columns of one of the caller's collections. New data of a published one waits for :func:`publish`;
+    everything else shows at once."""
     collection = await get_own(tx, caller, id_or_slug, lock=True)
     if changes.keys() & {"price", "blockchain"}:
         check_price(changes.get("price", collection.price), changes.get("blockchain", collection.blockchain))
@@ -176,7 +179,7 @@ async def set_global(
     output_type: str | None,
     trusted: bool,
 ) -> Working:
-    """Say whether outputs can be developed with an own collection, and from what into what.
+    """Say whether outputs can be developed with one of the caller's collections, and from what into what.
 
     Raises :class:`~emprops.errors.BadRequestError` for a global collection without both types, and
     :class:`~emprops.errors.ForbiddenError` if the caller is not ``trusted`` to put something into everybody's list.

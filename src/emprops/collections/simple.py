@@ -74,7 +74,7 @@ def instruction_set(variables: Sequence[SimpleVariable], job_type: str, template
 
 
 def definition(variable: SimpleVariable) -> dict[str, Any]:
-    """Return the variable as collections define it, with what the request said of it beside.
+    """Return the variable as collections define it, with what the request said about it next to it.
 
     With options it is a pick: the caller's choice, else chance's; not selectable: always chance's. Customizable: any
     value, the first option if none is given. Without options: any value, which each generation must give.

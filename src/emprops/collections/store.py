@@ -84,7 +84,7 @@ class Working(Collection):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Details:
-    """What a caller says about a new collection, beside its data."""
+    """What a caller says about a new collection, apart from its data."""
 
     title: str
     description: str
@@ -107,7 +107,7 @@ class Wanted:
 
 
 async def get(tx: Transaction, id_or_slug: str | UUID) -> Collection | None:
-    """Return a collection by its id or its slug, whoever owns it, with the data being worked on."""
+    """Return a collection of any owner by its id or its slug, with the data being worked on."""
     return await _one(tx, Collection, f"{LISTED}, c.data", id_or_slug)
 
 

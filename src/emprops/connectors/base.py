@@ -113,7 +113,7 @@ class RunContext(Protocol):
 
         A URL of the platform's own storage is read directly and a ``data:`` URL decoded; any other goes through the
         guarded HTTP client.
-        Raises :class:`BadInputError` when it cannot be had or is larger than ``max_bytes``.
+        Raises :class:`BadInputError` when it cannot be fetched or is larger than ``max_bytes``.
         """
 
     @property

@@ -27,7 +27,7 @@ JOB_TYPES = frozenset({
     "comfyui", "fetch_api", "openai_chat", "openai_image", "stability_api",
     "local_image", "local_text", "local_upscale", "local_video",
 })  # fmt: skip
-"""What the connectors of this package serve, for whoever must not load them."""
+"""What the connectors of this package serve, for code that must not load them."""
 
 
 class ConnectorLoadError(Exception):

@@ -72,7 +72,7 @@ def check_price(data: Any) -> list[str]:
 
 
 def price_of_collection(price: Decimal, blockchain: str | None) -> int:
-    """Return what each generation from a collection costs besides its steps, in micro-credits: its ``price``, unless
+    """Return what each generation costs in addition to its steps, in micro-credits: the collection's ``price``, unless
     that is in the currency of a blockchain. Raises :class:`PriceError` for what cannot be paid in credits."""
     if blockchain is not None:
         return 0

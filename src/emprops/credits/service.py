@@ -116,7 +116,7 @@ async def adjust(tx: Transaction, user_id: UUID, amount: int, *, reason: str, te
 
 
 async def account_of(tx: Transaction, user_id: UUID, *, terms: Terms) -> Account:
-    """Return what a user has. Whoever is seen here for the first time gets the initial credits."""
+    """Return what a user has. A user who is seen here for the first time gets the initial credits."""
     account = await store.account_of(tx, user_id)
     if account is None:
         await ensure_user(tx, user_id)

@@ -1,7 +1,7 @@
 """SQL on credits. Each function is one statement, in the caller's transaction; every spend is one guarded UPDATE.
 
-Job rows are locked before accounts, accounts before outputs and decks. Whoever moves the money of several jobs in one
-transaction calls :func:`lock_accounts` first, so that two of them never wait for each other.
+Job rows are locked before accounts, accounts before outputs and decks. To move the money of several jobs in one
+transaction, call :func:`lock_accounts` first, so that two of them never wait for each other.
 """
 
 from collections.abc import Sequence

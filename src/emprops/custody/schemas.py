@@ -92,7 +92,7 @@ class SocialLinkDetailView(SocialLinkView):
     )
 
     held: list[HoldingView]
-    """By whom and how much; a user sees the own part."""
+    """By whom and how much; a user sees only their own part."""
     transfer: CustodyTransferView | None
     """What was handed over, when somebody signed up; null before."""
 

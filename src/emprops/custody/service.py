@@ -1,7 +1,7 @@
 """Social links: the identities for whom things are held until they sign up.
 
-Whoever makes something for an identity shares its link until the end of the transaction; a transfer locks it. So what
-is made at the same moment is either transferred with the rest or refused, never left behind.
+A transaction that makes something for an identity shares its link until it ends; a transfer locks it. So what is made
+at the same moment is either transferred with the rest or refused, never left behind.
 """
 
 import unicodedata

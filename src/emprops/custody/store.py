@@ -110,7 +110,7 @@ async def share(tx: Transaction, link_id: UUID) -> SocialLink | None:
 
 
 async def lock(tx: Transaction, link_id: UUID) -> SocialLink | None:
-    """Wait for whoever shares a link, and keep everybody else from sharing it until the transaction ends.
+    """Wait for those who share a link, and keep everyone else from sharing it until the transaction ends.
 
     Not ``FOR UPDATE``: a job that ends, with its outputs locked, may still add outputs that refer to the link.
     """

@@ -1,6 +1,6 @@
 """Hand over what is held for an identity when it signs up: once, everything, in one transaction.
 
-Whoever calls has proof that the user is that identity. Jobs stay with whoever started and paid for them; a job that
+The caller has proof that the user is that identity. Jobs stay with the user who started and paid for them; a job that
 still runs completes its output in its new place.
 """
 
@@ -72,7 +72,7 @@ async def _move(
     lock: Callable[[Transaction, UUID, int], Awaitable[list[Held]]],
     move: Callable[[Transaction, Sequence[UUID], UUID], Awaitable[None]],
 ) -> list[Held]:
-    """Move until nothing is left: while it waited for a job's end, that may have added outputs beside the first."""
+    """Move until nothing is left: while it waited for a job's end, that may have added outputs next to the first."""
     moved: list[Held] = []
     while held := await lock(tx, link.id, BATCH):
         await move(tx, [one.id for one in held], user_id)

@@ -41,7 +41,7 @@ Offset = Annotated[int, Query(ge=0, le=MAX_OFFSET, description="Outputs to skip.
 
 
 def owner_of(caller: Caller) -> UUID | None:
-    """Whose decks a caller may change: the own ones, or, as a service that names no user, everybody's."""
+    """Return whose decks a caller may change: the caller's, or everyone's for a service that names no user."""
     return None if caller.is_service and caller.user_id is None else caller.user_id
 
 
@@ -88,7 +88,7 @@ async def get_deck(
     limit: Limit = MAX_LIMIT,
     offset: Offset = 0,
 ) -> Envelope[DeckView]:
-    """Read an own deck, or a published one, with its visible outputs by position."""
+    """Read one of the caller's decks, or a published one, with its visible outputs by position."""
     deck = await queries.deck_of(reader, deck_id)
     if deck is None:
         raise NotFoundError("Deck not found")
@@ -101,7 +101,7 @@ async def get_deck(
 
 @routes.get("/{deck_id}/stats")
 async def get_deck_stats(deck_id: UUID, caller: CurrentCaller, reader: Reader) -> Envelope[DeckStats]:
-    """Count the outputs of an own deck, or of a published one, by status."""
+    """Count the outputs of one of the caller's decks, or of a published one, by status."""
     deck = await queries.deck_of(reader, deck_id)
     private = deck is not None and (caller.is_service or deck.user_id == caller.user_id)
     if deck is None or not (private or deck.status in SHARED):
@@ -114,7 +114,7 @@ async def get_deck_stats(deck_id: UUID, caller: CurrentCaller, reader: Reader) -
 async def update_deck(
     deck_id: UUID, body: DeckChanges, caller: CurrentCaller, tx: Tx, resources: Shared
 ) -> Envelope[DeckSummary]:
-    """Change an own deck: name, description, cover, status. Only what is sent changes."""
+    """Change one of the caller's decks: name, description, cover, status. Only what is sent changes."""
     columns = body.model_dump(include=body.model_fields_set - {"status"})
     status = DeckStatus(body.status) if "status" in body.model_fields_set else None
     deck = await service.change_deck(tx, deck_id, owner_of(caller), service.Changes(columns, status))
@@ -123,19 +123,19 @@ async def update_deck(
 
 @routes.delete("/{deck_id}")
 async def archive_deck(deck_id: UUID, caller: CurrentCaller, tx: Tx, resources: Shared) -> Envelope[DeckSummary]:
-    """Archive an own deck: it leaves the default views and takes no outputs; it can be made active again."""
+    """Archive one of the caller's decks: it leaves the default views and takes no outputs until it is active again."""
     return ok(summary_of(await _become(tx, deck_id, caller, DeckStatus.ARCHIVED), resources.settings.base_url))
 
 
 @routes.post("/{deck_id}/publish")
 async def publish_deck(deck_id: UUID, caller: CurrentCaller, tx: Tx, resources: Shared) -> Envelope[DeckSummary]:
-    """Publish an own deck: whoever has its id may read it. The time of the first publication is kept."""
+    """Publish one of the caller's decks: anyone who has its id may read it. The first time of publication stays."""
     return ok(summary_of(await _become(tx, deck_id, caller, DeckStatus.PUBLISHED), resources.settings.base_url))
 
 
 @routes.post("/{deck_id}/lock")
 async def lock_deck(deck_id: UUID, caller: CurrentCaller, tx: Tx, resources: Shared) -> Envelope[DeckSummary]:
-    """Lock an own deck: no output is added any more, whatever is on its way."""
+    """Lock one of the caller's decks: no output is added any more, not even by jobs that are running."""
     return ok(summary_of(await _become(tx, deck_id, caller, DeckStatus.LOCKED), resources.settings.base_url))
 
 
@@ -143,7 +143,7 @@ async def lock_deck(deck_id: UUID, caller: CurrentCaller, tx: Tx, resources: Sha
 async def reorder_deck(
     deck_id: UUID, body: DeckOrder, caller: CurrentCaller, tx: Tx, resources: Shared
 ) -> Envelope[DeckSummary]:
-    """Put outputs of an own deck first, in the order given; the others follow as they were."""
+    """Put outputs of one of the caller's decks first, in the order given; the others follow as they were."""
     return ok(
         summary_of(await service.reorder(tx, deck_id, owner_of(caller), body.output_ids), resources.settings.base_url)
     )

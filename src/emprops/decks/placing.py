@@ -79,7 +79,7 @@ async def _take_newest(tx: Transaction, owner: Owner, collection_id: UUID, count
 
 
 async def place_results(tx: Transaction, deck_id: UUID, count: int) -> Place | None:
-    """Take places for further results of a job beside its first one; None if the deck takes no more by now."""
+    """Take places for further results of a job next to its first one; None if the deck takes no more by now."""
     return await store.take_places(tx, deck_id, count, accepting=TAKES_NAMED)
 
 
@@ -95,4 +95,4 @@ async def let_go(tx: Transaction, deck_id: UUID, output_id: UUID) -> None:
     (docs/decisions/0011-locked-decks.md).
     """
     if not await store.drop_outputs(tx, deck_id, [output_id], among=LETS_GO):
-        raise BadRequestError("The output lies in a locked deck; unlock that before you move it.")
+        raise BadRequestError("The output is in a locked deck; unlock that before you move it.")

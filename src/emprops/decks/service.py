@@ -55,13 +55,13 @@ async def create_deck(
 
 
 async def change_deck(tx: Transaction, deck_id: UUID, owner: UUID | None, changes: Changes) -> DeckRow:
-    """Change an own deck; ``owner`` None: anybody's, for services.
+    """Change one of the owner's decks; ``owner`` None: anyone's, for services.
 
     Raises :class:`NotFoundError`, and :class:`BadRequestError` for a state that cannot follow the present one, or for
     a cover that is no visible output of this deck.
     """
     cover = changes.columns.get("cover_output_id")
-    # the output before the deck, in the order in which whoever hides or moves it locks them
+    # the output before the deck, in the order in which hiding or moving it locks them
     has_cover = cover is None or await store.shows(tx, deck_id, cover)
     deck = await store.lock(tx, deck_id)
     if deck is None or (owner is not None and deck.user_id != owner):

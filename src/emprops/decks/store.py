@@ -117,7 +117,7 @@ async def lock(tx: Transaction, deck_id: UUID) -> DeckState | None:
 
 
 async def shows(tx: Transaction, deck_id: UUID, output_id: UUID) -> bool:
-    """Whether an output lies visibly in a deck; it stays so until the transaction ends."""
+    """Return whether an output is visible in a deck; it stays so until the transaction ends."""
     found = await tx.fetch_value(
         "SELECT id FROM output WHERE id = %s AND deck_id = %s AND status <> 'hidden' FOR SHARE", (output_id, deck_id)
     )
@@ -197,5 +197,5 @@ async def drop_outputs(
 
 
 async def lock_outputs(tx: Transaction, deck_id: UUID) -> None:
-    """Lock a deck's outputs: before the deck, because whoever hides one of them takes the locks in that order."""
+    """Lock a deck's outputs: before the deck, because hiding one of them takes the locks in that order."""
     await tx.execute("SELECT FROM output WHERE deck_id = %s ORDER BY id FOR NO KEY UPDATE", (deck_id,))

@@ -37,7 +37,7 @@ class DeadLetter:
     failed_at: datetime
     retry_attempt: int
     open: bool
-    """Whether it is what its job failed of, and nothing has been done about it since."""
+    """Whether its job failed because of it, and nothing has been done about it since."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Everything that is known of one job, for whoever has to find out what happened.
+"""Everything that is known about one job, for finding out what happened.
 
 It reads across features on purpose, and changes nothing. What callers of other routes see may be younger.
 """

@@ -1,4 +1,4 @@
-"""What a running job is making just now. It lies in Redis only, and is nobody's record: no preview is no fault."""
+"""What a running job is making right now. It is kept in Redis only, and is no record: a missing preview is no fault."""
 
 import asyncio
 import base64

@@ -96,7 +96,7 @@ async def update_step_complete(
 
 async def _complete(database: Database, step_id: UUID, output_data: dict[str, Any] | None) -> bool:
     async with database.transaction() as tx:
-        # whoever decides about the job's steps holds this lock
+        # every decision about the job's steps is made under this lock
         await tx.execute(
             "SELECT FROM job WHERE id = (SELECT job_id FROM step WHERE id = %s) FOR NO KEY UPDATE", (step_id,)
         )

@@ -53,7 +53,7 @@ class StepState:
     output_data: dict[str, Any] | None
     ready: bool
     dead_letter: dict[str, Any] | None = None
-    """Why it used up its limits, if it failed of that."""
+    """Why it used up its limits, if that is why it failed."""
     changed: bool = field(default=False)
 
 

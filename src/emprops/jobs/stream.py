@@ -7,7 +7,7 @@ Nothing is kept for a stream but the number of the last row it saw. What it show
 all streams of the process.
 
 The id of an event is that of the newest history row known by then. Rows of one job become visible in the order of
-their ids, because whoever writes one holds the job's row lock (``jobs/store.py``); so a client that comes back with the
+their ids, because every writer holds the job's row lock (``jobs/store.py``); so a client that comes back with the
 last id it saw, to this replica or another one, misses no row and gets none twice. The event that shows how the job
 ended has ``-end`` in its id: who comes back with that has seen everything, unless the job was tried again.
 """

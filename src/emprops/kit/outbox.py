@@ -1,7 +1,7 @@
 """What must happen elsewhere because a transaction committed: written in that transaction, delivered afterwards.
 
-A row is delivered at least once, by any process, so what it does must bear repetition. Whoever takes a row moves its
-``next_at`` past the lease first and holds no transaction while it works: a process that dies in between delays the
+A row is delivered at least once, by any process, so what it does must bear repetition. A process that takes a row moves
+its ``next_at`` past the lease first and holds no transaction while it works: a process that dies in between delays the
 row, nothing else.
 """
 
@@ -120,7 +120,7 @@ async def _deliver(database: Database, handler: Handler, entry: Entry) -> None:
 
 
 async def _failed(database: Database, entry: Entry, error: str, delay: float | None) -> None:
-    """Note a failed attempt; ``delay`` None gives the row up. Whoever took the row in the meantime is left alone."""
+    """Note a failed attempt; ``delay`` None gives the row up. A process that took the row meanwhile keeps it."""
     given_up, error = delay is None, storable(error)
     write = log.error if given_up else log.warning
     write("outbox delivery failed", kind=entry.kind, key=entry.key, attempt=entry.attempts, error=error, tries=delay)

@@ -1,7 +1,7 @@
 """What Redis publishes, heard once per process and fanned out in memory.
 
 :class:`Subscription` is the connection: it comes back by itself. :class:`Pokes` are "look again at this topic". A poke
-carries no data and may be lost while Redis is away, so whoever listens also looks again from time to time; after every
+carries no data and may be lost while Redis is away, so listeners also look again from time to time; after every
 (re)connect all listeners are poked once.
 """
 

@@ -78,7 +78,7 @@ class Storage(Protocol):
         """Read the whole file into memory."""
 
     def local_path(self, key: str) -> Path | None:
-        """Return the file's path if it lies on this machine (it need not exist), else None."""
+        """Return the file's path if it is on this machine (it need not exist), else None."""
 
     async def signed_url(self, key: str) -> str | None:
         """Return a URL for direct reading, valid for an hour, if the store can make one."""

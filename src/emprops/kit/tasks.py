@@ -1,4 +1,4 @@
-"""Tasks that run beside each other until they are stopped, and that really stop."""
+"""Tasks that run concurrently until they are stopped, and that really stop."""
 
 import asyncio
 from collections.abc import Coroutine, Iterable, Mapping

@@ -2,7 +2,7 @@
 
 Each look is one statement for many jobs. What it shows is compared with what was known (``changes.py``), and the
 difference goes to those who listen. Questions of connections (snapshots, subscriptions) are answered from a look too,
-between two rounds of news: whoever asks gets how things are, and then exactly what changed since.
+between two rounds of news: a client that asks gets the current state, and then exactly what changed since.
 """
 
 import asyncio
@@ -84,7 +84,7 @@ class JobNews:
         self._news.set()
 
     def hear_progress(self, step_id: str, payload: bytes) -> None:
-        """Keep what a worker says beside its progress; it is shown with the progress once that is committed.
+        """Keep what a worker says with its progress; it is shown with the progress once that is committed.
 
         Raises ``ValueError``, ``TypeError`` or ``KeyError`` if it is not what workers send.
         """

@@ -44,7 +44,7 @@ class Backoff:
 
 
 class Child:
-    """An own process: the api or the worker."""
+    """A process of the installation: the api or the worker."""
 
     def __init__(self, name: str, command: Sequence[str], *, log: Path, env: Mapping[str, str]) -> None:
         self.name, self.command, self.log, self.env = name, command, log, env

@@ -1,4 +1,4 @@
-"""What prevents a start, apart from the rest of this room: whoever only looks at a data folder needs no processes."""
+"""What prevents a start, apart from the rest of this room: looking at a data folder needs no processes."""
 
 
 class LocalError(Exception):

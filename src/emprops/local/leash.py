@@ -3,7 +3,7 @@
 Used as a script, ``python -I -S leash.py PARENT SIGNAL UID GID PROGRAM [ARGUMENT …]``: it gives up root for the
 account (``-1``: keep the caller's), asks the kernel for SIGNAL on the death of PARENT, and becomes PROGRAM. A script,
 because the usual hook between fork and exec is not safe in a process that has threads. On systems without
-``prctl`` (macOS) the program outlives a killed parent; whoever starts next in its folder replaces it.
+``prctl`` (macOS) the program outlives a killed parent; the next one that starts in its folder replaces it.
 """
 
 import ctypes

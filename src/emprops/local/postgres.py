@@ -65,7 +65,7 @@ TEST_SETTINGS = {
 def start_postgres(
     folder: Path, *, database: str = "emprops", log: Path | None = None, durable: bool = True
 ) -> Postgres:
-    """Start the server whose data lie in ``folder`` (made on the first call) and return when ``database`` answers.
+    """Start the server whose data is in ``folder`` (made on the first call) and return when ``database`` answers.
 
     A server left over in that folder by a killed process is stopped first. ``durable=False`` is for tests only: it
     switches off ``fsync`` and the gathering of statistics. Call it from the main thread (see

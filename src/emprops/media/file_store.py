@@ -18,7 +18,7 @@ from emprops.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class FileRow:
-    """A file that an output can show. ``id`` None: it lies elsewhere, somebody only gave us its URL."""
+    """A file that an output can show. ``id`` None: it is stored elsewhere, and only its URL is known."""
 
     id: int | None
     url: str
@@ -41,7 +41,8 @@ async def record_files(
 ) -> list[FileRow]:
     """Record files that a step left in storage, in their order. Recording a key again gives the same row.
 
-    A key belongs to whoever recorded it first; what a later attempt stored under it replaces size and content facts.
+    A key belongs to the process that recorded it first; what a later attempt stored under it
+    replaces size and content facts.
     """
     unique = list({file.key: file for file in files}.values())
     if not unique:
@@ -151,7 +152,7 @@ async def owned_file(
 
 
 async def lock_files(tx: Transaction, file_ids: Sequence[int]) -> None:
-    """Make whoever shows or gives up one of these files wait for this transaction; in the order of their ids."""
+    """Make others that show or give up one of these files wait for this transaction; in the order of their ids."""
     if file_ids:
         await tx.execute(
             "SELECT FROM flat_file WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE", (sorted(set(file_ids)),)

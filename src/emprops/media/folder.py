@@ -110,7 +110,7 @@ class FolderStorage:
         return os.fdopen(descriptor, "rb")
 
     def _write(self, key: str, fill: Callable[[BinaryIO], None]) -> None:
-        """Write beside the target, flush to disk, rename: a reader or a crash sees the old file or the new one."""
+        """Write next to the target, flush to disk, rename: a reader or a crash sees the old file or the new one."""
         target = self._path(key)
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=".part-")

@@ -37,7 +37,7 @@ class DemandFigures(Schema):
     workers: int
     """Live workers that claim and can run it."""
     free_slots: int
-    """Steps that those could run besides. Requirements that the same workers can run share these."""
+    """Steps that those could run in addition. Requirements that the same workers can run share these."""
     wanted_workers: int
     """(waiting + running) / slots of one worker, rounded up."""
 

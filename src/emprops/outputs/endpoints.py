@@ -62,7 +62,7 @@ Beneficiary = Annotated[tuple[str, str] | None, Depends(beneficiary)]
 
 
 def owner_of(caller: Caller) -> UUID | None:
-    """Whose outputs a caller may change: the own ones, or, as a service that names no user, everybody's."""
+    """Return whose outputs a caller may change: the caller's, or everyone's for a service that names no user."""
     return None if caller.is_service and caller.user_id is None else caller.user_id
 
 
@@ -94,7 +94,7 @@ async def create_output(body: NewOutput, user_id: CurrentUser, tx: Tx, _once: On
 async def complete_output(
     output_id: UUID, body: OutputCompletion, caller: CurrentCaller, tx: Tx, resources: Shared
 ) -> Envelope[OutputView]:
-    """Complete an own output with a URL, which is recorded as given. Again: replaces what is sent."""
+    """Complete one of the caller's outputs with a URL, which is recorded as given. Again: replaces what is sent."""
     result = service.Result(
         url=body.url,
         fields={"mime_type": body.mime_type, "thumbnail_url": body.thumbnail_url},
@@ -108,21 +108,21 @@ async def complete_output(
 
 @routes.patch("/outputs/{output_id}/fail")
 async def fail_output(output_id: UUID, body: OutputFailure, caller: CurrentCaller, tx: Tx) -> Envelope[OutputView]:
-    """Fail an own output that has no result."""
+    """Fail one of the caller's outputs that has no result."""
     await service.fail_output(tx, output_id, owner_of(caller), body.error_message)
     return await _shown(tx, output_id)
 
 
 @routes.delete("/outputs/{output_id}")
 async def hide_output(output_id: UUID, caller: CurrentCaller, tx: Tx) -> Envelope[OutputView]:
-    """Hide an own output, for good: it leaves lists and decks. A job that makes its result goes on."""
+    """Hide one of the caller's outputs, for good: it leaves lists and decks. A job that makes its result goes on."""
     await service.hide_output(tx, output_id, owner_of(caller))
     return await _shown(tx, output_id)
 
 
 @routes.patch("/outputs/{output_id}/deck")
 async def move_output(output_id: UUID, body: OutputMove, caller: CurrentCaller, tx: Tx) -> Envelope[OutputView]:
-    """Put an own output at the end of another own deck of its collection, or take it out of its deck."""
+    """Put an output at the end of another of the caller's decks of its collection, or take it out of its deck."""
     await service.move_output(tx, output_id, owner_of(caller), body.deck_id)
     return await _shown(tx, output_id)
 
@@ -148,7 +148,7 @@ async def list_outputs(
 async def get_output(
     output_id: UUID, caller: CurrentCaller, reader: Reader, resources: Shared, links: Links
 ) -> Envelope[WatchableOutput]:
-    """Read one output: an own one, hidden or not, or one in a published deck."""
+    """Read one output: the caller's, hidden or not, or one in a published deck."""
     output = await queries.output_of(reader, output_id)
     if output is None:
         raise NotFoundError("Output not found")
@@ -214,7 +214,7 @@ async def list_collection_outputs(
     operation_id="getCollectionOutputStats",
 )
 async def get_collection_stats(collection_id: UUID, caller: CurrentCaller, reader: Reader) -> Envelope[OutputStats]:
-    """Count everybody's outputs of a collection by status, for whoever may know the collection."""
+    """Count everyone's outputs of a collection by status, for anyone who may know the collection."""
     scope = await scope_of(reader, collection_id, caller.user_id)
     if scope is None or not (caller.is_service or scope.is_owner or scope.is_known):
         raise NotFoundError("Collection not found")

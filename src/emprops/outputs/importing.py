@@ -36,7 +36,7 @@ MAX_BYTES = 512 * 1024 * 1024
 TAKEN_FOR = 600.0
 """Seconds that a process has for one file: more than download, look and storing may take together."""
 WAITS = (60.0, 300.0, 1800.0, 7200.0)
-"""Seconds before a file that could not be had is tried again; after the last of them it is given up."""
+"""Seconds before a file that could not be fetched is tried again; after the last of them it is given up."""
 AT_ONCE = 20
 """Files of one run, so that no duty keeps its turn for ever."""
 
@@ -194,7 +194,7 @@ async def _inspect_next(shop: Workshop) -> bool:
 
 @asynccontextmanager
 async def _local_copy(storage: Storage, key: str, folder: Path) -> AsyncIterator[Path]:
-    """Lend the path of a stored file; it is fetched if it lies elsewhere."""
+    """Lend the path of a stored file; it is fetched if it is not on this machine."""
     path = storage.local_path(key)
     if path is None:
         size = await storage.size(key)

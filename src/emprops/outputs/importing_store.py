@@ -23,7 +23,7 @@ class Import:
 
 
 async def want(tx: Transaction, output_id: UUID, url: str) -> None:
-    """Ask for a copy of what lies behind an output's URL."""
+    """Ask for a copy of the file at an output's URL."""
     await tx.execute(
         """
         INSERT INTO output_import (output_id, url) VALUES (%s, %s)
@@ -95,7 +95,7 @@ async def show_copy(
 
 
 async def note(tx: Transaction, output_id: UUID, facts: dict[str, Any]) -> None:
-    """Say something of the output's file in its metadata, beside what the client put there."""
+    """Note something about the output's file in its metadata, next to what the client put there."""
     await tx.execute(
         """
         UPDATE output SET updated_at = now(), output_metadata =

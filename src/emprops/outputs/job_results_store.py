@@ -85,7 +85,7 @@ async def link_to_job(
     job_id: UUID,
     input_metadata: dict[str, Any],
 ) -> bool:
-    """Make an own, pending output the first one of a job. False if it is not that, or has a job already."""
+    """Make a pending output of the user's the first one of a job. False if it is not that, or has a job already."""
     linked = await tx.execute(
         """
         UPDATE output SET job_id = %s, generation = 0, input_metadata = coalesce(input_metadata, %s), updated_at = now()
@@ -236,7 +236,7 @@ async def reopen_of_job(tx: Transaction, job_id: UUID) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """An output and the deck it lies in."""
+    """An output and the deck it is in."""
 
     id: UUID
     deck_id: UUID | None

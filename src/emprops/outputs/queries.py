@@ -1,7 +1,7 @@
 """Reads on outputs, and who may see what.
 
 An owner sees all of their outputs; a collection's owner and services see all of the collection's; everybody else sees
-what lies in published decks. Hidden outputs are in no list.
+what is in published decks. Hidden outputs are in no list.
 """
 
 from dataclasses import dataclass
@@ -181,7 +181,7 @@ async def known_of_collection(
 ) -> list[OutputRow]:
     """List a user's own outputs of a collection and those in its published decks, newest first.
 
-    The newest of the own ones and of each published deck, merged, because each of these lists has an index in its
+    The newest of the caller's and of each published deck, merged, because each of these lists has an index in its
     order and their union has none: the cost grows with published decks, not with outputs. What was developed into a
     published deck of another collection is seen there, and here only when that deck is asked for.
     """

@@ -34,7 +34,7 @@ class Plan:
     complete: list[tuple[JobOutput, FileRow]] = field(default_factory=list)
     """Outputs that now show this file."""
     further: list[tuple[JobOutput, FileRow]] = field(default_factory=list)
-    """Files that need an output of their own, beside this one."""
+    """Files that need separate outputs, next to this one."""
     give_up: list[JobOutput] = field(default_factory=list)
     """Outputs left without a file because outputs outside the job show theirs."""
     empty: list[JobOutput] = field(default_factory=list)
@@ -48,7 +48,7 @@ def match_results(
 
     A file that is shown already, here or elsewhere, is given to nobody. An output that was hidden before it showed
     anything, or was completed with something else, still takes one file's place: what its owner decided is not undone
-    by showing that file beside it. A generation without outputs gets none. Once a plan was carried out, the same call
+    by showing that file as well. A generation without outputs gets none. Once a plan was carried out, the same call
     plans nothing.
     """
     by_generation: dict[int, list[JobOutput]] = defaultdict(list)

@@ -19,7 +19,7 @@ SocialOrg = Literal["farcaster", "twitter", "discord", "lens", "github"]
 
 
 class OutputDeck(Schema):
-    """The deck an output lies in."""
+    """The deck an output is in."""
 
     id: UUID
     name: str
@@ -69,7 +69,7 @@ class OutputView(OutputItem):
     input_metadata: Any
     """What it was made from, such as the variables."""
     output_metadata: Any
-    """What is known of the result besides."""
+    """What else is known about the result."""
 
 
 class WatchableOutput(OutputView):
@@ -112,7 +112,7 @@ class NewOutput(Schema):
 
     collection_id: UUID
     job_id: UUID | None = None
-    """An own job of this collection. Its result is then shown by this output, not by one that the server made."""
+    """A job of the caller's, of this collection. Its result is then shown by this output, not by the server's."""
     source: Source = "unknown"
     """Where the generation was asked for."""
     input_metadata: dict[str, Any] | None = None
@@ -124,7 +124,7 @@ class NewOutput(Schema):
     deck_id: UUID | None = None
     """A deck of the caller and the collection that takes outputs."""
     auto_create_deck: bool = True
-    """False, and no ``deck_id``: the output lies in no deck."""
+    """False, and no ``deck_id``: the output is in no deck."""
 
 
 class OutputCompletion(Schema):
@@ -148,7 +148,7 @@ class OutputCompletion(Schema):
     thumbnail_url: WebUrl | None = None
     """A small picture of it."""
     flat_file_id: int | None = Field(default=None, ge=1, le=2**63 - 1)
-    """An own file of our storage that this output shows."""
+    """A stored file of the caller's that this output shows."""
     output_metadata: dict[str, Any] | None = None
     """Kept with the output, as it is."""
     store_copy: bool = True

@@ -52,7 +52,7 @@ class Result:
     flat_file_id: int | None = None
     output_metadata: dict[str, Any] | None = None
     store_copy: bool = True
-    """Copy a file that lies elsewhere into our storage, afterwards."""
+    """Whether a file stored elsewhere is copied into our storage, afterwards."""
 
 
 async def create_output(tx: Transaction, user_id: UUID, request: Request) -> UUID:
@@ -106,9 +106,9 @@ async def _join_job(tx: Transaction, job_id: UUID, user_id: UUID, collection_id:
 async def complete_output(
     tx: Transaction, settings: Settings, output_id: UUID, owner: UUID | None, result: Result
 ) -> None:
-    """Complete an own output with a URL, or replace what it shows; ``owner`` None: anybody's, for services.
+    """Complete one of the owner's outputs with a URL, or replace what it shows; ``owner`` None: anyone's, for services.
 
-    The URL is recorded as given; what lies behind it is looked at later (``importing.py``). If the server's output of
+    The URL is recorded as given; the file there is looked at later (``importing.py``). If the server's output of
     a job shows the same file of ours, that one is hidden in this one's favour: one visible output per file. Raises
     :class:`NotFoundError` (also for a file of somebody else), :class:`BadRequestError` for a hidden output, and
     :class:`ConflictError` if another output that a client made shows the file.
@@ -183,21 +183,23 @@ def _suggested(url: str) -> str | None:
 
 
 async def fail_output(tx: Transaction, output_id: UUID, owner: UUID | None, message: str) -> None:
-    """Fail an own output that has no result. Raises :class:`NotFoundError`, and :class:`BadRequestError` for a
-    completed or hidden one: success never regresses."""
+    """Fail one of the owner's outputs that has no result. Success never regresses.
+
+    Raises :class:`NotFoundError`, and :class:`BadRequestError` for a completed or hidden one.
+    """
     held = await _lock(tx, output_id, owner)
     if not await store.fail(tx, held.id, message):
         raise BadRequestError(f"The output is {held.status}; only one without a result can fail.")
 
 
 async def hide_output(tx: Transaction, output_id: UUID, owner: UUID | None) -> None:
-    """Hide an own output for good, wherever it lies; hiding a hidden one changes nothing. Its job goes on."""
+    """Hide one of the owner's outputs for good, wherever it is; hiding it again changes nothing. Its job goes on."""
     held = await _lock(tx, output_id, owner)
     await job_results.hide(tx, [held.id])
 
 
 async def move_output(tx: Transaction, output_id: UUID, owner: UUID | None, deck_id: UUID | None) -> None:
-    """Put an own output at the end of another deck, or into none. Moving it to where it is changes nothing.
+    """Put one of the owner's outputs at the end of another deck, or into none. Moving it where it is changes nothing.
 
     Raises :class:`NotFoundError`, and :class:`BadRequestError` for a hidden output, for a deck that takes no outputs,
     and for one that is locked and lets none go.

@@ -103,7 +103,7 @@ class Other:
 
 
 async def other_that_shows(tx: Transaction, file_id: int, output_id: UUID) -> Other | None:
-    """Return the visible output besides this one that shows a file. Call with the file locked."""
+    """Return another visible output that shows a file. Call with the file locked."""
     return await tx.fetch_one(
         Other,
         "SELECT id, user_id, generated FROM output WHERE flat_file_id = %s AND status <> 'hidden' AND id <> %s",

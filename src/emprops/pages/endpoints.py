@@ -52,7 +52,7 @@ async def watch_output(
     signer: SignerOf,
     token: Token = None,
 ) -> Response:
-    """Show an output: to its owner, to whoever has a link of the owner, to anybody if it is in a published deck."""
+    """Show an output: to its owner, to anyone with the owner's link, and to everyone if it is in a published deck."""
     wanted = canonical_uuid(output_id)
     output = await queries.watched(reader, wanted) if wanted else None
     if output is None or not (
@@ -86,7 +86,7 @@ async def show_deck(
     pages: PagesOf,
     page: PageNumber = 1,
 ) -> Response:
-    """Show a published deck, or an own one, as a gallery."""
+    """Show a published deck, or one of the caller's, as a gallery."""
     wanted = canonical_uuid(deck_id)
     deck = await queries.gallery(reader, wanted) if wanted else None
     if deck is None or not (deck.status in SHARED or _may(caller, deck.user_id)):

@@ -16,7 +16,7 @@ from emprops.kit.text import TooDeepError, storable, storable_json
 MAX_FILES = 256
 """Files of one result."""
 MAX_DATA_BYTES = 256 * 1024
-"""Size of a result's data as JSON. What is larger belongs into files, not into Redis and job rows."""
+"""Size of a result's data as JSON. Anything larger belongs in files, not in Redis and job rows."""
 MAX_DETAILS_BYTES = 16 * 1024
 MAX_REMEMBERED_BYTES = 4 * 1024
 """Size of what a run remembers of work that it began, as JSON. An id or a token, not a result."""

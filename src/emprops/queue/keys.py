@@ -1,7 +1,7 @@
-"""What lies in Redis: every key, its type and its purpose. Lua scripts get these names from here.
+"""What Redis holds: every key, its type and its purpose. Lua scripts get these names from here.
 
 Everything under these keys can be rebuilt from PostgreSQL; ``docs/03-redis.md`` explains how they work together.
-A trailing ``:`` means that an id follows. Beside them lie ``stream_ticket:`` and ``rate:``, for apis only
+A trailing ``:`` means that an id follows. ``stream_ticket:`` and ``rate:`` are not listed: they are for apis only
 (``auth/tickets.py``, ``auth/limits.py``).
 """
 

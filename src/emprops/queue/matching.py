@@ -84,7 +84,7 @@ def ticket_signature(ticket: Ticket) -> tuple[str, str]:
 
 
 def missing(requirement: Mapping[str, Any], offers: WorkerOffers) -> list[str]:
-    """List what a worker lacks for a requirement (as stored beside a signature); empty: it can run it."""
+    """List what a worker lacks for a requirement (as stored with a signature); empty: it can run it."""
     job_type = requirement["job_type"]
     offer = offers.get(job_type)
     if offer is None:

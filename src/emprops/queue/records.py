@@ -21,7 +21,7 @@ class Records:
 
     async def tickets(self, step_ids: Sequence[str]) -> list[dict[str, Any]]:
         """Return the tickets that are there: their counts, who has them, and until when (``lease_until``) or from when
-        on they can be had again (``due_at``), Unix milliseconds."""
+        on they can be claimed again (``due_at``), Unix milliseconds."""
         if not step_ids:
             return []
         pipe = self.redis.pipeline(transaction=False)

@@ -1,7 +1,7 @@
 """What has to be known of claims whose workers are not trusted: which files they may store and did, and until when
 they may be renewed.
 
-It lies in Redis, beside the claims: whoever loses one loses the other.
+Redis holds it next to the claims, so the two can only be lost together.
 """
 
 from collections.abc import Sequence

@@ -22,7 +22,7 @@ class Load:
     """What waits and runs of one requirement. Times are seconds."""
 
     requirement: dict[str, Any]
-    """Job type, models, custom nodes and connector capabilities, as stored beside the signature."""
+    """Job type, models, custom nodes and connector capabilities, as stored with the signature."""
     waiting: int
     oldest_wait: float
     """Of the tickets that come first in each priority: since when the longest of these waits."""

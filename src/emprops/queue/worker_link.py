@@ -87,7 +87,7 @@ class WorkerLink:
                 request,
                 int(attempt),
                 (at - int(since)) / 1000,
-                # an id at a service is worth the keys of whoever asks for it: a stranger's is for his own workers
+                # asking a service for this work sends the asker's credentials: a stranger's is for its own workers
                 orjson.loads(work) if work and by.decode() in (TRUSTED, self.origin) else None,
             )
             for body, attempt, since, work, by in claims

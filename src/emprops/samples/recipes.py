@@ -1,4 +1,4 @@
-"""The sample workflows and collections, as data. Whoever changes them raises :data:`VERSION`."""
+"""The sample workflows and collections, as data. Raise :data:`VERSION` when you change them."""
 
 from dataclasses import dataclass
 from typing import Any

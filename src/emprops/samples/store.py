@@ -79,7 +79,7 @@ async def _plant_workflow(tx: Transaction, sample: SampleWorkflow, order: int) -
 
 
 async def _plant_collection(tx: Transaction, sample: SampleCollection) -> None:
-    # clock_timestamp keeps them in their order; a slug that is taken stays with whoever has it.
+    # clock_timestamp keeps them in their order; a slug that is taken stays where it is.
     await tx.execute(
         """
         INSERT INTO collection (id, project_id, title, description, status, is_public, is_global, input_type,

@@ -142,7 +142,7 @@ class Deliverer:
 
     async def _note_success(self, delivery: Delivery, answer: Answer) -> None:
         async with self._database.transaction() as tx:
-            # before the delivery, as whoever replays it does
+            # before the delivery, as a replay does
             await store.lock_health(tx, delivery.endpoint_id)
             ended = await delivery_store.mark_delivered(tx, delivery)
             await delivery_store.add_attempt(tx, delivery, answer)
@@ -152,7 +152,7 @@ class Deliverer:
     async def _note_failure(self, delivery: Delivery, answer: Answer) -> None:
         again_in = next_delay(answer, delivery.tries, self._chance())
         async with self._database.transaction() as tx:
-            # before the delivery, as whoever replays it does
+            # before the delivery, as a replay does
             health = await store.lock_health(tx, delivery.endpoint_id)
             ours = await delivery_store.mark_failed(tx, delivery, again_in)
             await delivery_store.add_attempt(tx, delivery, answer)

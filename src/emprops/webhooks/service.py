@@ -33,7 +33,7 @@ log = structlog.get_logger(__name__)
 MAX_REPLAYED = 10_000
 """Deliveries of one request; what is left is for the next one."""
 MAX_OLD_SECRETS = 5
-"""Replaced secrets that sign beside the present one: each adds a signature to every request."""
+"""Replaced secrets that sign next to the present one: each adds a signature to every request."""
 BY_OWNER = "Disabled by its owner."
 
 

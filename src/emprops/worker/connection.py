@@ -50,7 +50,7 @@ class Connection:
     settings: Settings
     """This worker's, with what the server lays down in their place."""
     show: Callable[[bytes], Awaitable[None]] | None = None
-    """Shows which node classes the machine has; None where that is not to be had."""
+    """Shows which node classes the machine has; None where that is unknown."""
 
 
 @asynccontextmanager

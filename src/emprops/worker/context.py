@@ -165,10 +165,10 @@ class Context:
             return target, mime_type_of(key)
         except OutboundUnavailableError as error:
             raise RetryableError(
-                f"The input file {url} cannot be had now: {error.message}", retry_after=error.wait
+                f"The input file {url} cannot be fetched now: {error.message}", retry_after=error.wait
             ) from error
         except AppError as error:
-            raise BadInputError(f"The input file {url} cannot be had: {error.message}") from error
+            raise BadInputError(f"The input file {url} cannot be fetched: {error.message}") from error
         except FileNotFoundError as error:
             raise BadInputError(f"The input file {url} does not exist in storage.") from error
 

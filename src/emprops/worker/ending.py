@@ -65,7 +65,7 @@ def _complete(loop: asyncio.AbstractEventLoop, task: asyncio.Task[None]) -> None
                 with contextlib.suppress(asyncio.CancelledError):
                     loop.run_until_complete(task)
                 raise
-            # whoever waits for the task that raised it has it from there
+            # the waiter of the task that raised it gets it from there
             log.warning("task exit ignored", exc_info=True)
         else:
             return

@@ -70,9 +70,9 @@ async def work(
     gc.freeze()
     gc.set_threshold(20_000)
     heartbeat.start()
-    beside = [asyncio.create_task(surveyor.keep_asking(presence.surveyed), name="surveys")]
+    tasks = [asyncio.create_task(surveyor.keep_asking(presence.surveyed), name="surveys")]
     if connection.show is not None:
-        beside.append(asyncio.create_task(keep_showing(lambda: presence.now, connection.show), name="catalogues"))
+        tasks.append(asyncio.create_task(keep_showing(lambda: presence.now, connection.show), name="catalogues"))
     metrics = served(
         settings.metrics_host,
         settings.worker_metrics_port,
@@ -83,7 +83,7 @@ async def work(
         with metrics, heeding_signals(loop.stop, lambda: loop.draining, loop.grace):
             await loop.run()
     finally:
-        await stop_tasks(beside)
+        await stop_tasks(tasks)
         await in_thread(heartbeat.stop, 2 * CLOSING_TIME)
         log.info("worker stopped")
 

@@ -29,7 +29,7 @@ def observe(job_type: str, connector: str, finished: Finished, seconds: float) -
 
 
 class LoopCollector(Collector):
-    """The loop's own counts, read when they are asked for: counting for Prometheus besides would cost every step."""
+    """The loop's own counts, read when they are asked for: counting for Prometheus as well would cost every step."""
 
     def __init__(self, presence: Presence) -> None:
         self.presence = presence

@@ -31,7 +31,7 @@ class Run:
     abandoned: bool = False
 
     def abandon(self) -> None:
-        """Note that nobody waits for it any more, and stop its threads. Its task is cancelled besides."""
+        """Note that nobody waits for it any more, and stop its threads. Its task is cancelled as well."""
         self.abandoned = True
         self.context.stop()
 

@@ -13,7 +13,7 @@ from emprops.workflows.comfy_inputs import Proposal
 WRAPPERS = ("workflow", "prompt")
 """Under which key a graph may lie: ours, and that of ComfyUI's own requests."""
 SHOWN = "app_inputs"
-"""Under which key lies what an app shows: for each widget the inputs that it sets, ``[[node, name], …]``. It decides
+"""The key that holds what an app shows: for each widget the inputs that it sets, ``[[node, name], …]``. It decides
 which inputs a proposed form has, and is not stored."""
 
 
@@ -73,7 +73,7 @@ def classes_in(data: Any) -> frozenset[str]:
 
 
 def _unwrapped(data: Any) -> tuple[dict[str, Any] | None, Any]:
-    """Take the graph out: ``(what stands beside it, graph)``."""
+    """Take the graph out: ``(what is stored next to it, graph)``."""
     if not isinstance(data, dict):
         return None, data
     for key in WRAPPERS:

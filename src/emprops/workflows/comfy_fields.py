@@ -91,7 +91,7 @@ def _number(spot: Spot) -> Json:
 
 def _file(role: Role, value: str) -> Json:
     kind = "image" if role is FILES["mask"] else role.field
-    # A name alone is that of a file on the machine of whoever made the graph.
+    # A name alone is that of a file on the machine where the graph was made.
     said: Json = {"default": value} if value.startswith(ADDRESSES) else {"required": True}
     return {"type": f"{kind}_loader"} | said
 

@@ -1,4 +1,4 @@
-"""What the inputs of ComfyUI's nodes mean to whoever fills in a form: a table, read from the top. Pure.
+"""What the inputs of ComfyUI's nodes mean to people who fill in a form: a table, read from the top. Pure.
 
 An input is known by its name (of ``model.prompt``, the last part), whatever its class; ``unless`` says where it is not
 worth asking. What has no row stays as it is: models, thresholds, names of files to write.

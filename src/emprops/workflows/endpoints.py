@@ -201,7 +201,7 @@ async def change_workflow(
     resources: Shared,
     tx: Tx,
 ) -> Envelope[SavedWorkflow]:
-    """Change an own workflow; what is not sent stays. Services may change every workflow.
+    """Change one of the caller's workflows; what is not sent stays. Services may change every workflow.
 
     A file in place of JSON is taken as when a workflow is made: it brings a new graph, and the other fields stay.
     """
@@ -214,6 +214,6 @@ async def change_workflow(
 
 @routes.delete("/{name}", responses=failures(_409="A collection uses the workflow."))
 async def delete_workflow(name: Name, caller: CurrentCaller, tx: Tx) -> Envelope[DeletedWorkflow]:
-    """Delete an own workflow that no collection uses. Services may delete every workflow."""
+    """Delete one of the caller's workflows that no collection uses. Services may delete every workflow."""
     row = await service.remove(tx, caller, name)
     return ok(DeletedWorkflow(id=row.id, name=row.name))

@@ -27,7 +27,7 @@ SHOWN_PROBLEMS = 3
 
 
 class GraphNotConvertedError(BadRequestError):
-    """A saved workflow cannot be converted; ``details.nodes`` says for each node that is in the way why."""
+    """A saved workflow cannot be converted; ``details.nodes`` says why, for each node that is in the way."""
 
     code = "graph_not_converted"
 
@@ -40,7 +40,7 @@ class GraphNotConvertedError(BadRequestError):
 
 
 class NoCatalogueError(ConflictError):
-    """Nobody says now which node classes there are."""
+    """No live worker says which node classes there are."""
 
     code = "no_node_catalogue"
 
@@ -189,7 +189,7 @@ def _faults(result: Converted) -> tuple[int, int]:
 async def take(data: Any, redis: Redis, prefix: str) -> Taken:
     """Return a workflow's data with a saved workflow in it converted; any other data as they are.
 
-    A graph in API form that stands beside the saved one, as ``prompt``, takes its place if it cannot be converted.
+    A graph in API form that comes with the saved one, as ``prompt``, takes its place if it cannot be converted.
     Raises what :func:`converted` does.
     """
     graph = editor_graph_in(data)

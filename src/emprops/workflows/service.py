@@ -131,7 +131,7 @@ async def change(
     price: Price | None = None,
     new_name: str | None = None,
 ) -> Saved:
-    """Change what ``changes`` names (members of :class:`~emprops.workflows.store.Definition`) of an own workflow.
+    """Change one of the caller's workflows: the members of :class:`~emprops.workflows.store.Definition` in ``changes``.
 
     ``classes``: what is known of a new graph's node classes; ``saved``: what it was converted from. The price stays as
     it is without a ``price``, and with none in new data. Raises what :func:`create` does,
@@ -156,7 +156,7 @@ async def change(
 
 
 async def remove(tx: Transaction, caller: Caller, name: str) -> WorkflowRow:
-    """Delete an own workflow. Raises :class:`~emprops.errors.ConflictError` naming the collections that use it."""
+    """Delete one of the caller's workflows. Raises :class:`~emprops.errors.ConflictError` naming its collections."""
     row = await _own(tx, caller, name)
     await _check_unused(tx, caller, name)
     await store.delete(tx, row.id)

@@ -1,7 +1,7 @@
 """Evaluates jq expressions in a process of its own: no environment, no files, bounded memory and time.
 
 jq reads the environment (``$ENV``) and files (``import``), loops for ever and fills memory, and its expressions come
-from whoever wrote the workflow. ``expressions.py`` starts this file as a script and talks to it over pipes: a frame is
+from the author of the workflow. ``expressions.py`` starts this file as a script and talks to it over pipes: a frame is
 four bytes of length and that many bytes. Two frames in (expressions by name, the document), one frame out.
 """
 

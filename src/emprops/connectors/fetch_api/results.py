@@ -46,7 +46,7 @@ class Collector:
         """Turn what the output expression gave into files and data.
 
         A result that is text stays text. Where a picture, video or sound is wanted, a result without one is an error.
-        Raises :class:`FinalError`, and :class:`RetryableError` if a file cannot be had now.
+        Raises :class:`FinalError`, and :class:`RetryableError` if a file cannot be fetched now.
         """
         items = [item for value in values for item in (value if isinstance(value, list) else [value])]
         items = [item for item in items if item is not None and item != ""]
@@ -113,10 +113,10 @@ class Collector:
             raise too_large(f"The result from {host}", self.max_bytes) from None
         except OutboundUnavailableError as error:
             raise RetryableError(
-                f"The result cannot be had from {host} now: {error.message}", retry_after=error.wait
+                f"The result cannot be fetched from {host} now: {error.message}", retry_after=error.wait
             ) from None
         except AppError as error:
-            raise FinalError(f"The result cannot be had from {host}: {error.message}") from None
+            raise FinalError(f"The result cannot be fetched from {host}: {error.message}") from None
         await refuse_secrets(target, self.secrets, f"The result from {host}")
         head = await asyncio.to_thread(_head, target)
         guess = mimetypes.guess_type(urlsplit(url).path)[0] or self.wanted

@@ -24,7 +24,7 @@ MAX_SEED = 2**64 - 1
 GRAIN = 0.011
 LETTERING = ("auto", "off")
 NAMES = ("scene", "poster", *STYLES)
-"""What ``style`` may name beside ``auto``."""
+"""What ``style`` may name other than ``auto``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Running CPU work beside the event loop: in a thread, with progress, stoppable between two chunks."""
+"""Running CPU work next to the event loop: in a thread, with progress, stoppable between two chunks."""
 
 import asyncio
 import threading

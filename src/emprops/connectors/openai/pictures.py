@@ -47,14 +47,14 @@ class Pictures:
         try:
             return (await self.context.fetch(url, max_bytes=self.max_bytes))[0]
         except BadInputError:  # its sentence has the URL, whose query is often a signature
-            raise FinalError(f"The picture cannot be had from {_host(url)}.") from None
+            raise FinalError(f"The picture cannot be fetched from {_host(url)}.") from None
         except RetryableError:
-            raise RetryableError(f"The picture cannot be had from {_host(url)} now.") from None
+            raise RetryableError(f"The picture cannot be fetched from {_host(url)} now.") from None
 
     async def _own(self, url: str, target: Path) -> Path:
         async with self.http.stream("GET", url) as response:
             if not response.is_success:
-                raise status_error(NAME, response.status_code, response.headers, "The picture cannot be had.", {})
+                raise status_error(NAME, response.status_code, response.headers, "The picture cannot be fetched.", {})
             return await saved(response, target, name=NAME)
 
 

@@ -28,7 +28,7 @@ Resolver = Callable[[str, int], Awaitable[list[str]]]
 
 
 class OutboundError(AppError):
-    """The request must not be made, or its answer not be used; a repetition does not help."""
+    """The URL may not be fetched, or its answer may not be used; trying again does not help."""
 
     status = 400
     code = "outbound_refused"
@@ -43,7 +43,7 @@ class TooLargeAnswerError(OutboundError):
 
 
 class OutboundUnavailableError(AppError):
-    """The other side did not answer, or said that it cannot just now; the same request may work later."""
+    """The other side did not answer, or cannot answer now; the same request may work later."""
 
     status = 502
     code = "outbound_failed"

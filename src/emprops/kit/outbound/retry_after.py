@@ -12,7 +12,7 @@ _NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?")
 def retry_after(text: str | None, milliseconds: str | None = None) -> float | None:
     """Read the header: seconds, or a date. None if it says nothing useful.
 
-    ``milliseconds``: what some services send besides, and more exactly, as ``retry-after-ms``.
+    ``milliseconds``: what some services send as well, and more precisely, as ``retry-after-ms``.
     """
     if milliseconds is not None and _NUMBER.fullmatch(milliseconds.strip()):
         return min(float(milliseconds) / 1000, LONGEST_WAIT)

@@ -24,7 +24,7 @@ def wants_headers_only(connection: HTTPConnection) -> bool:
 
 
 def without_body(send: Send) -> Send:
-    """Send the head of a reply and end it there. Whoever streams a body is told that the client has left."""
+    """Send the head of a reply and end it there. A streamed body is told that the client has left."""
 
     async def send_head(message: Message) -> None:
         if message["type"] == "http.response.start":

@@ -23,7 +23,7 @@ SHARED = {
     "400": "The request is malformed or outside the documented values.",
     "401": "The caller is not known.",
     "403": "The API key lacks the scope for this, or the request comes from another site's page.",
-    "404": "There is no such object, or it is none of the caller's business.",
+    "404": "There is no such object, or it is not the caller's.",
     "408": "The request body did not arrive in time.",
     "409": "A request with this Idempotency-Key is still running.",
     "413": "The request body is too large.",

@@ -88,7 +88,7 @@ def named_origins(settings: Settings) -> frozenset[str]:
 
 
 def let_pages_read(app: FastAPI, origins: frozenset[str]) -> None:
-    """Answer preflights, whoever is calling, and let pages of these origins read what they get.
+    """Answer preflights from anyone, and let pages of these origins read what they get.
 
     Without credentials: nothing here goes by cookies, so a page has to send its token or key itself.
     """

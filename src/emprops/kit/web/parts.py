@@ -1,4 +1,4 @@
-"""What an app carries besides its routes: one typed name for each part, declared by the feature that uses it."""
+"""What an app carries in addition to its routes: one typed name for each part, declared by the feature that uses it."""
 
 from typing import Generic, TypeVar
 

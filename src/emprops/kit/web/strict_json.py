@@ -15,7 +15,7 @@ MAX_INTEGER = 2**64 - 1
 
 
 class MalformedJsonError(BadRequestError):
-    """The body is not JSON, or holds something that cannot be kept unchanged."""
+    """The body is not JSON, or contains something that cannot be stored unchanged."""
 
     code = "malformed_json"
 

@@ -124,7 +124,7 @@ async def develop_output(
     dispatcher: Sending,
     _once: Once,
 ) -> Any:
-    """Start making a new output from an own completed one, with a global collection; it comes into the same deck.
+    """Start making a new output from one of the caller's completed ones, with a global collection, in the same deck.
 
     Costs what generating with that collection costs.
     """

@@ -51,7 +51,7 @@ class GenerateBody(Schema):
     create_output: bool = True
     """False: the job runs without showing in a deck."""
     output_id: UUID | None = None
-    """An own pending output, made before, that this job completes."""
+    """A pending output of the caller's, made before, that this job completes."""
     strict: bool = False
     """True: variables that the collection does not have are refused, not ignored with a warning."""
 

@@ -47,7 +47,7 @@ async def reconcile_stale_steps(
     """Find steps without news for ``stale_after`` seconds (``Settings.stale_after`` unless told), and apply what Redis
     says about each; then move on open jobs that have nothing on its way.
 
-    Any number of processes may do this at once, beside everything else: no write is made about a step or job that has
+    Any number of processes may do this at once, next to everything else: no write is made about a step or job that has
     changed since it was read. Raises engine errors; calling it again goes on.
     """
     stale_after = orchestrator.settings.stale_after if stale_after is None else stale_after

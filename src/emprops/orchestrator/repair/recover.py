@@ -19,8 +19,8 @@ from emprops.settings import Settings
 async def recover_output(database: Database, queue: Queue, settings: Settings, job_id: UUID) -> bool:
     """Store a completed job's output, if it has none and its results can be found. Raises engine errors.
 
-    What Redis attests is recorded as the report would have been: files, the step's result, the job's outputs. Whoever
-    does this first wins; False for the others, and if nothing was found.
+    What Redis attests is recorded as the report would have been: files, the step's result, the job's outputs. The
+    first caller wins; False for the others, and if nothing was found.
     """
     async with database.reader() as reader:
         steps = await change_store.result_steps(reader, job_id)

@@ -48,7 +48,7 @@ async def develop(
     strict: bool = False,
 ) -> Developing:
     """Start a job that develops a finished output of this owner's (None: of anybody's), who pays for it as for a
-    generation. What it makes belongs to the same user, is held for the same identity and lies in the same deck.
+    generation. What it makes belongs to the same user, is held for the same identity and is put into the same deck.
 
     Raises :class:`NotFoundError` for the output or the collection, :class:`BadRequestError` for an output that is not
     completed, a collection that is not global or takes something else, or a deck that takes no outputs; and what

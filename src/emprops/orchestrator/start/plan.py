@@ -76,7 +76,7 @@ class Plan:
     unknown: Mapping[str, str] = field(default_factory=dict)
     """Given variables that the collection does not have, each with what is wrong with it."""
     own_price: int = 0
-    """What the collection costs besides its steps, in micro-credits."""
+    """What the collection costs in addition to its steps, in micro-credits."""
 
     @property
     def price(self) -> int:

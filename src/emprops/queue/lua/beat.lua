@@ -21,7 +21,7 @@ local function show(step, t, kind, node, content)
   redis.call('PUBLISH', channel, t.job)
 end
 
--- For the next attempt, whoever makes it; it goes with the ticket.
+-- For the next attempt, on any worker; it is deleted with the ticket.
 local function remember(step, work)
   if work == '{}' then
     redis.call('HDEL', K.ticket .. step, 'remembered', 'remembered_by')

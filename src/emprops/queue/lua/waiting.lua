@@ -5,7 +5,7 @@
 local now = now_ms()
 -- Scores of one priority lie within this (queue/matching.py).
 local BAND = 1e13
--- Tickets looked at in each priority. They lie in the order of their jobs' ages, which is nearly the one they came in.
+-- Tickets looked at in each priority. They are in the order of their jobs' ages, nearly the one in which they came.
 local LOOK = 3
 
 local function age(since)

@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 MAX_PREVIEWS = 8
 """Previews in one call."""
 OWN = ("worker_id", "machine_id", "offers")
-"""Fields of the entry that the server fills in, or that go beside it."""
+"""Fields of the entry that the server fills in, or that travel next to it."""
 
 
 class RemoteHeartbeat:

@@ -36,7 +36,7 @@ class PlannedWork:
 
 @dataclass(frozen=True, slots=True)
 class HeldValue:
-    """A step with nothing to run: whoever refers to it gets this value."""
+    """A step with nothing to run: references to it get this value."""
 
     value: Any
 
