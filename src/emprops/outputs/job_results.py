@@ -48,8 +48,8 @@ async def open_for_job(
 ) -> list[UUID]:
     """Make one pending output per generation of a new job, in that order, and put them into a deck.
 
-    ``output_id`` names a pending output of the user's, made before, that becomes the first one; the others are held for whom it
-    is, and go to its deck unless one is named. Raises :class:`NotFoundError`,
+    ``output_id`` names a pending output of the user's, made before, that becomes the first one; the others are held for
+    the same person, and go to its deck unless one is named. Raises :class:`NotFoundError`,
     :class:`~emprops.errors.BadRequestError` (the deck takes no outputs) or :class:`ConflictError` (the output is not
     pending, or belongs to another job or collection).
     """
