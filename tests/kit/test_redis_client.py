@@ -60,19 +60,20 @@ async def test_nothing_is_tried_twice(engines: Engines) -> None:
 
 
 async def test_a_server_that_stops_answering_is_given_up() -> None:
-    asked = 0
+    connections = 0
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal asked
-        while data := await reader.read(1000):
-            asked += data.count(b"PING")
+        nonlocal connections
+        connections += 1
+        while await reader.read(1000):
+            pass
         writer.close()
 
     server = await asyncio.start_server(handle, "127.0.0.1", 0)
     async with server, connect(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}", socket_timeout=0.1) as client:
         with pytest.raises(redis_errors.TimeoutError):
             await client.ping()
-    assert asked == 1, "it is given up after one socket_timeout, not asked again"
+    assert connections == 1, "it is given up after one socket_timeout, not tried again"
 
 
 async def test_it_works_again_after_a_restart(engines: Engines) -> None:
