@@ -18,7 +18,7 @@ PARTS = {
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench", description="Each figure beside a limit of the same run.")
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Each figure next to a limit of the same run.")
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help=f"{', '.join(PARTS)}; all by default")
     parser.add_argument("--quick", action="store_true", help="fewer rounds and tickets")
     chosen = parser.parse_args()

@@ -67,35 +67,36 @@ TABLE: list[tuple[Prefix, APIRouter]] = [
 ]
 
 ABOUT = """
-Every route answers at its documented path, and with `/api` before it or without. A success is
-`{"data": …, "error": null}`; a failure has one sentence in `error`, a stable word in `code`, and the `request_id` under
-which it is logged. Times are ISO 8601 in UTC, ids are UUIDs.
+Every route answers at its documented path, and also with or without `/api` in front. A success is
+`{"data": …, "error": null}`; a failure has a sentence in `error`, a stable word in `code`, and the `request_id` under
+which it is logged. Times are ISO 8601 in UTC; ids are UUIDs.
 
-Lists take `limit` (1–200, 50 unless given) and `offset`. Requests that create take an `Idempotency-Key`: sent again,
-they get the first answer. An object of somebody else looks like one that does not exist.
+Lists take `limit` (1–200, 50 unless given) and `offset`. Requests that create something take an
+`Idempotency-Key`: repeated with it, they get the first answer. Somebody else's object looks like one
+that does not exist.
 """
 
 TAGS: dict[str, str] = {
-    "generation": "Start a generation from a collection, and ask before what it costs.",
-    "jobs": "What becomes of a generation: its state, its history, its live stream.",
+    "generation": "Start a generation from a collection, or ask what it would cost.",
+    "jobs": "Follow a generation: its state, its history, its live stream.",
     "outputs": "Everything that was generated, from pending to completed or failed.",
     "decks": "Albums of outputs.",
     "collections": "What users generate from: a recipe of steps and variables, and how it is published.",
-    "projects": "Where a user's collections lie.",
+    "projects": "Folders for a user's collections.",
     "workflows": "The definitions of steps that collections are made of, with the models and custom nodes they need.",
     "models": "The AI models that workflows need.",
     "custom nodes": "The ComfyUI extensions that workflows need.",
     "users": "Who is calling, and what users may do.",
-    "credits": "What generations are paid with.",
-    "custody": "What is held for people of social networks until they sign up.",
-    "webhooks": "Where events are sent to, signed, and what became of them.",
+    "credits": "What generations cost, and who has how much.",
+    "custody": "What is held for members of social networks until they sign up.",
+    "webhooks": "Send signed events to URLs, and see what was delivered.",
     "live": "WebSockets: jobs, workers and machines as they change.",
-    "files": "Stored results. Public, and never changed.",
-    "operations": "For those who run the installation: metrics, the queue as a whole, the demand for workers.",
-    "fleet": "Who does the work, and who should do none for now.",
-    "dead letters": "Steps that used up their failures or lost claims.",
+    "files": "Stored results: public and immutable.",
+    "operations": "For operators: metrics, the whole queue, the demand for workers.",
+    "fleet": "The live workers, and which of them are paused.",
+    "dead letters": "Steps that used up their limit of failures or lost claims.",
     "health": "For load balancers.",
-    "workers": "How workers on other machines get and report their work. For keys with the scope `worker`.",
+    "workers": "How workers on other machines get and report work; for keys with the scope `worker`.",
 }
 """What the OpenAPI document is divided into, in the order of reading."""
 
