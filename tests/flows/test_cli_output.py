@@ -147,6 +147,10 @@ async def test_every_command_prints_json_with_the_fields_it_promises(shell: Shel
     assert key["key"].startswith(key["prefix"])
     assert [one["id"] for one in await asked("keys list")] == [key["id"]]
     assert (await asked("keys revoke", key["id"]))["state"] == "revoked"
+    assert [one["role"] for one in await asked("users grant", user, "author")] == ["author"]
+    await asked("users grant", user, "viewer")
+    assert {one["role"] for one in await asked("users list")} == {"author", "viewer"}
+    assert [one["role"] for one in await asked("users revoke", user, "viewer")] == ["author"]
     assert (await asked("token", user))["user_id"] == user
 
     hook = await asked("webhooks create", NOTHING)
@@ -160,7 +164,7 @@ async def test_every_command_prints_json_with_the_fields_it_promises(shell: Shel
 
 LISTS = [
     ("jobs",), ("collections",), ("collections", "--public"), ("workers",), ("queue",), ("dead-letters",),
-    ("keys", "list"), ("webhooks", "list"), ("db", "samples"),
+    ("keys", "list"), ("webhooks", "list"), ("db", "samples"), ("users", "list"),
 ]  # fmt: skip
 
 
@@ -176,6 +180,7 @@ async def filled(shell: Shell) -> Shell:
     await system.generate(collection)
     for name in ("the web app of the whole company", "b"):
         await shell.run("keys", "create", "--name", name, "--scope", "read", "--scope", "service", "--expires", "90d")
+    await shell.run("users", "grant", str(system.user_id), "author")
     hook = await shell.json("webhooks create", f"{NOTHING}/with/a/long/path/that/goes/on/and/on")
     await shell.run("webhooks", "test", hook["id"])
     return shell
