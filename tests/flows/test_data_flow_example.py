@@ -38,8 +38,16 @@ async def sent(system: System, method: str, path: str, body: Any, status: int) -
 async def test_the_data_flow_example(system: System) -> None:
     await name_as_the_document_does(system)
     collection_id = str(SAMPLES.collections["art"])
+    image = await create_pending_output(system, collection_id)
+    file = await complete_with_a_generation(system, collection_id, image["id"])
+    video = await develop_into_a_video(system, image, file)
+    await video_completes(system, video)
+    await deck_shows_both(system, image["deck_id"], image["id"], video["output_id"])
+    await all_of_it_is_theirs_after_sign_up(system, image["deck_id"], [image["id"], video["output_id"]])
 
-    # 1. Create pending output → creates output + auto-creates deck
+
+async def create_pending_output(system: System, collection_id: str) -> dict[str, Any]:
+    """1. Create pending output → creates output + auto-creates deck."""
     body = {
         "collection_id": collection_id,
         "source": "miniapp",
@@ -48,28 +56,36 @@ async def test_the_data_flow_example(system: System) -> None:
     }
     image = await sent(system, "POST", "/outputs", body, 201)
     assert (image["status"], image["source"], image["is_custodial"]) == ("pending", "miniapp", True)
-    deck_id = image["deck_id"]
-    assert deck_id is not None
+    assert image["deck_id"] is not None
+    return image
 
-    # 2. Generation completes
+
+async def complete_with_a_generation(system: System, collection_id: str, output_id: str) -> dict[str, Any]:
+    """2. Generation completes; gives its file."""
     job = await system.finished(await system.generate(collection_id, {"prompt": "a quiet harbour", "seed": 7}))
     (file,) = job["data"]["outputs"][0]["files"]
     picture = await system.file(file["url"])
     with Image.open(io.BytesIO(picture.content)) as opened:
         assert opened.format == "PNG"
     body = {"url": file["url"], "flat_file_id": file["id"], "mime_type": "image/png"}
-    completed = await sent(system, "PATCH", f"/outputs/{image['id']}/complete", body, 200)
+    completed = await sent(system, "PATCH", f"/outputs/{output_id}/complete", body, 200)
     assert (completed["status"], completed["url"]) == ("completed", file["url"])
-    assert [one["id"] for one in await system.get(f"/collections/{collection_id}/outputs")] == [image["id"]]
+    assert [one["id"] for one in await system.get(f"/collections/{collection_id}/outputs")] == [output_id]
+    return dict(file)
 
-    # 3. User wants to make it a video → creates new output in same deck, starts job
+
+async def develop_into_a_video(system: System, image: dict[str, Any], file: dict[str, Any]) -> dict[str, Any]:
+    """3. User wants to make it a video → creates new output in same deck, starts job."""
     video = await sent(system, "POST", f"/outputs/{image['id']}/develop", {"collection_id": GLOBAL}, 202)
     assert video["source_output"] == {"id": image["id"], "url": file["url"], "mime_type": "image/png"}
     assert (video["develop_collection"]["input_type"], video["develop_collection"]["output_type"]) == ("image", "video")
     waiting = await system.get(f"/outputs/{video['output_id']}")
-    assert (waiting["deck_id"], waiting["source_output_id"]) == (deck_id, image["id"])
+    assert (waiting["deck_id"], waiting["source_output_id"]) == (image["deck_id"], image["id"])
+    return video
 
-    # 4. Video completes → output marked completed
+
+async def video_completes(system: System, video: dict[str, Any]) -> None:
+    """4. Video completes → output marked completed."""
     ended = await system.finished(video["job_id"])
     assert (ended["status"], ended["job_type"]) == ("completed", "develop"), ended["error_message"]
     film = await system.get(f"/outputs/{video['output_id']}")
@@ -81,17 +97,20 @@ async def test_the_data_flow_example(system: System) -> None:
     assert (flat_file["id"], flat_file["mime_type"]) == (film["flat_file_id"], "video/mp4")
     assert flat_file["mux_playback_id"] is None, "without Mux' credentials the file plays by itself"
 
-    # 5. User views their deck → deck with all outputs (image + video)
+
+async def deck_shows_both(system: System, deck_id: str, image_id: str, video_id: str) -> None:
+    """5. User views their deck → deck with all outputs (image + video)."""
     deck = await system.get(f"/decks/{deck_id}")
     assert [(one["id"], one["mime_type"], one["position"], one["status"]) for one in deck["outputs"]] == [
-        (image["id"], "image/png", 1, "completed"),
-        (video["output_id"], "video/mp4", 2, "completed"),
+        (image_id, "image/png", 1, "completed"),
+        (video_id, "video/mp4", 2, "completed"),
     ]
     assert deck["output_count"] == 2
-    lineage = await system.get(f"/outputs/{video['output_id']}/lineage")
-    assert [one["id"] for one in lineage["ancestors"]] == [image["id"]]
+    lineage = await system.get(f"/outputs/{video_id}/lineage")
+    assert [one["id"] for one in lineage["ancestors"]] == [image_id]
 
-    # and then they sign up: all of it is theirs
+
+async def all_of_it_is_theirs_after_sign_up(system: System, deck_id: str, output_ids: list[str]) -> None:
     custodian, person = system.user_id, type(system.user_id)(int=system.user_id.int ^ 1)
     transfer = {"social_org": "farcaster", "social_identifier": "vitalik", "user_id": str(person)}
     response = await system.http.post(
@@ -102,10 +121,7 @@ async def test_the_data_flow_example(system: System) -> None:
     refused = await system.http.get(f"/decks/{deck_id}", headers={"user_id": str(custodian)})
     assert refused.status_code == 404
     system.user_id = person
-    assert [one["id"] for one in (await system.get(f"/decks/{deck_id}"))["outputs"]] == [
-        image["id"],
-        video["output_id"],
-    ]
+    assert [one["id"] for one in (await system.get(f"/decks/{deck_id}"))["outputs"]] == output_ids
 
 
 async def test_with_mux_the_video_streams(

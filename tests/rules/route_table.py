@@ -5,7 +5,7 @@ A WebSocket has the method ``WEBSOCKET``; its status is 101, or that of its refu
 To add a route, add a row: ``row("POST", "/jobs/{job_id}/cancel", OWN)``. Write the path without ``/api`` and with its
 parameters named as in the code. A parameter is filled with the object of the same name in ``world.py``, which belongs
 to the owner; ``job_id="failed_job_id"`` fills it with another one, and the same placeholders work in ``body`` and
-``query``. If your object is not there yet, add it to ``world.py`` with a function of ``tests/factories.py``.
+``query``. If your object is not there yet, add it to ``world.py`` with a function of ``tests/factories``.
 
 Each row is called in production mode by five callers, each in a fresh world:
 
@@ -19,70 +19,9 @@ What a refused caller tries must change no row in the database, a foreign object
 and what another user gets must mention nothing that is the owner's.
 """
 
-from dataclasses import dataclass, field
-from typing import Any
+from tests.rules.callers import KNOWN, OPERATOR, OWN, OWN_AS_USER, PUBLIC, SERVICE, USER, WORKER, Who, author_row, row
 
 from emprops.workflows.schemas import EDITOR_GRAPH
-
-
-@dataclass(frozen=True)
-class Who:
-    """The status that each caller gets."""
-
-    nobody: int
-    owner: int
-    other: int
-    service: int
-
-    def but(self, **changes: int) -> "Who":
-        """The same with other statuses: ``OWN.but(owner=201)``."""
-        return Who(**{**vars(self), **changes})
-
-
-PUBLIC = Who(nobody=200, owner=200, other=200, service=200)
-"""Anybody may, known or not."""
-USER = Who(nobody=401, owner=200, other=200, service=401)
-"""Every user, for oneself; a service must say for whom."""
-KNOWN = Who(nobody=401, owner=200, other=200, service=200)
-"""Every known caller, and all get the same."""
-OWN = Who(nobody=401, owner=200, other=404, service=200)
-"""Whoever the object belongs to, and services; for others it does not exist."""
-OWN_AS_USER = Who(nobody=401, owner=200, other=404, service=401)
-"""The same, but a service must say for whom."""
-SERVICE = Who(nobody=401, owner=401, other=401, service=200)
-"""Services only."""
-WORKER = Who(nobody=401, owner=401, other=401, service=403)
-"""Workers on other machines only. Every route without this mark, a public one aside, refuses a worker's key."""
-OPERATOR = Who(nobody=401, owner=403, other=403, service=200)
-"""Who runs the installation; users are known, and it is not for them."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """A route, who may call it, and what a good request to it looks like."""
-
-    method: str
-    path: str
-    who: Who
-    body: Any = None
-    query: str = ""
-    fills: dict[str, str] = field(default_factory=dict)
-    role: str = ""
-    """What users need to be: those of the world are, and without it they get 403."""
-
-    @property
-    def name(self) -> str:
-        return f"{self.method} {self.path}"
-
-
-def row(method: str, path: str, who: Who, *, body: Any = None, query: str = "", role: str = "", **fills: str) -> Row:
-    return Row(method, path, who, body, query, fills, role)
-
-
-def author_row(method: str, path: str, who: Who, **more: Any) -> Row:
-    """A route for users with the role author."""
-    return row(method, path, who, role="author", **more)
-
 
 VARIABLES = {"variables": {"prompt": "a quiet harbour"}}
 RECIPE = {"title": "Harbours", "data": {"steps": [{"id": 1, "nodeName": "local_image", "nodePayload": {}}]}}
@@ -97,7 +36,6 @@ SIMPLE = {
     "job_type": "openai_chat",
     "template_json": {},
 }
-
 DIRECT_JOB = {
     "form": {"fields": [{"id": "prompt", "type": "prompt_editor"}]},
     "inputs": [{"id": "prompt", "pathJq": ".payload.prompt"}],
@@ -111,14 +49,12 @@ NEW_WORKFLOW = {
     "output_mime_type": "image/png",
     "type": "direct_job",
 }
-
 NAME = {"worker": "gpu-1"}
 ENTRY = {**NAME, "machine": "gpu", "offers": {}, "info": {"status": "idle", "concurrency": 1}}
 OBJECT_INFO = {
     "LoadImage": {"input": {"required": {"image": [["fox.png"], {"image_upload": True}]}}},
     "SaveImage": {"input": {"required": {"images": ["IMAGE"], "filename_prefix": ["STRING"]}}, "output_node": True},
 }
-
 TABLE = [
     # --- the process
     row("GET", "/", PUBLIC),

@@ -9,7 +9,8 @@ import pytest
 from fastapi.routing import APIRoute, iter_route_contexts
 from tests.conformance import document
 from tests.rules import spec
-from tests.rules.route_table import SERVICE, TABLE
+from tests.rules.callers import SERVICE
+from tests.rules.route_table import TABLE
 
 from emprops.main import create_app
 from emprops.routes import TAGS

@@ -13,7 +13,8 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute, APIWebSocketRoute, iter_route_contexts
 from psycopg import sql
 from tests.apps import client_of
-from tests.rules.route_table import TABLE, WORKER, Row
+from tests.rules.callers import WORKER, Row
+from tests.rules.route_table import TABLE
 from tests.rules.world import FILE_KEY, LIVE_WORKER, World, make_world
 
 from emprops.auth import store

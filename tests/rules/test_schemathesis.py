@@ -15,7 +15,8 @@ from schemathesis.engine import Status, events, from_schema
 from structlog.testing import capture_logs
 from tests.apps import as_user, key_with, served
 from tests.conformance import document
-from tests.rules.route_table import TABLE, WORKER
+from tests.rules.callers import WORKER
+from tests.rules.route_table import TABLE
 from tests.rules.world import FILE_KEY, World, make_world
 
 from emprops.kit.database import Database
