@@ -34,10 +34,18 @@ def _operations() -> list[tuple[str, re.Pattern[str], str, dict[str, Any]]]:
     return sorted(found, key=lambda one: one[2].count("{"))
 
 
+def response_of(operation: dict[str, Any], status: str) -> dict[str, Any]:
+    """What the document says of an answer; many operations share those that tell of failures."""
+    response: dict[str, Any] = operation["responses"][status]
+    if "$ref" in response:
+        return dict(document()["components"]["responses"][response["$ref"].rpartition("/")[2]])
+    return response
+
+
 @cache
 def validator(path: str, method: str, status: str) -> jsonschema_rs.Draft202012Validator | None:
     """What checks an answer's body; None if the document has no schema for it."""
-    content = document()["paths"][path][method.lower()]["responses"][status].get("content", {})
+    content = response_of(document()["paths"][path][method.lower()], status).get("content", {})
     if "application/json" not in content:
         return None
     schema = content["application/json"]["schema"]

@@ -15,7 +15,7 @@ from tests.plans import Explaining, many_jobs
 
 from emprops.auth.caller import Caller
 from emprops.jobs.queries import detail_of, history_of, job_of, list_jobs
-from emprops.jobs.schemas import HistoryRow, JobDetailView, JobView
+from emprops.jobs.schemas import HistoryRow, JobFields, JobView
 from emprops.jobs.stream_queries import looks, moved
 from emprops.kit.database import Database
 from emprops.kit.ids import new_id
@@ -67,7 +67,7 @@ async def test_job_has_the_fields_and_types_of_the_spec(client: httpx2.AsyncClie
         "collectionId": str(job.collection.id),
         "variables": {"prompt": "a “harbour” 🌊", "n": 2**60, "ratio": 0.1, "none": None},
     }
-    JobDetailView.model_validate(data | {"queue": None})
+    JobView.model_validate(data | {"queue": None})
 
 
 async def test_a_job_names_its_outputs_in_the_order_of_its_generations(
@@ -167,7 +167,7 @@ async def test_list_is_own_newest_first_and_filtered(client: httpx2.AsyncClient,
         reply = await client.get("/api/jobs", params=query, headers=as_user(user))
         assert reply.status_code == 200
         for item in reply.json()["data"]:
-            JobView.model_validate(item)
+            JobFields.model_validate(item)
         names = {str(job.id): name for name, job in jobs.items()}
         return [names[item["id"]] for item in reply.json()["data"]]
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.conformance import document
+from tests.conformance import document, response_of
 
 from emprops.routes import TAGS
 
@@ -62,12 +62,18 @@ def test_every_field_says_what_it_means(name: str) -> None:
 @each_operation
 def test_operations_have_a_summary_and_say_what_can_go_wrong(operation: dict[str, Any]) -> None:
     assert re.fullmatch(r"[A-Z][A-Za-z0-9 ]{2,59}", operation["summary"])
-    failures = [response for status, response in operation["responses"].items() if status.startswith("4")]
+    failures = [response_of(operation, status) for status in operation["responses"] if status.startswith("4")]
     assert failures
     for failure in failures:
         assert failure["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/Failure"}
     for parameter in operation.get("parameters", ()):
         assert parameter.get("description"), parameter["name"]
+
+
+@each_operation
+def test_answers_say_what_they_are(operation: dict[str, Any]) -> None:
+    for status in operation["responses"]:
+        assert response_of(operation, status)["description"] not in ("", "Successful Response")
 
 
 def test_what_is_asked_most_comes_first() -> None:

@@ -70,6 +70,7 @@ def _answers(document: Json, operation: Json) -> Iterator[str]:
     usual = []
     rows = []
     for status, answer in sorted(operation["responses"].items()):
+        answer = _resolved(document, answer)  # noqa: PLW2901 - many operations share it
         if answer["description"] == SHARED.get(status):
             usual.append(status)
         elif status < "300":

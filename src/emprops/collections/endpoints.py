@@ -30,7 +30,7 @@ from emprops.collections.schemas import (
 )
 from emprops.collections.service import SimpleRequest
 from emprops.collections.simple import SimpleVariable
-from emprops.collections.simple_schemas import SimpleBody, SimpleView, simple_view_of
+from emprops.collections.simple_schemas import SimpleCollectionBody, SimpleCollectionView, simple_view_of
 from emprops.collections.store import Details, Wanted
 from emprops.errors import NotFoundError
 from emprops.kit.web.endpoint import Reader, Shared, Tx, router
@@ -52,11 +52,11 @@ NO_PROJECT = failures(_404="Project not found")
     "/workflows/create-simple-collection",
     dependencies=[AuthorRoute],
     status_code=201,
-    response_model=Envelope[SimpleView],
+    response_model=Envelope[SimpleCollectionView],
     responses=NO_PROJECT,
     tags=["workflows"],
 )
-async def create_simple_collection(body: SimpleBody, user_id: CurrentUser, tx: Tx, _once: Once) -> Any:
+async def create_simple_collection(body: SimpleCollectionBody, user_id: CurrentUser, tx: Tx, _once: Once) -> Any:
     """Make a collection of one templated job, held for a social identity."""
     about = body.collection_details
     request = SimpleRequest(

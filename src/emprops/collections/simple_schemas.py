@@ -58,7 +58,7 @@ class SimpleDetails(Schema):
     """The caller's default project unless given."""
 
 
-class SimpleBody(Schema):
+class SimpleCollectionBody(Schema):
     """A simple collection to make. Unknown fields are ignored."""
 
     model_config = ConfigDict(
@@ -135,7 +135,7 @@ class SimpleComponent(Schema):
     """The template, as it was sent."""
 
 
-class SimpleView(Schema):
+class SimpleCollectionView(Schema):
     """A simple collection that was made."""
 
     id: UUID
@@ -158,9 +158,9 @@ class SimpleView(Schema):
     """Its one step."""
 
 
-def simple_view_of(collection: Working, link: SocialLink, body: SimpleBody) -> SimpleView:
+def simple_view_of(collection: Working, link: SocialLink, body: SimpleCollectionBody) -> SimpleCollectionView:
     """Show a simple collection; the component is how the request put it."""
-    return SimpleView.model_validate(
+    return SimpleCollectionView.model_validate(
         {
             **asdict(collection),
             "social_link": asdict(link),

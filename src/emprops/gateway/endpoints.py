@@ -19,7 +19,7 @@ from emprops.gateway.schemas import (
     MemberView,
     ReleaseBody,
     ReleaseView,
-    StoredView,
+    StoredFileView,
     TurnBody,
     TurnView,
     WaitBody,
@@ -145,7 +145,7 @@ async def withdraw(body: AnnounceBody, caller: WorkerCaller, gateway: Workers) -
 @routes.put(
     "/files/{key:path}",
     operation_id="workerPutFile",
-    response_model=Envelope[StoredView],
+    response_model=Envelope[StoredFileView],
     responses=LIMITED,
     openapi_extra=BYTES,
 )

@@ -283,7 +283,7 @@ class AnnouncedView(MemberView):
     """Whether it should claim nothing for now; null: as before."""
 
 
-class StoredView(Schema):
+class StoredFileView(Schema):
     """A file that is in storage now."""
 
     key: str

@@ -19,7 +19,7 @@ from emprops.jobs.forensics_schemas import ForensicsReply
 from emprops.jobs.lookout import Lookout
 from emprops.jobs.place import place_of
 from emprops.jobs.preview import Way, latest_preview
-from emprops.jobs.schemas import EXAMPLE, HistoryRow, JobDetailView, ListedJob, Status, StreamTicket
+from emprops.jobs.schemas import EXAMPLE, HistoryRow, JobView, ListedJob, Status, StreamTicket
 from emprops.jobs.states import OPEN
 from emprops.jobs.stream import row_id_of, saw_end
 from emprops.kit.web.endpoint import Reader, Shared, router
@@ -94,7 +94,7 @@ async def list_jobs(
 
 @routes.get(
     "/{job_id}",
-    response_model=Envelope[JobDetailView],
+    response_model=Envelope[JobView],
     responses={200: {"content": {"application/json": {"example": {"data": EXAMPLE | {"queue": None}, "error": None}}}}},
 )
 async def get_job(job_id: UUID, caller: CurrentCaller, resources: Shared) -> Response:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field
 
-from emprops.jobs.schemas import EXAMPLE, HistoryRow, JobView, Status
+from emprops.jobs.schemas import EXAMPLE, HistoryRow, JobFields, Status
 from emprops.kit.web.schema import Schema
 
 FILE: dict[str, Any] = {
@@ -211,7 +211,7 @@ class WorkerRecord(Schema):
     last_seen: int | None
 
 
-class ForensicJob(JobView):
+class ForensicJob(JobFields):
     """A job, and all that is known of it."""
 
     model_config = ConfigDict(

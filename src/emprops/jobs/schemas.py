@@ -46,8 +46,8 @@ class JobData(Schema):
     """All results, once it has completed."""
 
 
-class JobView(Schema):
-    """A job."""
+class JobFields(Schema):
+    """What all replies about a job have."""
 
     model_config = ConfigDict(json_schema_extra={"example": EXAMPLE})
 
@@ -79,7 +79,7 @@ class JobView(Schema):
     """The outputs that it makes, one per generation; none if it was started with ``create_output: false``."""
 
 
-class ListedJob(JobView):
+class ListedJob(JobFields):
     """A job in a list."""
 
     user_id: UUID | None = None
@@ -97,7 +97,7 @@ class QueuePlace(Schema):
     """When a step that failed is tried again, at the earliest; null if it does not wait for that."""
 
 
-class JobDetailView(JobView):
+class JobView(JobFields):
     """A job by itself."""
 
     model_config = ConfigDict(json_schema_extra={"example": {**EXAMPLE, "queue": None}})

@@ -6,7 +6,7 @@ from tests.apps import as_user
 from tests.factories import add_history, make_job
 from tests.jobs.stream.rig import Story, history_of, names, run_to_the_end, stream
 
-from emprops.jobs.schemas import HistoryRow, JobView
+from emprops.jobs.schemas import HistoryRow, JobFields
 from emprops.jobs.stream import row_id_of
 from emprops.kit.database import Database
 
@@ -48,7 +48,7 @@ async def test_events_come_in_the_order_of_what_happened(http: httpx2.AsyncClien
     assert [event_id for name, _, event_id in log if name == "job_history"] == [row for row, _ in history_of(log)][1:]
     for name, data, _ in log:
         if name == "job_update":
-            JobView.model_validate(data)
+            JobFields.model_validate(data)
         for row in data if name == "history_init" else [data] if name == "job_history" else []:
             HistoryRow.model_validate(row)
 

@@ -17,6 +17,7 @@ from emprops.kit.web.openapi_schemas import Usual, component, tidy
 
 Security = list[dict[str, list[str]]]
 """Ways to be known, one of which a caller needs; ``{}`` is to be nobody (OpenAPI: Security Requirement)."""
+RESPONSES = "#/components/responses/"
 FAILURE = {"$ref": f"#/components/schemas/{Failure.__name__}"}
 
 SHARED = {
@@ -33,6 +34,23 @@ SHARED = {
     "500": "Something went wrong on our side.",
     "503": "An engine behind the api is away; try again.",
 }
+NAMES = {
+    "400": "BadRequest",
+    "401": "Unauthorized",
+    "403": "Forbidden",
+    "404": "NotFound",
+    "408": "RequestTimeout",
+    "409": "IdempotencyRunning",
+    "413": "TooLarge",
+    "415": "UnsupportedMediaType",
+    "422": "IdempotencyMismatch",
+    "429": "TooManyRequests",
+    "500": "InternalError",
+    "503": "Unavailable",
+}
+"""What these answers are called, which most operations share."""
+UNDESCRIBED = "Successful Response"
+"""What FastAPI says of an answer of which nobody said anything."""
 OF_KEYS = ("409", "422")
 """Statuses of operations that take an idempotency key."""
 WITH_RETRY_AFTER = (TooManyRequestsError.status, UnavailableError.status)
@@ -72,6 +90,7 @@ def document(
         components["securitySchemes"] = schemes
         shapes = components.setdefault("schemas", {})
         shapes[Failure.__name__] = Failure.model_json_schema(ref_template="#/components/schemas/{model}")
+        components["responses"] = {NAMES[status]: _shared(status) for status in SHARED}
         for operation in operations_of(schema):
             _share_failures(operation)
         for unused in ("HTTPValidationError", "ValidationError"):
@@ -109,16 +128,20 @@ def _in_order_of_tags(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _show_answers(document: dict[str, Any]) -> None:
-    """Show a whole answer where what is in the envelope has an example."""
+    """Describe successes by what is in their envelopes, and show a whole answer where that has an example."""
     schemas = document["components"]["schemas"]
     for operation in operations_of(document):
-        for status, response in operation["responses"].items():
+        for response in (one for status, one in operation["responses"].items() if status.startswith("2")):
             content = response.get("content", {}).get("application/json", {})
             envelope = schemas.get(component(content.get("schema", {}).get("$ref", "")), {})
             data = envelope.get("properties", {}).get("data", {})
-            shown = schemas.get(component(data.get("items", data).get("$ref", "")), {}).get("example")
-            if status.startswith("2") and shown is not None and not content.keys() & {"example", "examples"}:
-                content["example"] = {"data": [deepcopy(shown)] if "items" in data else deepcopy(shown), "error": None}
+            inside = schemas.get(component(data.get("items", data).get("$ref", "")), {})
+            if response["description"] == UNDESCRIBED:
+                said = inside.get("description", "What was asked for.")
+                response["description"] = f"A list. Each: {said}" if "items" in data else said
+            if "example" in inside and not content.keys() & {"example", "examples"}:
+                shown = deepcopy(inside["example"])
+                content["example"] = {"data": [shown] if "items" in data else shown, "error": None}
 
 
 def _share_failures(operation: dict[str, Any]) -> None:
@@ -132,9 +155,18 @@ def _share_failures(operation: dict[str, Any]) -> None:
     for status, response in responses.items():
         if int(status) >= 400:
             _describe_failure(int(status), response)
+            if status in SHARED and response == _shared(status):
+                responses[status] = {"$ref": f"{RESPONSES}{NAMES[status]}"}
         elif _takes_key(operation):
             response.setdefault("headers", {}).update(REPLAY)
     operation["responses"] = dict(sorted(responses.items()))
+
+
+def _shared(status: str) -> dict[str, Any]:
+    """Return an answer that many operations give."""
+    response: dict[str, Any] = {"description": SHARED[status]}
+    _describe_failure(int(status), response)
+    return response
 
 
 def _shared_statuses(operation: dict[str, Any]) -> list[str]:

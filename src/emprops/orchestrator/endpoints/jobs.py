@@ -15,7 +15,7 @@ from emprops.errors import NotEnoughCreditsError, NotFoundError
 from emprops.jobs import change_store, queries
 from emprops.jobs.change_store import Standing
 from emprops.jobs.endpoints import reply
-from emprops.jobs.schemas import JobDetailView, JobOutputView, RetryView
+from emprops.jobs.schemas import JobOutputView, JobView, RetryView
 from emprops.jobs.states import OPEN
 from emprops.kit.database import Transaction
 from emprops.kit.web.endpoint import Shared, Tx, router
@@ -125,14 +125,14 @@ async def retry(
     return ok(RetryView(jobId=job.id, retryAttempt=retried.attempt, message=retried.message))
 
 
-@routes.post("/{job_id}/cancel", operation_id="cancelJob", response_model=Envelope[JobDetailView])
+@routes.post("/{job_id}/cancel", operation_id="cancelJob", response_model=Envelope[JobView])
 async def cancel(job: OwnJob, tx: Tx, dispatcher: Sending) -> Response:
     """Stop a job. It ends as failed, with the message "Cancelled", and costs nothing."""
     await cancel_job(tx, job, dispatcher)
     return await _show(tx, job.id)
 
 
-@routes.post("/{job_id}/complete", operation_id="completeJob", response_model=Envelope[JobDetailView])
+@routes.post("/{job_id}/complete", operation_id="completeJob", response_model=Envelope[JobView])
 async def report_complete(job: AnyJob, body: CompleteBody, tx: Tx, resources: Shared, dispatcher: Sending) -> Response:
     """Report that a job has completed, in case that was missed. Again, or after another success, it changes nothing."""
     await complete_from_outside(
@@ -147,7 +147,7 @@ async def report_complete(job: AnyJob, body: CompleteBody, tx: Tx, resources: Sh
     return await _show(tx, job.id)
 
 
-@routes.post("/{job_id}/failed", operation_id="failJob", response_model=Envelope[JobDetailView])
+@routes.post("/{job_id}/failed", operation_id="failJob", response_model=Envelope[JobView])
 async def report_failed(job: AnyJob, body: FailedBody, tx: Tx, dispatcher: Sending) -> Response:
     """Report that a job has failed, in case that was missed. A job that has ended stays as it is."""
     await fail_from_outside(tx, job.id, dispatcher, error_message=body.error_message, error_details=body.error_details)
