@@ -11,7 +11,9 @@ COMPILE := pip compile --quiet --universal --python-version 3.11 --generate-hash
 # Where it matters which Redis it is
 REDIS_TESTS := tests/queue tests/local tests/kit/test_redis_client.py tests/worker/test_faults.py tests/cli/test_up.py
 
-.PHONY: help up test test-redis smoke check fix bench lock upgrade production schema reference pictures docs clean
+PYTHON_CLIENT := tests/clients/requirements
+
+.PHONY: help up test test-redis smoke clients check fix bench lock upgrade production schema reference pictures docs clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -28,6 +30,9 @@ test-redis: $(STAMP) ## the part that depends on Redis; EMPROPS_REDIS_SERVER=red
 smoke: $(UV) ## build the wheel, and use it with every Python version that is here
 	@.ci/smoke
 
+clients: $(STAMP) $(UV) ## make clients in Python and TypeScript of the api, check them, and use them (needs node and npm)
+	@UV=$(UV) $(BIN)/python -m tools.clients
+
 check: $(STAMP) ## ruff, mypy, import-linter, schema drift
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -41,9 +46,10 @@ fix: $(STAMP) ## format and apply safe lint fixes
 bench: $(STAMP) ## queue and whole-cycle benchmarks, each with a limit measured in the same run
 	$(BIN)/python -m bench
 
-lock: $(UV) ## pin what pyproject.toml asks for, with hashes: requirements.lock, and requirements-runtime.lock without tools
+lock: $(UV) ## pin what pyproject.toml asks for, with hashes: requirements.lock, requirements-runtime.lock without tools, and that of make clients
 	$(UV) $(COMPILE) --group dev $(UPGRADE) pyproject.toml -o requirements.lock
 	$(UV) $(COMPILE) --no-annotate --constraint requirements.lock pyproject.toml -o requirements-runtime.lock
+	$(UV) $(COMPILE) --no-annotate $(UPGRADE) $(PYTHON_CLIENT).in -o $(PYTHON_CLIENT).lock
 
 upgrade: UPGRADE := --upgrade
 upgrade: lock ## the same, with the newest version of everything

@@ -74,6 +74,8 @@ which it is logged. Times are ISO 8601 in UTC; ids are UUIDs.
 Lists take `limit` (1–200, 50 unless given) and `offset`. Requests that create something take an
 `Idempotency-Key`: repeated with it, they get the first answer. Somebody else's object looks like one
 that does not exist.
+
+Generators make typed clients of this document: the page "Use a generated client" of the documentation shows two.
 """
 
 TAGS: dict[str, str] = {

@@ -1,5 +1,6 @@
 """What production installs is what was tested, without the tools that tested it."""
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -33,3 +34,13 @@ def test_the_image_installs_by_it() -> None:
     copied = {part for line in re.findall(r"^COPY (?!--)(.*)$", dockerfile, re.MULTILINE) for part in line.split()[:-1]}
     assert copied == sent
     assert all((ROOT / name).exists() for name in sent)
+
+
+def test_what_makes_clients_is_pinned() -> None:
+    folder = ROOT / "tests" / "clients"
+    wanted = [line for line in (folder / "requirements.in").read_text().splitlines() if line[:1] not in ("", "#")]
+    assert names(wanted) <= pinned("tests/clients/requirements.lock").keys(), "run `make lock`"
+    package = json.loads((folder / "package.json").read_text())
+    locked = json.loads((folder / "package-lock.json").read_text())["packages"]
+    for name, version in (package["dependencies"] | package["devDependencies"]).items():
+        assert locked[f"node_modules/{name}"]["version"] == version, "run `npm install --package-lock-only` there"

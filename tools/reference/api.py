@@ -17,6 +17,7 @@ METHODS = ("get", "post", "put", "patch", "delete")
 INTRODUCTION = (
     "Every path also answers with `/api` before it, or without it. [The contract](../../contract.md) states the"
     " conventions; a running installation serves this reference at `/docs`, and the document itself at `/openapi.json`."
+    " Generators make [typed clients](../../how-to/use-a-generated-client.md) of it."
 )
 
 
