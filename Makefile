@@ -33,8 +33,9 @@ smoke: $(UV) ## build the wheel, and use it with every Python version that is he
 clients: $(STAMP) $(UV) ## make clients in Python and TypeScript of the api, check them, and use them (needs node and npm)
 	@UV=$(UV) $(BIN)/python -m tools.clients
 
-check: $(STAMP) ## ruff, mypy, import-linter, schema drift
+check: $(STAMP) ## ruff, the rules of docs/style.md, mypy, import-linter, schema drift
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	$(BIN)/python -m tools.style
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/emprops db schema --check

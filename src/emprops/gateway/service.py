@@ -174,7 +174,7 @@ class Gateway:
         )
 
     async def announce(self, worker: RemoteWorker, body: AnnounceBody) -> bool | None:
-        """Keep the worker's entry in the fleet. Tells whether the worker should pause; None while nobody knows."""
+        """Keep the worker's entry in the fleet. Returns whether the worker should pause; None while unknown."""
         info = info_of(body, worker.id, public_id(worker.key, body.machine))
         for offers in lanes_of(info.offers, info.slots):
             self.limits.offers(worker.key, class_of(offers))

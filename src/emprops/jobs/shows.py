@@ -1,4 +1,4 @@
-"""Previews for the streams of this process: read once for all streams of a job, beside the looks at PostgreSQL."""
+"""Previews for the streams of this process: read once for all streams of a job, apart from the reads of PostgreSQL."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -97,8 +97,10 @@ async def touch(tx: Transaction, steps: Sequence[StaleStep]) -> int:
 
 
 async def take_back(tx: Transaction, steps: Sequence[StaleStep]) -> list[UUID]:
-    """Make steps whose ticket is lost pending and unsent, where nothing happened to them since they were read. Gives
-    those. The time of their last news stays, so that a loss that repeats itself is noticed."""
+    """Make steps whose ticket is lost pending and unsent again, except those that changed since they were read.
+
+    Returns the steps it changed. The time of their last news stays, so that a repeated loss is noticed.
+    """
     return await tx.fetch_values(
         """
         UPDATE step SET status = 'pending', progress = 0, worker_id = NULL, queued_at = NULL

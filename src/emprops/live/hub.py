@@ -98,8 +98,8 @@ class Live:
 
     @asynccontextmanager
     async def _running(self) -> AsyncIterator["asyncio.Task[None]"]:
-        """Keep the tasks running for the length of the block, shared by all connections; should they break off, they
-        are begun anew for the next one. Gives them, as one."""
+        """Keep the tasks running during the block, and yield them as one. All connections share them; if they break
+        off, the next connection starts them again."""
         self._connections += 1
         if self._task is None or self._task.done():
             works = {"jobs": self._jobs.run(), "fleet": self._fleet.run(), "channels": self._channels.run()}

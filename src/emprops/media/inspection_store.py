@@ -67,7 +67,7 @@ async def insert_copy(
     facts: Facts,
     thumbnail_key: str | None,
 ) -> int:
-    """Record a file that was copied from elsewhere, looked into already. Gives its id."""
+    """Record a file that was copied from elsewhere and has been inspected. Returns its id."""
     file_id: int = await tx.fetch_value(
         """
         INSERT INTO flat_file (user_id, url, source_url, size_bytes, sha256, mime_type, width, height, duration,

@@ -112,8 +112,8 @@ class FleetMember:
         self.prefix = prefix
 
     def announce(self, info: WorkerInfo) -> bool | None:
-        """Write the entry, keep its classes known, tell ``worker:status:{id}``. Tells whether the worker should pause;
-        None while Redis does not know, because it has lost what was put into it."""
+        """Write the entry, keep its classes known, publish on ``worker:status:{id}``. Returns whether the worker should
+        pause; None while Redis, having lost its data, does not know."""
         now = self._now()
         body = orjson.dumps({**info.to_json(), "last_seen": now})
         pipe = self.redis.pipeline(transaction=False)

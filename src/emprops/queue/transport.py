@@ -87,7 +87,7 @@ class Membership(Protocol):
     """The worker's own entry in the fleet; blocking calls with the same errors."""
 
     def announce(self, info: WorkerInfo) -> bool | None:
-        """Say that the worker is there, and what it offers and does. Tells whether it should pause; None: as before."""
+        """Announce the worker, what it offers and what it does. Returns whether it should pause; None: as before."""
 
     def announce_machine(self, info: WorkerInfo, uptime_ms: int) -> None:
         """Publish the machine's status (contract's internal channels; every 15 s)."""

@@ -151,7 +151,7 @@ def begin(name: str, attributes: Attributes | None = None, *, parent: str, kind:
 
 
 def record(name: str, attributes: Attributes | None = None, *, parent: str, seconds: float) -> str:
-    """Make a span of what ended just now and took that long. Gives its ``traceparent``, empty if nothing is traced."""
+    """Record a span that ended just now and took that long. Returns its ``traceparent``; empty without tracing."""
     if _on is None:
         return ""
     now = time.time_ns()

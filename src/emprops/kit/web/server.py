@@ -79,7 +79,7 @@ def hand_over(scope: Scope, heir: Heir) -> bool:
 
 
 def is_stopping(scope: Scope) -> bool:
-    """Return whether the server was told to stop: whoever holds a request open should answer it now."""
+    """Return whether the server was told to stop. A request that is held open should then be answered at once."""
     protocol = _protocol_of(scope)
     return protocol is not None and protocol.is_stopping
 

@@ -225,7 +225,7 @@ class Stream(asyncio.Protocol):
             self._feeder.resume()
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Called by the transport when the connection is over, whoever ended it."""
+        """Called by the transport when the connection is over, whichever side ended it."""
         del error
         self._let_go("the client left")
         self._streams.forget(self)

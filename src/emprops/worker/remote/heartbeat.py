@@ -62,7 +62,7 @@ class RemoteHeartbeat:
         return self._beat([bare])
 
     def announce(self, info: WorkerInfo) -> bool | None:
-        """Say that the worker is there. Tells whether it should pause; None: as before."""
+        """Announce the worker. Returns whether it should pause; None: as before."""
         paused = self._call("announce", _entry(info)).get("paused")
         return None if paused is None else bool(paused)
 
