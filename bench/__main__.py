@@ -9,6 +9,7 @@ import uvloop
 
 PARTS = {
     "queue": "bench.parts.queue",
+    "turns": "bench.parts.turns",
     "gateway": "bench.parts.gateway",
     "cycles": "bench.parts.cycles",
     "reads": "bench.parts.reads",

@@ -12,7 +12,7 @@ KIB_FILLER = "x" * 620
 """Makes a ticket's encoding 1 KB."""
 
 
-def ticket(*, priority: int = 50, model: str = "", **payload: Any) -> Ticket:
+def ticket(*, priority: int = 50, model: str = "", user: str = "somebody", **payload: Any) -> Ticket:
     """Make a ticket of 1 KB; with a model, one that the benchmark's worker cannot run."""
     return Ticket(
         id=str(new_id()),
@@ -20,6 +20,7 @@ def ticket(*, priority: int = 50, model: str = "", **payload: Any) -> Ticket:
         payload={"filler": KIB_FILLER, **payload},
         requirements=Requirements(models=(model,) if model else ()),
         workflow_context=WorkflowContext(str(new_id()), priority, time.time_ns() // 1_000_000, 1, 1),
+        user=user,
     )
 
 

@@ -62,8 +62,7 @@ class Settings(BaseSettings):
     role_names: str = ""
     """What the issuer calls our roles: comma-separated ``name=role``, such as ``studio=author, ops=viewer``."""
     cors_origins: str = ""
-    """Comma-separated origins (``https://app.example.com``) whose pages may call the api from a browser; ``*``: every
-    origin, in production only. Empty: none."""
+    """Origins (``https://app.example.com``) whose pages may call the api. In production also ``*``: all."""
     metrics_token: SecretStr = SecretStr("")
     """Bearer token that reads ``/metrics`` and the demand for workers, and nothing else; empty: API keys only."""
 
@@ -104,6 +103,10 @@ class Settings(BaseSettings):
     """How long Redis keeps how a step ended, so that a ticket that is sent again does not run again."""
     affinity_wait: float = Field(default=3.0, ge=0)
     """How long a step is kept for waiting workers that have its models loaded, before any takes it. 0: not at all."""
+    user_priority_max: int = Field(default=50, ge=50, le=100)
+    """Highest priority that users get; a higher one is lowered, with a warning. Services may ask for 100."""
+    priority_age: float = Field(default=1800.0, ge=0)
+    """After so long, a user's next step no longer waits for steps of higher priority, but goes before all. 0: never."""
 
     # --- streams and WebSockets
     stream_heartbeat: float = Field(default=15.0, gt=0)
@@ -171,8 +174,7 @@ class Settings(BaseSettings):
 
     # --- webhooks
     webhook_keys: SecretStr = SecretStr("")
-    """Comma-separated keys, at least 32 bytes each, that encrypt the stored secrets of webhook endpoints: the first one
-    new ones, all of them old ones. Unset: derived, like the key of watch links."""
+    """Comma-separated keys (32 bytes or more) of webhooks' secrets: the first encrypts, all decrypt. Unset: derived."""
     webhook_limit: int = Field(default=20, ge=1)
     """Webhook endpoints of one user, and of all services together."""
 

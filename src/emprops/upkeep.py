@@ -29,7 +29,7 @@ from emprops.media.mux.client import client_from
 from emprops.media.storage import storage_from
 from emprops.orchestrator.advance.reports import Orchestrator
 from emprops.orchestrator.repair.reconcile import reconcile_duty
-from emprops.orchestrator.repair.rescue import rebuild_redis, reclaim_lapsed, send_unsent, withdraw_closed
+from emprops.orchestrator.repair.rescue import lift_waiting, rebuild_redis, reclaim_lapsed, send_unsent, withdraw_closed
 from emprops.orchestrator.tickets import Dispatcher, limits_from, queue_from
 from emprops.outputs.importing import Workshop, import_due, inspect_due
 from emprops.settings import Settings
@@ -59,6 +59,7 @@ def timetable(dispatcher: Dispatcher, orchestrator: Orchestrator) -> list[Duty]:
     return [
         Duty("rebuild_redis", 1.0, lambda: rebuild_redis(dispatcher)),
         Duty("reclaim_lapsed", 1.0, lambda: reclaim_lapsed(dispatcher)),
+        Duty("lift_waiting", 10.0, lambda: lift_waiting(dispatcher, orchestrator.settings.priority_age)),
         Duty("send_unsent", 2.0, lambda: send_unsent(dispatcher)),
         Duty("withdraw_closed", 2.0, lambda: withdraw_closed(dispatcher)),
         Duty("take_over_reports", 10.0, orchestrator.take_over),

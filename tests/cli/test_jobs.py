@@ -21,6 +21,14 @@ RETRY = "2026-11-29T06:12:13Z"
         (None, ""),
         ({"position": 3, "blocked_by": []}, "place 3 in the queue"),
         (
+            {"position": 6, "turns": 3, "own_before": 2, "blocked_by": []},
+            "place 6 in the queue (3 users' turns before yours, 2 of your own steps before it)",
+        ),
+        (
+            {"position": 3, "turns": 1, "own_before": 1, "blocked_by": []},
+            "place 3 in the queue (1 user's turn before yours, 1 of your own steps before it)",
+        ),
+        (
             {"position": 3, "blocked_by": ["model sdxl.safetensors"]},
             "no live worker can run it: model sdxl.safetensors",
         ),

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("shared_worker")
 
 
 async def test_generate_watch_and_find_the_picture(system: System) -> None:
-    job_id = await system.generate("art", {"prompt": "a quiet harbour at dawn", "seed": 7}, workflow_priority=70)
+    job_id = await system.generate("art", {"prompt": "a quiet harbour at dawn", "seed": 7}, workflow_priority=40)
     seen = [(name, data) async for name, data in system.events(job_id)]
 
     names = [name for name, _ in seen]
@@ -31,7 +31,7 @@ async def test_generate_watch_and_find_the_picture(system: System) -> None:
     job = await system.get(f"/api/jobs/{job_id}")
     assert job["status"] == "completed"
     assert job["progress"] == 100
-    assert job["priority"] == 70
+    assert job["priority"] == 40
     assert (job["current_step"], job["total_steps"]) == (1, 1)
     assert job["name"] == "Collection Generation: Generative Art"
     assert job["job_type"] == "collection_generation"

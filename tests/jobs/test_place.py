@@ -59,7 +59,8 @@ async def test_what_no_live_worker_has_is_named(
     client: httpx2.AsyncClient, database: Database, queue: Queue, redis: redis.asyncio.Redis, engines: Engines
 ) -> None:
     job, [step] = await a_waiting_job(database, queue)
-    assert await place(client, job) == {"position": 1, "blocked_by": ["no live worker"], "retry_at": None}
+    first = {"position": 1, "turns": 0, "own_before": 0, "retry_at": None}
+    assert await place(client, job) == {**first, "blocked_by": ["no live worker"]}
     async with database.transaction() as tx:
         await tx.execute("""UPDATE step SET requirements = '{"models": ["flux.safetensors"]}', run = 2""")
         await queue.enqueue([ticket_of(one, Limits()) for one in await ready_steps(tx, [step])])
@@ -68,7 +69,7 @@ async def test_what_no_live_worker_has_is_named(
     assert len(blocked) == 1
     assert "flux.safetensors" in blocked[0]
     join_fleet(engines, Worker(redis, "rich", with_models("flux.safetensors")))
-    assert await place(client, job) == {"position": 1, "blocked_by": [], "retry_at": None}
+    assert await place(client, job) == {**first, "blocked_by": []}
 
 
 async def test_null_while_nothing_waits(

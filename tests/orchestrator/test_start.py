@@ -46,6 +46,23 @@ async def test_strict_refuses_unknown_variables_and_starts_nothing(rig: Rig) -> 
     assert (await generate(rig, collection, variables={"prompt": "a fox"}, strict=True)).status_code == 200
 
 
+async def test_users_cannot_ask_for_more_priority_than_they_may(rig: Rig, service: dict[str, str]) -> None:
+    collection = await recipe(rig)
+    warning = "workflow_priority 51 was lowered to 50, the highest that users may ask for."
+    for asked, given, warnings in ((51, 50, [warning]), (50, 50, []), (7, 7, []), (None, 50, [])):
+        started = (await generate(rig, collection, workflow_priority=asked)).json()["data"]
+        (job,) = await rig.rows("SELECT priority FROM job WHERE id = %s", started["jobId"])
+        assert (job["priority"], started["warnings"]) == (given, warnings)
+    response = await rig.client.post(
+        f"/api/collections/{collection.id}/generate",
+        json={"variables": {}, "workflow_priority": 100},
+        headers=service | as_user(rig.user_id),
+    )
+    started = response.json()["data"]
+    (job,) = await rig.rows("SELECT priority FROM job WHERE id = %s", started["jobId"])
+    assert (job["priority"], started["warnings"]) == (100, [])
+
+
 @pytest.mark.parametrize("opens", [True, False])
 async def test_the_outputs_are_named_in_the_reply_and_in_the_job(rig: Rig, opens: bool) -> None:
     collection = await recipe(rig, generations=3)

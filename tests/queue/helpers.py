@@ -31,6 +31,7 @@ def make_ticket(
     attempts_before: int = 0,
     limits: Limits | None = None,
     payload: dict[str, Any] | None = None,
+    user: str = "",
 ) -> Ticket:
     """A ticket of a job made ``at`` milliseconds after :data:`EPOCH`."""
     return Ticket(
@@ -42,6 +43,7 @@ def make_ticket(
         run=run,
         attempts_before=attempts_before,
         limits=limits or Limits(),
+        user=user,
     )
 
 

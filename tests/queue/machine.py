@@ -9,7 +9,7 @@ from hypothesis.stateful import (
     rule,
 )
 from tests.queue.helpers import FINAL, PREFIX, RETRYABLE, Worker, become_due, lapse, make_ticket, with_models
-from tests.queue.model import Step, World
+from tests.queue.model import Debts, Step, World
 
 from emprops.queue.dispatch import Queue
 from emprops.queue.keys import KEYS
@@ -25,9 +25,11 @@ OUTCOMES = {"completed": Finished(), "retryable": RETRYABLE, "failed": FINAL}
 class QueueMachine(RuleBasedStateMachine):
     world: World
     affinity_wait = 0.0
+    users: tuple[str, ...] = ("", "u", "v", "w")
 
     def __init__(self) -> None:
         super().__init__()
+        self.debts = Debts()
         self.steps: dict[str, Step] = {}
         self.handed_out: list[tuple[str, Claim]] = []
         self.counter = 0
@@ -41,10 +43,22 @@ class QueueMachine(RuleBasedStateMachine):
 
     # --- tickets
 
-    @rule(at=st.integers(0, 5), priority=st.sampled_from((30, 50)), models=st.sampled_from(("", "a", "b", "ab")))
-    def enqueue(self, at: int, priority: int, models: str) -> None:
+    @rule(
+        at=st.integers(0, 5),
+        priority=st.sampled_from((30, 50)),
+        models=st.sampled_from(("", "a", "b", "ab")),
+        user=st.sampled_from(range(4)),
+    )
+    def enqueue(self, at: int, priority: int, models: str, user: int) -> None:
         self.counter += 1
-        ticket = make_ticket(f"s{self.counter:03}", at=at, priority=priority, models=models, limits=LIMITS)
+        ticket = make_ticket(
+            f"s{self.counter:03}",
+            at=at,
+            priority=priority,
+            models=models,
+            limits=LIMITS,
+            user=self.users[user % len(self.users)],
+        )
         assert self.do(self.queue.enqueue([ticket])) == ["new"]
         self.steps[ticket.id] = Step(ticket)
 
@@ -53,7 +67,9 @@ class QueueMachine(RuleBasedStateMachine):
     def enqueue_again(self, data: st.DataObject, newer: int, models: str) -> None:
         step = data.draw(st.sampled_from(list(self.steps.values())))
         run = step.ticket.run + newer
-        ticket = make_ticket(step.ticket.id, at=1, models=models, run=run, limits=LIMITS, attempts_before=step.attempt)
+        ticket = make_ticket(
+            step.ticket.id, at=1, models=models, run=run, limits=LIMITS, attempts_before=step.attempt, user=step.user
+        )
         (answer,) = self.do(self.queue.enqueue([ticket]))
         if newer > 0:
             assert answer == "new"
@@ -86,17 +102,31 @@ class QueueMachine(RuleBasedStateMachine):
             step = self.steps[claim.ticket.id]
             assert step in runnable, f"{claim.ticket.id} is {step.state}"
             self.check_order(step, runnable)
+            self.debts.serve(WORKERS[name], step, self.steps.values())
             assert claim.attempt == step.attempt + 1
             assert claim.ticket == step.ticket
-            step.state, step.token, step.attempt = "claimed", claim.token, claim.attempt
+            step.state, step.token, step.attempt, step.again = "claimed", claim.token, claim.attempt, True
             self.handed_out.append((name, claim))
         if len(claims) < want:
             self.check_rest(name, self.runnable(name))
 
     def check_order(self, step: Step, runnable: list[Step]) -> None:
-        assert step.order == min(other.order for other in runnable)
-        alike = [other for other in runnable if other.ticket.requirements == step.ticket.requirements]
+        """The highest priority first; in it what was taken before, by age; then each user's tickets by age."""
+        assert step.priority == max(other.priority for other in runnable)
+        band = [other for other in runnable if other.priority == step.priority]
+        assert step.again or not any(other.again for other in band)
+        peers = (
+            [other for other in band if other.again]
+            if step.again
+            else [other for other in band if other.user == step.user]
+        )
+        assert step.order == min(other.order for other in peers)
+        alike = [other for other in peers if other.ticket.requirements == step.ticket.requirements]
         assert step.ticket.id == min(other.ticket.id for other in alike if other.order == step.order)
+
+    @invariant()
+    def who_has_left_is_owed_nothing(self) -> None:
+        self.debts.forgive(self.steps.values())
 
     def check_rest(self, name: str, rest: list[Step]) -> None:
         """What a worker did not get although it asked for more."""
@@ -190,12 +220,15 @@ class QueueMachine(RuleBasedStateMachine):
     @rule(signatures=st.booleans(), classes=st.booleans())
     def forget(self, signatures: bool, classes: bool) -> None:
         day = 86_400.0
+        if classes:
+            self.debts.owed.clear()
         self.do(self.queue.forget(signature_age=0 if signatures else day, class_age=0 if classes else day))
 
     @rule()
     def redis_is_emptied(self) -> None:
         """Everything that has not ended is sent again, as from PostgreSQL."""
         self.world.blocking.flushall()
+        self.debts.owed.clear()
         self.steps = {name: step for name, step in self.steps.items() if step.attestation is None}
         self.handed_out = [(name, claim) for name, claim in self.handed_out if claim.ticket.id in self.steps]
         tickets = []
@@ -208,6 +241,7 @@ class QueueMachine(RuleBasedStateMachine):
                 run=step.ticket.run,
                 limits=LIMITS,
                 attempts_before=step.attempt,
+                user=step.user,
             )
             self.steps[name] = Step(ticket, attempt=step.attempt)
             tickets.append(ticket)
@@ -229,8 +263,13 @@ class QueueMachine(RuleBasedStateMachine):
             assert (attestation and attestation["kind"]) == step.attestation
         held = {step.ticket.id.encode() for step in self.steps.values() if step.held}
         assert set(self.world.blocking.zrange(PREFIX + KEYS.leases, 0, -1)) == held
-        waiting = sum(self.world.blocking.zcard(key) for key in self.world.blocking.keys(f"{PREFIX}{KEYS.wait}*"))
-        assert waiting == sum(step.state == "waiting" for step in self.steps.values())
+        assert self.entries(KEYS.wait) == sum(step.state == "waiting" for step in self.steps.values())
+        assert self.entries(KEYS.line) == sum(
+            step.state == "waiting" and not step.again for step in self.steps.values()
+        )
+
+    def entries(self, kind: str) -> int:
+        return sum(self.world.blocking.zcard(key) for key in self.world.blocking.keys(f"{PREFIX}{kind}*"))
 
     def teardown(self) -> None:
         """Whatever happened, two healthy workers bring everything to its end."""

@@ -23,10 +23,11 @@ class WarmMachine(QueueMachine):
     each is left for one waiting worker at most, and not for ever."""
 
     affinity_wait = 60.0
+    users = ("",)
 
     def check_order(self, step: Step, runnable: list[Step]) -> None:
         alike = [other for other in runnable if other.ticket.requirements == step.ticket.requirements]
-        before = [other for other in alike if (other.order, other.ticket.id) < (step.order, step.ticket.id)]
+        before = [other for other in alike if (*other.rank, other.ticket.id) < (*step.rank, step.ticket.id)]
         assert len(before) < len(WORKERS)
         assert step.ticket.requirements.models or not before
 

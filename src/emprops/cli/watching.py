@@ -113,7 +113,14 @@ def why_it_waits(job: dict[str, Any]) -> str:
     lacking = place.get("blocked_by")
     if lacking:
         return clean(f"no live worker can run it: {', '.join(map(str, lacking))}")
-    return f"place {place['position']} in the queue" if place.get("position") else "in the queue"
+    if not place.get("position"):
+        return "in the queue"
+    before = []
+    if turns := place.get("turns"):
+        before.append("1 user's turn before yours" if turns == 1 else f"{turns} users' turns before yours")
+    if place.get("own_before"):
+        before.append(f"{place['own_before']} of your own steps before it")
+    return f"place {place['position']} in the queue" + (f" ({', '.join(before)})" if before else "")
 
 
 @contextmanager

@@ -27,11 +27,12 @@ class ReadyStep:
     total_steps: int
     job_created_at: datetime
     trace: str | None
+    user_id: UUID
 
 
 READY_COLUMNS = """
     s.id, s.job_id, s.step_type, s.step_order, s.run, s.attempt, s.input_data, s.requirements, j.priority,
-    j.total_steps, j.created_at AS job_created_at, j.trace
+    j.total_steps, j.created_at AS job_created_at, j.trace, j.user_id
 """
 
 
@@ -50,6 +51,7 @@ def first_run(job: NewJob, step: NewStep, created_at: datetime) -> ReadyStep:
         total_steps=job.total_steps,
         job_created_at=created_at,
         trace=job.trace or None,
+        user_id=job.user_id,
     )
 
 

@@ -14,8 +14,8 @@ PATIENCE = 1.0
 
 
 async def place_of(redis: Redis, prefix: str, step_id: UUID) -> dict[str, Any] | None:
-    """Return a waiting step's ``position``, what it is ``blocked_by``, and when it is tried again if it failed; None if
-    it does not wait, or while Redis does not answer."""
+    """Return a waiting step's ``position``, the ``turns`` and own steps before it, what it is ``blocked_by``, and when
+    it is tried again if it failed; None if it does not wait, or while Redis does not answer."""
     try:
         async with asyncio.timeout(PATIENCE):
             return await Fleet(redis, prefix).place(str(step_id))

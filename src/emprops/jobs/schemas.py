@@ -90,7 +90,11 @@ class QueuePlace(Schema):
     """Where the job's next step waits."""
 
     position: int = Field(ge=1)
-    """1: next, as soon as a worker that can run it is free."""
+    """1: next, as soon as a worker that can run it is free. An estimate: users take turns, and others may come."""
+    turns: int
+    """Turns of other users before the user's next one."""
+    own_before: int
+    """Steps of the same user that come before it; each takes a turn."""
     blocked_by: list[str]
     """What the nearest live worker lacks to run it; empty if some worker can."""
     retry_at: datetime | None

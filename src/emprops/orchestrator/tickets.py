@@ -64,6 +64,7 @@ def ticket_of(step: dispatch_store.ReadyStep, limits: Limits, sending: tracing.B
         attempts_before=step.attempt,
         limits=limits,
         trace=sending.traceparent if sending else step.trace or "",
+        user=str(step.user_id),
     )
 
 

@@ -68,6 +68,15 @@ class Queue:
         """Re-offer steps whose lease lapsed, give up those lost too often, promote retries that are due."""
         return Reclaimed(*await self.scripts("reclaim", self.keep, limit))
 
+    async def lift(self, age: float, *, part: int = 50, most: int = 100) -> int:
+        """Let what has waited for so many seconds come before everything, whatever its priority: of each user the first
+        ticket, at most ``most`` of each priority and signature. Returns how many."""
+        signatures = await self.redis.zcard(self.prefix + KEYS.sigs)
+        lifted = 0
+        for first in range(0, signatures, part):
+            lifted += await self.scripts("lift", int(age * 1000), first, part, most)
+        return lifted
+
     async def forget(self, *, signature_age: float = 86_400.0, class_age: float = 3_600.0, limit: int = 100) -> int:
         """Drop signatures and worker classes unused for that many seconds. Returns how many went."""
         return sum(await self.scripts("forget", int(signature_age * 1000), int(class_age * 1000), limit))
@@ -107,4 +116,5 @@ def _ticket_arguments(ticket: Ticket) -> list[Argument]:
         ticket.attempts_before,
         ticket.limits.max_failures,
         ticket.limits.max_lost_claims,
+        ticket.user,
     ]

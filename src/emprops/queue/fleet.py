@@ -11,9 +11,13 @@ from redis.asyncio import Redis
 
 from emprops.queue.keys import KEYS, machine_channel, worker_channel
 from emprops.queue.matching import Offer, WorkerOffers, class_of, lanes_of, missing
+from emprops.queue.scripts import Scripts
 
 TTL = 120
 """Seconds without a heartbeat after which a worker is no longer part of the fleet."""
+
+MOST_SIGNATURES = 1_000
+"""Signatures counted for a step's place."""
 
 WorkerStatus = Literal["idle", "busy", "paused", "draining", "offline"]
 
@@ -210,6 +214,7 @@ class Fleet:
     def __init__(self, redis: Redis, prefix: str) -> None:
         self.redis: Any = redis  # redis-py types every reply as str or bytes or more
         self.prefix = prefix
+        self.scripts = Scripts(redis, prefix)
 
     async def workers(self) -> list[WorkerInfo]:
         """All workers heard of within the last 120 s, by id."""
@@ -226,34 +231,25 @@ class Fleet:
         return sorted(found, key=lambda info: info.worker_id)
 
     async def place(self, step_id: str) -> dict[str, Any] | None:
-        """Where a waiting step stands: ``{"position": 1…, "blocked_by": [...], "retry_at": None}``.
+        """Return where a waiting step stands; None when it does not wait in Redis.
 
-        ``position`` counts the waiting tickets before it, over all signatures; ``blocked_by`` lists what the nearest
-        live worker lacks to run it and is empty when some worker can. ``retry_at`` is when a step that failed may be
-        tried again; it takes its place then. None when the step does not wait in Redis.
+        ``position`` counts what comes before it over all signatures, as far as that can be told: turns change with what
+        comes in. ``turns`` of other users come before its user's next one, and ``own_before`` of its user's own tickets
+        before it. ``blocked_by`` lists what the nearest live worker lacks to run it and is empty when some worker can.
+        ``retry_at`` is when a step that failed may be tried again; it takes its place then.
         """
-        ticket = await self.redis.hmget(f"{self.prefix}{KEYS.ticket}{step_id}", ["sig", "score", "state"])
-        signature, score, state = ticket
-        if signature is None or score is None or state not in {b"waiting", b"delayed"}:
+        found = await self.scripts("place", step_id, MOST_SIGNATURES)
+        if not found:
             return None
-        requirement = await self.redis.hget(self.prefix + KEYS.requirements, signature.decode())
-        blocked = [] if requirement is None else lacking(orjson.loads(requirement), await self.workers())
-        due = await self.redis.zscore(self.prefix + KEYS.delayed, step_id) if state == b"delayed" else None
+        requirement, due, position, turns, own = found
+        blocked = lacking(orjson.loads(requirement), await self.workers()) if requirement else []
         return {
-            "position": await self._position(signature, score.decode(), step_id),
+            "position": position,
+            "turns": turns,
+            "own_before": own,
             "blocked_by": blocked,
-            "retry_at": None if due is None else datetime.fromtimestamp(due / 1000, UTC),
+            "retry_at": datetime.fromtimestamp(float(due) / 1000, UTC) if due else None,
         }
-
-    async def _position(self, signature: bytes, score: str, step_id: str) -> int:
-        signatures = [raw.decode() for raw in await self.redis.zrange(self.prefix + KEYS.sigs, 0, 999)]
-        own = signature.decode()
-        pipe = self.redis.pipeline(transaction=False)
-        pipe.zrank(f"{self.prefix}{KEYS.wait}{own}", step_id)
-        for other in (own, *(other for other in signatures if other != own)):
-            pipe.zcount(f"{self.prefix}{KEYS.wait}{other}", "-inf", f"({score}")
-        rank, of_own, *of_others = await pipe.execute()
-        return 1 + int(of_own if rank is None else rank) + int(sum(of_others))
 
 
 def lacking(requirement: dict[str, Any], workers: Sequence[WorkerInfo]) -> list[str]:

@@ -14,9 +14,19 @@ class Keys:
 
     ticket: str = "ticket:"
     """hash per step: body, run, sig, score, job, state, since (when it came into that state, ms), attempt,
-    failures, lost, worker, token, avoid, warm_until, remembered (of work that an earlier attempt began) and by whom."""
+    failures, lost, worker, token, avoid, warm_until, remembered (of work that an earlier attempt began) and by whom,
+    user, lifted (the score it was taken at, if that was before all bands); one without a worker was never taken."""
     wait: str = "wait:"
     """zset per signature: waiting step ids by order (lowest score first)."""
+    line: str = "line:"
+    """zset per signature, band (100 - priority) and user: step ids that were never taken -> age of the job (ms). The
+    first has a turn in ``wait``, the others come after all turns of the band."""
+    lines: str = "lines:"
+    """zset per band and user: signature -> age of the first ticket of that line (ms)."""
+    turn: str = "turn"
+    """string: the newest turn (rising; milliseconds of Redis' clock, made unique)."""
+    served: str = "served:"
+    """zset per worker class: user -> the turn after the one in which the class last took something of theirs."""
     sigs: str = "sigs"
     """zset: requirement signature -> its registration number (rising; microseconds of Redis' clock, made unique)."""
     sig_seq: str = "sig_seq"

@@ -90,10 +90,12 @@ class Ticket:
     limits: Limits = field(default_factory=Limits)
     trace: str = ""
     """W3C ``traceparent`` of the request that started the job, or empty."""
+    user: str = field(default="", compare=False)
+    """Whose turn it is taken in; tickets without an owner are as those of one user. Not sent to workers."""
 
     def to_bytes(self) -> bytes:
         """Encode for the wire."""
-        return orjson.dumps(self)
+        return orjson.dumps({name: getattr(self, name) for name in SENT})
 
     @classmethod
     def from_bytes(cls, raw: bytes) -> "Ticket":
@@ -121,6 +123,9 @@ class Ticket:
             limits=_limits(**{name: value for name, value in (data.get("limits") or {}).items() if name in LIMITS}),
             trace=data.get("trace", ""),
         )
+
+
+SENT = tuple(name for name in Ticket.__dataclass_fields__ if name != "user")
 
 
 @dataclass(frozen=True, slots=True)

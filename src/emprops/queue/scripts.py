@@ -1,4 +1,4 @@
-"""Lua scripts as files: each is the key table, the shared functions and its own text, called by hash."""
+"""Lua scripts as files: each is the key table, the parts it needs and its own text, called by hash."""
 
 from functools import lru_cache
 from hashlib import sha1
@@ -12,7 +12,13 @@ from redis.exceptions import NoScriptError
 from emprops.queue.keys import lua_prelude
 
 FOLDER: Final = Path(__file__).parent / "lua"
-NAMES: Final = tuple(sorted(path.stem for path in FOLDER.glob("*.lua") if path.stem != "shared"))
+PARTS: Final = {
+    "beat": ("shared",),
+    "judge": ("shared",),
+    "survey": ("shared",),
+    "turn": ("shared", "lines", "take"),
+}
+"""Files whose functions a script uses; those not named here use ``shared`` and ``lines``."""
 
 Argument = str | bytes | int
 
@@ -27,7 +33,8 @@ class Script(NamedTuple):
 @lru_cache(maxsize=64)
 def load(name: str, prefix: str) -> Script:
     """Read one script for a key prefix."""
-    source = lua_prelude(prefix) + (FOLDER / "shared.lua").read_text() + (FOLDER / f"{name}.lua").read_text()
+    files = (*PARTS.get(name, ("shared", "lines")), name)
+    source = lua_prelude(prefix) + "".join((FOLDER / f"{file}.lua").read_text() for file in files)
     return Script(source, sha1(source.encode(), usedforsecurity=False).hexdigest())
 
 

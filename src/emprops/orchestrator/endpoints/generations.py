@@ -8,7 +8,8 @@ from pydantic import ConfigDict, Field
 from starlette.requests import Request
 
 from emprops.auth.authenticators import reads_only
-from emprops.auth.dependencies import CurrentUser, StartsWork
+from emprops.auth.caller import SERVICE, Caller
+from emprops.auth.dependencies import CurrentCaller, CurrentUser, StartsWork
 from emprops.auth.once import Once
 from emprops.collections import service as collections
 from emprops.credits.amounts import to_number
@@ -47,7 +48,8 @@ class GenerateBody(Schema):
     workflow_id: str | None = Field(default=None, max_length=200)
     """Names a workflow, or is a UUID to use as the job's id: sent twice, it starts one job."""
     workflow_priority: Annotated[int | None, Field(ge=1, le=100, strict=True)] = DEFAULT_PRIORITY
-    """The higher, the sooner; null means what leaving it out means."""
+    """The higher, the sooner; null means what leaving it out means. What only services may ask for is lowered, with a
+    warning."""
     create_output: bool = True
     """False: the job runs without showing in a deck."""
     output_id: UUID | None = None
@@ -141,6 +143,7 @@ async def generate(
     collection_id: CollectionRef,
     body: GenerateBody,
     request: Request,
+    caller: CurrentCaller,
     user_id: CurrentUser,
     machines: LiveMachines,
     tx: Tx,
@@ -149,13 +152,14 @@ async def generate(
     _once: Once,
 ) -> Any:
     """Start a generation; answers with the job's id once everything about it is stored."""
+    priority, lowered = allowed_priority(body.workflow_priority, caller, resources.settings.user_priority_max)
     started = await start_generation(
         tx,
         user_id=user_id,
         collection_ref=collection_id,
         request=GenerationRequest(
             variables=body.variables,
-            priority=DEFAULT_PRIORITY if body.workflow_priority is None else body.workflow_priority,
+            priority=priority,
             workflow_id=body.workflow_id,
             create_output=body.create_output,
             output_id=body.output_id,
@@ -166,7 +170,15 @@ async def generate(
         dispatcher=dispatcher,
     )
     note(request, job_id=str(started.job_id))
-    return ok({"jobId": started.job_id, "outputIds": started.output_ids, "warnings": started.warnings})
+    return ok({"jobId": started.job_id, "outputIds": started.output_ids, "warnings": [*started.warnings, *lowered]})
+
+
+def allowed_priority(asked: int | None, caller: Caller, most: int) -> tuple[int, list[str]]:
+    """Return the priority that a caller gets, and the warning if it is not the one asked for."""
+    priority = DEFAULT_PRIORITY if asked is None else asked
+    if priority <= most or SERVICE in caller.scopes:
+        return priority, []
+    return most, [f"workflow_priority {priority} was lowered to {most}, the highest that users may ask for."]
 
 
 @routes.post(

@@ -56,6 +56,11 @@ async def withdraw_closed(dispatcher: Dispatcher) -> int:
     return await outbox.deliver_due(dispatcher.database, {dispatch_store.WITHDRAW: handler})
 
 
+async def lift_waiting(dispatcher: Dispatcher, age: float) -> int:
+    """Let steps that have waited for so many seconds go before those of higher priority; 0: never. Returns how many."""
+    return await dispatcher.queue.lift(age) if age else 0
+
+
 async def reclaim_lapsed(dispatcher: Dispatcher) -> int:
     """Re-offer steps whose worker fell silent, and retries that are due."""
     moved = 0

@@ -21,7 +21,7 @@ for i = 3, #ARGV, 2 do
     if not t or tonumber(t.run) < tonumber(run) then sentence(step, run, { job = '', attempt = 0 }, EXPECTED_S) end
     answers[#answers + 1] = 'unknown'
   else
-    redis.call('ZREM', K.wait .. t.sig, step)
+    leave(step, t.sig, t.score, t.user or '')
     redis.call('ZREM', K.delayed, step)
     redis.call('ZREM', K.leases, step)
     redis.call('ZREM', K.dead, step)

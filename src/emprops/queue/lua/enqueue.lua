@@ -1,5 +1,5 @@
 -- enqueue(keep_s, hold_ms, then for each ticket: step, run, sig, requirement, score, body, job, attempts_before,
---         max_failures, max_lost) -> for each: 'new' | 'known' | 'finished' | 'stale'
+--         max_failures, max_lost, user) -> for each: 'new' | 'known' | 'finished' | 'stale'
 -- Idempotent by (step, run). A ticket that already has its attestation is reported again instead of run again; one that
 -- was cancelled before it came stays out, silently.
 -- For `hold_ms`, a ticket that requires models is left for workers that have them loaded, if such workers wait.
@@ -21,8 +21,8 @@ end
 
 -- An older run of the step leaves every place it may be in.
 local function withdraw(step)
-  local sig = redis.call('HGET', K.ticket .. step, 'sig')
-  redis.call('ZREM', K.wait .. sig, step)
+  local t = load(step)
+  leave(step, t.sig, t.score, t.user or '')
   for _, place in ipairs({ K.delayed, K.leases, K.dead }) do redis.call('ZREM', place, step) end
   redis.call('DEL', K.ticket .. step)
 end
@@ -36,8 +36,8 @@ local function register(sig, requirement)
   for _, class in ipairs(redis.call('SMEMBERS', K.idle_classes)) do wake_class(class, now) end
 end
 
-for i = 3, #ARGV, 10 do
-  local step, run, sig, score = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 4]
+for i = 3, #ARGV, 11 do
+  local step, run, sig, score, user = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 4], ARGV[i + 10]
   local known = redis.call('HMGET', K.ticket .. step, 'run', 'state')
   local known_run = tonumber(known[1] or 0)
   local attestation = redis.call('GET', K.attestation .. step .. ':' .. run)
@@ -52,9 +52,9 @@ for i = 3, #ARGV, 10 do
     if known[1] then withdraw(step) end
     redis.call('HSET', K.ticket .. step, 'run', run, 'sig', sig, 'score', score, 'body', ARGV[i + 5],
       'job', ARGV[i + 6], 'state', 'waiting', 'attempt', ARGV[i + 7], 'failures', 0, 'lost', 0,
-      'max_failures', ARGV[i + 8], 'max_lost', ARGV[i + 9], 'since', stamp_of(now))
+      'max_failures', ARGV[i + 8], 'max_lost', ARGV[i + 9], 'user', user, 'since', stamp_of(now))
     if hold_ms > 0 and models_of(sig) then redis.call('HSET', K.ticket .. step, 'warm_until', now + hold_ms) end
-    redis.call('ZADD', K.wait .. sig, score, step)
+    join(step, sig, tonumber(score), user, now)
     if not added[sig] then
       register(sig, ARGV[i + 3])
       added[sig] = 0
@@ -70,5 +70,6 @@ for sig, count in pairs(added) do
     if not wake_for(sig, now, hold_ms) then break end
   end
 end
+keep_turn()
 flush_reports()
 return answers

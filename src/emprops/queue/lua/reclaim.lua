@@ -22,7 +22,7 @@ for _, step in ipairs(redis.call('ZRANGEBYSCORE', K.leases, '-inf', now, 'LIMIT'
       publish_report(report('lost', step, t, now, ',"lost_claims":' .. lost))
       redis.call('HSET', K.ticket .. step, 'state', 'waiting', 'since', stamp_of(now), 'lost', lost, 'token', '',
         'worker', '', 'avoid', t.worker or '', 'avoid_until', now + AVOID_MS)
-      offer(step, t.sig, t.score, now)
+      offer(step, t, now)
       wake_for(t.sig, now)  -- a second one, in case the first to wake is the worker that lost it
       offered = offered + 1
     end

@@ -11,7 +11,7 @@ for i = 2, #ARGV, 2 do
     redis.call('HSET', K.ticket .. step, 'state', 'waiting', 'since', stamp_of(now), 'token', '', 'worker', '',
       'avoid', ARGV[1], 'avoid_until', now + AVOID_MS)
     publish_report(report('released', step, t, now))
-    offer(step, t.sig, t.score, now)
+    offer(step, t, now)
     count = count + 1
   end
 end

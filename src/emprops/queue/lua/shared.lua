@@ -126,12 +126,13 @@ local function lower_heads(sig, score)
   end
 end
 
--- Put a ticket (back) into its waiting order.
-local function offer(step, sig, score, now)
-  local q = K.wait .. sig
+-- Put a ticket that was taken back where it was. Its turn is used already: it goes by its job's age, before all who wait
+-- for theirs, or before everything if it had been lifted.
+local function offer(step, t, now)
+  local q, score = K.wait .. t.sig, t.lifted or t.score
   redis.call('ZADD', q, score, step)
-  if redis.call('ZRANGE', q, 0, 0)[1] == step then lower_heads(sig, score) end
-  wake_for(sig, now)
+  if redis.call('ZRANGE', q, 0, 0)[1] == step then lower_heads(t.sig, score) end
+  wake_for(t.sig, now)
 end
 
 -- Making text of a number costs as much as a small command, so it is done once a call and not once a report.
@@ -183,7 +184,7 @@ local function conclude(step, t, now, kind, tail, keep_s, dead)
 end
 
 local FIELDS = { 'run', 'sig', 'score', 'job', 'state', 'attempt', 'failures', 'lost', 'worker', 'token',
-  'max_failures', 'max_lost', 'last_token' }
+  'max_failures', 'max_lost', 'last_token', 'user', 'lifted' }
 
 local function load(step)
   local v = redis.call('HMGET', K.ticket .. step, unpack(FIELDS))
@@ -201,7 +202,7 @@ local function promote_due(now, limit)
     local t = load(step)
     if t and t.state == 'delayed' then
       redis.call('HSET', K.ticket .. step, 'state', 'waiting', 'since', stamp_of(now))
-      offer(step, t.sig, t.score, now)
+      offer(step, t, now)
     end
   end
   return #due

@@ -9,12 +9,8 @@
 --   unjudged: {sig, requirement, …}, numbered after `after` and up to `up_to`: match these first, then claim again
 --   more: 1 if this call stopped before it had seen everything that may be claimed; call again at once
 
-local class, worker, request, want = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
-local lease_ms, keep_s = tonumber(ARGV[5]), ARGV[6]
-local now = now_ms()
 local BACKOFF_MS = { 5000, 15000, 30000 }
 local MAX_WALK = 64
-local WARM_S = 86400
 
 -- The same call sent twice (its first reply was lost): the attempt is settled already, by this very token.
 local function settled_before(step, run, token, t)
@@ -65,8 +61,6 @@ for i = 1, #ended, 200 do
   redis.call('ZREM', K.leases, unpack(ended, i, math.min(i + 199, #ended)))
 end
 
-local claims = {}
-
 local function answer(unjudged, after, up_to, more)
   flush_reports()
   return { answers, claims, unjudged or {}, after or '0', up_to or '0', more and 1 or 0, stamp_of(now) }
@@ -112,113 +106,9 @@ if newest and tonumber(newest) > tonumber(judged) then
   return answer(unjudged, judged, batch[#batch])
 end
 
-local heads = K.heads .. class
-local taken, leases = {}, {}
-local lease_end = string.format('%.0f', now + lease_ms)
-
--- A step is left for another worker only if another live one could run it.
-local rivals = {}
-
-local function has_rival(sig)
-  if rivals[sig] == nil then
-    local live = 0
-    for _, other in ipairs(redis.call('SMEMBERS', K.sig_classes .. sig)) do
-      live = live + redis.call('ZCOUNT', K.members .. other, now - SILENT_MS, '+inf')
-    end
-    local own = redis.call('ZSCORE', K.members .. class, worker)
-    if own and tonumber(own) >= now - SILENT_MS then live = live - 1 end
-    rivals[sig] = live > 0
-  end
-  return rivals[sig]
-end
-
--- A ticket that has not waited long is left for a worker that waits with its models loaded; not more tickets than there
--- are such workers.
-local left_for, kept = {}, {}
-
-local function kept_warm(step, sig)
-  local models = models_of(sig)
-  if not models then return false end
-  if kept[step] then return true end
-  if left_for[sig] == nil then
-    local warm = redis.call('HEXISTS', K.warm .. models, worker) == 1
-    left_for[sig] = warm and 0 or #warm_idle(sig, models, now)
-  end
-  if left_for[sig] == 0 then return false end
-  local warm_until = tonumber(redis.call('HGET', K.ticket .. step, 'warm_until') or 0)
-  if warm_until <= now then return false end
-  left_for[sig] = left_for[sig] - 1
-  kept[step] = true
-  redis.call('ZADD', K.held, 'LT', warm_until, sig)
-  return true
-end
-
--- What to know of a waiting ticket before it is taken; nil if this entry is the ghost of one.
-local function brief(step, sig)
-  local v = redis.call('HMGET', K.ticket .. step, 'state', 'sig', 'body', 'attempt', 'job', 'run', 'avoid',
-    'avoid_until', 'since', 'remembered', 'remembered_by')
-  if v[1] ~= 'waiting' or v[2] ~= sig then return nil end
-  local t = { body = v[3], attempt = v[4], job = v[5], run = v[6], since = v[9] or stamp_of(now),
-    work = v[10] or '', by = v[11] or '' }
-  if tonumber(v[8] or 0) > now then
-    t.shunned = v[7] == worker and has_rival(sig)
-  else
-    t.shunned = kept_warm(step, sig)
-  end
-  return t
-end
-
-local warmed = {}  -- models -> the last step taken that requires them
-
-local function take(step, sig, t)
-  local attempt = t.attempt + 1
-  redis.call('HSET', K.ticket .. step, 'state', 'claimed', 'worker', worker, 'token', request, 'attempt', attempt,
-    'since', stamp_of(now))
-  publish_report(report('started', step, { job = t.job, run = t.run, attempt = attempt, worker = worker }, now,
-    ',"since":' .. t.since))
-  claims[#claims + 1] = { t.body, attempt, t.since, t.work, t.by }
-  taken[#taken + 1] = step
-  leases[#leases + 1] = lease_end
-  leases[#leases + 1] = step
-  local models = models_of(sig)
-  if models then warmed[models] = step end
-  want = want - 1
-end
-
--- Take from the top of one signature what comes before `limit` (the first ticket of the next signature).
--- -> how many were taken or found to be ghosts; 0 means that all of the first ones should go to another worker
-local CHUNK, DEPTH = 100, 300
-
-local function take_from(sig, limit)
-  local q = K.wait .. sig
-  local gone, next_score, at, passed = {}, nil, 0, false
-  while want > 0 and at < DEPTH and not passed do
-    local batch = redis.call('ZRANGE', q, at, at + math.min(want, CHUNK), 'WITHSCORES')
-    if #batch == 0 then break end
-    for i = 1, #batch, 2 do
-      local step, score = batch[i], batch[i + 1]
-      passed = want == 0 or (limit ~= nil and tonumber(score) > limit)
-      local t = not passed and brief(step, sig)
-      if passed or (t and t.shunned) then
-        next_score = next_score or score
-        if passed then break end
-      else
-        gone[#gone + 1] = step
-        if t then take(step, sig, t) end
-      end
-    end
-    at = at + #batch / 2
-  end
-  if #gone == 0 then return 0 end
-  redis.call('ZREM', q, unpack(gone))
-  if not next_score then next_score = redis.call('ZRANGE', q, 0, 0, 'WITHSCORES')[2] end
-  if next_score then redis.call('ZADD', heads, next_score, sig) else redis.call('ZREM', heads, sig) end
-  return #gone
-end
-
 -- `heads` holds lower bounds: the first entry is right, or is put right, or is gone. Signatures whose first tickets
--- should all go to another worker are stepped over. Bounded, however odd the state: looks that gave nothing are
--- counted, and if they mended something the worker is asked to call again.
+-- should all go to another worker are stepped over. Bounded, however odd the state: looks in a row that gave
+-- nothing are counted, and if they mended something the worker is asked to call again.
 local skip, vain, mended = 0, 0, false
 while want > 0 and vain < MAX_WALK do
   local top = redis.call('ZRANGE', heads, skip, skip + 1, 'WITHSCORES')
@@ -236,43 +126,18 @@ while want > 0 and vain < MAX_WALK do
   else
     mended = true
   end
-  if want == wanted then vain = vain + 1 end
+  vain = want == wanted and vain + 1 or 0
 end
 local more = mended and vain == MAX_WALK
 
--- A worker has loaded what it runs and what it took last; what it ran before counts as pushed out.
-local function note_warm()
-  local mine = K.warm_by .. worker
-  local known = redis.call('HGETALL', mine)
-  for i = 1, #known, 2 do
-    local models = known[i]
-    local v = redis.call('HMGET', K.ticket .. known[i + 1], 'worker', 'state')
-    if not warmed[models] and not (v[1] == worker and v[2] == 'claimed') then
-      redis.call('HDEL', mine, models)
-      redis.call('HDEL', K.warm .. models, worker)
-    end
-  end
-  for models, step in pairs(warmed) do
-    redis.call('HSET', mine, models, step)
-    redis.call('EXPIRE', mine, WARM_S)
-    redis.call('HSET', K.warm .. models, worker, class)
-    redis.call('EXPIRE', K.warm .. models, WARM_S)
-  end
-  redis.call('ZADD', K.warm_at, now, worker)
-  redis.call('ZREMRANGEBYSCORE', K.warm_at, '-inf', now - WARM_S * 1000)
-end
-
-if next(warmed) then note_warm() end
-
-for i = 1, #leases, 200 do
-  redis.call('ZADD', K.leases, unpack(leases, i, math.min(i + 199, #leases)))
-end
-if #taken > 0 then redis.call('SET', K.claimed .. request, table.concat(taken, ' '), 'EX', 300) end
+note_taken()
 if want > 0 and not more then
   wake_held(now)
   redis.call('ZADD', K.idle .. class, now, worker)
   redis.call('EXPIRE', K.idle .. class, 60)
   redis.call('SADD', K.idle_classes, class)
+  -- nothing waits for this class, so it does not matter whom it served
+  if redis.call('EXISTS', heads) == 0 then redis.call('UNLINK', K.served .. class) end
 else
   redis.call('ZREM', K.idle .. class, worker)
 end

@@ -3,28 +3,27 @@
 -- Reads only. A part at a time: one call over all would hold everybody else up.
 
 local now = now_ms()
--- Scores of one priority lie within this (queue/matching.py).
-local BAND = 1e13
--- Tickets looked at in each priority. They are in the order of their jobs' ages, nearly the one in which they came.
+-- Tickets looked at in each half of a band. Of the heads they are those of users who were served longest ago, of the
+-- others those of the oldest jobs.
 local LOOK = 3
 
 local function age(since)
   return math.max(0, now - (since or now))
 end
 
--- The longest wait of a waiting set: that of the first tickets of each priority, so that urgent ones do not hide others.
+-- The longest wait of a waiting set: that of the first tickets of each half band, so that urgent ones do not hide others.
 local function oldest_wait(q)
   local from, longest = '-inf', 0
-  for _ = 1, 101 do
+  for _ = 1, 204 do
     local first = redis.call('ZRANGEBYSCORE', q, from, '+inf', 'WITHSCORES', 'LIMIT', 0, LOOK)
     if not first[1] then break end
-    local band = math.floor(first[2] / BAND)
+    local half = math.floor(first[2] / HALF)
     for i = 1, #first, 2 do
-      if math.floor(first[i + 1] / BAND) == band then
+      if math.floor(first[i + 1] / HALF) == half then
         longest = math.max(longest, age(redis.call('HGET', K.ticket .. first[i], 'since')))
       end
     end
-    from = string.format('%.0f', (band + 1) * BAND)
+    from = string.format('%.0f', (half + 1) * HALF)
   end
   return longest
 end
