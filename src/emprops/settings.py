@@ -62,7 +62,7 @@ class Settings(BaseSettings):
     role_names: str = ""
     """What the issuer calls our roles: comma-separated ``name=role``, such as ``studio=author, ops=viewer``."""
     cors_origins: str = ""
-    """Origins (``https://app.example.com``) whose pages may call the api. In production also ``*``: all."""
+    """Comma-separated origins (``https://app.example.com``) that may call the api. In production also ``*``: all."""
     metrics_token: SecretStr = SecretStr("")
     """Bearer token that reads ``/metrics`` and the demand for workers, and nothing else; empty: API keys only."""
 
