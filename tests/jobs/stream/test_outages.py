@@ -92,6 +92,7 @@ async def test_streams_outlive_a_restart_of_postgresql(
             for story in stories:
                 await story.tell("done", status="completed")
             assert [names(await one.rest()) for one in streams] == [["job_history", "job_update"]] * 3
+            await until(lambda: any(line["event"] == "database back" for line in logs))
     said = [line["event"] for line in logs]
     assert [said.count(event) for event in ("database away", "database back", "streams failed")] == [1, 1, 0]
 
