@@ -155,7 +155,7 @@ def test_too_deep() -> None:
     assert check({"steps": deep}, WORKFLOWS) == ["the collection's data is nested deeper than 64 levels"]
 
 
-def test_the_error_is_the_spec_s() -> None:
+def test_the_error_is_the_contracts() -> None:
     with pytest.raises(CollectionCorruptedError) as caught:
         parse({"steps": [{"id": 1, "nodeName": "gone"}]}, WORKFLOWS)
     error = caught.value

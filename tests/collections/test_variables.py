@@ -164,7 +164,7 @@ class TestResolve:
         assert refused({"type": "pick", "value": PICK, "lock_value": True}, "red") == refused(locked, "other")
         assert refused({"type": "number", "value": 1, "lock_value": True}, True) == refused(locked, "other")
 
-    def test_names_every_problem_and_the_spec_s_error(self) -> None:
+    def test_names_every_problem_and_the_contracts_error(self) -> None:
         definitions = defined(
             {"name": "a", "type": "text"}, {"name": "b", "type": "number"}, {"name": "c", "type": "pick", "value": PICK}
         )

@@ -177,7 +177,7 @@ async def test_a_stored_workflow_with_a_wrong_price_is_a_corrupted_collection(
 
 
 async def test_not_enough_credits(database: Database, client: httpx2.AsyncClient, service: dict[str, str]) -> None:
-    """Spec: Insufficient Credits. Nothing is left of the attempt: no job, step, history, output or deck."""
+    """The contract: Insufficient Credits. Nothing is left of the attempt: no job, step, history, output or deck."""
     collection, user_id = await priced(database, 1), new_id()
     await grant(client, service, user_id, 0.999999)
     response = await generate(client, user_id, collection)

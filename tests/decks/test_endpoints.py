@@ -9,7 +9,7 @@ from emprops.kit.database import Database
 from emprops.kit.ids import new_id
 
 
-async def test_deck_has_the_fields_of_the_spec(client: httpx2.AsyncClient, database: Database) -> None:
+async def test_deck_has_the_fields_of_the_contract(client: httpx2.AsyncClient, database: Database) -> None:
     async with database.transaction() as tx:
         job = await make_job(tx)
         await tx.execute("UPDATE collection SET cover_image_url = 'https://cdn.example.com/cover.png'")

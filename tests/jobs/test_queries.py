@@ -21,7 +21,7 @@ from emprops.kit.database import Database
 from emprops.kit.ids import new_id
 from emprops.kit.web.paging import Page
 
-SPEC = {
+CONTRACT = {
     "id": str,
     "name": str,
     "description": str,
@@ -52,16 +52,18 @@ async def a_job(database: Database, user_id: UUID | None = None, **options: Any)
         return await make_job(tx, user_id, **options)
 
 
-async def test_job_has_the_fields_and_types_of_the_spec(client: httpx2.AsyncClient, database: Database) -> None:
+async def test_job_has_the_fields_and_types_of_the_contract(client: httpx2.AsyncClient, database: Database) -> None:
     job = await a_job(database, variables={"prompt": "a “harbour” 🌊", "n": 2**60, "ratio": 0.1, "none": None})
     reply = await client.get(f"/api/jobs/{job.id}", headers=as_user(job.user_id))
     assert reply.status_code == 200
     assert reply.headers["content-type"] == "application/json"
     assert reply.json()["error"] is None
     data = reply.json()["data"]
-    assert {key: type(value) for key, value in data.items() if not isinstance(value, (SPEC | EXTRA | QUEUE)[key])} == {}
+    assert {
+        key: type(value) for key, value in data.items() if not isinstance(value, (CONTRACT | EXTRA | QUEUE)[key])
+    } == {}
     assert data.pop("queue", "missing") is None
-    assert data.keys() == (SPEC | EXTRA).keys()
+    assert data.keys() == (CONTRACT | EXTRA).keys()
     assert data["id"] == str(job.id)
     assert data["data"] == {
         "collectionId": str(job.collection.id),

@@ -18,7 +18,7 @@ from emprops.kit.web.paging import Page
 from emprops.outputs.queries import OutputFilter, all_of_collection, known_of_collection
 from emprops.outputs.schemas import OutputItem, OutputView
 
-SPEC = {
+CONTRACT = {
     "id",
     "url",
     "mime_type",
@@ -32,7 +32,7 @@ SPEC = {
 }
 
 
-async def test_output_has_the_fields_of_the_spec(client: httpx2.AsyncClient, database: Database) -> None:
+async def test_output_has_the_fields_of_the_contract(client: httpx2.AsyncClient, database: Database) -> None:
     async with database.transaction() as tx:
         job = await make_job(tx)
         deck = await make_deck(tx, job.collection, name="My Deck")
@@ -43,7 +43,7 @@ async def test_output_has_the_fields_of_the_spec(client: httpx2.AsyncClient, dat
     assert reply.status_code == 200
     assert reply.json()["error"] is None
     data = reply.json()["data"]
-    assert data.keys() >= SPEC
+    assert data.keys() >= CONTRACT
     assert data["url"] == "https://cdn.example.com/a.mp4"
     assert (data["status"], data["mime_type"]) == ("completed", "video/mp4")
     assert data["deck"] == {"id": str(deck), "name": "My Deck"}

@@ -8,7 +8,7 @@ import jsonschema_rs
 import pytest
 from fastapi.routing import APIRoute, iter_route_contexts
 from tests.conformance import document, response_of
-from tests.rules import spec
+from tests.rules import contract
 from tests.rules.callers import SERVICE
 from tests.rules.route_table import TABLE
 
@@ -52,8 +52,8 @@ def resolved(schema: dict[str, Any]) -> dict[str, Any]:
     return schema
 
 
-@pytest.mark.parametrize(("method", "path"), spec.OPERATIONS, ids=lambda part: part)
-def test_what_the_spec_documents_is_there(method: str, path: str) -> None:
+@pytest.mark.parametrize(("method", "path"), contract.OPERATIONS, ids=lambda part: part)
+def test_what_the_contract_documents_is_there(method: str, path: str) -> None:
     assert (method, shape(path)) in {(known, shape(at)) for known, at, _ in OPERATIONS}
 
 
@@ -190,9 +190,9 @@ def test_the_examples_of_a_schema_fit(name: str) -> None:
         assert [error.message for error in validator(schema).iter_errors(example)] == []
 
 
-@pytest.mark.parametrize(("method", "path"), list(spec.BODIES), ids=lambda part: part)
-def test_the_bodies_of_the_spec_fit(method: str, path: str) -> None:
+@pytest.mark.parametrize(("method", "path"), list(contract.BODIES), ids=lambda part: part)
+def test_the_bodies_of_the_contract_fit(method: str, path: str) -> None:
     [operation] = [one for known, at, one in OPERATIONS if (known, shape(at)) == (method, shape(path))]
     schema = operation["requestBody"]["content"]["application/json"]["schema"]
-    for body in spec.BODIES[method, path]:
+    for body in contract.BODIES[method, path]:
         assert [error.message for error in validator(schema).iter_errors(body)] == []

@@ -49,7 +49,7 @@ async def test_change_without_poke_is_found_by_looking_again(
         assert names(await following.rest()) == ["job_history", "job_update"]
 
 
-async def test_quiet_stream_beats_its_heart_with_the_comment_of_the_spec(
+async def test_quiet_stream_beats_its_heart_with_the_comment_of_the_contract(
     settings: Settings, database: Database, redis: redis.asyncio.Redis, tmp_path: Path, story: Story
 ) -> None:
     lively = settings.model_copy(update={"stream_heartbeat": 0.05})

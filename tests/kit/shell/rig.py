@@ -99,7 +99,7 @@ async def half() -> StreamingResponse:
     return StreamingResponse(chunks())
 
 
-@mine.get("/me")
+@mine.get("/mine")
 async def me(user: CurrentUser) -> Envelope[UUID]:
     return ok(user)
 

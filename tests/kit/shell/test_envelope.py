@@ -33,7 +33,7 @@ async def test_each_fault_has_its_status(api: httpx2.AsyncClient, fault: str, st
     assert "server closed" not in response.text
 
 
-async def test_failures_the_spec_shows(api: httpx2.AsyncClient) -> None:
+async def test_failures_the_contract_shows(api: httpx2.AsyncClient) -> None:
     poor = check_failure(await api.get("/fail/credits"), 402, "not_enough_credits")
     assert poor["error"] == "Not enough credits."
     corrupted = check_failure(await api.get("/fail/corrupted"), 400, "COLLECTION_CORRUPTED")

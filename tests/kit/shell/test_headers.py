@@ -92,4 +92,4 @@ async def test_local_mode_says_so(settings: Settings) -> None:
 
 
 async def test_user_of_marked_route(extended: FastAPI, client: httpx2.AsyncClient) -> None:
-    assert (await client.get("/me")).json()["data"] == client.headers["user_id"]
+    assert (await client.get("/mine")).json()["data"] == client.headers["user_id"]
