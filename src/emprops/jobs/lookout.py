@@ -69,8 +69,7 @@ class Lookout:
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> "Lookout":
-        works = {"looks": self._run(), "previews": self._shows.run()}
-        self._task = asyncio.create_task(run_together(works), name="lookout")
+        self._task = asyncio.create_task(self._work(), name="lookout")
         return self
 
     async def __aexit__(
@@ -112,6 +111,10 @@ class Lookout:
             del self._jobs[job.id]
 
     # --- the task
+
+    async def _work(self) -> None:
+        # made here, not in __aenter__: a task that is stopped before it began must leave no coroutine behind
+        await run_together({"looks": self._run(), "previews": self._shows.run()})
 
     async def _run(self) -> None:
         with self._pokes.overhear(self._overhear):

@@ -102,8 +102,7 @@ class Live:
         off, the next connection starts them again."""
         self._connections += 1
         if self._task is None or self._task.done():
-            works = {"jobs": self._jobs.run(), "fleet": self._fleet.run(), "channels": self._channels.run()}
-            self._task = asyncio.create_task(run_together(works), name="live")
+            self._task = asyncio.create_task(self._work(), name="live")
         try:
             yield self._task
         finally:
@@ -111,6 +110,10 @@ class Live:
             if not self._connections and self._task is not None:
                 task, self._task = self._task, None
                 await stop_tasks([task])
+
+    async def _work(self) -> None:
+        # made here, not where the task is: one that is stopped before it began must leave no coroutine behind
+        await run_together({"jobs": self._jobs.run(), "fleet": self._fleet.run(), "channels": self._channels.run()})
 
     def _hear(self, channel: str, payload: bytes) -> None:
         step_id = name_in(channel, PROGRESS_CHANNELS)

@@ -1,7 +1,9 @@
 """What all streams of a process share: their looks, their order, and what bounds those who do not read."""
 
 import asyncio
+import gc
 import random
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,9 +21,10 @@ from emprops.jobs import lookout
 from emprops.jobs.lookout import Lookout
 from emprops.jobs.stream_queries import Look
 from emprops.kit.database import Database, Transaction
-from emprops.kit.pubsub import poke
+from emprops.kit.pubsub import Pokes, poke
 from emprops.kit.tasks import stop_tasks
 from emprops.kit.web.streams import ENOUGH
+from emprops.queue.keys import JOBS_CHANGED
 from emprops.settings import Settings
 
 pytestmark = pytest.mark.timeout(60)
@@ -231,3 +234,19 @@ async def test_a_client_that_does_not_read_holds_little_and_misses_nothing(
     assert [text.count(f'"message":"{n} xxx') for n in range(len(lines))] == [1] * len(lines)
     assert text.index('"message":"done"') < text.rindex('"status":"completed"')
     assert content.endswith(b"\r\n0\r\n\r\n")
+
+
+async def test_one_that_is_stopped_before_it_began_leaves_nothing_behind(
+    database: Database, settings: Settings
+) -> None:
+    async def nothing(_job_id: UUID, _after: int) -> None:
+        return None
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        async with Lookout(
+            database, Pokes(settings.redis_url, settings.queue_prefix + JOBS_CHANGED), nothing, poll=1.0
+        ):
+            pass
+        gc.collect()
+    assert caught == []
