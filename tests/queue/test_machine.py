@@ -48,6 +48,7 @@ class WarmMachine(QueueMachine):
 
 
 @pytest.mark.parametrize(("machine", "examples"), [(QueueMachine, 60), (WarmMachine, 30)])
+@pytest.mark.timeout(400)  # many rounds: slow where the machine is busy
 def test_random_histories(engines: Engines, machine: type[QueueMachine], examples: int) -> None:
     loop = asyncio.new_event_loop()
     client = connect(engines.redis_url)
