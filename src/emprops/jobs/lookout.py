@@ -96,6 +96,7 @@ class Lookout:
     def want(self, follower: Follower) -> None:
         """Have a stream shown what is new."""
         if follower.begun:
+            self._beginning.pop(follower, None)  # a poke during its first look put it there
             self._waiting.add(follower)
         else:
             self._beginning[follower] = None

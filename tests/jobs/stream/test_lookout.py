@@ -158,6 +158,32 @@ async def test_pokes_without_end_keep_no_change_from_being_found(
 # --- order, for whoever comes when
 
 
+async def test_a_stream_that_is_poked_while_it_begins_gets_nothing_twice(
+    app: FastAPI, http: httpx2.AsyncClient, story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once during its first look, and once after that, with news: the next look is one for it."""
+    looking, looks, moved = app.state.lookout, lookout.looks, lookout.moved
+    first = iter([[str(story.job.id)]])
+
+    async def poked(*arguments: Any, **options: Any) -> list[Look]:
+        looking._overhear(next(first, []))
+        return await looks(*arguments, **options)
+
+    async def poked_again(*arguments: Any) -> list[UUID]:
+        found = await moved(*arguments)
+        await story.tell("Step 1 started", quietly=True)
+        looking._overhear([str(story.job.id)])
+        return found
+
+    monkeypatch.setattr(lookout, "looks", poked)
+    monkeypatch.setattr(lookout, "moved", poked_again)
+    async with stream(http, story.job) as following:
+        log = [await following.next() for _ in range(3)]
+        await story.tell("done", status="completed", progress=100)
+        log += await following.rest()
+    assert [message for _, message in history_of(log)] == ["Job created", "Step 1 started", "done"]
+
+
 async def test_whoever_comes_when_misses_nothing(
     settings: Settings, database: Database, redis: redis.asyncio.Redis, tmp_path: Path, stories: list[Story]
 ) -> None:
