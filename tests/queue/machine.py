@@ -25,7 +25,7 @@ OUTCOMES = {"completed": Finished(), "retryable": RETRYABLE, "failed": FINAL}
 class QueueMachine(RuleBasedStateMachine):
     world: World
     affinity_wait = 0.0
-    users: tuple[str, ...] = ("", "u", "v", "w")
+    users: tuple[str, ...] = ("", "u", "v")
 
     def __init__(self) -> None:
         super().__init__()
@@ -47,20 +47,19 @@ class QueueMachine(RuleBasedStateMachine):
         at=st.integers(0, 5),
         priority=st.sampled_from((30, 50)),
         models=st.sampled_from(("", "a", "b", "ab")),
-        user=st.sampled_from(range(4)),
+        user=st.integers(0, 2),
+        count=st.integers(1, 3),
     )
-    def enqueue(self, at: int, priority: int, models: str, user: int) -> None:
-        self.counter += 1
-        ticket = make_ticket(
-            f"s{self.counter:03}",
-            at=at,
-            priority=priority,
-            models=models,
-            limits=LIMITS,
-            user=self.users[user % len(self.users)],
-        )
-        assert self.do(self.queue.enqueue([ticket])) == ["new"]
-        self.steps[ticket.id] = Step(ticket)
+    def enqueue(self, at: int, priority: int, models: str, user: int, count: int) -> None:
+        tickets = []
+        for _ in range(count):
+            self.counter += 1
+            owner = self.users[user % len(self.users)]
+            name = f"s{self.counter:03}"
+            ticket = make_ticket(name, at=at, priority=priority, models=models, limits=LIMITS, user=owner)
+            self.steps[name] = Step(ticket)
+            tickets.append(ticket)
+        assert self.do(self.queue.enqueue(tickets)) == ["new"] * count
 
     @precondition(lambda self: self.steps)
     @rule(data=st.data(), newer=st.integers(-1, 1), models=st.sampled_from(("", "a", "b")))
