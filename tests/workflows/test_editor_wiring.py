@@ -1,12 +1,13 @@
 """Links lead through reroutes, primitives, named and broadcast connections, and bypassed nodes, at a bounded cost."""
 
-import time
+from functools import partial
 from typing import Any
 
 import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.effort import calls_of
 from tests.workflows.conversion import CATALOGUE, api, known, problems
 from tests.workflows.saved import TEXT_TO_IMAGE_API, Saved, in_subgraph, info, text_to_image
 
@@ -167,25 +168,24 @@ def chain(setters: int, readers: int) -> Saved:
     return saved
 
 
-def test_named_connections_cost_little() -> None:
-    data = chain(90, 800).json()
-    began = time.process_time()
-    converted = convert(data, CATALOGUE)
+def test_a_long_row_of_named_connections_costs_its_readers_nothing() -> None:
+    converted = convert(chain(90, 800).json(), CATALOGUE)
     assert converted.problems == []
     assert converted.graph["5799"]["inputs"]["images"] == ["8", 0]
-    assert time.process_time() - began < 0.7, "looked up one by one it took more than a second"
+    short, long = (calls_of(partial(convert, chain(setters, 800).json(), CATALOGUE)) for setters in (10, 90))
+    assert long < 1.2 * short, "the row is gone along once, not once for each reader"
 
 
-def test_what_costs_too_much_is_refused_in_time() -> None:
+def test_what_costs_too_much_is_refused() -> None:
     saved = text_to_image()
     saved.node(70, "SaveImage", inputs=[{"name": f"more{n}", "type": f"T{n}", "link": None} for n in range(500)])
     bypassed = [{"name": f"in{number}", "type": "MASK", "link": None} for number in range(5000)]
     saved.node(10, "Unknown", mode=4, inputs=bypassed, outputs=[{"name": "out", "type": "IMAGE"}])
     for number in range(500):
         saved.link(10, 0, 70, f"more{number}", "IMAGE")
-    began = time.process_time()
-    assert problems(saved) == ["its links lead through too many reroutes, subgraphs and named connections"]
-    assert time.process_time() - began < 2
+    refused = ["its links lead through too many reroutes, subgraphs and named connections"]
+    assert calls_of(lambda: refused.remove(problems(saved)[0])) < 1_000_000
+    assert refused == []
 
 
 def test_too_many_nodes() -> None:
