@@ -428,6 +428,7 @@ CREATE TABLE public.job (
     completed_at timestamp with time zone,
     cancelled_at timestamp with time zone,
     trace text,
+    key_id uuid,
     CONSTRAINT job_check CHECK (((retry_count >= 0) AND (retry_count <= max_retries))),
     CONSTRAINT job_check1 CHECK (((status = ANY (ARRAY['completed'::text, 'failed'::text])) = (completed_at IS NOT NULL))),
     CONSTRAINT job_check2 CHECK (((cancelled_at IS NULL) OR (status = 'failed'::text))),
@@ -439,6 +440,8 @@ CREATE TABLE public.job (
 );
 
 COMMENT ON COLUMN public.job.trace IS 'W3C traceparent of what started the present attempt; null: nothing traces';
+
+COMMENT ON COLUMN public.job.key_id IS 'the API key that started it; null: a user''s own token or header did';
 
 CREATE TABLE public.job_history (
     id bigint NOT NULL,

@@ -7,6 +7,7 @@ import pytest
 from tests.apps import as_user
 from tests.factories import Collection
 from tests.orchestrator.rig import Rig, make_recipe
+from tests.orchestrator.sources import develop, make_global, make_source
 
 from emprops.kit.ids import new_id
 
@@ -106,3 +107,18 @@ async def test_a_published_deck_has_a_page(rig: Rig) -> None:
     page = published.json()["data"]["page_url"]
     assert page == f"{rig.settings.base_url}/d/{deck['id']}"
     assert (await rig.client.get(page)).status_code == 200
+
+
+async def test_a_job_remembers_the_key_that_started_it(rig: Rig, service: dict[str, str]) -> None:
+    (key,) = await rig.rows("SELECT id FROM api_key WHERE prefix = %s", service["X-API-Key"].split("_")[1])
+    async with rig.database.transaction() as tx:
+        source, _ = await make_source(tx, rig)
+        developer = await make_global(tx)
+    collection = await recipe(rig)
+    path = f"/api/collections/{collection.id}/generate"
+    for headers, expected in ((service | as_user(rig.user_id), key["id"]), (as_user(rig.user_id), None)):
+        generated = await rig.client.post(path, json={"variables": {}}, headers=headers)
+        developed = await develop(rig, source, developer, **headers)
+        for job_id in (generated.json()["data"]["jobId"], developed.json()["data"]["job_id"]):
+            (job,) = await rig.rows("SELECT key_id FROM job WHERE id = %s", job_id)
+            assert job["key_id"] == expected

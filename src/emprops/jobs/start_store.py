@@ -28,6 +28,8 @@ class NewJob:
     max_retries: int = 3
     trace: str = ""
     """W3C ``traceparent`` of what starts it, or empty."""
+    key_id: UUID | None = None
+    """The API key that starts it, if one does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +72,8 @@ async def insert_job(tx: Transaction, job: NewJob) -> datetime | None:
     created_at: datetime | None = await tx.fetch_value(
         """
         INSERT INTO job (id, user_id, collection_id, collection_version, name, description, job_type, priority,
-                         total_steps, data, max_retries, trace, progress)
-        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 0)
+                         total_steps, data, max_retries, trace, key_id, progress)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 0)
         ON CONFLICT (id) DO NOTHING
         RETURNING created_at
         """,
@@ -88,6 +90,7 @@ async def insert_job(tx: Transaction, job: NewJob) -> datetime | None:
             Jsonb(job.data),
             job.max_retries,
             job.trace or None,
+            job.key_id,
         ),
     )
     return created_at

@@ -135,6 +135,7 @@ async def develop_output(
         collection_ref=body.collection_id,
         variables=body.variables,
         strict=body.strict,
+        key_id=caller.key_id,
         terms=terms_from(resources.settings),
         machines=machines,
         dispatcher=dispatcher,

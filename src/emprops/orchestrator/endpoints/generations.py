@@ -164,6 +164,7 @@ async def generate(
             create_output=body.create_output,
             output_id=body.output_id,
             strict=body.strict,
+            key_id=caller.key_id,
         ),
         terms=terms_from(resources.settings),
         machines=machines,

@@ -46,6 +46,7 @@ async def develop(
     machines: Machines = NO_MACHINES,
     dispatcher: Dispatcher,
     strict: bool = False,
+    key_id: UUID | None = None,
 ) -> Developing:
     """Start a job that develops a finished output of this owner's (None: of anybody's), who pays for it as for a
     generation. What it makes belongs to the same user, is held for the same identity and is put into the same deck.
@@ -65,7 +66,9 @@ async def develop(
         job_id=new_id(),
         user_id=source.user_id,
         collection=collection,
-        request=GenerationRequest(variables=variables, source=source.source, parent=_parent_of(source), strict=strict),
+        request=GenerationRequest(
+            variables=variables, source=source.source, parent=_parent_of(source), strict=strict, key_id=key_id
+        ),
         terms=terms,
         machines=machines,
         dispatcher=dispatcher,

@@ -50,6 +50,8 @@ class GenerationRequest:
     """Set if this develops an output."""
     strict: bool = False
     """Variables that the collection does not have are an error, not a warning."""
+    key_id: UUID | None = None
+    """The API key that came with the request."""
 
     @property
     def job_type(self) -> str:
@@ -198,6 +200,7 @@ async def _insert(
         data=data,
         job_type=request.job_type,
         trace=tracing.current(),
+        key_id=request.key_id,
     )
     created_at = await start_store.insert_job(tx, job)
     if created_at is None:
