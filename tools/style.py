@@ -34,7 +34,9 @@ SQL_ELSEWHERE = {
     "src/emprops/local/postgres.py": "makes the database itself",
 }
 """Files outside the stores that hold SQL, and why."""
-LONG: dict[str, str] = {}
+LONG: dict[str, str] = {
+    "src/emprops/settings.py": "the one list of what can be configured",
+}
 """Files and functions that are longer than the limits, and why."""
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef

@@ -196,6 +196,10 @@ class Settings(BaseSettings):
     stale_after: float = Field(default=600.0, gt=0)
     """A step without news for this long is reconciled against Redis."""
 
+    # --- audit log
+    audit_days: float = Field(default=0.0, ge=0)
+    """Days for which entries of the audit log are kept; 0: for ever."""
+
     # --- workers over HTTP, as the api serves them
     gateway_poll: float = Field(default=10.0, gt=0, le=15)
     """Longest answer to a worker that waits for work. A worker silent for 15 s is not woken."""

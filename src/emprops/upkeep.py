@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import structlog
 
+from emprops.audit.chaining import chain_entries, expire_entries
 from emprops.decks.count_store import fold_changes
 from emprops.fleet.service import Maintenance
 from emprops.kit import outbox
@@ -73,6 +74,12 @@ def timetable(dispatcher: Dispatcher, orchestrator: Orchestrator) -> list[Duty]:
         Duty("forget_signatures", 600.0, dispatcher.queue.forget),
         Duty("forget_consumers", 600.0, orchestrator.stream.forget_consumers),
         Duty("purge_webhooks", 3600.0, lambda: purge_webhooks(dispatcher.database)),
+        Duty("chain_audit_entries", 1.0, lambda: chain_entries(dispatcher.database)),
+        Duty(
+            "expire_audit_entries",
+            21_600.0,
+            lambda: expire_entries(dispatcher.database, orchestrator.settings.audit_days),
+        ),
         *media_duties(dispatcher.database, orchestrator.settings),
     ]
 

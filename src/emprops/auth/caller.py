@@ -39,6 +39,14 @@ class Caller:
         """Who chose what came with the request: the user, or the service's key and whom it speaks for."""
         return f"user:{self.user_id}" if self.key_id is None else f"key:{self.key_id}:{self.user_id or ''}"
 
+    @property
+    def actor(self) -> str:
+        """Name the caller in the audit log."""
+        user = f"user:{self.user_id}"
+        if self.key_id is None:
+            return user
+        return f"key:emp_{self.key_prefix}" + (f" as {user}" if self.user_id else "")
+
 
 def may_touch(caller: Caller, owner: UUID | None) -> bool:
     """Whether an object is the caller's business; None: there is no such object."""

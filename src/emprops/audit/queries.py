@@ -1,0 +1,115 @@
+"""SQL that reads the audit log."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from emprops.audit.chain import Entry
+from emprops.audit.store import COLUMNS, Head
+from emprops.kit.database import Transaction
+from emprops.kit.web.paging import Page
+
+SETTLED = 10
+"""Minutes after which no transaction is open any more that could still bring an entry with a lower id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which entries are asked for."""
+
+    actor: str | None = None
+    """Also what a key did as a user."""
+    action: str | None = None
+    """An action, or how it begins: ``key.``"""
+    target: str | None = None
+    user_id: UUID | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Ids without an entry."""
+
+    first: int
+    last: int
+
+
+async def newest(reader: Transaction, filters: Filters, page: Page) -> list[Entry]:
+    """Return entries, newest first."""
+    where, values = _condition(filters)
+    return await reader.fetch_all(
+        Entry,
+        f"SELECT {COLUMNS} FROM audit_entry WHERE {where} ORDER BY id DESC LIMIT %(limit)s OFFSET %(offset)s",
+        {**values, "limit": page.limit, "offset": page.offset},
+    )
+
+
+async def oldest(reader: Transaction, filters: Filters, *, after: int, limit: int) -> list[Entry]:
+    """Return entries of the chain behind a position, in its order."""
+    where, values = _condition(filters)
+    return await reader.fetch_all(
+        Entry,
+        f"SELECT {COLUMNS} FROM audit_entry WHERE position > %(after)s AND {where} ORDER BY position LIMIT %(limit)s",
+        {**values, "after": after, "limit": limit},
+    )
+
+
+async def along_the_chain(reader: Transaction, *, after: int, limit: int) -> list[Entry]:
+    """Return the entries of the chain behind a position, in its order."""
+    return await oldest(reader, Filters(), after=after, limit=limit)
+
+
+async def head(reader: Transaction) -> Head | None:
+    """Return the end of the chain."""
+    return await reader.fetch_one(Head, "SELECT position, hash FROM audit_head")
+
+
+async def hold_head(tx: Transaction) -> Head | None:
+    """Return the end of the chain, which stays where it is as long as this transaction is open."""
+    return await tx.fetch_one(Head, "SELECT position, hash FROM audit_head FOR SHARE")
+
+
+async def count_unchained(reader: Transaction) -> int:
+    """Count the entries that are not in the chain yet."""
+    return int(await reader.fetch_value("SELECT count(*) FROM audit_entry WHERE position IS NULL"))
+
+
+async def gaps(reader: Transaction, limit: int) -> list[Gap]:
+    """Return ids between the first and the last entry that no entry has, nor can have any more."""
+    return await reader.fetch_all(
+        Gap,
+        """
+        SELECT before + 1 AS first, id - 1 AS last
+        FROM (SELECT id, at, lag(id) OVER (ORDER BY id) AS before FROM audit_entry) entry
+        WHERE id > before + 1 AND at < now() - %s * interval '1 minute'
+        ORDER BY id LIMIT %s
+        """,
+        (SETTLED, limit),
+    )
+
+
+def _condition(filters: Filters) -> tuple[str, dict[str, Any]]:
+    parts = {
+        "(actor = %(actor)s OR actor LIKE %(actor_as)s)": filters.actor,
+        "action LIKE %(action)s": filters.action,
+        "target = %(target)s": filters.target,
+        "user_id = %(user_id)s": filters.user_id,
+        "at >= %(since)s": filters.since,
+        "at < %(until)s": filters.until,
+    }
+    values = {
+        "actor": filters.actor,
+        "actor_as": _like(filters.actor or "") + " as %",
+        "action": _like(filters.action or "") + ("%" if (filters.action or "").endswith(".") else ""),
+        "target": filters.target,
+        "user_id": filters.user_id,
+        "since": filters.since,
+        "until": filters.until,
+    }
+    return " AND ".join(part for part, value in parts.items() if value is not None) or "true", values
+
+
+def _like(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
