@@ -327,7 +327,7 @@ CREATE TABLE public.credit_entry (
     CONSTRAINT credit_entry_amount_check CHECK ((amount > 0)),
     CONSTRAINT credit_entry_check CHECK (((kind = ANY (ARRAY['grant'::text, 'adjust'::text])) = (job_id IS NULL))),
     CONSTRAINT credit_entry_check1 CHECK (((job_id IS NULL) = (round IS NULL))),
-    CONSTRAINT credit_entry_movement CHECK (((((((((kind = 'grant'::text) AND (source = 'granted'::text) AND (target = 'available'::text)) OR ((kind = 'adjust'::text) AND (source = 'granted'::text) AND (target = 'available'::text))) OR ((kind = 'adjust'::text) AND (source = 'available'::text) AND (target = 'granted'::text))) OR ((kind = 'hold'::text) AND (source = 'available'::text) AND (target = 'held'::text))) OR ((kind = 'release'::text) AND (source = 'held'::text) AND (target = 'available'::text))) OR ((kind = 'capture'::text) AND (source = 'held'::text) AND (target = 'spent'::text))) OR ((kind = 'unpaid'::text) AND (source = 'unpaid'::text) AND (target = 'spent'::text))))
+    CONSTRAINT credit_entry_movement CHECK ((((((((((kind = 'grant'::text) AND (source = 'granted'::text) AND (target = 'available'::text)) OR ((kind = 'adjust'::text) AND (source = 'granted'::text) AND (target = 'available'::text))) OR ((kind = 'adjust'::text) AND (source = 'available'::text) AND (target = 'granted'::text))) OR ((kind = 'hold'::text) AND (source = 'available'::text) AND (target = 'held'::text))) OR ((kind = 'release'::text) AND (source = 'held'::text) AND (target = 'available'::text))) OR ((kind = 'settle'::text) AND (source = 'held'::text) AND (target = 'available'::text))) OR ((kind = 'capture'::text) AND (source = 'held'::text) AND (target = 'spent'::text))) OR ((kind = 'unpaid'::text) AND (source = 'unpaid'::text) AND (target = 'spent'::text))))
 );
 
 ALTER TABLE public.credit_entry ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
@@ -347,10 +347,14 @@ CREATE TABLE public.credit_hold (
     state text DEFAULT 'held'::text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    charged bigint,
     CONSTRAINT credit_hold_amount_check CHECK ((amount > 0)),
+    CONSTRAINT credit_hold_check CHECK (((charged >= 0) AND (charged <= amount))),
     CONSTRAINT credit_hold_round_check CHECK ((round >= 1)),
     CONSTRAINT credit_hold_state_check CHECK ((state = ANY (ARRAY['held'::text, 'captured'::text, 'released'::text, 'unpaid'::text, 'waived'::text])))
 );
+
+COMMENT ON COLUMN public.credit_hold.charged IS 'what was captured; null: the whole amount, or nothing yet';
 
 CREATE VIEW public.credit_leg AS
  SELECT credit_entry.id AS entry_id,
@@ -485,6 +489,7 @@ CREATE TABLE public.job (
     cancelled_at timestamp with time zone,
     trace text,
     key_id uuid,
+    price jsonb,
     CONSTRAINT job_check CHECK (((retry_count >= 0) AND (retry_count <= max_retries))),
     CONSTRAINT job_check1 CHECK (((status = ANY (ARRAY['completed'::text, 'failed'::text])) = (completed_at IS NOT NULL))),
     CONSTRAINT job_check2 CHECK (((cancelled_at IS NULL) OR (status = 'failed'::text))),
@@ -498,6 +503,8 @@ CREATE TABLE public.job (
 COMMENT ON COLUMN public.job.trace IS 'W3C traceparent of what started the present attempt; null: nothing traces';
 
 COMMENT ON COLUMN public.job.key_id IS 'the API key that started it; null: a user''s own token or header did';
+
+COMMENT ON COLUMN public.job.price IS 'the parts of its price when it started, in micro-credits; null: free, or an older job';
 
 CREATE TABLE public.job_history (
     id bigint NOT NULL,
@@ -684,11 +691,15 @@ CREATE TABLE public.step (
     started_at timestamp with time zone,
     completed_at timestamp with time zone,
     dead_letter jsonb,
+    seconds double precision,
     CONSTRAINT step_check CHECK (((status = ANY (ARRAY['completed'::text, 'failed'::text])) = (completed_at IS NOT NULL))),
     CONSTRAINT step_dead_letter_check CHECK (((dead_letter IS NULL) OR (status = 'failed'::text))),
     CONSTRAINT step_progress_check CHECK (((progress >= (0)::double precision) AND (progress <= (100)::double precision))),
+    CONSTRAINT step_seconds_check CHECK ((seconds >= (0)::double precision)),
     CONSTRAINT step_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'processing'::text, 'completed'::text, 'failed'::text])))
 );
+
+COMMENT ON COLUMN public.step.seconds IS 'from the claim to the end of the run that completed it, by the queue''s clock';
 
 CREATE TABLE public.user_identity (
     id uuid NOT NULL,
@@ -1005,6 +1016,8 @@ CREATE UNIQUE INDEX credit_entry_one_charge ON public.credit_entry USING btree (
 CREATE UNIQUE INDEX credit_entry_one_end ON public.credit_entry USING btree (job_id, round) WHERE (kind = ANY (ARRAY['capture'::text, 'release'::text]));
 
 CREATE UNIQUE INDEX credit_entry_one_hold ON public.credit_entry USING btree (job_id, round) WHERE (kind = 'hold'::text);
+
+CREATE UNIQUE INDEX credit_entry_one_settlement ON public.credit_entry USING btree (job_id) WHERE (kind = 'settle'::text);
 
 CREATE INDEX custom_node_in_order ON public.custom_node USING btree (install_order, name);
 

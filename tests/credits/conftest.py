@@ -10,9 +10,12 @@ import redis.asyncio
 from fastapi import FastAPI
 from tests.apps import api
 from tests.factories import Collection, make_collection, make_noop_workflow
+from tests.orchestrator.conftest import rig
 
 from emprops.kit.database import Database, Transaction
 from emprops.settings import Settings
+
+__all__ = ["rig"]
 
 FORM = {
     "fields": [

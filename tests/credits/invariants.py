@@ -30,23 +30,27 @@ INVARIANTS = {
         WHERE a.held <> h.held
     """,
     "what was held for a job is held, spent or given back": """
-        SELECT h.job_id, h.state, e.held, e.captured, e.released
+        SELECT h.job_id, h.state, h.charged, e.held, e.captured, e.settled, e.released
         FROM credit_hold h, LATERAL (
             SELECT coalesce(sum(amount) FILTER (WHERE kind = 'hold'), 0) AS held,
                    coalesce(sum(amount) FILTER (WHERE kind = 'capture'), 0) AS captured,
+                   coalesce(sum(amount) FILTER (WHERE kind = 'settle'), 0) AS settled,
                    coalesce(sum(amount) FILTER (WHERE kind = 'release'), 0) AS released
             FROM credit_entry WHERE job_id = h.job_id
         ) e
         WHERE e.held <> h.amount * h.round
-           OR e.held <> e.captured + e.released + CASE WHEN h.state = 'held' THEN h.amount ELSE 0 END
-           OR e.captured <> CASE WHEN h.state = 'captured' THEN h.amount ELSE 0 END
+           OR e.held <> e.captured + e.settled + e.released + CASE WHEN h.state = 'held' THEN h.amount ELSE 0 END
+           OR e.captured <> CASE WHEN h.state = 'captured' THEN coalesce(h.charged, h.amount) ELSE 0 END
+           OR (h.charged IS NOT NULL AND h.state <> 'captured')
+           OR (e.settled <> 0 AND e.captured + e.settled <> h.amount)
     """,
     "a job is paid for once, by its owner, at its price": """
         SELECT h.job_id, count(*), sum(e.amount)
         FROM credit_hold h JOIN credit_entry e ON e.job_id = h.job_id
         GROUP BY h.job_id, h.user_id, h.amount
         HAVING count(*) FILTER (WHERE e.kind IN ('capture', 'unpaid')) > 1
-            OR bool_or(e.amount <> h.amount) OR bool_or(e.user_id <> h.user_id)
+            OR bool_or(e.amount <> h.amount) FILTER (WHERE e.kind IN ('hold', 'release'))
+            OR bool_or(e.amount > h.amount) OR bool_or(e.user_id <> h.user_id)
     """,
     "entries of jobs have a hold": """
         SELECT id FROM credit_entry e

@@ -11,6 +11,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from psycopg.types.json import Jsonb
+from tests.credits.endings import by_usage, ended, ran, reopened
 from tests.credits.invariants import broken
 from tests.engines import Engines
 from tests.factories import Collection, make_collection, make_job, make_step, make_user
@@ -19,12 +21,14 @@ from emprops.credits import service, store
 from emprops.credits.service import Terms
 from emprops.errors import NotEnoughCreditsError
 from emprops.jobs import store as jobs
-from emprops.kit.database import Database, Transaction
-from emprops.orchestrator.finish import complete_job, fail_job
+from emprops.kit.database import Database
+from emprops.orchestrator.finish import pay
 
 TERMS = Terms()
 AMOUNTS = st.integers(1, 12)
 PLACES = st.integers(0, 3)
+USED = st.none() | st.integers(0, 15)
+"""Tokens that a step reports; None: nothing."""
 
 
 @dataclass
@@ -38,30 +42,15 @@ class Job:
     id: UUID
     owner: UUID
     price: int
+    least: int | None = None
+    """Set if it is settled by usage, at a micro-credit for each token."""
     status: str = "processing"
     paid: str = "held"
 
-
-async def ended(database: Database, job_id: UUID, end: str) -> bool:
-    """End a job as the orchestrator or a cancellation does; tells whether this end was the one."""
-    async with database.transaction() as tx:
-        if end != "completed":
-            return await fail_job(tx, job_id, message=end, cancelled=end == "cancelled") is not None
-        [job] = (await jobs.lock_jobs(tx, [job_id])).values()
-        return await complete_job(tx, job, await jobs.current_steps(tx, [job_id]), {})
-
-
-async def reopened(tx: Transaction, job_id: UUID) -> bool:
-    """Let a failed job run again; tells whether it had failed."""
-    await jobs.lock_jobs(tx, [job_id])
-    changed = await tx.execute(
-        """
-        UPDATE job SET status = 'processing', completed_at = NULL, cancelled_at = NULL
-        WHERE id = %s AND status = 'failed'
-        """,
-        (job_id,),
-    )
-    return changed == 1
+    def charge(self, used: int | None) -> int:
+        if self.least is None:
+            return self.price
+        return min(max(used or 0, self.least), self.price)
 
 
 class Credits(RuleBasedStateMachine):
@@ -117,19 +106,21 @@ class Credits(RuleBasedStateMachine):
         """Start a job that costs all there is."""
         self.start_at(self.users.index(owner), max(1, self.purses[owner].available), 1)
 
-    @rule(who=st.integers(0, 1), price=AMOUNTS, count=st.integers(1, 5))
-    def start(self, who: int, price: int, count: int) -> None:
+    @rule(who=st.integers(0, 1), price=AMOUNTS, count=st.integers(1, 5), least=st.none() | st.integers(0, 12))
+    def start(self, who: int, price: int, count: int, least: int | None) -> None:
         """Start several jobs at once: as many as can be paid are started."""
-        self.start_at(who, price, count)
+        self.start_at(who, price, count, None if least is None else min(least, price))
 
-    def start_at(self, who: int, price: int, count: int) -> None:
+    def start_at(self, who: int, price: int, count: int, least: int | None = None) -> None:
         owner = self.users[who]
+        parts = None if least is None else Jsonb(by_usage(price, least))
 
         async def act() -> UUID | None:
             try:
                 async with self.database.transaction() as tx:
                     job = await make_job(tx, owner, collection=self.collection, status="processing")
                     await make_step(tx, job)
+                    await tx.execute("UPDATE job SET price = %s WHERE id = %s", (parts, job.id))
                     await service.hold(tx, user_id=owner, job_id=job.id, amount=price, reason="", terms=TERMS)
                     return job.id
             except NotEnoughCreditsError:
@@ -138,15 +129,15 @@ class Credits(RuleBasedStateMachine):
         async def act_together() -> list[UUID | None]:
             return list(await asyncio.gather(*(act() for _ in range(count))))
 
-        started = [Job(job_id, owner, price) for job_id in self.do(act_together()) if job_id]
+        started = [Job(job_id, owner, price, least) for job_id in self.do(act_together()) if job_id]
         purse = self.purses[owner]
         assert len(started) == min(count, purse.available // price)
         purse.available -= price * len(started)
         purse.held += price * len(started)
         self.known += started
 
-    @rule(place=PLACES, end=st.sampled_from(["completed", "failed", "cancelled"]), times=st.integers(1, 3))
-    def end(self, place: int, end: str, times: int) -> None:
+    @rule(place=PLACES, end=st.sampled_from(["completed", "failed", "cancelled"]), times=st.integers(1, 3), used=USED)
+    def end(self, place: int, end: str, times: int, used: int | None) -> None:
         """A job ends, several times at once: one wins, and the credits follow it."""
         job = self.job_at(place)
         if job is None:
@@ -154,7 +145,7 @@ class Credits(RuleBasedStateMachine):
         job_id = job.id
 
         async def act_together() -> list[bool]:
-            return list(await asyncio.gather(*(ended(self.database, job_id, end) for _ in range(times))))
+            return list(await asyncio.gather(*(ended(self.database, job_id, end, used) for _ in range(times))))
 
         possible = job.status == "processing"
         assert sum(self.do(act_together())) == int(possible)
@@ -162,7 +153,7 @@ class Credits(RuleBasedStateMachine):
             purse = self.purses[job.owner]
             purse.held -= job.price
             job.status, job.paid = ("completed", "captured") if end == "completed" else ("failed", "released")
-            purse.available += 0 if job.status == "completed" else job.price
+            purse.available += job.price - (job.charge(used) if job.status == "completed" else 0)
 
     @rule(place=PLACES, times=st.integers(1, 3), spent=st.booleans())
     def retry(self, place: int, times: int, spent: bool) -> None:
@@ -195,8 +186,8 @@ class Credits(RuleBasedStateMachine):
             purse.available -= job.price
             purse.held += job.price
 
-    @rule(place=PLACES, times=st.integers(1, 3), spent=st.booleans())
-    def complete_late(self, place: int, times: int, spent: bool) -> None:
+    @rule(place=PLACES, times=st.integers(1, 3), spent=st.booleans(), used=USED)
+    def complete_late(self, place: int, times: int, spent: bool, used: int | None) -> None:
         """The failsafe: a failed job completes after all, perhaps several times at once."""
         job = self.job_at(place)
         if job is None:
@@ -208,8 +199,9 @@ class Credits(RuleBasedStateMachine):
         async def act() -> None:
             async with self.database.transaction() as tx:
                 await jobs.lock_jobs(tx, [job_id])
-                if await jobs.complete(tx, job_id, workflow_output=None, data={}, from_states=["failed"]):
-                    await service.capture(tx, job_id)
+                done = await jobs.complete(tx, job_id, workflow_output=None, data={}, from_states=["failed"])
+                if done:
+                    await pay(tx, job_id, done.usage_price, await ran(tx, job_id, used))
 
         async def act_together() -> None:
             await asyncio.gather(*(act() for _ in range(times)))
@@ -217,8 +209,9 @@ class Credits(RuleBasedStateMachine):
         self.do(act_together())
         if job.status == "failed":
             purse = self.purses[job.owner]
-            job.status, job.paid = "completed", "captured" if purse.available >= job.price else "unpaid"
-            purse.available -= job.price if job.paid == "captured" else 0
+            charge, job.status = job.charge(used), "completed"
+            job.paid = "captured" if purse.available >= job.price or charge == 0 else "unpaid"
+            purse.available -= charge if job.paid == "captured" else 0
 
     @invariant()
     def the_system_agrees(self) -> None:

@@ -1,6 +1,8 @@
 """Amounts, and what a workflow's ``credits`` make a step cost."""
 
+import math
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -8,11 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emprops.credits.amounts import LARGEST, MICROS, to_micros, to_number
-from emprops.credits.prices import check_price, read_price
+from emprops.credits.parts import Ran, settle, to_stored, why
+from emprops.credits.prices import StepPrice, check_price, read_price
+from emprops.credits.usage import Usage
 from emprops.kit.ids import new_id
 from emprops.workflows import service as workflows
 from emprops.workflows.references import Reference
 
+TOKENS = {"per": "total_tokens", "rate": 0.000002, "minimum": 0.01, "most": 0.25}
 TABLE = {"by": "job_type", "values": {"openai": 0.05, "5": 2, "true": 3}, "default": 0.25}
 
 
@@ -67,7 +72,7 @@ def test_json_shows_every_amount_exactly(micros: int) -> None:
     ],
 )
 def test_the_price_of_a_step(definition: Any, fields: dict[str, Any], price: float) -> None:
-    assert read_price(definition).of(fields) == price * MICROS
+    assert read_price(definition).of(fields).price == price * MICROS
     assert check_price({"credits": definition}) == []
 
 
@@ -90,11 +95,94 @@ def test_the_price_of_a_step(definition: Any, fields: dict[str, Any], price: flo
         ),
         ({"by": "quality", "values": {"final": None}, "default": 1}, "credits.values.final must be a number"),
         ({"by": "quality", "values": {}, "default": -1}, "credits.default must be a number"),
+        (TOKENS | {"per": 5}, "credits.per must say what is counted"),
+        (TOKENS | {"per": "Total Tokens"}, "credits.per must say what is counted"),
+        (TOKENS | {"rate": 0}, "credits.rate must be a number of credits above 0 for each of total_tokens"),
+        (TOKENS | {"rate": "0.1"}, "credits.rate must be"),
+        (TOKENS | {"rate": True}, "credits.rate must be"),
+        (TOKENS | {"rate": 1e-13}, "credits.rate must be"),
+        ({"per": "seconds", "rate": 1}, "credits.most must be a number"),
+        (TOKENS | {"most": 0, "minimum": 0}, "credits.most must be above 0"),
+        (TOKENS | {"minimum": 0.3}, "credits.most must be above 0, and not below credits.minimum"),
+        ({"by": "quality", "values": {"a": TOKENS | {"rate": -1}}, "default": 1}, "credits.values.a.rate must be"),
+        ({"by": "quality", "values": {}, "default": {"per": "seconds", "rate": 1}}, "credits.default.most must be"),
     ],
 )
 def test_a_wrong_price_is_refused_in_a_sentence(definition: Any, sentence: str) -> None:
     [problem] = check_price({"credits": definition})
     assert problem.startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("data", "charged"),
+    [
+        ({"usage": {"total_tokens": 50_000}}, 0.1),
+        ({"usage": {"total_tokens": 5_000.25}}, 0.010001),  # rounded up to a micro-credit
+        ({"usage": {"total_tokens": 0}}, 0.01),
+        ({"usage": {"total_tokens": 125_001}}, 0.25),
+        ({"usage": {"total_tokens": 10**18}}, 0.25),
+        ({"usage": {"total_tokens": 1e308}}, 0.25),
+    ],
+)
+def test_usage_is_charged_between_minimum_and_most(data: dict[str, Any], charged: float) -> None:
+    usage = read_price(TOKENS).of({}).usage
+    assert usage is not None
+    assert usage.charge(usage.used_of(data, 3.0)) == charged * MICROS
+
+
+@pytest.mark.parametrize("told", [None, True, -1, "50000", float("nan"), float("inf"), [1], {}])
+def test_what_cannot_be_usage_is_missing_and_costs_the_minimum(told: Any) -> None:
+    usage = read_price(TOKENS).of({}).usage
+    assert usage is not None
+    for data in ({"usage": {"total_tokens": told}}, {"usage": told}, {}):
+        assert usage.used_of(data, 3.0) is None
+    assert usage.charge(None) == 0.01 * MICROS
+
+
+def test_seconds_are_not_taken_from_the_result() -> None:
+    usage = read_price({"per": "seconds", "rate": 0.001, "most": 1}).of({}).usage
+    assert usage is not None
+    data = {"usage": {"seconds": 0}, "seconds": 0}
+    assert usage.used_of(data, None) is None
+    assert usage.charge(usage.used_of(data, 12.5)) == 0.0125 * MICROS
+
+
+@given(st.decimals(0, 10**12, places=3), st.decimals("0.000000000001", 10, places=12), st.integers(0, 10**9), st.data())
+def test_a_charge_is_exact_and_within_its_bounds(used: Decimal, rate: Decimal, most: int, data: st.DataObject) -> None:
+    usage = Usage("seconds", rate, data.draw(st.integers(0, most)), most)
+    exact = Fraction(used) * Fraction(rate) * MICROS
+    assert usage.charge(used) == min(max(math.ceil(exact), usage.minimum), most)
+
+
+def test_why_a_step_costs_what_it_does() -> None:
+    table = read_price(TABLE | {"values": {"chat": TOKENS}})
+    for definition, fields, reason in (
+        (None, {}, "free"),
+        (1, {}, "flat"),
+        (TABLE, {"job_type": "openai"}, "job_type is openai"),
+        (TABLE, {}, "the default for job_type"),
+        (TOKENS, {}, "0.000002 per total_tokens, at least 0.01 and at most 0.25"),
+        ({"per": "seconds", "rate": 10, "most": 5}, {}, "10 per seconds, at most 5"),
+    ):
+        assert why(read_price(definition).of(fields)) == reason
+    both = table.of({"job_type": "chat"})
+    assert (why(both), both.price, both.least) == (
+        "job_type is chat: 0.000002 per total_tokens, at least 0.01 and at most 0.25",
+        0.25 * MICROS,
+        0.01 * MICROS,
+    )
+
+
+def test_many_steps_settled_by_usage_are_named_briefly_in_the_ledger() -> None:
+    cost = read_price(TOKENS | {"minimum": 0}).of({})
+    steps = [StepPrice(n, 0, f"step {n}", cost, n) for n in range(1, 8)]
+    stored = to_stored(5, steps, enforced=True)
+    assert stored is not None
+    ran = {n: Ran({"usage": {"total_tokens": n}}, None) for n in range(1, 7)}
+    settled = settle(stored, ran)
+    assert (settled.charge, settled.missing) == (5 + 2 * 21, 1)
+    assert settled.reason.startswith("step 1: 1 total_tokens at 0.000002 = 0.000002; step 2: 2 ")
+    assert settled.reason.endswith("; and 2 more steps")
 
 
 def test_a_workflow_with_a_wrong_price_does_not_pass_its_check() -> None:

@@ -7,6 +7,7 @@ import typer
 
 from emprops.cli.client import ServerOption, UserOption, find_server
 from emprops.cli.output import answer, clean, json_option, print_json, show_fields
+from emprops.cli.prices import price_line
 from emprops.cli.tables import Column, show, show_log
 from emprops.cli.times import ago, dated, parsed, seconds
 from emprops.cli.watching import why_it_waits
@@ -60,7 +61,7 @@ def show_job(
     job: JobId,
     server: ServerOption = None,
     user: UserOption = None,
-    as_json: Annotated[bool, json_option(f"as `GET /api/jobs/ID` answers: {FIELDS}, `queue`")] = False,
+    as_json: Annotated[bool, json_option(f"as `GET /api/jobs/ID` answers: {FIELDS}, `price`, `queue`")] = False,
 ) -> None:
     """Show a job: how far it is, why it waits, and its results."""
     found = find_server(server, user).call("GET", f"/api/jobs/{job}")
@@ -78,6 +79,7 @@ def show_job(
         "error": found["error_message"],
         "created": dated(parsed(found["created_at"])),
         "took": _took(found),
+        "price": price_line(found["price"]) if found.get("price") else None,
         "retries": found["retry_count"] or None,
         "variables": "\n".join(variables),
         "results": "\n".join(files or [found["workflow_output"] or ""]),

@@ -10,6 +10,7 @@ from emprops.cli.lazy import LazyGroup, Place
 COMMANDS = {
     "up": Place("emprops.cli.up:up", "Start everything on this machine: PostgreSQL, Redis, the api and a worker."),
     "generate": Place("emprops.cli.generate:generate", "Generate from a collection, watch it, and print the result."),
+    "price": Place("emprops.cli.prices:price", "Print what a generation would cost."),
     "jobs": Place("emprops.cli.jobs:app", "List the newest jobs; show, cancel and retry them."),
     "collections": Place("emprops.cli.collections:collections", "List what can be generated from."),
     "workers": Place("emprops.cli.workers:app", "List the live workers; pause and resume them."),

@@ -33,3 +33,14 @@ def to_micros(amount: Decimal | float | str) -> int:
 def to_number(micros: int) -> int | float:
     """Turn micro-credits into the number of credits that JSON shows."""
     return micros // MICROS if micros % MICROS == 0 else micros / MICROS
+
+
+def to_text(micros: int) -> str:
+    """Turn micro-credits into digits for people: 0.000002, where a number may be shown as 2e-06."""
+    return plain(Decimal(micros) / MICROS)
+
+
+def plain(number: Decimal) -> str:
+    """Write a number in digits, without an exponent or superfluous zeros."""
+    text = f"{number:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -4,16 +4,18 @@ Either a number (``0.25``), or ``{"cost": 0.25}``, or a table by the value of on
 
     {"by": "job_type", "values": {"openai": 0.05}, "default": 0.25}
 
-A table needs its default, so that no value a caller may think of is free by accident. Without ``credits`` a step is
-free. Scripts, which the original platform ran here, are refused.
+In place of a number there may be a price by usage (``usage.py``). A table needs its default, so that no value a caller
+may think of is free by accident. Without ``credits`` a step is free. Scripts, which the original platform ran here, are
+refused.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
 from emprops.credits.amounts import MICROS, to_micros
+from emprops.credits.usage import RATE_DECIMALS, Usage, is_name, read_rate
 
 MOST = 1_000_000 * MICROS
 """The most a step, or a collection by itself, may cost, in micro-credits."""
@@ -25,16 +27,38 @@ class PriceError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Price:
-    """What a step of a workflow costs, in micro-credits."""
+class Cost:
+    """What a step costs, and why."""
 
-    default: int = 0
+    price: int = 0
+    """What is held, in micro-credits: the price, or the most that a price by usage allows."""
+    usage: Usage | None = None
+    """How it is settled, if that is by usage."""
+    by: str | None = None
+    """The form field that decided."""
+    value: str | None = None
+    """The row of the table that its value chose; None: the default."""
+
+    @property
+    def least(self) -> int:
+        """The least that it may cost, in micro-credits."""
+        return self.price if self.usage is None else self.usage.minimum
+
+
+FREE = Cost()
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What steps of a workflow cost."""
+
+    default: Cost = FREE
     by: str | None = None
     """The form field that decides; None: every step costs ``default``."""
-    values: Mapping[str, int] = field(default_factory=dict)
+    values: Mapping[str, Cost] = field(default_factory=dict)
 
-    def of(self, fields: Mapping[str, Any]) -> int:
-        """Return the price of a step with these form values. A value that only another step will give costs the
+    def of(self, fields: Mapping[str, Any]) -> Cost:
+        """Return what a step with these form values costs. A value that only another step will give costs the
         default."""
         if self.by is None:
             return self.default
@@ -49,16 +73,24 @@ class StepPrice:
     """The step's id in the collection's data."""
     generation: int
     name: str
-    price: int
-    """In micro-credits."""
+    cost: Cost
+    order: int | None = None
+    """Its place in the job, from 1; None: it has nothing to run."""
+
+    @property
+    def price(self) -> int:
+        """What is held for it, in micro-credits."""
+        return self.cost.price
 
 
 def read_price(definition: Any) -> Price:
     """Read ``data.credits``; None is free. Raises :class:`PriceError`."""
     if definition is None:
         return Price()
-    if isinstance(definition, Mapping):
-        return _read_table(definition) if "by" in definition else Price(_read_cost(definition.get("cost"), "cost"))
+    if isinstance(definition, Mapping) and "by" in definition:
+        return _read_table(definition)
+    if isinstance(definition, Mapping) and "per" not in definition:
+        return Price(Cost(_read_amount(definition.get("cost"), "cost")))
     return Price(_read_cost(definition, "credits"))
 
 
@@ -93,12 +125,35 @@ def _read_table(table: Mapping[str, Any]) -> Price:
         raise PriceError(f"credits.values must be an object of at most {MAX_ROWS} prices by the values of {by}")
     if "default" not in table:
         raise PriceError(f"credits.default is missing: the price for other values of {by}")
-    prices = {str(value): _read_cost(cost, f"values.{value}") for value, cost in values.items()}
-    return Price(_read_cost(table["default"], "default"), by, prices)
+    prices = {
+        str(value): replace(_read_cost(cost, f"values.{value}"), by=by, value=str(value))
+        for value, cost in values.items()
+    }
+    return Price(replace(_read_cost(table["default"], "default"), by=by), by, prices)
 
 
-def _read_cost(value: Any, name: str) -> int:
-    where = name if name == "credits" else f"credits.{name}"
+def _read_cost(value: Any, name: str) -> Cost:
+    if not isinstance(value, Mapping):
+        return Cost(_read_amount(value, name))
+    where = _named(name)
+    if not is_name(value.get("per")):
+        raise PriceError(f"{where}.per must say what is counted: seconds, or a number in the result's usage")
+    rate = read_rate(value.get("rate"))
+    if rate is None:
+        raise PriceError(
+            f"{where}.rate must be a number of credits above 0 for each of {value['per']}, with at most"
+            f" {RATE_DECIMALS} decimals"
+        )
+    prefix = "" if name == "credits" else f"{name}."
+    most = _read_amount(value.get("most"), f"{prefix}most")
+    minimum = _read_amount(value.get("minimum", 0), f"{prefix}minimum")
+    if most == 0 or minimum > most:
+        raise PriceError(f"{where}.most must be above 0, and not below {where}.minimum: it is what is held")
+    return Cost(most, Usage(value["per"], rate, minimum, most))
+
+
+def _read_amount(value: Any, name: str) -> int:
+    where = _named(name)
     if isinstance(value, (int, float)):
         try:
             micros = to_micros(value)
@@ -108,8 +163,13 @@ def _read_cost(value: Any, name: str) -> int:
             return micros
     raise PriceError(
         f"{where} must be a number of credits from 0 to {MOST // MICROS}; a table of prices is"
-        ' {"by": field, "values": {value: number}, "default": number}'
+        ' {"by": field, "values": {value: number}, "default": number}, and a price by usage is'
+        ' {"per": "total_tokens", "rate": number, "minimum": number, "most": number}'
     )
+
+
+def _named(name: str) -> str:
+    return name if name == "credits" else f"credits.{name}"
 
 
 def _as_key(value: Any) -> str | None:

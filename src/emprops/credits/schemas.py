@@ -41,8 +41,8 @@ class LedgerEntryView(Schema):
 
     id: str
     """Rises with time."""
-    kind: Literal["grant", "hold", "capture", "release", "adjust", "unpaid"]
-    """What moved: granted, set aside, spent, given back, corrected, or noted as unpaid."""
+    kind: Literal["grant", "hold", "capture", "release", "settle", "adjust", "unpaid"]
+    """What moved: granted, set aside, spent, given back, not used of what was set aside, corrected, noted as unpaid."""
     amount: int | float
     """How much was moved."""
     available: int | float = Field(description="What it did to the available credits.")

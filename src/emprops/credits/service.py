@@ -11,6 +11,7 @@ from uuid import UUID
 from emprops.auth.store import ensure_user
 from emprops.credits import store
 from emprops.credits.amounts import LIMIT, to_micros, to_number
+from emprops.credits.parts import Settlement
 from emprops.credits.store import Account
 from emprops.errors import BadRequestError, ConflictError, NotEnoughCreditsError
 from emprops.kit.database import Transaction
@@ -68,18 +69,27 @@ def _too_little(needed: int, available: int) -> NotEnoughCreditsError:
     return NotEnoughCreditsError(to_number(needed), to_number(available))
 
 
-async def capture(tx: Transaction, job_id: UUID) -> None:
+async def capture(tx: Transaction, job_id: UUID, settled: Settlement | None = None) -> None:
     """Spend what a job costs, because it has succeeded. Call with the job locked; again changes nothing.
 
-    A job that had failed, so that its hold was released, is charged anew; if the user cannot pay by now, the job's
-    result stands and its price is noted as unpaid.
+    ``settled`` is what its usage came to: that much is spent, and the rest of the hold is given back. A job that had
+    failed, so that its hold was released, is charged anew; if the user cannot pay by now, the job's result stands and
+    its price is noted as unpaid.
     """
-    if await store.capture(tx, job_id, "Generation completed") != "released":
+    charge = None if settled is None else settled.charge
+    reason = _with_usage("Generation completed", settled)
+    rest = "Held for this job and not used"
+    if await store.capture(tx, job_id, reason, charge=charge, rest=rest) != "released":
         return
     if await store.hold_again(tx, job_id, "Completed after a failure"):
-        await store.capture(tx, job_id, "Generation completed")
+        await store.capture(tx, job_id, reason, charge=charge, rest=rest)
     else:
-        await store.note_unpaid(tx, job_id, "Completed after a failure, without enough credits")
+        unpaid = _with_usage("Completed after a failure, without enough credits", settled)
+        await store.note_unpaid(tx, job_id, unpaid, charge=charge)
+
+
+def _with_usage(reason: str, settled: Settlement | None) -> str:
+    return f"{reason}: {settled.reason}" if settled else reason
 
 
 async def release(tx: Transaction, job_id: UUID) -> None:

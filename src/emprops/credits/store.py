@@ -157,25 +157,33 @@ async def shortage_of(tx: Transaction, job_id: UUID) -> tuple[int, int]:
     return row[0]["amount"], row[0]["available"]
 
 
-async def capture(tx: Transaction, job_id: UUID, reason: str) -> str | None:
-    """Spend what is held for a job. Returns the state that its hold was in: nothing happened unless it is ``held``;
-    None if the job has no hold. Call with the job locked."""
+async def capture(
+    tx: Transaction, job_id: UUID, reason: str, *, charge: int | None = None, rest: str = ""
+) -> str | None:
+    """Spend what is held for a job; with a ``charge`` that much of it at most, and give the rest back for the reason
+    ``rest``. Returns the state that its hold was in: nothing happened unless it is ``held``; None if the job has no
+    hold. Call with the job locked."""
     state: str | None = await tx.fetch_value(
         """
         WITH ended AS (
-            UPDATE credit_hold SET state = 'captured', updated_at = now()
+            UPDATE credit_hold
+            SET state = 'captured', charged = least(coalesce(%(charge)s, amount), amount), updated_at = now()
             WHERE job_id = %(job_id)s AND state = 'held'
-            RETURNING job_id, user_id, amount, round
+            RETURNING job_id, user_id, amount, charged, round
         ), moved AS (
-            UPDATE credit_account a SET held = held - amount, updated_at = now()
+            UPDATE credit_account a
+            SET held = held - amount, available = available + amount - charged, updated_at = now()
             FROM ended WHERE a.user_id = ended.user_id
         ), written AS (
             INSERT INTO credit_entry (user_id, kind, source, target, amount, job_id, round, reason)
-            SELECT user_id, 'capture', 'held', 'spent', amount, job_id, round, %(reason)s FROM ended
+            SELECT user_id, kind, 'held', target, part, job_id, round, why
+            FROM ended, LATERAL (VALUES ('capture', 'spent', charged, %(reason)s),
+                                        ('settle', 'available', amount - charged, %(rest)s)) e (kind, target, part, why)
+            WHERE part > 0
         )
         SELECT state FROM credit_hold WHERE job_id = %(job_id)s
         """,
-        {"job_id": job_id, "reason": reason},
+        {"job_id": job_id, "reason": reason, "charge": charge, "rest": rest},
     )
     return state
 
@@ -202,20 +210,23 @@ async def release(tx: Transaction, job_id: UUID, reason: str) -> bool:
     )
 
 
-async def note_unpaid(tx: Transaction, job_id: UUID, reason: str) -> bool:
-    """Write down that a released job was delivered all the same. The user's account stays as it is."""
+async def note_unpaid(tx: Transaction, job_id: UUID, reason: str, *, charge: int | None = None) -> bool:
+    """Write down that a released job was delivered all the same, for its price or this charge. The user's account stays
+    as it is; a charge of 0 is paid."""
     return (
         await tx.execute(
             """
         WITH ended AS (
-            UPDATE credit_hold SET state = 'unpaid', updated_at = now()
+            UPDATE credit_hold
+            SET state = CASE WHEN %(charge)s = 0 THEN 'captured' ELSE 'unpaid' END,
+                charged = CASE WHEN %(charge)s = 0 THEN 0 END, updated_at = now()
             WHERE job_id = %(job_id)s AND state = 'released'
-            RETURNING job_id, user_id, amount, round
+            RETURNING job_id, user_id, least(coalesce(%(charge)s, amount), amount) AS owed, round
         )
         INSERT INTO credit_entry (user_id, kind, source, target, amount, job_id, round, reason)
-        SELECT user_id, 'unpaid', 'unpaid', 'spent', amount, job_id, round, %(reason)s FROM ended
+        SELECT user_id, 'unpaid', 'unpaid', 'spent', owed, job_id, round, %(reason)s FROM ended WHERE owed > 0
         """,
-            {"job_id": job_id, "reason": reason},
+            {"job_id": job_id, "reason": reason, "charge": charge},
         )
         == 1
     )

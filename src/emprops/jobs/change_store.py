@@ -48,6 +48,7 @@ class EarlierStep:
     reused_from: UUID | None
     started_at: datetime | None
     completed_at: datetime | None
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ async def earlier_steps(tx: Transaction, job_id: UUID, retry_attempt: int) -> li
         EarlierStep,
         """
         SELECT id, job_id, step_order, step_name, step_type, generation, is_result, depends_on, template, input_data,
-               requirements, status, output_data, reused_from, started_at, completed_at
+               requirements, status, output_data, reused_from, started_at, completed_at, seconds
         FROM step WHERE job_id = %s AND retry_attempt = %s ORDER BY step_order
         """,
         (job_id, retry_attempt),
@@ -132,10 +133,10 @@ async def insert_next_steps(tx: Transaction, steps: Sequence[NextStep]) -> None:
         """
         INSERT INTO step (id, job_id, retry_attempt, step_order, step_name, step_type, generation, is_result,
                           depends_on, template, input_data, requirements, status, progress, output_data, reused_from,
-                          started_at, completed_at)
+                          started_at, completed_at, seconds)
         VALUES (%(id)s, %(job_id)s, %(retry_attempt)s, %(step_order)s, %(step_name)s, %(step_type)s, %(generation)s,
                 %(is_result)s, %(depends_on)s, %(template)s, %(input_data)s, %(requirements)s, %(status)s,
-                %(progress)s, %(output_data)s, %(reused_from)s, %(started_at)s, %(completed_at)s)
+                %(progress)s, %(output_data)s, %(reused_from)s, %(started_at)s, %(completed_at)s, %(seconds)s)
         """,
         [_columns(step) for step in steps],
     )
@@ -163,6 +164,7 @@ def _columns(next_step: NextStep) -> dict[str, Any]:
         "reused_from": (reuses.reused_from or reuses.id) if reuses else None,
         "started_at": reuses.started_at if reuses else None,
         "completed_at": reuses.completed_at if reuses else None,
+        "seconds": reuses.seconds if reuses else None,
     }
 
 

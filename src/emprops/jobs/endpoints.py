@@ -19,7 +19,7 @@ from emprops.jobs.forensics_schemas import ForensicsReply
 from emprops.jobs.lookout import Lookout
 from emprops.jobs.place import place_of
 from emprops.jobs.preview import Way, latest_preview
-from emprops.jobs.schemas import EXAMPLE, HistoryRow, JobView, ListedJob, Status, StreamTicket
+from emprops.jobs.schemas import DETAIL_EXAMPLE, HistoryRow, JobView, ListedJob, Status, StreamTicket
 from emprops.jobs.states import OPEN
 from emprops.jobs.stream import row_id_of, saw_end
 from emprops.kit.web.endpoint import Reader, Shared, router
@@ -95,7 +95,7 @@ async def list_jobs(
 @routes.get(
     "/{job_id}",
     response_model=Envelope[JobView],
-    responses={200: {"content": {"application/json": {"example": {"data": EXAMPLE | {"queue": None}, "error": None}}}}},
+    responses={200: {"content": {"application/json": {"example": {"data": DETAIL_EXAMPLE, "error": None}}}}},
 )
 async def get_job(job_id: UUID, caller: CurrentCaller, resources: Shared) -> Response:
     """Read a job's present state and, while it waits for a worker, its place in the queue and what keeps it there."""
@@ -106,7 +106,7 @@ async def get_job(job_id: UUID, caller: CurrentCaller, resources: Shared) -> Res
     place = None
     if job.waiting_step is not None:
         place = await place_of(resources.redis, resources.settings.queue_prefix, job.waiting_step)
-    return reply(queries.as_json(job) | {"queue": place})
+    return reply(queries.detail_json(job, place))
 
 
 @routes.get("/{job_id}/forensics", operation_id="getJobForensics", response_model=ForensicsReply)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import orjson
 
+from emprops.credits.parts import price_json
 from emprops.jobs.states import TERMINAL
 from emprops.kit.database import Transaction
 from emprops.kit.web.paging import Page
@@ -59,6 +60,12 @@ class JobDetail(JobRow):
 
     waiting_step: UUID | None
     """The first of its steps that waits for a worker; None if there is none."""
+    price: dict[str, Any] | None
+    """The parts of its price."""
+    paid: str | None
+    """The state of its hold; None if it has none."""
+    charged: int | None
+    """What it has cost, in micro-credits."""
 
 
 def as_json(job: JobRow) -> dict[str, Any]:
@@ -84,6 +91,12 @@ def as_json(job: JobRow) -> dict[str, Any]:
         "collection_version": job.collection_version,
         "output_ids": job.output_ids,
     }
+
+
+def detail_json(job: JobDetail, queue: Any) -> dict[str, Any]:
+    """Return the job by itself as the API shows it, with its price and its place in the ``queue``."""
+    price = None if job.price is None else price_json(job.price, job.paid, job.charged)
+    return as_json(job) | {"price": price, "queue": queue}
 
 
 def _number(value: float | None) -> float | int | None:
@@ -112,8 +125,10 @@ async def detail_of(reader: Transaction, job_id: UUID) -> JobDetail | None:
                    WHERE s.job_id = j.id AND s.retry_attempt = j.retry_count AND s.status = 'pending'
                          AND s.input_data IS NOT NULL
                    ORDER BY s.step_order LIMIT 1
-               ) END AS waiting_step
-        FROM job j WHERE j.id = %s
+               ) END AS waiting_step,
+               j.price, h.state AS paid,
+               CASE WHEN h.state = 'captured' THEN coalesce(h.charged, h.amount) END AS charged
+        FROM job j LEFT JOIN credit_hold h ON h.job_id = j.id WHERE j.id = %s
         """,
         (job_id,),
     )

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field
 
+from emprops.credits.part_schemas import PRICE_EXAMPLE, JobPriceView
 from emprops.kit.web.schema import Schema
 
 Status = Literal["pending", "processing", "completed", "failed"]
@@ -31,6 +32,7 @@ EXAMPLE: dict[str, Any] = {
     "collection_version": 1,
     "output_ids": ["0192f3a4-0000-7000-8000-000000000022"],
 }
+DETAIL_EXAMPLE: dict[str, Any] = {**EXAMPLE, "price": PRICE_EXAMPLE, "queue": None}
 
 
 class JobData(Schema):
@@ -104,7 +106,10 @@ class QueuePlace(Schema):
 class JobView(JobFields):
     """A job by itself."""
 
-    model_config = ConfigDict(json_schema_extra={"example": {**EXAMPLE, "queue": None}})
+    model_config = ConfigDict(json_schema_extra={"example": DETAIL_EXAMPLE})
+
+    price: JobPriceView | None
+    """What it costs, in parts; null if it is free."""
 
     queue: QueuePlace | None
     """Null while nothing of the job waits for a worker, and while the queue cannot be asked."""

@@ -30,6 +30,8 @@ class NewJob:
     """W3C ``traceparent`` of what starts it, or empty."""
     key_id: UUID | None = None
     """The API key that starts it, if one does."""
+    price: dict[str, Any] | None = None
+    """The parts of its price; None: it is free."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +74,8 @@ async def insert_job(tx: Transaction, job: NewJob) -> datetime | None:
     created_at: datetime | None = await tx.fetch_value(
         """
         INSERT INTO job (id, user_id, collection_id, collection_version, name, description, job_type, priority,
-                         total_steps, data, max_retries, trace, key_id, progress)
-        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 0)
+                         total_steps, data, max_retries, trace, key_id, price, progress)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 0)
         ON CONFLICT (id) DO NOTHING
         RETURNING created_at
         """,
@@ -91,6 +93,7 @@ async def insert_job(tx: Transaction, job: NewJob) -> datetime | None:
             job.max_retries,
             job.trace or None,
             job.key_id,
+            None if job.price is None else Jsonb(job.price),
         ),
     )
     return created_at

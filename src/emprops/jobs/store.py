@@ -54,6 +54,8 @@ class StepState:
     ready: bool
     dead_letter: dict[str, Any] | None = None
     """Why it used up its limits, if that is why it failed."""
+    seconds: float | None = None
+    """How long the run that completed it took, by the queue's clock."""
     changed: bool = field(default=False)
 
 
@@ -106,7 +108,7 @@ async def current_steps(tx: Transaction, job_ids: Iterable[UUID]) -> list[StepSt
         """
         SELECT s.id, s.job_id, s.retry_attempt, s.step_order, s.step_name, s.step_type, s.generation, s.is_result,
                s.depends_on, s.status, s.progress, s.run, s.attempt, s.worker_id, s.error_message, s.output_data,
-               s.input_data IS NOT NULL AS ready
+               s.seconds, s.input_data IS NOT NULL AS ready
         FROM step s JOIN job j ON j.id = s.job_id AND j.retry_count = s.retry_attempt
         WHERE s.job_id = ANY(%s) ORDER BY s.job_id, s.step_order
         """,
@@ -120,7 +122,7 @@ async def save_steps(tx: Transaction, steps: Sequence[StepState]) -> None:
         """
         UPDATE step SET status = %(status)s, progress = %(progress)s, attempt = %(attempt)s,
                worker_id = %(worker_id)s, error_message = %(error_message)s, output_data = %(output_data)s,
-               dead_letter = %(dead_letter)s, updated_at = now(),
+               dead_letter = %(dead_letter)s, seconds = %(seconds)s, updated_at = now(),
                started_at = CASE WHEN %(attempt)s > 0 THEN coalesce(started_at, now()) ELSE started_at END,
                completed_at = CASE WHEN %(status)s IN ('completed', 'failed') THEN now() END
         WHERE id = %(id)s AND run = %(run)s AND status IN ('pending', 'processing')
@@ -136,6 +138,7 @@ async def save_steps(tx: Transaction, steps: Sequence[StepState]) -> None:
                 "error_message": step.error_message,
                 "output_data": None if step.output_data is None else Jsonb(step.output_data),
                 "dead_letter": None if step.dead_letter is None else Jsonb(step.dead_letter),
+                "seconds": step.seconds,
             }
             for step in steps
         ],
@@ -171,22 +174,34 @@ async def move_jobs(tx: Transaction, jobs: Sequence[tuple[UUID, str, float, int]
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """A job that has just been completed."""
+
+    usage_price: dict[str, Any] | None
+    """The parts of its price, if usage decides what it costs."""
+
+
 async def complete(
     tx: Transaction, job_id: UUID, *, workflow_output: str | None, data: dict[str, Any], from_states: Sequence[str]
-) -> bool:
-    """End a job with success. ``data`` is merged over the job's own. False if it was in none of ``from_states``."""
-    return (
-        await tx.execute(
-            """
+) -> Completed | None:
+    """End a job with success. ``data`` is merged over the job's own. None if it was in none of ``from_states``."""
+    return await tx.fetch_one(
+        Completed,
+        """
         UPDATE job SET status = 'completed', progress = 100, workflow_output = %s, data = data || %s,
                current_step = total_steps, error_message = NULL, cancelled_at = NULL, updated_at = now(),
                started_at = coalesce(started_at, now()), completed_at = now()
         WHERE id = %s AND status = ANY(%s)
+        RETURNING CASE WHEN price ? 'by_usage' THEN price END AS usage_price
         """,
-            (workflow_output, Jsonb(data), job_id, list(from_states)),
-        )
-        == 1
+        (workflow_output, Jsonb(data), job_id, list(from_states)),
     )
+
+
+async def settle_price(tx: Transaction, job_id: UUID, price: dict[str, Any]) -> None:
+    """Store what the parts of a job's price came to."""
+    await tx.execute("UPDATE job SET price = %s WHERE id = %s", (Jsonb(price), job_id))
 
 
 async def fail(

@@ -4,15 +4,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+import structlog
+
 from emprops.credits import service as credit
+from emprops.credits.parts import Ran, settle
 from emprops.jobs import dispatch_store
 from emprops.jobs import store as jobs
 from emprops.jobs.results import StepOutput, by_generation
 from emprops.jobs.states import OPEN
 from emprops.kit.database import Transaction
 from emprops.media.file_store import FileRow
-from emprops.orchestrator.metrics import count_end
+from emprops.orchestrator.metrics import USAGE_MISSING, count_end
 from emprops.outputs import job_results as outputs
+
+log = structlog.get_logger(__name__)
 
 
 def result_urls(steps: Sequence[jobs.StepState]) -> str | None:
@@ -43,6 +48,7 @@ async def complete_job(
     return await succeed(
         tx,
         job.id,
+        steps,
         workflow_output=result_urls(steps),
         data={"outputs": result_list(steps)},
         files=by_generation([(step.generation, step.id) for step in steps if step.is_result], files),
@@ -53,6 +59,7 @@ async def complete_job(
 async def succeed(
     tx: Transaction,
     job_id: UUID,
+    steps: Sequence[jobs.StepState],
     *,
     workflow_output: str | None,
     data: dict[str, Any],
@@ -61,15 +68,37 @@ async def succeed(
     output_metadata: dict[str, Any] | None = None,
     message: str = "Generation completed",
 ) -> bool:
-    """End a job with these files per generation; ``data`` is merged over its own. False if it was in none of
-    ``from_states``."""
-    if not await jobs.complete(tx, job_id, workflow_output=workflow_output, data=data, from_states=list(from_states)):
+    """End a job with these files per generation; ``data`` is merged over its own, and ``steps``, those of its present
+    attempt, say what it used. False if it was in none of ``from_states``."""
+    completed = await jobs.complete(
+        tx, job_id, workflow_output=workflow_output, data=data, from_states=list(from_states)
+    )
+    if completed is None:
         return False
     count_end(tx, "completed")
-    await credit.capture(tx, job_id)
+    await pay(tx, job_id, completed.usage_price, steps)
     await outputs.complete_for_job(tx, job_id, files, output_metadata)
     await jobs.add_history(tx, [jobs.HistoryEntry(job_id, "completed", message)])
     return True
+
+
+async def pay(
+    tx: Transaction, job_id: UUID, usage_price: dict[str, Any] | None, steps: Sequence[jobs.StepState]
+) -> None:
+    """Charge a completed job: its price, or what its steps used."""
+    if usage_price is None:
+        await credit.capture(tx, job_id)
+        return
+    settled = settle(usage_price, {step.step_order: _ran(step) for step in steps if step.status == "completed"})
+    await credit.capture(tx, job_id, settled)
+    await jobs.settle_price(tx, job_id, settled.stored)
+    if settled.missing:
+        tx.after_commit(lambda: USAGE_MISSING.inc(settled.missing))
+        log.warning("usage missing", job_id=str(job_id), steps=settled.missing)
+
+
+def _ran(step: jobs.StepState) -> Ran:
+    return Ran(StepOutput.from_json(step.output_data).data, step.seconds)
 
 
 async def fail_job(

@@ -15,6 +15,7 @@ _job_type = Bounded()  # workflows name job types as they like
 JOBS_STARTED = counter("jobs_started", "Jobs that were started.", "kind")
 JOBS_RETRIED = counter("jobs_retried", "Retries of jobs.")
 JOBS_ENDED = counter("jobs_ended", "Jobs that ended: completed, failed or cancelled.", "status")
+USAGE_MISSING = counter("usage_missing", "Completed steps priced by usage that reported none: they cost the minimum.")
 TICKETS_SENT = counter("tickets_sent", "Tickets put into the queue, by what it made of them.", "answer")
 REPORTS = counter("step_reports", "Reports about steps that were recorded.", "kind", "job_type")
 IGNORED = counter("step_reports_ignored", "Reports that came too late, or said nothing new.")

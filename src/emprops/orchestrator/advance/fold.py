@@ -130,6 +130,7 @@ def _completed(folded: Folded, step: StepState, report: Report) -> None:
     if report.attempt > step.attempt or step.status != "processing":
         step.attempt, step.worker_id = report.attempt, report.worker_id
     step.status, step.progress, step.changed, step.error_message = "completed", 100.0, True, None
+    step.seconds = report.seconds
     folded.files[step.id] = finished.files
     folded.data[step.id] = dict(finished.data)
     _note(folded, step, "processing", f"Node {step.step_name} completed", {"attempt": report.attempt})

@@ -49,6 +49,7 @@ async def complete_from_outside(
     await succeed(
         tx,
         job.id,
+        steps,
         workflow_output=workflow_output,
         data=data,
         files=files,

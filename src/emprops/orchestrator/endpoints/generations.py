@@ -13,6 +13,8 @@ from emprops.auth.dependencies import CurrentCaller, CurrentUser, StartsWork
 from emprops.auth.once import Once
 from emprops.collections import service as collections
 from emprops.credits.amounts import to_number
+from emprops.credits.part_schemas import STEP_EXAMPLE, StepPriceView
+from emprops.credits.parts import step_json, stored_steps
 from emprops.credits.service import terms_from
 from emprops.errors import CollectionCorruptedError, NotEnoughCreditsError
 from emprops.kit.web.endpoint import Reader, Shared, Tx, note, router
@@ -88,19 +90,6 @@ class PriceBody(Schema):
     """Values of the collection's variables, by name, as for `generate`."""
 
 
-class StepPriceView(Schema):
-    """What one step costs."""
-
-    step: int
-    """The step's id in the collection."""
-    name: str
-    """The step's name."""
-    generation: int
-    """Which generation of the job it belongs to, from 0."""
-    price: int | float
-    """What it costs."""
-
-
 class GenerationPriceView(Schema):
     """What a generation costs, in credits."""
 
@@ -108,19 +97,25 @@ class GenerationPriceView(Schema):
         json_schema_extra={
             "example": {
                 "price": 0.35,
+                "least": 0.1,
                 "collection": 0.1,
-                "steps": [{"step": 1, "name": "local_image", "generation": 0, "price": 0.25}],
+                "generations": 1,
+                "steps": [STEP_EXAMPLE],
                 "warnings": [],
             }
         }
     )
 
     price: int | float
-    """Everything together."""
+    """Everything together; if a step is settled by usage, the most it may cost. It is held when the job starts."""
+    least: int | float
+    """The least it may cost; as the price if no step is settled by usage."""
     collection: int | float
     """What the collection itself costs, for all generations."""
+    generations: int
+    """How many results are made."""
     steps: list[StepPriceView]
-    """What each step costs."""
+    """What each step of each generation costs, and why."""
     warnings: list[str]
     """What was probably not meant, such as variables that the collection does not have."""
 
@@ -196,9 +191,13 @@ async def price(collection_id: CollectionRef, body: PriceBody, user_id: CurrentU
     """
     collection = await collections.get_runnable(reader, user_id, collection_id)
     plan = await plan_generation(reader, collection, body.variables)
-    steps = [
-        {"step": step.key, "name": step.name, "generation": step.generation, "price": to_number(step.price)}
-        for step in plan.prices
-    ]
-    own_price = to_number(plan.own_price)
-    return ok({"price": to_number(plan.price), "collection": own_price, "steps": steps, "warnings": plan.warnings})
+    return ok(
+        {
+            "price": to_number(plan.price),
+            "least": to_number(plan.least),
+            "collection": to_number(plan.own_price),
+            "generations": len(plan.generations),
+            "steps": [step_json(part) for part in stored_steps(plan.prices)],
+            "warnings": plan.warnings,
+        }
+    )

@@ -186,6 +186,6 @@ async def _readable(resources: Shared, caller: Caller, job_id: UUID) -> queries.
 
 async def _show(tx: Transaction, job_id: UUID) -> Response:
     """Answer with a job that has ended, as ``GET /jobs/{id}`` gives it."""
-    job = await queries.job_of(tx, job_id)
+    job = await queries.detail_of(tx, job_id)
     assert job is not None  # noqa: S101 - it is locked
-    return reply(queries.as_json(job) | {"queue": None})
+    return reply(queries.detail_json(job, None))

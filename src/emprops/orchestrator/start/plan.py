@@ -83,6 +83,11 @@ class Plan:
         """What the job costs, in micro-credits."""
         return self.own_price + sum(step.price for step in self.prices)
 
+    @property
+    def least(self) -> int:
+        """The least that the job may cost, in micro-credits: less than its price if a step is settled by usage."""
+        return self.own_price + sum(step.cost.least for step in self.prices)
+
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
@@ -168,7 +173,8 @@ def _plan_step(planner: _Planner, step: Step) -> None:
     generation = len(planner.generations) - 1
     price = read_price(workflow.data.get("credits"))
     values = kind.form(workflow.data).fill(fields).values if price.by else {}
-    planner.prices.append(StepPrice(step.id, generation, step.name, price.of(values)))
+    order = None if isinstance(work, HeldValue) else len(planner.drafts) + 1
+    planner.prices.append(StepPrice(step.id, generation, step.name, price.of(values), order))
     if isinstance(work, HeldValue):
         planner.results[step.id] = work.value
         return

@@ -9,6 +9,7 @@ from emprops.collections import instructions
 from emprops.collections import service as collections
 from emprops.collections.store import Collection
 from emprops.credits import service as credit
+from emprops.credits.parts import to_stored
 from emprops.credits.prices import PriceError, price_of_collection
 from emprops.errors import BadRequestError, CollectionCorruptedError, ConflictError, InvalidVariablesError
 from emprops.jobs import dispatch_store, start_store
@@ -124,7 +125,8 @@ async def run_collection(
         await credit.hold(
             tx, user_id=user_id, job_id=job_id, amount=plan.price, reason=request.name(collection), terms=terms
         )
-        ready = await _insert(tx, job_id, user_id, collection, plan, request, selector)
+        price = to_stored(plan.own_price, plan.prices, enforced=terms.enforced)
+        ready = await _insert(tx, job_id, user_id, collection, plan, request, selector, price)
         opens = request.create_output
         output_ids = await _open_outputs(tx, job_id, user_id, collection, plan, request) if opens else ()
     tx.after_commit(JOBS_STARTED.labels(request.job_type).inc)
@@ -177,6 +179,7 @@ async def _insert(
     plan: Plan,
     request: GenerationRequest,
     selector: str | None,
+    price: dict[str, Any] | None,
 ) -> list[dispatch_store.ReadyStep]:
     """Insert the job with its steps and history; returns the steps that can run at once."""
     data: dict[str, Any] = {
@@ -201,6 +204,7 @@ async def _insert(
         job_type=request.job_type,
         trace=tracing.current(),
         key_id=request.key_id,
+        price=price,
     )
     created_at = await start_store.insert_job(tx, job)
     if created_at is None:
