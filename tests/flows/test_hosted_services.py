@@ -104,9 +104,9 @@ async def test_a_job_says_when_its_step_is_tried_again(system: System, painter: 
     job = await failed_once(system, await started(system, "stability_api", {}))
     painter.reset()
     assert job["status"] == "processing"
-    # Redis began to count after the step started, and before its failure was recorded
+    # Redis began to count after the job came, and before the step's failure was recorded
     failed_at = datetime.fromisoformat(job["queue"]["retry_at"]) - timedelta(seconds=900)
-    assert datetime.fromisoformat(job["started_at"]) < failed_at <= datetime.fromisoformat(job["updated_at"])
+    assert datetime.fromisoformat(job["created_at"]) < failed_at <= datetime.fromisoformat(job["updated_at"])
     assert job["queue"]["retry_at"].endswith("Z")
     cancelled = await system.post(f"/api/jobs/{job['id']}/cancel", None)
     assert cancelled.json()["data"]["queue"] is None
