@@ -68,6 +68,32 @@ CREATE FUNCTION public.new_event_id() RETURNS uuid
     )::uuid
 $$;
 
+CREATE FUNCTION public.note_stored_bytes() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        INSERT INTO stored_bytes_change
+        SELECT one.kind, one.subject, sum(f.size_bytes) FROM added f LEFT JOIN job j ON j.id = f.job_id,
+            LATERAL (VALUES ('user', f.user_id), ('key', j.key_id), ('collection', j.collection_id)) one (kind, subject)
+        WHERE one.subject IS NOT NULL GROUP BY one.kind, one.subject HAVING sum(f.size_bytes) > 0;
+    ELSIF TG_OP = 'DELETE' THEN
+        INSERT INTO stored_bytes_change
+        SELECT one.kind, one.subject, -sum(f.size_bytes) FROM removed f LEFT JOIN job j ON j.id = f.job_id,
+            LATERAL (VALUES ('user', f.user_id), ('key', j.key_id), ('collection', j.collection_id)) one (kind, subject)
+        WHERE one.subject IS NOT NULL GROUP BY one.kind, one.subject HAVING sum(f.size_bytes) > 0;
+    ELSE
+        INSERT INTO stored_bytes_change
+        SELECT one.kind, one.subject, sum(f.bytes)
+        FROM (SELECT user_id, job_id, size_bytes AS bytes FROM added
+              UNION ALL SELECT user_id, job_id, -size_bytes FROM removed) f LEFT JOIN job j ON j.id = f.job_id,
+            LATERAL (VALUES ('user', f.user_id), ('key', j.key_id), ('collection', j.collection_id)) one (kind, subject)
+        WHERE one.subject IS NOT NULL GROUP BY one.kind, one.subject HAVING sum(f.bytes) <> 0;
+    END IF;
+    RETURN NULL;
+END
+$$;
+
 CREATE FUNCTION public.note_words() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -640,6 +666,35 @@ CREATE TABLE public.project (
     updated_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
+CREATE TABLE public.quota (
+    kind text NOT NULL,
+    subject uuid NOT NULL,
+    open_jobs integer,
+    open_steps integer,
+    running_steps integer,
+    hourly_generations integer,
+    daily_generations integer,
+    stored_bytes bigint,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_by text NOT NULL,
+    CONSTRAINT quota_daily_generations_check CHECK ((daily_generations >= 0)),
+    CONSTRAINT quota_hourly_generations_check CHECK ((hourly_generations >= 0)),
+    CONSTRAINT quota_kind_check CHECK ((kind = ANY (ARRAY['user'::text, 'key'::text, 'collection'::text]))),
+    CONSTRAINT quota_open_jobs_check CHECK ((open_jobs >= 0)),
+    CONSTRAINT quota_open_steps_check CHECK ((open_steps >= 0)),
+    CONSTRAINT quota_running_steps_check CHECK ((running_steps >= 0)),
+    CONSTRAINT quota_stored_bytes_check CHECK ((stored_bytes >= 0))
+);
+
+CREATE TABLE public.quota_usage (
+    kind text NOT NULL,
+    subject uuid NOT NULL,
+    hour timestamp with time zone NOT NULL,
+    hourly integer NOT NULL,
+    day timestamp with time zone NOT NULL,
+    daily integer NOT NULL
+);
+
 CREATE TABLE public.saved_workflow (
     workflow_id uuid NOT NULL,
     packed bytea NOT NULL,
@@ -692,6 +747,7 @@ CREATE TABLE public.step (
     completed_at timestamp with time zone,
     dead_letter jsonb,
     seconds double precision,
+    held_back_for uuid,
     CONSTRAINT step_check CHECK (((status = ANY (ARRAY['completed'::text, 'failed'::text])) = (completed_at IS NOT NULL))),
     CONSTRAINT step_dead_letter_check CHECK (((dead_letter IS NULL) OR (status = 'failed'::text))),
     CONSTRAINT step_progress_check CHECK (((progress >= (0)::double precision) AND (progress <= (100)::double precision))),
@@ -700,6 +756,19 @@ CREATE TABLE public.step (
 );
 
 COMMENT ON COLUMN public.step.seconds IS 'from the claim to the end of the run that completed it, by the queue''s clock';
+COMMENT ON COLUMN public.step.held_back_for IS 'The user for whose quota it waits; null: it may go to the queue';
+
+CREATE TABLE public.stored_bytes (
+    kind text NOT NULL,
+    subject uuid NOT NULL,
+    bytes bigint NOT NULL
+);
+
+CREATE TABLE public.stored_bytes_change (
+    kind text NOT NULL,
+    subject uuid NOT NULL,
+    bytes bigint NOT NULL
+);
 
 CREATE TABLE public.user_identity (
     id uuid NOT NULL,
@@ -934,6 +1003,12 @@ ALTER TABLE ONLY public.output_search
 ALTER TABLE ONLY public.project
     ADD CONSTRAINT project_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.quota
+    ADD CONSTRAINT quota_pkey PRIMARY KEY (kind, subject);
+
+ALTER TABLE ONLY public.quota_usage
+    ADD CONSTRAINT quota_usage_pkey PRIMARY KEY (kind, subject);
+
 ALTER TABLE ONLY public.saved_workflow
     ADD CONSTRAINT saved_workflow_pkey PRIMARY KEY (workflow_id);
 
@@ -948,6 +1023,9 @@ ALTER TABLE ONLY public.step
 
 ALTER TABLE ONLY public.step
     ADD CONSTRAINT step_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.stored_bytes
+    ADD CONSTRAINT stored_bytes_pkey PRIMARY KEY (kind, subject);
 
 ALTER TABLE ONLY public.user_identity
     ADD CONSTRAINT user_identity_pkey PRIMARY KEY (id);
@@ -1059,6 +1137,10 @@ CREATE INDEX job_of_user_by_status ON public.job USING btree (user_id, status, c
 
 CREATE INDEX job_open ON public.job USING btree (updated_at) WHERE (status = ANY (ARRAY['pending'::text, 'processing'::text]));
 
+CREATE INDEX job_open_of_collection ON public.job USING btree (collection_id) WHERE (status = ANY (ARRAY['pending'::text, 'processing'::text]));
+
+CREATE INDEX job_open_of_key ON public.job USING btree (key_id) WHERE ((key_id IS NOT NULL) AND (status = ANY (ARRAY['pending'::text, 'processing'::text])));
+
 CREATE INDEX mux_event_age ON public.mux_event USING btree (received_at);
 
 CREATE INDEX mux_event_of_asset ON public.mux_event USING btree (asset_id);
@@ -1109,9 +1191,13 @@ CREATE INDEX social_link_newest ON public.social_link USING btree (created_at DE
 
 CREATE INDEX step_dead ON public.step USING btree (completed_at DESC, id DESC) WHERE (dead_letter IS NOT NULL);
 
-CREATE INDEX step_open ON public.step USING btree (updated_at) WHERE ((status = ANY (ARRAY['pending'::text, 'processing'::text])) AND (input_data IS NOT NULL));
+CREATE INDEX step_held_back ON public.step USING btree (held_back_for, created_at) WHERE ((held_back_for IS NOT NULL) AND (status = 'pending'::text));
 
-CREATE INDEX step_unsent ON public.step USING btree (created_at) WHERE ((status = 'pending'::text) AND (queued_at IS NULL) AND (input_data IS NOT NULL));
+CREATE INDEX step_open ON public.step USING btree (updated_at) WHERE ((status = ANY (ARRAY['pending'::text, 'processing'::text])) AND (input_data IS NOT NULL) AND (held_back_for IS NULL));
+
+CREATE INDEX step_unsent ON public.step USING btree (created_at) WHERE ((status = 'pending'::text) AND (queued_at IS NULL) AND (input_data IS NOT NULL) AND (held_back_for IS NULL));
+
+CREATE INDEX stored_bytes_change_of ON public.stored_bytes_change USING btree (kind, subject);
 
 CREATE INDEX user_identity_of_user ON public.user_identity USING btree (user_id);
 
@@ -1154,6 +1240,12 @@ CREATE TRIGGER output_count_insert AFTER INSERT ON public.output REFERENCING NEW
 CREATE TRIGGER output_count_update AFTER UPDATE ON public.output REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION public.count_outputs();
 
 CREATE TRIGGER output_words AFTER INSERT OR UPDATE OF input_metadata, job_id, collection_id, user_id ON public.output FOR EACH ROW EXECUTE FUNCTION public.note_words();
+
+CREATE TRIGGER stored_bytes_delete AFTER DELETE ON public.flat_file REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION public.note_stored_bytes();
+
+CREATE TRIGGER stored_bytes_insert AFTER INSERT ON public.flat_file REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION public.note_stored_bytes();
+
+CREATE TRIGGER stored_bytes_update AFTER UPDATE ON public.flat_file REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION public.note_stored_bytes();
 
 ALTER TABLE ONLY public.api_key
     ADD CONSTRAINT api_key_owner_user_id_fkey FOREIGN KEY (owner_user_id) REFERENCES public.app_user(id);

@@ -26,7 +26,7 @@ from emprops.kit.web.streams import streams_from
 from emprops.live.hub import Live
 from emprops.main import create_app, equip
 from emprops.media.storage import FolderStorage
-from emprops.orchestrator.tickets import Dispatcher, limits_from
+from emprops.orchestrator.tickets import Dispatcher
 from emprops.queue.dispatch import Queue
 from emprops.queue.keys import JOBS_CHANGED
 from emprops.settings import Settings
@@ -46,7 +46,7 @@ async def api(
     ``extra`` are routes of the test's own.
     """
     app = built(settings, extra)
-    app.state.dispatcher = Dispatcher(database, Queue(client, prefix=settings.queue_prefix), limits_from(settings))
+    app.state.dispatcher = Dispatcher(database, Queue(client, prefix=settings.queue_prefix), settings)
     async with Pokes(settings.redis_url, settings.queue_prefix + JOBS_CHANGED) as pokes:
         app.state.resources = Resources(
             settings=settings,

@@ -148,6 +148,20 @@ class TooManyRequestsError(AppError):
         self.retry_after = wait
 
 
+class QuotaExceededError(TooManyRequestsError):
+    """A user, API key or collection has as much as it may have.
+
+    ``details`` names the ``quota``, whose it is (``of``), its ``limit``, how much of it is ``used``, and when there is
+    room again (``resets_at``; null: once something has ended or was removed).
+    """
+
+    code = "quota_exceeded"
+
+    def __init__(self, message: str, *, details: Mapping[str, Any], wait: int) -> None:
+        super().__init__(message, wait=wait)
+        self.extra = {"details": dict(details)}
+
+
 class UnavailableError(AppError):
     """A part that the api needs is away; the same request may be sent again."""
 

@@ -44,7 +44,7 @@ from emprops.observe.endpoints import EXPOSITION
 from emprops.observe.exposition import Exposition
 from emprops.orchestrator.advance.reports import Orchestrator
 from emprops.orchestrator.endpoints.generations import DISPATCHER
-from emprops.orchestrator.tickets import Dispatcher, limits_from, queue_from
+from emprops.orchestrator.tickets import Dispatcher, queue_from
 from emprops.pages.endpoints import MUX_SIGNER
 from emprops.queue.keys import JOBS_CHANGED
 from emprops.routes import ABOUT, TAGS, mount
@@ -144,7 +144,7 @@ async def _open_orchestration(app: FastAPI, resources: Resources, stack: AsyncEx
     """The dispatcher sends what requests start; orchestrator and upkeep run here too unless they have a process."""
     settings = resources.settings
     queue = queue_from(resources.redis, settings)
-    dispatcher = DISPATCHER.attach(app, Dispatcher(resources.database, queue, limits_from(settings)))
+    dispatcher = DISPATCHER.attach(app, Dispatcher(resources.database, queue, settings))
     if not settings.upkeep_in_api:
         await stack.enter_async_context(running(dispatcher.run()))
         return

@@ -29,6 +29,7 @@ from emprops.orchestrator.endpoints import jobs as job_changes
 from emprops.outputs import endpoints as outputs
 from emprops.pages import endpoints as pages
 from emprops.pages import home_endpoints as home
+from emprops.quotas import endpoints as quotas
 from emprops.webhooks import endpoints as webhooks
 from emprops.workflows import endpoints as workflows
 
@@ -55,6 +56,8 @@ TABLE: list[tuple[Prefix, APIRouter]] = [
     ("", collections.global_routes),  # /outputs/develop/collections
     ("", outputs.routes),  # /outputs/{id} /outputs/{id}/lineage /collections/{id}/outputs
     ("", auth.routes),  # /me /users/roles /users/{id}/roles
+    ("", quotas.own_routes),  # /me/limits
+    ("", quotas.routes),  # /quotas /quotas/{kind}/{id}
     ("", credit.routes),  # /credits /credits/ledger /credits/grant
     ("", decks.routes),  # /decks /decks/{id} /decks/{id}/publish /decks/{id}/lock /decks/{id}/order
     ("", pages.routes),  # /watch/{id} /d/{id}
@@ -89,6 +92,7 @@ TAGS: dict[str, str] = {
     "models": "The AI models that workflows need.",
     "custom nodes": "The ComfyUI extensions that workflows need.",
     "users": "Who is calling, and what users may do.",
+    "quotas": "What users, API keys and collections may have at once, and start in a time.",
     "credits": "What generations cost, and who has how much.",
     "custody": "What is held for members of social networks until they sign up.",
     "webhooks": "Send signed events to URLs, and see what was delivered.",

@@ -108,6 +108,20 @@ class Settings(BaseSettings):
     priority_age: float = Field(default=1800.0, ge=0)
     """After so long, a user's next step no longer waits for steps of higher priority, but goes before all. 0: never."""
 
+    # --- quotas of a user for whom an operator set no others
+    quota_open_jobs: int | None = Field(default=None, ge=0)
+    """Jobs that have not ended; 0: no limit. Unset: 200 in production, else no limit."""
+    quota_open_steps: int | None = Field(default=None, ge=0)
+    """Steps of those jobs that have not ended; 0: no limit. Unset: 2,000 in production, else no limit."""
+    quota_running_steps: int | None = Field(default=None, ge=0)
+    """Steps in the queue or running; others are held back. 0: no limit. Unset: 32 in production, else no limit."""
+    quota_hourly_generations: int | None = Field(default=None, ge=0)
+    """Generations started in one hour of the clock; 0: no limit. Unset: 500 in production, else no limit."""
+    quota_daily_generations: int | None = Field(default=None, ge=0)
+    """Generations started in one day (UTC); 0: no limit. Unset: 5,000 in production, else no limit."""
+    quota_stored_bytes: int | None = Field(default=None, ge=0)
+    """Size of all stored files; 0: no limit. Unset: 50 GiB in production, else no limit."""
+
     # --- streams and WebSockets
     stream_heartbeat: float = Field(default=15.0, gt=0)
     """A stream that has nothing to say sends a comment this often, so that proxies keep it open."""

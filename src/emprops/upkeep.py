@@ -30,9 +30,17 @@ from emprops.media.mux.client import client_from
 from emprops.media.storage import storage_from
 from emprops.orchestrator.advance.reports import Orchestrator
 from emprops.orchestrator.repair.reconcile import reconcile_duty
-from emprops.orchestrator.repair.rescue import lift_waiting, rebuild_redis, reclaim_lapsed, send_unsent, withdraw_closed
-from emprops.orchestrator.tickets import Dispatcher, limits_from, queue_from
+from emprops.orchestrator.repair.rescue import (
+    admit_held_back,
+    lift_waiting,
+    rebuild_redis,
+    reclaim_lapsed,
+    send_unsent,
+    withdraw_closed,
+)
+from emprops.orchestrator.tickets import Dispatcher, queue_from
 from emprops.outputs.importing import Workshop, import_due, inspect_due
+from emprops.quotas import store as quota_store
 from emprops.settings import Settings
 from emprops.webhooks.deliver import Deliverer
 from emprops.webhooks.deliver import purge as purge_webhooks
@@ -61,6 +69,7 @@ def timetable(dispatcher: Dispatcher, orchestrator: Orchestrator) -> list[Duty]:
         Duty("rebuild_redis", 1.0, lambda: rebuild_redis(dispatcher)),
         Duty("reclaim_lapsed", 1.0, lambda: reclaim_lapsed(dispatcher)),
         Duty("lift_waiting", 10.0, lambda: lift_waiting(dispatcher, orchestrator.settings.priority_age)),
+        Duty("admit_held_back", 2.0, lambda: admit_held_back(dispatcher)),
         Duty("send_unsent", 2.0, lambda: send_unsent(dispatcher)),
         Duty("withdraw_closed", 2.0, lambda: withdraw_closed(dispatcher)),
         Duty("take_over_reports", 10.0, orchestrator.take_over),
@@ -69,6 +78,7 @@ def timetable(dispatcher: Dispatcher, orchestrator: Orchestrator) -> list[Duty]:
         Duty("purge_idempotency_keys", 3600.0, lambda: idempotency.purge(dispatcher.database)),
         Duty("reconcile_stale_steps", 60.0, lambda: reconcile_duty(orchestrator)),
         Duty("fold_output_counts", 2.0, lambda: fold_changes(dispatcher.database)),
+        Duty("fold_stored_bytes", 2.0, lambda: quota_store.fold_changes(dispatcher.database)),
         Duty("import_files", 2.0, lambda: import_due(shop)),
         Duty("inspect_files", 2.0, lambda: inspect_due(shop)),
         Duty("forget_signatures", 600.0, dispatcher.queue.forget),
@@ -139,7 +149,7 @@ async def _run_alone(settings: Settings) -> None:
     redis = connect(settings.redis_url)
     await warn_of_eviction(redis)
     queue = queue_from(redis, settings)
-    dispatcher = Dispatcher(database, queue, limits_from(settings))
+    dispatcher = Dispatcher(database, queue, settings)
     orchestrator = Orchestrator(
         database=database, redis=redis, dispatcher=dispatcher, settings=settings, consumer=f"upkeep-{uuid4().hex[:8]}"
     )

@@ -24,7 +24,7 @@ from emprops.fleet.service import Maintenance
 from emprops.kit.database import Database
 from emprops.kit.redis import connect
 from emprops.orchestrator.repair.rescue import rebuild_redis
-from emprops.orchestrator.tickets import Dispatcher, limits_from
+from emprops.orchestrator.tickets import Dispatcher
 from emprops.queue.dispatch import Queue
 from emprops.queue.fleet import Counters, Fleet, FleetMember, WorkerInfo
 from emprops.queue.keys import KEYS
@@ -84,7 +84,7 @@ async def test_a_pause_outlives_the_memory_of_redis(
     await maintenance.pause("machine", "m")
     await client.flushall()
     assert member.announce(info()) is None  # Redis does not know: it stays as it is
-    await rebuild_redis(Dispatcher(database, Queue(client), limits_from(settings)))
+    await rebuild_redis(Dispatcher(database, Queue(client), settings))
     assert member.announce(info()) is True
 
 

@@ -139,6 +139,8 @@ def standing(**changes: Any) -> Standing:
         "max_retries": 3,
         "cancelled": False,
         "error_message": None,
+        "key_id": None,
+        "collection_id": None,
         "idle": 0.0,
     }
     return Standing(**values | changes)

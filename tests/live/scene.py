@@ -24,7 +24,7 @@ from emprops.auth.keys import make_key
 from emprops.kit.database import Database
 from emprops.live.hub import Live
 from emprops.orchestrator.advance.reports import Orchestrator
-from emprops.orchestrator.tickets import Dispatcher, limits_from
+from emprops.orchestrator.tickets import Dispatcher
 from emprops.queue.dispatch import Queue
 from emprops.queue.messages import Claim
 from emprops.queue.worker_link import Beat, RedisHeartbeat
@@ -138,7 +138,7 @@ async def scene_of(
         await auth.add_key(
             tx, prefix=key.prefix, digest=key.digest, name="test", scopes=[SERVICE], owner=None, life=None
         )
-    dispatcher = Dispatcher(database, Queue(client, prefix=settings.queue_prefix), limits_from(settings))
+    dispatcher = Dispatcher(database, Queue(client, prefix=settings.queue_prefix), settings)
     orchestrator = Orchestrator(
         database=database, redis=client, dispatcher=dispatcher, settings=settings, consumer="test"
     )

@@ -9,7 +9,7 @@ from tests.queue.helpers import Worker
 
 from emprops.kit.database import Database
 from emprops.orchestrator.advance.reports import Orchestrator
-from emprops.orchestrator.tickets import Dispatcher, limits_from
+from emprops.orchestrator.tickets import Dispatcher
 from emprops.queue.dispatch import Queue
 from emprops.settings import Settings
 
@@ -17,7 +17,7 @@ from emprops.settings import Settings
 @pytest.fixture
 async def rig(settings: Settings, database: Database, redis: redis.asyncio.Redis, tmp_path: Path) -> AsyncIterator[Rig]:
     """Nothing moves on its own here."""
-    dispatcher = Dispatcher(database, Queue(redis, prefix=settings.queue_prefix), limits_from(settings))
+    dispatcher = Dispatcher(database, Queue(redis, prefix=settings.queue_prefix), settings)
     orchestrator = Orchestrator(
         database=database, redis=redis, dispatcher=dispatcher, settings=settings, consumer="test"
     )

@@ -18,7 +18,7 @@ from emprops.jobs import store as jobs
 from emprops.kit.database import Database
 from emprops.kit.redis import connect
 from emprops.orchestrator.advance.reports import Orchestrator
-from emprops.orchestrator.tickets import Dispatcher, limits_from
+from emprops.orchestrator.tickets import Dispatcher
 from emprops.queue.dispatch import Queue
 from emprops.queue.matching import Offer
 from emprops.queue.messages import Finished, StoredFile
@@ -37,7 +37,7 @@ async def orchestrator(
 ) -> AsyncIterator[Orchestrator]:
     client = connect(settings.redis_url)  # the api's own kind: it hears of cancellation on every Python
     queue = Queue(client, prefix=settings.queue_prefix)
-    dispatcher = Dispatcher(database, queue, limits_from(settings))
+    dispatcher = Dispatcher(database, queue, settings)
     yield Orchestrator(database=database, redis=client, dispatcher=dispatcher, settings=settings, consumer="test")
     await client.aclose()
 

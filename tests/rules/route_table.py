@@ -197,6 +197,11 @@ TABLE = [
     row("GET", "/collections/{collection_id}/decks", OWN),
     # --- users
     row("GET", "/me", KNOWN),
+    row("GET", "/me/limits", USER),
+    row("GET", "/quotas", SERVICE),
+    row("GET", "/quotas/{kind}/{subject_id}", SERVICE, subject_id="owner"),
+    row("PUT", "/quotas/{kind}/{subject_id}", SERVICE, body={"open_jobs": 3}, subject_id="owner"),
+    row("DELETE", "/quotas/{kind}/{subject_id}", SERVICE, subject_id="owner"),
     row("GET", "/users/roles", SERVICE),
     row("GET", "/users/{user_id}/roles", SERVICE, user_id="owner"),
     row("PUT", "/users/{user_id}/roles/{role}", SERVICE, user_id="owner"),

@@ -9,6 +9,8 @@ from tests import factories
 from emprops.auth import role_store
 from emprops.kit.database import Transaction
 from emprops.kit.ids import new_id
+from emprops.quotas import store as quota_store
+from emprops.quotas.limits import QuotaLimits, Subject
 from emprops.samples.store import SAMPLES
 
 FILE_KEY = "generations/00000000-0000-7000-8000-000000000001.png"
@@ -18,6 +20,7 @@ LIVE_WORKER = "gpu-1-4711-3f2a1b"
 NAMES = {
     "social_org": "farcaster",
     "role": "author",
+    "kind": "user",  # of the quota that the owner has
     "key": FILE_KEY,
     "static_file": "watch.css",
     "live_worker": LIVE_WORKER,
@@ -48,6 +51,7 @@ async def make_world(tx: Transaction) -> World:
     owner, other = await factories.make_user(tx), await factories.make_user(tx)
     for user in (owner, other):
         await role_store.grant(tx, user, "author", by="the test")
+    await quota_store.put(tx, Subject("user", owner), QuotaLimits(open_jobs=5), by="the test")
     private = await _things_of(tx, owner)
     public = {"owner": owner, "other": other, "unknown": new_id(), **NAMES, **await _names(tx, owner)}
     return World(

@@ -122,10 +122,10 @@ def offer(
 async def _offered(engines: Engines, step: UUID) -> dict[str, Any]:
     # what moves jobs takes long to import, and the lists need none of it
     from emprops.orchestrator.change.dead_letters import offer_again  # noqa: PLC0415
-    from emprops.orchestrator.tickets import Dispatcher, limits_from, queue_from  # noqa: PLC0415
+    from emprops.orchestrator.tickets import Dispatcher, queue_from  # noqa: PLC0415
 
     settings = engines.settings
-    dispatcher = Dispatcher(engines.database, queue_from(engines.redis, settings), limits_from(settings))
+    dispatcher = Dispatcher(engines.database, queue_from(engines.redis, settings), settings)
     try:
         async with engines.database.transaction() as tx:
             job_id, retried = await offer_again(tx, step, settings, dispatcher)

@@ -23,6 +23,7 @@ COMMANDS = {
     "credits": Place("emprops.cli.credits:app", "Give users credits; see what they have."),
     "comfy": Place("emprops.cli.comfy:app", "Convert the workflows of a ComfyUI."),
     "keys": Place("emprops.cli.keys:app", "Create, list and revoke API keys."),
+    "quotas": Place("emprops.cli.quotas:app", "Limit what users, API keys and collections may have."),
     "users": Place("emprops.cli.users:app", "Grant users roles, such as that of an author."),
     "webhooks": Place("emprops.cli.webhooks:app", "Make webhook endpoints; send again what they missed."),
     "token": Place("emprops.cli.token:token", "Print a token for trying things out."),

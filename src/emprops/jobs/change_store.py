@@ -24,6 +24,9 @@ class Standing:
     max_retries: int
     cancelled: bool
     error_message: str | None
+    key_id: UUID | None
+    """The API key that started it."""
+    collection_id: UUID | None
     idle: float
     """Seconds since anything happened to it."""
 
@@ -65,7 +68,7 @@ async def lock(tx: Transaction, job_id: UUID, *, owner: UUID | None) -> Standing
         Standing,
         """
         SELECT id, user_id, status, job_type, retry_count, max_retries, cancelled_at IS NOT NULL AS cancelled,
-               error_message, extract(epoch FROM now() - updated_at)::float8 AS idle
+               error_message, key_id, collection_id, extract(epoch FROM now() - updated_at)::float8 AS idle
         FROM job WHERE id = %(id)s AND (%(owner)s::uuid IS NULL OR user_id = %(owner)s) FOR NO KEY UPDATE
         """,
         {"id": job_id, "owner": owner},
@@ -133,10 +136,11 @@ async def insert_next_steps(tx: Transaction, steps: Sequence[NextStep]) -> None:
         """
         INSERT INTO step (id, job_id, retry_attempt, step_order, step_name, step_type, generation, is_result,
                           depends_on, template, input_data, requirements, status, progress, output_data, reused_from,
-                          started_at, completed_at, seconds)
+                          started_at, completed_at, seconds, held_back_for)
         VALUES (%(id)s, %(job_id)s, %(retry_attempt)s, %(step_order)s, %(step_name)s, %(step_type)s, %(generation)s,
                 %(is_result)s, %(depends_on)s, %(template)s, %(input_data)s, %(requirements)s, %(status)s,
-                %(progress)s, %(output_data)s, %(reused_from)s, %(started_at)s, %(completed_at)s, %(seconds)s)
+                %(progress)s, %(output_data)s, %(reused_from)s, %(started_at)s, %(completed_at)s, %(seconds)s,
+                %(held_back_for)s)
         """,
         [_columns(step) for step in steps],
     )
@@ -165,6 +169,7 @@ def _columns(next_step: NextStep) -> dict[str, Any]:
         "started_at": reuses.started_at if reuses else None,
         "completed_at": reuses.completed_at if reuses else None,
         "seconds": reuses.seconds if reuses else None,
+        "held_back_for": step.held_back_for,
     }
 
 

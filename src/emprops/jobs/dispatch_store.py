@@ -56,12 +56,12 @@ def first_run(job: NewJob, step: NewStep, created_at: datetime) -> ReadyStep:
 
 
 async def ready_steps(tx: Transaction, step_ids: Sequence[UUID]) -> list[ReadyStep]:
-    """Tickets-to-be of these steps, where they are pending and ready."""
+    """Tickets-to-be of these steps, where they are pending and ready, and no quota holds them back."""
     return await tx.fetch_all(
         ReadyStep,
         f"""
         SELECT {READY_COLUMNS} FROM step s JOIN job j ON j.id = s.job_id
-        WHERE s.id = ANY(%s) AND s.status = 'pending' AND s.input_data IS NOT NULL
+        WHERE s.id = ANY(%s) AND s.status = 'pending' AND s.input_data IS NOT NULL AND s.held_back_for IS NULL
         """,
         (list(step_ids),),
     )
@@ -73,7 +73,7 @@ async def unsent_steps(tx: Transaction, *, older_than: float, limit: int) -> lis
         ReadyStep,
         f"""
         SELECT {READY_COLUMNS} FROM step s JOIN job j ON j.id = s.job_id
-        WHERE s.status = 'pending' AND s.queued_at IS NULL AND s.input_data IS NOT NULL
+        WHERE s.status = 'pending' AND s.queued_at IS NULL AND s.input_data IS NOT NULL AND s.held_back_for IS NULL
               AND s.updated_at < now() - make_interval(secs => %s)
         ORDER BY s.created_at LIMIT %s
         """,

@@ -105,7 +105,7 @@ async def get_job(job_id: UUID, caller: CurrentCaller, resources: Shared) -> Res
         raise NotFoundError("Job not found")
     place = None
     if job.waiting_step is not None:
-        place = await place_of(resources.redis, resources.settings.queue_prefix, job.waiting_step)
+        place = await place_of(resources, job.waiting_step)
     return reply(queries.detail_json(job, place))
 
 

@@ -37,7 +37,7 @@ async def stale_steps(
                extract(epoch FROM now() - s.updated_at)::float8 AS age,
                coalesce(s.queued_at > s.updated_at + make_interval(secs => %(stale)s), false) AS sent_again
         FROM step s JOIN job j ON j.id = s.job_id AND j.retry_count = s.retry_attempt
-        WHERE s.status IN ('pending', 'processing') AND s.input_data IS NOT NULL
+        WHERE s.status IN ('pending', 'processing') AND s.input_data IS NOT NULL AND s.held_back_for IS NULL
               AND j.status IN ('pending', 'processing')
               AND s.updated_at < now() - make_interval(secs => %(stale)s)
               AND (s.updated_at, s.id) > (coalesce(%(at)s::timestamptz, '-infinity'),
@@ -70,11 +70,12 @@ async def oldest(reader: Transaction) -> Oldest:
         """
         SELECT coalesce(extract(epoch FROM now() - (
                    SELECT updated_at FROM step
-                   WHERE status IN ('pending', 'processing') AND input_data IS NOT NULL ORDER BY updated_at LIMIT 1
+                   WHERE status IN ('pending', 'processing') AND input_data IS NOT NULL AND held_back_for IS NULL
+                   ORDER BY updated_at LIMIT 1
                )), 0)::float8 AS silence,
                coalesce(extract(epoch FROM now() - (
                    SELECT created_at FROM step
-                   WHERE status = 'pending' AND queued_at IS NULL AND input_data IS NOT NULL
+                   WHERE status = 'pending' AND queued_at IS NULL AND input_data IS NOT NULL AND held_back_for IS NULL
                    ORDER BY created_at LIMIT 1
                )), 0)::float8 AS unsent
         """,

@@ -50,6 +50,8 @@ class NewStep:
     input_data: dict[str, Any] | None
     requirements: dict[str, Any]
     retry_attempt: int = 0
+    held_back_for: UUID | None = None
+    """The user for whose quota it waits before it goes to the queue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +106,8 @@ async def insert_steps(tx: Transaction, steps: Sequence[NewStep]) -> None:
     await tx.execute_many(
         """
         INSERT INTO step (id, job_id, retry_attempt, step_order, step_name, step_type, generation, is_result,
-                          depends_on, template, input_data, requirements)
-        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+                          depends_on, template, input_data, requirements, held_back_for)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
         """,
         [
             (
@@ -121,6 +123,7 @@ async def insert_steps(tx: Transaction, steps: Sequence[NewStep]) -> None:
                 None if step.template is None else Jsonb(step.template),
                 None if step.input_data is None else Jsonb(step.input_data),
                 Jsonb(step.requirements),
+                step.held_back_for,
             )
             for step in steps
         ],

@@ -3,7 +3,7 @@
 What the queue is told of steps is in ``dispatch.py``.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -151,14 +151,15 @@ async def templates(tx: Transaction, step_ids: Sequence[UUID]) -> dict[UUID, dic
     return {row["id"]: row["template"] for row in rows}
 
 
-async def set_inputs(tx: Transaction, inputs: dict[UUID, dict[str, Any]]) -> None:
-    """Make waiting steps ready: what they refer to is filled in."""
+async def set_inputs(tx: Transaction, inputs: dict[UUID, dict[str, Any]], held_back: Mapping[UUID, UUID]) -> None:
+    """Make waiting steps ready: what they refer to is filled in. ``held_back``: those that have to wait for the quotas
+    of a user."""
     await tx.execute_many(
         """
-        UPDATE step SET input_data = %s, updated_at = now()
+        UPDATE step SET input_data = %s, held_back_for = %s, updated_at = now()
         WHERE id = %s AND status = 'pending' AND input_data IS NULL
         """,
-        [(Jsonb(payload), step_id) for step_id, payload in inputs.items()],
+        [(Jsonb(payload), held_back.get(step_id), step_id) for step_id, payload in inputs.items()],
     )
 
 

@@ -10,14 +10,16 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from emprops.jobs import dispatch_store
+from emprops.jobs import dispatch_store, held_store
 from emprops.kit.database import Database, Transaction
 from emprops.kit.pubsub import poke
 from emprops.kit.telemetry import tracing
+from emprops.orchestrator.admission import admit
 from emprops.orchestrator.metrics import TICKETS_SENT
 from emprops.queue.dispatch import Queue
 from emprops.queue.keys import JOBS_CHANGED
 from emprops.queue.messages import Limits, Requirements, Ticket, WorkflowContext
+from emprops.quotas.limits import defaults_from
 from emprops.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -75,10 +77,11 @@ class Dispatcher:
     themselves.
     """
 
-    def __init__(self, database: Database, queue: Queue, limits: Limits) -> None:
+    def __init__(self, database: Database, queue: Queue, settings: Settings) -> None:
         self.database = database
         self.queue = queue
-        self.limits = limits
+        self.limits = limits_from(settings)
+        self.quotas = defaults_from(settings)
         self._waiting: list[dispatch_store.ReadyStep] = []
         self._closed: list[dispatch_store.ClosedStep] = []
         self._touched: set[UUID] = set()
@@ -135,14 +138,37 @@ class Dispatcher:
             await self.queue.cancel([(str(step.id), step.run) for step in closed], CLOSED)
         except RedisError as error:
             log.warning("redis not told of a change", error=str(error), closed=len(closed))
+        await self._send_waiting()
+        if touched:
+            await self._poke(touched)
+            await self._admit(touched)
+
+    async def _send_waiting(self) -> None:
         while self._waiting:
             batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
             try:
                 await self.send(batch)
             except (RedisError, psycopg.Error) as error:
                 log.warning("tickets not sent", count=len(batch), error=str(error))
-        if touched:
-            await self._poke(touched)
+
+    async def _admit(self, touched: set[UUID]) -> None:
+        """Send what a quota held back until these jobs changed."""
+        try:
+            async with self.database.reader() as reader:
+                users = await held_store.users_of_jobs(reader, touched)
+            for user_id in users:
+                await self.admit(user_id)
+        except psycopg.Error as error:
+            log.warning("held back steps not sent", error=str(error))
+        await self._send_waiting()
+
+    async def admit(self, user_id: UUID) -> int:
+        """Let those of a user's steps that were held back go to the queue, for which there is room now. Returns how
+        many. Raises engine errors."""
+        async with self.database.transaction() as tx:
+            ready = await admit(tx, user_id, self.quotas)
+            tx.after_commit(lambda: self.push(ready))
+        return len(ready)
 
     async def _poke(self, touched: set[UUID]) -> None:
         """Wake listeners; last, because workers are waiting too."""

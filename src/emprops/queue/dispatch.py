@@ -1,6 +1,6 @@
 """The orchestrator's side of the queue: put tickets in, take them back, re-offer what lapsed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,6 +12,8 @@ from emprops.queue.matching import order_score, ticket_signature
 from emprops.queue.messages import Ticket
 from emprops.queue.scripts import Argument, Scripts
 
+HELD_BACK_LIFE = 60
+"""Seconds for which the numbers of steps that are kept out of the queue are believed."""
 EnqueueAnswer = Literal["new", "known", "finished", "stale"]
 
 BATCH = 500
@@ -92,6 +94,16 @@ class Queue:
         for step_id in step_ids:
             pipe.hget(f"{self.prefix}{KEYS.ticket}{step_id}", "state")
         return [None if state is None else state.decode() for state in await pipe.execute()]
+
+    async def show_held_back(self, counts: Mapping[str, int]) -> None:
+        """Note, for those who look at the queue, how many steps of each job type are kept out of it."""
+        key = self.prefix + KEYS.held_back
+        pipe = self.redis.pipeline()
+        pipe.delete(key)
+        if counts:
+            pipe.hset(key, mapping=dict(counts))
+            pipe.expire(key, HELD_BACK_LIFE)
+        await pipe.execute()
 
     async def has_epoch(self) -> bool:
         """Whether this Redis still holds what was put into it."""

@@ -90,6 +90,8 @@ class Keys:
     """hash per storage key that a worker of the gateway stored: token of its claim, size, sha256; kept a day."""
     paused: str = "paused"
     """hash: ``all``, ``machine:{id}`` or ``worker:{id}`` -> since when it may claim nothing (Unix ms)."""
+    held_back: str = "held_back"
+    """hash: job type -> how many ready steps quotas keep out of the queue; written every few seconds, expires."""
     epoch: str = "epoch"
     """string: present while this Redis holds what was put into it; missing means rebuild."""
 

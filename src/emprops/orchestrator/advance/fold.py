@@ -66,6 +66,12 @@ class Folded:
         ]
 
 
+def held_back(folds: Iterable[Folded]) -> dict[UUID, UUID]:
+    """Return which of the steps that became ready have to wait for room in the queue, and for whose: those for which
+    their job has not given up a place. See :mod:`emprops.orchestrator.admission`."""
+    return {step.id: folded.job.user_id for folded in folds for step in folded.newly_ready()[len(folded.data) :]}
+
+
 def fold(job: LockedJob, steps: list[StepState], reports: Iterable[Report]) -> Folded:
     """Apply reports to a job in their order. A job or step that is terminal, or another run or attempt, is left
     alone: that is the second fence, behind the one in Redis."""

@@ -26,7 +26,7 @@ from emprops.kit.database_errors import UNAVAILABLE, is_about_values, is_outage
 from emprops.kit.telemetry import tracing
 from emprops.kit.telemetry.logging import bound
 from emprops.media import file_store as media
-from emprops.orchestrator.advance.fold import Folded, fold, look
+from emprops.orchestrator.advance.fold import Folded, fold, held_back, look
 from emprops.orchestrator.finish import complete_job, fail_job
 from emprops.orchestrator.metrics import IGNORED, count_reports
 from emprops.orchestrator.tickets import Dispatcher
@@ -246,7 +246,7 @@ class Orchestrator:
                 name = next(step.step_name for step in folded.steps if step.id == step_id)
                 message = f"{name} was not started: {error}"
                 effects.closed += await fail_job(tx, folded.job.id, message=message) or []
-        await jobs.set_inputs(tx, inputs)
+        await jobs.set_inputs(tx, inputs, held_back(folds))
         effects.ready += await dispatch_store.ready_steps(tx, list(inputs))
 
 

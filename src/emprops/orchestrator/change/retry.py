@@ -9,10 +9,12 @@ from emprops.errors import BadRequestError, ConflictError
 from emprops.jobs import change_store, dispatch_store
 from emprops.jobs import store as jobs
 from emprops.jobs.change_store import NextStep, Standing
+from emprops.jobs.states import OPEN
 from emprops.kit.database import Transaction
 from emprops.kit.ids import new_id
 from emprops.kit.telemetry import tracing
 from emprops.media import file_store as media
+from emprops.orchestrator.admission import gated
 from emprops.orchestrator.change.retry_plan import check_retryable, next_steps
 from emprops.orchestrator.finish import complete_job
 from emprops.orchestrator.metrics import JOBS_RETRIED
@@ -20,6 +22,8 @@ from emprops.orchestrator.start.node_classes import required
 from emprops.orchestrator.tickets import Dispatcher
 from emprops.outputs import job_results as outputs
 from emprops.queue.messages import Requirements
+from emprops.quotas import service as quotas
+from emprops.quotas.limits import subjects_of
 from emprops.settings import Settings
 from emprops.workflows.machines import NO_MACHINES, Machines
 
@@ -42,6 +46,7 @@ async def retry_job(
     ends at once. Nothing is charged twice.
 
     Raises :class:`~emprops.errors.BadRequestError` for a job that may not be retried,
+    :class:`~emprops.errors.QuotaExceededError` if too much is open already,
     :class:`~emprops.errors.NotEnoughCreditsError` if its price was given back and is not there any more, and
     :class:`~emprops.orchestrator.start.node_classes.NodeClassMissingError` if no machine can run a step that is left.
     """
@@ -50,11 +55,12 @@ async def retry_job(
     if not earlier:
         raise BadRequestError("The job has no steps that could be run again; generate again instead.")
     attempt = job.retry_count + 1
-    await credit.hold_again(tx, job.id, terms=credit.terms_from(settings))
     closed = await dispatch_store.close_open_steps(tx, job.id, status="failed", message=SUPERSEDED)
+    steps = [_placed(step, machines) for step in next_steps(earlier, attempt=attempt, new_id=new_id)]
+    steps = await _gated(tx, job, steps, dispatcher)
+    await credit.hold_again(tx, job.id, terms=credit.terms_from(settings))
     await change_store.back_up(tx, job.id)
     await _begin(tx, job)
-    steps = [_placed(step, machines) for step in next_steps(earlier, attempt=attempt, new_id=new_id)]
     await change_store.insert_next_steps(tx, steps)
     await outputs.reopen_for_job(tx, job.id)
     message = _message(steps, attempt, job.max_retries)
@@ -64,6 +70,16 @@ async def retry_job(
     ready = await dispatch_store.ready_steps(tx, [step.step.id for step in steps])
     dispatcher.after_commit(tx, [job.id], ready=ready, closed=closed)
     return Retried(attempt, message)
+
+
+async def _gated(tx: Transaction, job: Standing, steps: Sequence[NextStep], dispatcher: Dispatcher) -> list[NextStep]:
+    """Count the attempt for its quotas; hold back what has no room in the queue yet."""
+    new = [step.step for step in steps if step.reuses is None]
+    need = quotas.Need(jobs=int(job.status not in OPEN), steps=len(new))
+    subjects = subjects_of(job.user_id, job.key_id, job.collection_id)
+    room = await quotas.reserve(tx, subjects, dispatcher.quotas, need)
+    by_id = {step.id: step for step in gated(new, job.user_id, room)}
+    return [replace(step, step=by_id.get(step.step.id, step.step)) for step in steps]
 
 
 def _placed(step: NextStep, machines: Machines) -> NextStep:

@@ -5,7 +5,7 @@ from uuid import uuid4
 import structlog
 
 from emprops.fleet.service import Maintenance
-from emprops.jobs import dispatch_store
+from emprops.jobs import dispatch_store, held_store
 from emprops.kit import outbox
 from emprops.orchestrator.tickets import BATCH, CLOSED, Dispatcher
 
@@ -54,6 +54,19 @@ async def withdraw_closed(dispatcher: Dispatcher) -> int:
 
     handler = outbox.Handler(withdraw, delays=WITHDRAW_DELAYS)
     return await outbox.deliver_due(dispatcher.database, {dispatch_store.WITHDRAW: handler})
+
+
+async def admit_held_back(dispatcher: Dispatcher) -> int:
+    """Let steps go for which their quotas have room: an operator raised one, or the end of a job was missed. Shows
+    the queue how many are left. Returns how many went."""
+    async with dispatcher.database.reader() as reader:
+        users = await held_store.users(reader, limit=BATCH)
+    went = 0
+    for user_id in users:
+        went += await dispatcher.admit(user_id)
+    async with dispatcher.database.reader() as reader:
+        await dispatcher.queue.show_held_back(await held_store.counts(reader))
+    return went
 
 
 async def lift_waiting(dispatcher: Dispatcher, age: float) -> int:

@@ -17,11 +17,14 @@ from emprops.jobs import store as jobs
 from emprops.kit.database import Transaction
 from emprops.kit.ids import new_id
 from emprops.kit.telemetry import tracing
+from emprops.orchestrator.admission import gated
 from emprops.orchestrator.metrics import JOBS_STARTED
 from emprops.orchestrator.start.node_classes import placed
 from emprops.orchestrator.start.plan import Plan, PlannedStep, make_plan
 from emprops.orchestrator.tickets import Dispatcher
 from emprops.outputs import job_results as outputs
+from emprops.quotas import service as quotas
+from emprops.quotas.limits import subjects_of
 from emprops.workflows import store as workflows
 from emprops.workflows.machines import NO_MACHINES, Machines
 
@@ -122,11 +125,14 @@ async def run_collection(
         plan = placed(await plan_generation(tx, collection, request.variables), machines)
         if request.strict and plan.unknown:
             raise InvalidVariablesError(plan.unknown)
+        need = quotas.Need(jobs=1, steps=len(plan.steps), generations=len(plan.generations))
+        subjects = subjects_of(user_id, request.key_id, collection.id)
+        room = await quotas.reserve(tx, subjects, dispatcher.quotas, need)
         await credit.hold(
             tx, user_id=user_id, job_id=job_id, amount=plan.price, reason=request.name(collection), terms=terms
         )
         price = to_stored(plan.own_price, plan.prices, enforced=terms.enforced)
-        ready = await _insert(tx, job_id, user_id, collection, plan, request, selector, price)
+        ready = await _insert(tx, job_id, user_id, collection, plan, request, selector, price, room)
         opens = request.create_output
         output_ids = await _open_outputs(tx, job_id, user_id, collection, plan, request) if opens else ()
     tx.after_commit(JOBS_STARTED.labels(request.job_type).inc)
@@ -180,8 +186,9 @@ async def _insert(
     request: GenerationRequest,
     selector: str | None,
     price: dict[str, Any] | None,
+    room: int | None,
 ) -> list[dispatch_store.ReadyStep]:
-    """Insert the job with its steps and history; returns the steps that can run at once."""
+    """Insert the job with its steps and history; returns the steps that can run at once, for which there is room."""
     data: dict[str, Any] = {
         "collectionId": str(collection.id),
         "variables": request.variables,
@@ -209,12 +216,13 @@ async def _insert(
     created_at = await start_store.insert_job(tx, job)
     if created_at is None:
         raise ConflictError("workflow_id names a job that exists already.")
-    steps = [_new_step(job_id, step) for step in plan.steps]
+    steps = gated([_new_step(job_id, step) for step in plan.steps], user_id, room)
     await start_store.insert_steps(tx, steps)
     history = [jobs.HistoryEntry(job_id, "pending", "Job created", data={"total_steps": len(plan.steps)})]
     history += [jobs.HistoryEntry(job_id, "pending", warning) for warning in plan.warnings]
     await jobs.add_history(tx, history)
-    return [dispatch_store.first_run(job, step, created_at) for step in steps if step.input_data is not None]
+    ready = [step for step in steps if step.input_data is not None and step.held_back_for is None]
+    return [dispatch_store.first_run(job, step, created_at) for step in ready]
 
 
 def _new_step(job_id: UUID, step: PlannedStep) -> start_store.NewStep:

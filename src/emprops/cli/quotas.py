@@ -1,0 +1,131 @@
+"""``emprops quotas``: the limits of users, API keys and collections. They live in PostgreSQL, which these commands
+reach."""
+
+from dataclasses import asdict, replace
+from typing import Annotated, Any
+from uuid import UUID
+
+import typer
+
+from emprops.cli.direct import with_transaction
+from emprops.cli.exits import fail
+from emprops.cli.output import json_option, print_json
+from emprops.cli.tables import Column, show
+from emprops.cli.times import ago
+from emprops.kit.database import Transaction
+from emprops.kit.web.paging import Page
+from emprops.quotas import service, store
+from emprops.quotas.limits import NO_LIMITS, QUOTAS, Kind, Subject, defaults_from
+from emprops.settings import Settings
+
+SHOWN = 1_000
+SET_FIELDS = "`kind`, `subject`, `updated_at`, `updated_by` and each limit; null: as the settings say"
+STANDING_FIELDS = "a list of `quota`, `limit` (null: none), `used` and `resets_at`"
+
+app = typer.Typer(
+    help="Limit what users, API keys and collections may have at once.",
+    no_args_is_help=True,
+    add_completion=False,
+)
+
+KindOf = Annotated[Kind, typer.Argument(help="user, key or collection.")]
+Id = Annotated[UUID, typer.Argument(help="Its id.")]
+AsJson = Annotated[bool, json_option(STANDING_FIELDS)]
+
+
+def _most(what: str) -> Any:
+    return typer.Option(min=0, show_default=False, metavar="N", help=f"{what}; 0 lifts the limit.")
+
+
+@app.command(name="list")
+def list_(as_json: Annotated[bool, json_option(f"a list of {SET_FIELDS}")] = False) -> None:
+    """List the limits that were set, newest first. Other users have those of the settings."""
+
+    async def read(tx: Transaction, _settings: Settings) -> list[store.Quota]:
+        return await store.list_quotas(tx, Page(limit=SHOWN))
+
+    found = with_transaction(read)
+    if as_json:
+        print_json([asdict(one) for one in found])
+        return
+    columns = (Column("kind"), Column("id"), Column("limits", least=20), Column("set", ago, right=True))
+    rows = [(one.kind, one.subject, _in_words(one.limits.as_set()), one.updated_at) for one in found]
+    show(columns, rows, empty="No limits were set: `emprops quotas set user ID --open-jobs 20` sets one.")
+
+
+@app.command()
+def get(kind: KindOf, subject: Id, as_json: AsJson = False) -> None:
+    """Show how a user, an API key or a collection stands with each quota."""
+    _show(with_transaction(lambda tx, settings: _standings(tx, settings, Subject(kind, subject))), as_json=as_json)
+
+
+@app.command(name="set")
+def set_(
+    kind: KindOf,
+    subject: Id,
+    open_jobs: Annotated[int | None, _most("Jobs that have not ended")] = None,
+    open_steps: Annotated[int | None, _most("Steps of those jobs that have not ended")] = None,
+    running_steps: Annotated[int | None, _most("Steps in the queue or running")] = None,
+    hourly_generations: Annotated[int | None, _most("Generations started in an hour")] = None,
+    daily_generations: Annotated[int | None, _most("Generations started in a day")] = None,
+    stored_bytes: Annotated[int | None, _most("Size of all stored files")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Set limits. Those that are not given stay as they are.
+
+    For example:
+
+        $ emprops quotas set user $USER_ID --running-steps 4
+    """
+    given = (open_jobs, open_steps, running_steps, hourly_generations, daily_generations, stored_bytes)
+    changes = {name: value for name, value in zip(QUOTAS, given, strict=True) if value is not None}
+    if not changes:
+        fail("Say what to limit, such as --open-jobs 20: see `emprops quotas set --help`.")
+    one = Subject(kind, subject)
+
+    async def change(tx: Transaction, settings: Settings) -> list[service.Standing]:
+        own = (await store.limits_of(tx, [one])).get(one, NO_LIMITS)
+        await store.put(tx, one, replace(own, **changes), by="cli")
+        return await _standings(tx, settings, one)
+
+    _show(with_transaction(change), as_json=as_json)
+
+
+@app.command()
+def reset(kind: KindOf, subject: Id, as_json: AsJson = False) -> None:
+    """Forget the limits that were set: those of the settings hold again."""
+    one = Subject(kind, subject)
+
+    async def forget(tx: Transaction, settings: Settings) -> list[service.Standing] | None:
+        return await _standings(tx, settings, one) if await store.remove(tx, one) else None
+
+    left = with_transaction(forget)
+    if left is None:
+        fail(f"No limits were set for {kind} {subject}: see `emprops quotas list`.")
+    _show(left, as_json=as_json)
+
+
+async def _standings(tx: Transaction, settings: Settings, subject: Subject) -> list[service.Standing]:
+    return await service.standings(tx, subject, defaults_from(settings))
+
+
+def _show(found: list[service.Standing], *, as_json: bool) -> None:
+    if as_json:
+        print_json([asdict(one) for one in found])
+        return
+    columns = (
+        Column("quota"),
+        Column("used", "{:,}".format, right=True),
+        Column("limit", _limit, right=True),
+        Column("resets", right=True),
+    )
+    rows = [(one.quota, one.used, one.limit, one.resets_at and f"{one.resets_at:%H:%M} UTC") for one in found]
+    show(columns, [tuple("" if value is None else value for value in row) for row in rows], empty="")
+
+
+def _limit(value: Any) -> str:
+    return f"{value:,}" if value != "" else "none"
+
+
+def _in_words(limits: dict[str, int]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in limits.items()) or "none"

@@ -1,0 +1,1 @@
+"""How much one user, API key or collection may have at once, and start in a time."""

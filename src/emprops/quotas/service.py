@@ -1,0 +1,139 @@
+"""Whether a job may start, and how many of its steps may go to the queue at once."""
+
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from emprops.errors import QuotaExceededError
+from emprops.kit.database import Transaction
+from emprops.quotas import store
+from emprops.quotas.limits import QUOTAS, QuotaLimits, Subject, effective
+
+TRY_AGAIN: Final = 10
+"""Seconds after which a caller may ask again when nobody knows when there will be room."""
+OWNERS: Final = {"user": "You", "key": "This API key", "collection": "This collection"}
+WHEN_ENDED: Final = "try again when one of the jobs has ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What a start takes."""
+
+    jobs: int = 0
+    steps: int = 0
+    generations: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How much of one quota is used; ``limit`` None: it has none."""
+
+    quota: str
+    limit: int | None
+    used: int
+    resets_at: datetime | None = None
+
+
+async def reserve(tx: Transaction, subjects: Collection[Subject], defaults: QuotaLimits, need: Need) -> int | None:
+    """Count what is about to start. Returns how many more steps may go to the queue now; None: any number.
+
+    Until the transaction ends, nothing else starts for those of these subjects that have limits. Raises
+    :class:`~emprops.errors.QuotaExceededError`, which ends the transaction and so takes the count back.
+    """
+    limited = effective(subjects, await store.limits_of(tx, subjects), defaults)
+    if not limited:
+        return None
+    started = await store.count_started(tx, limited.keys(), need.generations)
+    rooms = []
+    for subject, limits in limited.items():
+        _check_started(subject, limits, started[subject], need)
+        if limits.stored_bytes and need.jobs:
+            await _check_bytes(tx, subject, limits.stored_bytes)
+        if limits.open_jobs or limits.open_steps or limits.running_steps:
+            present = await store.open_of(tx, subject)
+            _check_open(subject, limits, present, need)
+            if limits.running_steps:
+                rooms.append(max(0, limits.running_steps - present.queued))
+    return min(rooms, default=None)
+
+
+async def room_for(tx: Transaction, subjects: Collection[Subject], defaults: QuotaLimits) -> dict[Subject, int]:
+    """Return how many more steps of each subject may go to the queue; those without a limit are missing. Until the
+    transaction ends, nothing else starts for the others."""
+    limited = {
+        subject: limits.running_steps
+        for subject, limits in effective(subjects, await store.limits_of(tx, subjects), defaults).items()
+        if limits.running_steps
+    }
+    await store.count_started(tx, limited.keys(), 0)
+    return {subject: max(0, most - (await store.open_of(tx, subject)).queued) for subject, most in limited.items()}
+
+
+async def standings(reader: Transaction, subject: Subject, defaults: QuotaLimits) -> list[Standing]:
+    """Return how a subject stands with each quota."""
+    limits = effective([subject], await store.limits_of(reader, [subject]), defaults).get(subject, QuotaLimits())
+    present, started = await store.open_of(reader, subject), await store.started_by(reader, subject)
+    used: Mapping[str, int] = {
+        "open_jobs": present.jobs,
+        "open_steps": present.steps,
+        "running_steps": present.queued,
+        "hourly_generations": started.hourly,
+        "daily_generations": started.daily,
+        "stored_bytes": await store.bytes_of(reader, subject),
+    }
+    resets = {"hourly_generations": started.next_hour, "daily_generations": started.next_day}
+    return [Standing(name, getattr(limits, name) or None, used[name], resets.get(name)) for name in QUOTAS]
+
+
+def _check_started(subject: Subject, limits: QuotaLimits, started: store.Started, need: Need) -> None:
+    for name, limit, used, resets_at, span in (
+        ("hourly_generations", limits.hourly_generations, started.hourly, started.next_hour, "an hour"),
+        ("daily_generations", limits.daily_generations, started.daily, started.next_day, "a day"),
+    ):
+        if limit and used > limit:
+            raise _exceeded(
+                subject,
+                Standing(name, limit, used - need.generations, resets_at),
+                f"may start {limit:,} generations {span}; the next {span.split()[1]} begins at {resets_at:%H:%M} UTC.",
+            )
+
+
+def _check_open(subject: Subject, limits: QuotaLimits, present: store.Open, need: Need) -> None:
+    for name, limit, used, more, noun in (
+        ("open_jobs", limits.open_jobs, present.jobs, need.jobs, "jobs"),
+        ("open_steps", limits.open_steps, present.steps, need.steps, "steps"),
+    ):
+        if not limit or not more or used + more <= limit:
+            continue
+        if more > limit:
+            what = f"may have {limit:,} open {noun}, and this needs {more:,}; ask for fewer generations at once."
+        else:
+            what = f"may have {limit:,} open {noun}, and has {used:,}; {WHEN_ENDED}."
+        raise _exceeded(subject, Standing(name, limit, used), what)
+
+
+async def _check_bytes(tx: Transaction, subject: Subject, limit: int) -> None:
+    used = await store.bytes_of(tx, subject)
+    if used >= limit:
+        what = f"may store {_size(limit)}, and has {_size(used)}; delete outputs, or ask the operator for more."
+        raise _exceeded(subject, Standing("stored_bytes", limit, used), what)
+
+
+def _exceeded(subject: Subject, standing: Standing, what: str) -> QuotaExceededError:
+    resets_at = standing.resets_at
+    wait = TRY_AGAIN if resets_at is None else max(1, math.ceil((resets_at - datetime.now(UTC)).total_seconds()))
+    text = what.replace(", and has ", ", and have ") if subject.kind == "user" else what
+    details = {
+        "quota": standing.quota,
+        "of": subject.kind,
+        "limit": standing.limit,
+        "used": standing.used,
+        "resets_at": resets_at and resets_at.isoformat().replace("+00:00", "Z"),
+    }
+    return QuotaExceededError(f"{OWNERS[subject.kind]} {text}", details=details, wait=wait)
+
+
+def _size(size: int) -> str:
+    return f"{size / 1024**3:,.1f} GiB" if size >= 1024**3 else f"{size / 1024**2:,.1f} MiB"

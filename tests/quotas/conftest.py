@@ -1,0 +1,3 @@
+from tests.orchestrator.conftest import rig
+
+__all__ = ["rig"]
