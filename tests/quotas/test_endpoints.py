@@ -11,6 +11,7 @@ from tests.orchestrator.rig import Rig
 from tests.quotas.test_start import generate, limit, recipe
 from typer.testing import CliRunner, Result
 
+from emprops.audit.service import at_the_terminal
 from emprops.cli.main import app
 from emprops.quotas.limits import QUOTAS, defaults_from
 from emprops.settings import Settings
@@ -49,12 +50,15 @@ async def test_operators_set_and_reset_limits(rig: Rig) -> None:
     assert by_name(put.json()["data"]["quotas"])["stored_bytes"]["limit"] == 2**40
     (listed,) = (await rig.client.get("/quotas", headers=rig.service)).json()["data"]
     assert (listed["kind"], listed["subject"], listed["open_jobs"]) == ("user", str(rig.user_id), 1)
-    assert listed["updated_by"].startswith("emp_")
+    assert listed["updated_by"].startswith("key:emp_")
     await rig.client.put(path, json={"open_steps": 7}, headers=rig.service)
     shown = by_name((await rig.client.get(path, headers=rig.service)).json()["data"]["quotas"])
     assert (shown["open_jobs"]["limit"], shown["open_steps"]["limit"]) == (None, 7), "the whole is set"
     assert (await rig.client.delete(path, headers=rig.service)).status_code == 200
     assert (await rig.client.delete(path, headers=rig.service)).status_code == 404
+    recorded = await rig.rows("SELECT action, target FROM audit_entry WHERE action LIKE 'quota%%' ORDER BY 1")
+    assert [one["action"] for one in recorded] == ["quota.changed"] * 2 + ["quota.removed"]
+    assert {one["target"] for one in recorded} == {f"user:{rig.user_id}"}
     refused = await rig.client.put(path, json={"open_jobs": -1}, headers=rig.service)
     assert refused.status_code == 400
 
@@ -102,7 +106,7 @@ def test_the_command_line(run: Any) -> None:
     assert run("set", "user", ANNA, "--open-jobs", "10").exit_code == 0
     assert "open jobs 10, running steps 4" in run("list").stdout
     (listed,) = json.loads(run("list", "--json").stdout)
-    assert (listed["subject"], listed["running_steps"], listed["updated_by"]) == (ANNA, 4, "cli")
+    assert (listed["subject"], listed["running_steps"], listed["updated_by"]) == (ANNA, 4, at_the_terminal())
     shown = by_name(json.loads(run("get", "user", ANNA, "--json").stdout))
     assert shown["open_jobs"] == {"quota": "open_jobs", "limit": 10, "used": 0, "resets_at": None}
     assert run("reset", "user", ANNA).exit_code == 0

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import typer
 
+from emprops.audit.service import at_the_terminal
 from emprops.cli.direct import with_transaction
 from emprops.cli.exits import fail
 from emprops.cli.output import json_option, print_json
@@ -85,7 +86,7 @@ def set_(
 
     async def change(tx: Transaction, settings: Settings) -> list[service.Standing]:
         own = (await store.limits_of(tx, [one])).get(one, NO_LIMITS)
-        await store.put(tx, one, replace(own, **changes), by="cli")
+        await service.set_limits(tx, one, replace(own, **changes), by=at_the_terminal())
         return await _standings(tx, settings, one)
 
     _show(with_transaction(change), as_json=as_json)
@@ -97,7 +98,9 @@ def reset(kind: KindOf, subject: Id, as_json: AsJson = False) -> None:
     one = Subject(kind, subject)
 
     async def forget(tx: Transaction, settings: Settings) -> list[service.Standing] | None:
-        return await _standings(tx, settings, one) if await store.remove(tx, one) else None
+        if not await service.reset_limits(tx, one, by=at_the_terminal()):
+            return None
+        return await _standings(tx, settings, one)
 
     left = with_transaction(forget)
     if left is None:

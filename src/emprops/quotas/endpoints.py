@@ -15,7 +15,7 @@ from emprops.kit.web.paging import Paging
 from emprops.quotas import store
 from emprops.quotas.limits import NO_LIMITS, Kind, QuotaLimits, Subject, defaults_from
 from emprops.quotas.schemas import MyLimitsView, QuotaBody, QuotaView, StandingView, SubjectStandingView
-from emprops.quotas.service import standings
+from emprops.quotas.service import reset_limits, set_limits, standings
 
 own_routes = router(tags=["users"])
 routes = router(prefix="/quotas", tags=["quotas"])
@@ -74,16 +74,16 @@ async def put_quota(
 ) -> Envelope[SubjectStandingView]:
     """Set the limits of a user, an API key or a collection. What is open already stays; it counts."""
     subject = Subject(kind, subject_id)
-    await store.put(tx, subject, QuotaLimits(**body.model_dump()), by=f"emp_{service.key_prefix}")
+    await set_limits(tx, subject, QuotaLimits(**body.model_dump()), by=service.actor)
     return ok(await _standing(tx, subject, defaults_from(resources.settings)))
 
 
 @routes.delete("/{kind}/{subject_id}")
 async def delete_quota(
-    kind: KindOf, subject_id: SubjectId, _service: ServiceCaller, tx: Tx, resources: Shared
+    kind: KindOf, subject_id: SubjectId, service: ServiceCaller, tx: Tx, resources: Shared
 ) -> Envelope[SubjectStandingView]:
     """Forget the limits that were set: those of the settings hold again."""
     subject = Subject(kind, subject_id)
-    if not await store.remove(tx, subject):
+    if not await reset_limits(tx, subject, by=service.actor):
         raise NotFoundError("No limits were set for it.")
     return ok(await _standing(tx, subject, defaults_from(resources.settings)))

@@ -2,10 +2,13 @@
 
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Final
+from uuid import UUID
 
+from emprops.audit import service as audit
+from emprops.audit.actions import Action
 from emprops.errors import QuotaExceededError
 from emprops.kit.database import Transaction
 from emprops.quotas import store
@@ -69,6 +72,25 @@ async def room_for(tx: Transaction, subjects: Collection[Subject], defaults: Quo
     }
     await store.count_started(tx, limited.keys(), 0)
     return {subject: max(0, most - (await store.open_of(tx, subject)).queued) for subject, most in limited.items()}
+
+
+async def set_limits(tx: Transaction, subject: Subject, limits: QuotaLimits, *, by: str) -> None:
+    """Set all limits of a subject. ``by``: the actor, as the audit log has it."""
+    await store.put(tx, subject, limits, by=by)
+    target = f"{subject.kind}:{subject.id}"
+    await audit.record(tx, by, Action.QUOTA_CHANGED, target, asdict(limits), user_id=_user(subject))
+
+
+async def reset_limits(tx: Transaction, subject: Subject, *, by: str) -> bool:
+    """Forget what was set for a subject. False if nothing was."""
+    if not await store.remove(tx, subject):
+        return False
+    await audit.record(tx, by, Action.QUOTA_REMOVED, f"{subject.kind}:{subject.id}", user_id=_user(subject))
+    return True
+
+
+def _user(subject: Subject) -> UUID | None:
+    return subject.id if subject.kind == "user" else None
 
 
 async def standings(reader: Transaction, subject: Subject, defaults: QuotaLimits) -> list[Standing]:
