@@ -756,6 +756,7 @@ CREATE TABLE public.step (
 );
 
 COMMENT ON COLUMN public.step.seconds IS 'from the claim to the end of the run that completed it, by the queue''s clock';
+
 COMMENT ON COLUMN public.step.held_back_for IS 'The user for whose quota it waits; null: it may go to the queue';
 
 CREATE TABLE public.stored_bytes (
