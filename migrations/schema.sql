@@ -374,6 +374,7 @@ CREATE TABLE public.credit_hold (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     charged bigint,
+    key_id uuid,
     CONSTRAINT credit_hold_amount_check CHECK ((amount > 0)),
     CONSTRAINT credit_hold_check CHECK (((charged >= 0) AND (charged <= amount))),
     CONSTRAINT credit_hold_round_check CHECK ((round >= 1)),
@@ -381,6 +382,8 @@ CREATE TABLE public.credit_hold (
 );
 
 COMMENT ON COLUMN public.credit_hold.charged IS 'what was captured; null: the whole amount, or nothing yet';
+
+COMMENT ON COLUMN public.credit_hold.key_id IS 'the API key that started the job; null: a user''s own token or header did';
 
 CREATE VIEW public.credit_leg AS
  SELECT credit_entry.id AS entry_id,
@@ -719,6 +722,20 @@ CREATE TABLE public.social_link (
     CONSTRAINT social_link_social_org_check CHECK ((social_org = ANY (ARRAY['farcaster'::text, 'twitter'::text, 'discord'::text, 'lens'::text, 'github'::text])))
 );
 
+CREATE TABLE public.spending_limit (
+    subject text NOT NULL,
+    subject_id uuid NOT NULL,
+    period text NOT NULL,
+    set_by text NOT NULL,
+    amount bigint NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT spending_limit_amount_check CHECK ((amount >= 0)),
+    CONSTRAINT spending_limit_check CHECK (((set_by = 'operator'::text) OR (subject = 'user'::text))),
+    CONSTRAINT spending_limit_period_check CHECK ((period = ANY (ARRAY['day'::text, 'month'::text]))),
+    CONSTRAINT spending_limit_set_by_check CHECK ((set_by = ANY (ARRAY['operator'::text, 'user'::text]))),
+    CONSTRAINT spending_limit_subject_check CHECK ((subject = ANY (ARRAY['user'::text, 'key'::text])))
+);
+
 CREATE TABLE public.step (
     id uuid NOT NULL,
     job_id uuid NOT NULL,
@@ -1019,6 +1036,9 @@ ALTER TABLE ONLY public.social_link
 ALTER TABLE ONLY public.social_link
     ADD CONSTRAINT social_link_social_org_social_identifier_key UNIQUE (social_org, social_identifier);
 
+ALTER TABLE ONLY public.spending_limit
+    ADD CONSTRAINT spending_limit_pkey PRIMARY KEY (subject, subject_id, period, set_by);
+
 ALTER TABLE ONLY public.step
     ADD CONSTRAINT step_job_id_retry_attempt_step_order_key UNIQUE (job_id, retry_attempt, step_order);
 
@@ -1097,6 +1117,12 @@ CREATE UNIQUE INDEX credit_entry_one_end ON public.credit_entry USING btree (job
 CREATE UNIQUE INDEX credit_entry_one_hold ON public.credit_entry USING btree (job_id, round) WHERE (kind = 'hold'::text);
 
 CREATE UNIQUE INDEX credit_entry_one_settlement ON public.credit_entry USING btree (job_id) WHERE (kind = 'settle'::text);
+
+CREATE INDEX credit_hold_held_by_key ON public.credit_hold USING btree (key_id) WHERE ((state = 'held'::text) AND (key_id IS NOT NULL));
+
+CREATE INDEX credit_hold_spent_by_key ON public.credit_hold USING btree (key_id, updated_at) WHERE ((state = 'captured'::text) AND (key_id IS NOT NULL));
+
+CREATE INDEX credit_hold_spent_by_user ON public.credit_hold USING btree (user_id, updated_at) WHERE (state = 'captured'::text);
 
 CREATE INDEX custom_node_in_order ON public.custom_node USING btree (install_order, name);
 

@@ -78,6 +78,19 @@ class NotEnoughCreditsError(AppError):
         super().__init__("Not enough credits.", extra=known)
 
 
+class SpendingLimitError(AppError):
+    """The caller may not spend as much in this day or month.
+
+    ``needed`` and ``available`` are in credits; ``details`` says which limit it is, and when it starts anew.
+    """
+
+    status = 402
+    code = "spending_limit"
+
+    def __init__(self, sentence: str, *, needed: float, available: float, limit: Mapping[str, Any]) -> None:
+        super().__init__(sentence, extra={"needed": needed, "available": available, "details": dict(limit)})
+
+
 class ForbiddenError(AppError):
     """The request comes from a place that may not make it, no matter who is calling."""
 

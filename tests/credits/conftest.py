@@ -52,3 +52,10 @@ async def make_priced_collection(
         "generations": {"generations": generations},
     }
     return await make_collection(tx, data=recipe, is_public=True)
+
+
+@pytest.fixture
+async def collection(database: Database) -> Collection:
+    """A public collection whose generation costs 3 credits."""
+    async with database.transaction() as tx:
+        return await make_priced_collection(tx, 3)

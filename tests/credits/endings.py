@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from emprops.credits import store
 from emprops.credits.parts import to_stored
 from emprops.credits.prices import Cost, StepPrice
 from emprops.credits.usage import Usage
@@ -49,3 +50,9 @@ async def reopened(tx: Transaction, job_id: UUID) -> bool:
         (job_id,),
     )
     return changed == 1
+
+
+async def state_of(tx: Transaction, job_id: UUID) -> str | None:
+    """The state of the job's hold."""
+    hold = await store.hold_of(tx, job_id)
+    return hold and hold.state

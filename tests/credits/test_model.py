@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from psycopg.types.json import Jsonb
-from tests.credits.endings import by_usage, ended, ran, reopened
+from tests.credits.endings import by_usage, ended, ran, reopened, state_of
 from tests.credits.invariants import broken
 from tests.engines import Engines
 from tests.factories import Collection, make_collection, make_job, make_step, make_user
@@ -269,7 +269,7 @@ async def test_credits_follow_the_winner_of_success_against_failure(database: Da
         winner = ends[won.index(True)]
         winners.add(winner)
         async with database.reader() as reader:
-            assert await store.state_of(reader, job.id) == ("captured" if winner == "completed" else "released")
+            assert await state_of(reader, job.id) == ("captured" if winner == "completed" else "released")
             assert not await broken(reader)
     assert "completed" in winners
     assert len(winners) > 1

@@ -209,6 +209,8 @@ TABLE = [
     # --- credits
     row("GET", "/credits", USER),
     row("GET", "/credits/ledger", USER),
+    row("PUT", "/credits/limits/{period}", USER, body={"amount": 5}),
+    row("PUT", "/credits/limits", SERVICE, body={"user_id": "{owner}", "period": "day", "amount": 5}),
     row("POST", "/credits/grant", SERVICE.but(service=201), body={"user_id": "{owner}", "amount": 5, "reason": "gift"}),
     # --- workers and dead letters
     row("GET", "/workers", SERVICE),

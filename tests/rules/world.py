@@ -28,6 +28,7 @@ NAMES = {
     "version": "1",  # of the published collection
     "name": "local_image",  # of a sample workflow
     "client_id": "page",
+    "period": "day",
     "public_collection_id": SAMPLES.collections["art"],
     "global_collection_id": SAMPLES.collections["image-to-video"],
 }

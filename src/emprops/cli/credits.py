@@ -1,22 +1,34 @@
-"""``emprops credits``: give credits, take them back, see what a user has."""
+"""``emprops credits``: give credits, take them back, see what a user has, and limit what may be spent."""
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated
+from typing import Annotated, cast
 from uuid import UUID
 
 import typer
 
+from emprops.audit import service as audit
 from emprops.cli.direct import with_transaction
 from emprops.cli.exits import fail
-from emprops.cli.output import answer, json_option
-from emprops.credits import service
-from emprops.credits.amounts import to_micros, to_number
+from emprops.cli.output import answer, json_option, print_json
+from emprops.cli.tables import Column, show
+from emprops.credits import limit_store, limits, service
+from emprops.credits.amounts import to_micros, to_number, to_text
+from emprops.credits.limit_schemas import limit_json
+from emprops.credits.limit_store import Period
 from emprops.credits.service import Terms, terms_from
 from emprops.credits.store import Account
 from emprops.kit.database import Transaction
 from emprops.settings import Settings
 
 app = typer.Typer(help="Give users credits; see what they have.", no_args_is_help=True, add_completion=False)
+LIMIT_COLUMNS = (
+    Column("period"),
+    Column("set by"),
+    Column("limit", right=True),
+    Column("spent", right=True),
+    Column("left", right=True),
+    Column("resets", lambda at: f"{at:%Y-%m-%d %H:%M} UTC"),
+)
 User = Annotated[UUID, typer.Argument(help="The user's id.")]
 AsJson = Annotated[bool, json_option("`user_id`, `available`, `held`")]
 
@@ -59,6 +71,62 @@ def adjust(
 def balance(user: User, as_json: AsJson = False) -> None:
     """Print what a user has."""
     _change(user, _nothing, as_json=as_json)
+
+
+@app.command()
+def limit(
+    whose: Annotated[str, typer.Argument(metavar="USER|KEY", help="A user's id, or a key: emp_xxxxxxxx.")],
+    day: Annotated[str | None, typer.Option(help="Credits a day (UTC), or none.")] = None,
+    month: Annotated[str | None, typer.Option(help="Credits a calendar month (UTC), or none.")] = None,
+    as_json: Annotated[
+        bool,
+        json_option("a list of `subject`, `period`, `set_by`, `amount`, `spent`, `left`, `resets_at`"),
+    ] = False,
+) -> None:
+    """Limit what a user or an API key may spend; without options, show it.
+
+    For example:
+
+        $ emprops credits limit $USER_ID --day 5 --month 50
+        $ emprops credits limit emp_k3v9x2ab --day none
+    """
+    asked = {"day": day, "month": month}
+    amounts = {period: _read_limit(text) for period, text in asked.items() if text is not None}
+
+    async def work(tx: Transaction, _settings: Settings) -> list[limit_store.Limit]:
+        user_id = _user_id(whose)
+        key_id = await limits.key_named(tx, whose) if user_id is None else None
+        for period, amount in amounts.items():
+            await limits.set_limit(
+                tx, audit.at_the_terminal(), amount, user_id=user_id, key_id=key_id, period=cast("Period", period)
+            )
+        return await limit_store.limits_of(tx, user_id, key_id)
+
+    found = with_transaction(work)
+    if as_json:
+        print_json([limit_json(one) for one in found])
+        return
+    rows = [
+        (one.period, one.set_by, to_text(one.amount), to_text(one.spent), to_text(one.left), one.resets_at)
+        for one in found
+    ]
+    show(LIMIT_COLUMNS, rows, empty="There is no limit: `emprops credits limit USER --day 5` sets one.")
+
+
+def _user_id(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def _read_limit(text: str) -> int | None:
+    if text == "none":
+        return None
+    amount = read_amount(text)
+    if amount < 0:
+        fail(f"AMOUNT {text}: a limit must be 0 or more, or none.")
+    return amount
 
 
 def read_amount(text: str) -> int:

@@ -1,24 +1,73 @@
-"""See what one has and where it went; give credits to users."""
+"""See what one has and where it went; give credits to users; limit what is spent."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from emprops.auth.dependencies import CurrentUser, ServiceCaller
+from fastapi import Path
+
+from emprops.auth.dependencies import CurrentCaller, CurrentUser, ServiceCaller
 from emprops.auth.once import Once
-from emprops.credits import service, store
+from emprops.credits import limit_store, limits, service, store
 from emprops.credits.amounts import to_micros
-from emprops.credits.schemas import CreditAccountView, GrantBody, Granted, LedgerEntryView, account_json, entry_json
+from emprops.credits.limit_schemas import (
+    CreditsView,
+    LimitBody,
+    LimitPeriod,
+    OwnLimitBody,
+    SpendingLimitView,
+    limit_json,
+)
+from emprops.credits.schemas import GrantBody, Granted, LedgerEntryView, account_json, entry_json
 from emprops.credits.service import terms_from
+from emprops.errors import ForbiddenError
 from emprops.kit.web.endpoint import Reader, Shared, Tx, router
-from emprops.kit.web.envelope import Envelope, ok
+from emprops.kit.web.envelope import Envelope, failures, ok
 from emprops.kit.web.paging import Paging
 
 routes = router(prefix="/credits", tags=["credits"])
 
 
-@routes.get("", response_model=Envelope[CreditAccountView])
-async def get_credits(user_id: CurrentUser, tx: Tx, resources: Shared) -> Any:
-    """Say how many credits the caller has."""
-    return ok(account_json(await service.account_of(tx, user_id, terms=terms_from(resources.settings))))
+@routes.get("", response_model=Envelope[CreditsView])
+async def get_credits(caller: CurrentCaller, user_id: CurrentUser, tx: Tx, resources: Shared) -> Any:
+    """Say how many credits the caller has, and what may be spent of them."""
+    account = await service.account_of(tx, user_id, terms=terms_from(resources.settings))
+    found = await limit_store.limits_of(tx, user_id, caller.key_id)
+    return ok(account_json(account) | {"limits": [limit_json(limit) for limit in found]})
+
+
+@routes.put(
+    "/limits/{period}",
+    operation_id="setOwnSpendingLimit",
+    response_model=Envelope[list[SpendingLimitView]],
+)
+async def set_own_limit(
+    period: Annotated[LimitPeriod, Path(description="A day or a calendar month, in UTC.")],
+    body: OwnLimitBody,
+    caller: CurrentCaller,
+    user_id: CurrentUser,
+    tx: Tx,
+) -> Any:
+    """Set how much the caller may spend in a day or a month, below what the operator allows. Replies with the user's
+    limits."""
+    amount = None if body.amount is None else to_micros(body.amount)
+    await limits.set_limit(tx, caller.actor, amount, user_id=user_id, period=period, set_by="user")
+    return ok([limit_json(limit) for limit in await limit_store.limits_of(tx, user_id, None)])
+
+
+@routes.put(
+    "/limits",
+    operation_id="setSpendingLimit",
+    response_model=Envelope[list[SpendingLimitView]],
+    responses=failures(_404="There is no such API key."),
+)
+async def set_limit(body: LimitBody, service_caller: ServiceCaller, tx: Tx) -> Any:
+    """Set how much a user or an API key may spend in a day or a month. For services. Replies with the limits of that
+    user or key."""
+    key_id = None if body.key is None else await limits.key_named(tx, body.key)
+    if key_id is not None and key_id == service_caller.key_id:
+        raise ForbiddenError("A key cannot set its own limit; use another one, or `emprops credits limit`.")
+    amount = None if body.amount is None else to_micros(body.amount)
+    await limits.set_limit(tx, service_caller.actor, amount, user_id=body.user_id, key_id=key_id, period=body.period)
+    return ok([limit_json(limit) for limit in await limit_store.limits_of(tx, body.user_id, key_id)])
 
 
 @routes.get(

@@ -15,14 +15,15 @@ USER = "0192f3a4-0000-7000-8000-000000000001"
 EXAMPLE: dict[str, Any] = {"balance": 12.5, "held": 0.25, "available": 12.25}
 
 
-def _not_a_switch(value: Any) -> Any:
+def not_a_switch(value: Any) -> Any:
+    """Refuse true and false, which Python takes for numbers."""
     if isinstance(value, bool):
         raise ValueError("must be a number")  # noqa: TRY004 - only a ValueError becomes a 400
     return value
 
 
 Amount = Annotated[
-    Decimal, BeforeValidator(_not_a_switch), Field(gt=0, max_digits=DIGITS, decimal_places=DECIMALS, examples=[100])
+    Decimal, BeforeValidator(not_a_switch), Field(gt=0, max_digits=DIGITS, decimal_places=DECIMALS, examples=[100])
 ]
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from emprops.auth.store import ensure_user
-from emprops.credits import store
+from emprops.credits import limits, store
 from emprops.credits.amounts import LIMIT, to_micros, to_number
 from emprops.credits.parts import Settlement
 from emprops.credits.store import Account
@@ -33,36 +33,52 @@ def terms_from(settings: Settings) -> Terms:
     return Terms(enforced=settings.credits_enforced, initial=to_micros(settings.initial_credits))
 
 
-async def hold(tx: Transaction, *, user_id: UUID, job_id: UUID, amount: int, reason: str, terms: Terms) -> None:
+async def hold(
+    tx: Transaction,
+    *,
+    user_id: UUID,
+    job_id: UUID,
+    amount: int,
+    reason: str,
+    terms: Terms,
+    key_id: UUID | None = None,
+) -> None:
     """Set aside what a new job costs. The user must exist; nothing is written for a free job.
 
-    Raises :class:`~emprops.errors.NotEnoughCreditsError`, and :class:`~emprops.errors.ConflictError` if the job has
-    a hold, which leaves a transaction that can only be rolled back.
+    Raises :class:`~emprops.errors.NotEnoughCreditsError`, :class:`~emprops.errors.SpendingLimitError`, and
+    :class:`~emprops.errors.ConflictError` if the job has a hold; each leaves a transaction to be rolled back.
     """
     if amount == 0 or not terms.enforced:
         return
+    new = store.NewHold(user_id, job_id, amount, reason, key_id)
     try:
-        if await store.hold(tx, user_id=user_id, job_id=job_id, amount=amount, reason=reason):
-            return
-        # the first time somebody pays, the account is not there yet
-        await store.open_account(tx, user_id, terms.initial)
-        if not await store.hold(tx, user_id=user_id, job_id=job_id, amount=amount, reason=reason):
-            account = await store.account_of(tx, user_id)
-            raise _too_little(amount, account.available if account else 0)
+        if not await store.hold(tx, new):
+            # the first time somebody pays, the account is not there yet
+            await store.open_account(tx, user_id, terms.initial)
+            if not await store.hold(tx, new):
+                account = await store.account_of(tx, user_id)
+                raise _too_little(amount, account.available if account else 0)
     except store.AlreadyHeldError:
         raise ConflictError("workflow_id names a job that exists already.") from None
+    await limits.check(tx, user_id=user_id, key_id=key_id, needed=amount)
 
 
 async def hold_again(tx: Transaction, job_id: UUID, *, terms: Terms) -> None:
     """Set aside what a job costs, at its first price, because it is tried again. Nothing happens while it is held.
 
-    Call with the job locked. Raises :class:`~emprops.errors.NotEnoughCreditsError`.
+    Call with the job locked. Raises :class:`~emprops.errors.NotEnoughCreditsError` and
+    :class:`~emprops.errors.SpendingLimitError`.
     """
     if not terms.enforced:
         await store.waive(tx, job_id)
-    elif not await store.hold_again(tx, job_id, "Retry") and await store.state_of(tx, job_id) == "released":
-        needed, available = await store.shortage_of(tx, job_id)
-        raise _too_little(needed, available)
+        return
+    held = await store.hold_again(tx, job_id, "Retry")
+    hold = await store.hold_of(tx, job_id)
+    if held and hold is not None:
+        await limits.check(tx, user_id=hold.user_id, key_id=hold.key_id, needed=hold.amount)
+    elif hold is not None and hold.state == "released":
+        account = await store.account_of(tx, hold.user_id)
+        raise _too_little(hold.amount, account.available if account else 0)
 
 
 def _too_little(needed: int, available: int) -> NotEnoughCreditsError:

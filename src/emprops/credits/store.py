@@ -1,11 +1,11 @@
 """SQL on credits. Each function is one statement, in the caller's transaction; every spend is one guarded UPDATE.
 
-Job rows are locked before accounts, accounts before outputs and decks. To move the money of several jobs in one
-transaction, call :func:`lock_accounts` first, so that two of them never wait for each other.
+Job rows are locked before accounts, accounts before spending limits, limits before outputs and decks. To move the money
+of several jobs in one transaction, call :func:`lock_accounts` first, so that two of them never wait for each other.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -93,7 +93,19 @@ class AlreadyHeldError(Exception):
     """The job has a hold already; the transaction can only be rolled back."""
 
 
-async def hold(tx: Transaction, *, user_id: UUID, job_id: UUID, amount: int, reason: str) -> bool:
+@dataclass(frozen=True, slots=True)
+class NewHold:
+    """What is to be set aside for a new job."""
+
+    user_id: UUID
+    job_id: UUID
+    amount: int
+    reason: str
+    key_id: UUID | None = None
+    """The API key that starts the job."""
+
+
+async def hold(tx: Transaction, new: NewHold) -> bool:
     """Set credits aside for a new job. False, and nothing happens, if the user does not have them.
 
     Raises :class:`AlreadyHeldError`.
@@ -108,13 +120,13 @@ async def hold(tx: Transaction, *, user_id: UUID, job_id: UUID, amount: int, rea
                 WHERE user_id = %(user_id)s AND available >= %(amount)s
                 RETURNING user_id
             ), new AS (
-                INSERT INTO credit_hold (job_id, user_id, amount)
-                SELECT %(job_id)s, user_id, %(amount)s FROM paid RETURNING job_id, user_id, amount, round
+                INSERT INTO credit_hold (job_id, user_id, amount, key_id)
+                SELECT %(job_id)s, user_id, %(amount)s, %(key_id)s FROM paid RETURNING job_id, user_id, amount, round
             )
             INSERT INTO credit_entry (user_id, kind, source, target, amount, job_id, round, reason)
             SELECT user_id, 'hold', 'available', 'held', amount, job_id, round, %(reason)s FROM new
             """,
-                {"user_id": user_id, "job_id": job_id, "amount": amount, "reason": reason},
+                asdict(new),
             )
             == 1
         )
@@ -146,15 +158,6 @@ async def hold_again(tx: Transaction, job_id: UUID, reason: str) -> bool:
         )
         == 1
     )
-
-
-async def shortage_of(tx: Transaction, job_id: UUID) -> tuple[int, int]:
-    """Return what a job with a hold costs and what its user has, in micro-credits."""
-    row = await tx.fetch_dicts(
-        "SELECT h.amount, a.available FROM credit_hold h JOIN credit_account a USING (user_id) WHERE h.job_id = %s",
-        (job_id,),
-    )
-    return row[0]["amount"], row[0]["available"]
 
 
 async def capture(
@@ -243,10 +246,21 @@ async def waive(tx: Transaction, job_id: UUID) -> bool:
     )
 
 
-async def state_of(tx: Transaction, job_id: UUID) -> str | None:
-    """Return the state of a job's hold; None if it has none."""
-    state: str | None = await tx.fetch_value("SELECT state FROM credit_hold WHERE job_id = %s", (job_id,))
-    return state
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """What is, or was, set aside for a job."""
+
+    user_id: UUID
+    key_id: UUID | None
+    amount: int
+    state: str
+
+
+async def hold_of(tx: Transaction, job_id: UUID) -> Hold | None:
+    """Return a job's hold; None if it has none."""
+    return await tx.fetch_one(
+        Hold, "SELECT user_id, key_id, amount, state FROM credit_hold WHERE job_id = %s", (job_id,)
+    )
 
 
 async def lock_accounts(tx: Transaction, job_ids: Sequence[UUID]) -> None:

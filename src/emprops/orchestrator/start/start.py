@@ -129,7 +129,13 @@ async def run_collection(
         subjects = subjects_of(user_id, request.key_id, collection.id)
         room = await quotas.reserve(tx, subjects, dispatcher.quotas, need)
         await credit.hold(
-            tx, user_id=user_id, job_id=job_id, amount=plan.price, reason=request.name(collection), terms=terms
+            tx,
+            user_id=user_id,
+            job_id=job_id,
+            amount=plan.price,
+            reason=request.name(collection),
+            terms=terms,
+            key_id=request.key_id,
         )
         price = to_stored(plan.own_price, plan.prices, enforced=terms.enforced)
         ready = await _insert(tx, job_id, user_id, collection, plan, request, selector, price, room)
