@@ -71,6 +71,7 @@ local function take(step, sig, t, score)
   if tonumber(score) < 0 then redis.call('HSET', K.ticket .. step, 'lifted', score) end
   publish_report(report('started', step, { job = t.job, run = t.run, attempt = attempt, worker = worker }, now,
     ',"since":' .. t.since))
+  count_run(step, sig, attempt, now)
   claims[#claims + 1] = { t.body, attempt, t.since, t.work, t.by }
   taken[#taken + 1] = step
   leases[#leases + 1] = lease_end
@@ -123,7 +124,7 @@ local function earlier(sig, t)
   for i = 1, #own, 2 do
     local other, since = own[i], tonumber(own[i + 1])
     if other ~= sig and since >= t.created then return nil, nil, nil, since end
-    if other ~= sig and redis.call('SISMEMBER', K.sig_classes .. other, class) == 1 then
+    if other ~= sig and redis.call('SISMEMBER', K.sig_classes .. other, class) == 1 and not is_full(other, now, want) then
       local step, created = first_of(line_of(other, t.band, t.user), K.wait .. other)
       local first = step and brief(step, other)
       if not step then
@@ -159,7 +160,7 @@ local function take_some(sig, limit, at, count)
     local last = turns[#turns]
     -- behind the heads are those of users who were just served; or his own next one, if only one user waits
     local follows = last ~= nil and not (is_head(score) and band_of(score) == last.place)
-    met = want == 0 or (limit ~= nil and score > limit)
+    met = want == 0 or (limit ~= nil and score > limit) or is_full(sig, now, want)
     if met or score > behind or (follows and turns[2]) then break end
     local t = brief(step, sig)
     looked = looked + 1
