@@ -1,5 +1,6 @@
 """How many workers are wanted."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -51,6 +52,13 @@ def test_a_requirement_that_no_live_worker_meets_has_no_workers_and_calls_for_on
     fleet = Fleet.of([worker("a", "x"), worker("b", job_type="local_image")])
     [found] = capabilities([load(1, requirement=needs("comfyui", "y"))], fleet)
     assert (found.demand.workers, found.demand.free_slots, found.demand.wanted_workers) == (0, 0, 1)
+
+
+def test_steps_that_may_not_begin_call_for_no_workers() -> None:
+    fleet = Fleet.of([worker("a", slots=2)])
+    found = capabilities([replace(load(20, 2), limited=14), replace(load(5, requirement=needs("y")), limited=5)], fleet)
+    assert [(one.demand.limited, one.demand.wanted_workers) for one in found] == [(14, 4), (5, 0)]
+    assert together(found, fleet).limited == 19
 
 
 def test_workers_that_do_not_claim_do_not_count() -> None:

@@ -14,6 +14,7 @@ from tests.queue.helpers import make_ticket, with_models
 
 from emprops.kit.database import Database
 from emprops.kit.redis import connect
+from emprops.queue.dispatch import TypeLimits
 from emprops.queue.fleet import FleetMember, WorkerInfo
 from emprops.settings import Settings
 
@@ -100,6 +101,28 @@ async def test_the_demand_for_one_capability_is_one_number(rig: Rig, member: Fle
     assert (await demand("job_type=nothing"))["wanted_workers"] == 0
     assert len((await demand(""))["requirements"]) == 3
     assert (await rig.client.get("/api/queue/demand?job_type=")).status_code == 400
+
+
+async def test_the_demand_leaves_out_what_may_not_run_and_says_so(rig: Rig, member: FleetMember) -> None:
+    queue = rig.dispatcher.queue
+    await queue.show_limits({"paid": TypeLimits(concurrency=6), "slow": TypeLimits(per_minute=2)})
+    await queue.show_held_back({"noop": 700, "paid": 30})
+    await queue.enqueue([make_ticket(f"x{n}", job_type="paid", models=["x"]) for n in range(4)])
+    await queue.enqueue([make_ticket(f"y{n}", job_type="paid", models=["y"]) for n in range(40)])
+    await queue.enqueue([make_ticket(f"z{n}", job_type="slow") for n in range(5)])
+
+    async def demand(query: str) -> tuple[int, int, int, int]:
+        found = (await rig.client.get(f"/api/queue/demand?{query}")).json()["data"]
+        return found["waiting"], found["limited"], found["held_back"], found["wanted_workers"]
+
+    assert await demand("job_type=paid") == (44, 38, 30, 6)
+    assert await demand("job_type=slow") == (5, 3, 0, 2)
+    assert await demand("") == (49, 41, 730, 8)
+    found = await scraped(rig.client)
+    assert figure(found, "queue_held_back", job_type="noop") == 700
+    assert figure(found, "queue_limited", job_type="slow", models="") == 3
+    shown = (await rig.client.get("/api/queue")).json()["data"]
+    assert (shown["limited"], shown["held_back"]) == (41, 730)
 
 
 async def test_five_hundred_requirements_make_a_bounded_number_of_series(rig: Rig) -> None:

@@ -94,7 +94,7 @@ async def test_idle_workers_hear_when_there_is_room(queue: Queue, client: Any) -
     await worker.claim_one()
     assert await idle.claim() == []
     await client.delete(f"{PREFIX}{KEYS.wake}b")
-    await client.zadd(PREFIX + KEYS.held, {name: 0 for name in await client.zrange(PREFIX + KEYS.held, 0, -1)})
+    await client.zadd(PREFIX + KEYS.held, dict.fromkeys(await client.zrange(PREFIX + KEYS.held, 0, -1), 0))
     await queue.reclaim()
     assert await client.exists(f"{PREFIX}{KEYS.wake}b")
 

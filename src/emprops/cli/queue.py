@@ -24,9 +24,9 @@ COLUMNS = (
     Column("wanted", right=True),
 )
 FIELDS = (
-    "`delayed`, `dead` and, in `requirements`, for each kind of step `job_type`, `models`, `custom_nodes`,"
-    " `connector_capabilities`, `waiting`, `running`, `oldest_wait`, `longest_run`, `workers`, `free_slots`,"
-    " `wanted_workers`"
+    "`delayed`, `dead`, `held_back` (by job type) and, in `requirements`, for each kind of step `job_type`, `models`,"
+    " `custom_nodes`, `connector_capabilities`, `waiting`, `running`, `oldest_wait`, `longest_run`, `workers`,"
+    " `free_slots`, `limited`, `wanted_workers`"
 )
 
 
@@ -44,13 +44,19 @@ def queue(as_json: Annotated[bool, json_option(FIELDS)] = False) -> None:
     found = sight.queue
     if found.delayed:
         say(f"Waiting for their next try: {found.delayed}.")
+    if limited := sum(one.demand.limited for one in sight.capabilities):
+        say(f"Waiting for a limit of their job type: {limited}; see `emprops policies`.")
+    if held_back := sum(found.held_back.values()):
+        say(f"Held back by quotas: {held_back}; see `emprops quotas`.")
     if found.dead:
         say(f"Given up in the last 30 days: {found.dead}; see `emprops dead-letters`.")
 
 
 def _view(sight: Sight) -> dict[str, Any]:
     parts = [{**one.requirement, **asdict(one.demand)} for one in sight.capabilities]
-    return {"delayed": sight.queue.delayed, "dead": sight.queue.dead, "requirements": parts}
+    found = sight.queue
+    held_back = dict(found.held_back)
+    return {"delayed": found.delayed, "dead": found.dead, "held_back": held_back, "requirements": parts}
 
 
 def _row(one: Capability) -> tuple[Any, ...]:

@@ -2,8 +2,9 @@
 
 The formula, for one requirement and for any choice of requirements alike::
 
-    wanted_workers = ceil((waiting + running) / slots)
+    wanted_workers = ceil((waiting - limited + running) / slots)
 
+``limited`` steps may not begin now, however many workers there are: enough of their job type runs in the fleet.
 ``slots`` is how many of such steps one worker runs at once: the mean of the live workers that can run it, 1 if there is
 none. So nothing to do wants 0, and a single ticket that no live worker can run wants 1.
 """
@@ -57,6 +58,8 @@ class Demand:
     """Live workers that can run it, or one of them."""
     free_slots: int
     """How many steps more those could run now. Requirements that the same workers can run share these."""
+    limited: int
+    """Of those waiting, how many may not begin now, however many workers there are."""
     wanted_workers: int
 
 
@@ -103,6 +106,7 @@ def _demand(loads: Sequence[Load], workers: Sequence[WorkerInfo], job_types: fro
     waiting, running = sum(load.waiting for load in loads), sum(load.running for load in loads)
     wanted = job_types | {str(load.requirement["job_type"]) for load in loads}
     slots = [slots_of(worker, wanted & worker.offers.keys()) for worker in workers]
+    limited = sum(load.limited for load in loads)
     idle = [max(0, worker.concurrency - len(worker.current)) for worker in workers]
     return Demand(
         waiting=waiting,
@@ -111,7 +115,8 @@ def _demand(loads: Sequence[Load], workers: Sequence[WorkerInfo], job_types: fro
         longest_run=max((load.longest_run for load in loads), default=0.0),
         workers=len(workers),
         free_slots=sum(map(min, slots, idle)),
-        wanted_workers=wanted_workers(waiting, running, slots),
+        limited=limited,
+        wanted_workers=wanted_workers(waiting - limited, running, slots),
     )
 
 

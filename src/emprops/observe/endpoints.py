@@ -63,10 +63,12 @@ async def get_demand(
     custom_node: Annotated[list[Name], Query(max_length=50)] = [],  # noqa: B006 - FastAPI copies it
 ) -> Envelope[DemandView]:
     """Say how many workers are wanted: altogether, or for a job type and what needs at least these models and custom
-    nodes. For autoscalers: `data.wanted_workers` is the number of workers that would run at once all that waits and
-    runs. Seen anew every two seconds."""
+    nodes. For autoscalers: `data.wanted_workers` is the number of workers that would run at once all that runs and may
+    begin now. `limited` and `held_back` say what it leaves out. Seen anew every two seconds."""
     choice = Choice(job_type, tuple(model), tuple(custom_node))
     sight = await exposition.lookout.get(resources)
     chosen = [one for one in sight.capabilities if choice.takes(one.requirement)]
     demand = together(chosen, sight.fleet, also=choice.requirement())
-    return ok(DemandView.of(demand, chosen[:MOST_SHOWN]))
+    held_back = sight.queue.held_back
+    left_out = sum(held_back.values()) if job_type is None else held_back.get(job_type, 0)
+    return ok(DemandView.of(demand, chosen[:MOST_SHOWN], left_out))

@@ -49,9 +49,11 @@ QUEUE_DEMAND = {
     "longest_run": read_gauge("queue_longest_run_seconds", "How long the oldest claim has lasted.", *BY_NEED),
     "workers": read_gauge("queue_workers", "Live workers that claim and can run it.", *BY_NEED),
     "free_slots": read_gauge("queue_free_slots", "Further steps that those could run.", *BY_NEED),
+    "limited": read_gauge("queue_limited", "Of those waiting, what limits of the job type keep waiting.", *BY_NEED),
     "wanted_workers": read_gauge("queue_wanted_workers", "Workers that waiting and running steps need.", *BY_NEED),
 }
 """By attribute of :class:`~emprops.observe.demand.Demand`."""
+QUEUE_HELD_BACK = read_gauge("queue_held_back", "Ready steps that quotas keep out of the queue.", "job_type")
 QUEUE_CLAIMED = read_gauge("queue_claimed", "Claims of all workers.")
 QUEUE_DELAYED = read_gauge("queue_delayed", "Tickets that wait for their next try.")
 QUEUE_DEAD = read_gauge("queue_dead", "Dead letters of the last 30 days.")
@@ -102,6 +104,7 @@ async def read_queue(resources: Resources, lookout: Lookout) -> list[Metric]:
             metric.of((labels, getattr(demand, attribute)) for labels, demand in rows)
             for attribute, metric in QUEUE_DEMAND.items()
         ),
+        QUEUE_HELD_BACK.of(((job_type,), count) for job_type, count in sorted(queue.held_back.items())),
         QUEUE_CLAIMED.at(queue.claimed),
         QUEUE_DELAYED.at(queue.delayed),
         QUEUE_DEAD.at(queue.dead),

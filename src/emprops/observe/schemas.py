@@ -15,6 +15,7 @@ FIGURES: dict[str, Any] = {
     "longest_run": 31.0,
     "workers": 1,
     "free_slots": 0,
+    "limited": 0,
     "wanted_workers": 5,
 }
 REQUIREMENT: dict[str, Any] = {
@@ -38,8 +39,11 @@ class DemandFigures(Schema):
     """Live workers that claim and can run it."""
     free_slots: int
     """Steps that those could run in addition. Requirements that the same workers can run share these."""
+    limited: int
+    """Of those waiting, steps that may not begin now, however many workers there are: enough of their job type runs in
+    the fleet, or has begun in this minute."""
     wanted_workers: int
-    """(waiting + running) / slots of one worker, rounded up."""
+    """(waiting - limited + running) / slots of one worker, rounded up."""
 
 
 class RequirementDemand(DemandFigures):
@@ -61,16 +65,20 @@ class RequirementDemand(DemandFigures):
 class DemandView(DemandFigures):
     """What is asked of workers."""
 
-    model_config = ConfigDict(json_schema_extra={"example": {**FIGURES, "requirements": [{**REQUIREMENT, **FIGURES}]}})
+    model_config = ConfigDict(
+        json_schema_extra={"example": {**FIGURES, "held_back": 0, "requirements": [{**REQUIREMENT, **FIGURES}]}}
+    )
 
+    held_back: int
+    """Steps of these job types that quotas keep out of the queue until others have ended; in no other figure."""
     requirements: list[RequirementDemand]
     """Those with something waiting or running, what waits for most first; at most 200."""
 
     @classmethod
-    def of(cls, demand: Demand, chosen: list[Capability]) -> "DemandView":
+    def of(cls, demand: Demand, chosen: list[Capability], held_back: int) -> "DemandView":
         """Show a choice of requirements."""
         requirements = [RequirementDemand.of(one) for one in chosen]
-        return cls.model_validate({**_figures(demand), "requirements": requirements})
+        return cls.model_validate({**_figures(demand), "held_back": held_back, "requirements": requirements})
 
 
 class QueueView(DemandView):
@@ -80,6 +88,7 @@ class QueueView(DemandView):
         json_schema_extra={
             "example": {
                 **FIGURES,
+                "held_back": 0,
                 "requirements": [{**REQUIREMENT, **FIGURES}],
                 "delayed": 0,
                 "dead": 0,
@@ -101,6 +110,7 @@ class QueueView(DemandView):
         return cls.model_validate(
             {
                 **_figures(demand),
+                "held_back": sum(sight.queue.held_back.values()),
                 "requirements": [RequirementDemand.of(one) for one in sight.capabilities[:most]],
                 "delayed": sight.queue.delayed,
                 "dead": sight.queue.dead,

@@ -91,10 +91,10 @@ class Keys:
     paused: str = "paused"
     """hash: ``all``, ``machine:{id}`` or ``worker:{id}`` -> since when it may claim nothing (Unix ms)."""
     type_limits: str = "type_limits"
-    """hash: job type -> ``most:a_minute``: how many steps may run in the whole fleet, and begin in a minute; either may be
-    empty. Shown from PostgreSQL."""
+    """hash: job type -> ``most:a_minute``: how many steps may run in the whole fleet, and begin in a minute; either may
+    be empty. Shown from PostgreSQL."""
     type_runs: str = "type_runs:"
-    """zset per job type with limits: steps that were claimed -> when (ms); ended ones are struck off when it is full."""
+    """zset per job type with limits: steps that were claimed -> when (ms); ended ones go when it is full."""
     type_begun: str = "type_begun:"
     """zset per job type with limits: ``step:attempt`` of the last minute -> when it was claimed (ms)."""
     held_back: str = "held_back"

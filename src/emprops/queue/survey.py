@@ -1,12 +1,15 @@
 """How much there is to do, over the whole queue: what waits, what runs, and for how long, by requirement."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
 from redis.asyncio import Redis
 
+from emprops.queue.dispatch import TypeLimits
+from emprops.queue.keys import KEYS
 from emprops.queue.scripts import Scripts
 
 MOST_SIGNATURES = 1_000
@@ -28,6 +31,9 @@ class Load:
     """Of the tickets that come first in each priority: since when the longest of these waits."""
     running: int
     longest_run: float
+    limited: int = 0
+    """Of those waiting, how many may not begin now, because enough of their job type runs in the fleet or has begun in
+    this minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,8 @@ class Survey:
     """Entries of the report stream that no orchestrator has dealt with."""
     oldest_report: float
     """Seconds."""
+    held_back: Mapping[str, int] = field(default_factory=dict)
+    """Ready steps that quotas keep out of the queue, by job type."""
 
     @property
     def waiting(self) -> int:
@@ -63,8 +71,10 @@ async def survey(redis: Redis, prefix: str, *, most: int = MOST_SIGNATURES, part
     waiting: list[Any] = []
     for first in range(0, min(signatures, most), part):
         waiting += await scripts("waiting", first, min(part, most - first))
+    limits, held_back = await _kept_back(redis, prefix)
     return Survey(
-        loads=_loads(waiting, running),
+        loads=tuple(_limited(_loads(waiting, running), limits)),
+        held_back=held_back,
         claimed=claimed,
         delayed=delayed,
         dead=dead,
@@ -73,6 +83,32 @@ async def survey(redis: Redis, prefix: str, *, most: int = MOST_SIGNATURES, part
         reports=reports,
         oldest_report=oldest / 1000,
     )
+
+
+async def _kept_back(redis: Any, prefix: str) -> tuple[dict[str, TypeLimits], dict[str, int]]:
+    pipe = redis.pipeline(transaction=False).hgetall(prefix + KEYS.type_limits).hgetall(prefix + KEYS.held_back)
+    limits, held_back = await pipe.execute()
+    return (
+        {job_type.decode(): TypeLimits.of(text.decode()) for job_type, text in limits.items()},
+        {job_type.decode(): int(count) for job_type, count in held_back.items()},
+    )
+
+
+def _limited(loads: Sequence[Load], limits: Mapping[str, TypeLimits]) -> Iterator[Load]:
+    """Note how many of each may not begin now. A minute's allowance counts as unused."""
+    rooms: dict[str, float] = {}
+    for job_type, limit in limits.items():
+        running = sum(load.running for load in loads if load.requirement["job_type"] == job_type)
+        room = math.inf if limit.concurrency is None else max(0, limit.concurrency - running)
+        rooms[job_type] = min(room, math.inf if limit.per_minute is None else limit.per_minute)
+    for load in loads:
+        job_type = load.requirement["job_type"]
+        if job_type not in rooms:
+            yield load
+            continue
+        may = min(load.waiting, rooms[job_type])
+        rooms[job_type] -= may
+        yield replace(load, limited=load.waiting - int(may))
 
 
 def _loads(waiting: Iterable[Sequence[Any]], running: Iterable[Sequence[Any]]) -> tuple[Load, ...]:
