@@ -659,6 +659,32 @@ CREATE TABLE public.output_search (
     words tsvector NOT NULL
 );
 
+CREATE TABLE public.policy (
+    job_type text NOT NULL,
+    host text DEFAULT ''::text NOT NULL,
+    builders text DEFAULT 'everyone'::text NOT NULL,
+    authors uuid[] DEFAULT '{}'::uuid[] NOT NULL,
+    floor bigint DEFAULT 0 NOT NULL,
+    models text[],
+    max_pixels bigint,
+    max_count integer,
+    max_seconds double precision,
+    concurrency integer,
+    per_minute integer,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_by text NOT NULL,
+    CONSTRAINT policy_builders_check CHECK ((builders = ANY (ARRAY['everyone'::text, 'authors'::text, 'services'::text]))),
+    CONSTRAINT policy_check CHECK (((builders = 'authors'::text) = (cardinality(authors) > 0))),
+    CONSTRAINT policy_check1 CHECK (((host = ''::text) OR (job_type = 'fetch_api'::text))),
+    CONSTRAINT policy_check2 CHECK (((host = ''::text) OR ((concurrency IS NULL) AND (per_minute IS NULL)))),
+    CONSTRAINT policy_concurrency_check CHECK ((concurrency > 0)),
+    CONSTRAINT policy_floor_check CHECK ((floor >= 0)),
+    CONSTRAINT policy_max_count_check CHECK ((max_count > 0)),
+    CONSTRAINT policy_max_pixels_check CHECK ((max_pixels > 0)),
+    CONSTRAINT policy_max_seconds_check CHECK ((max_seconds > (0)::double precision)),
+    CONSTRAINT policy_per_minute_check CHECK ((per_minute > 0))
+);
+
 CREATE TABLE public.project (
     id uuid NOT NULL,
     user_id uuid NOT NULL,
@@ -1017,6 +1043,9 @@ ALTER TABLE ONLY public.output
 
 ALTER TABLE ONLY public.output_search
     ADD CONSTRAINT output_search_pkey PRIMARY KEY (output_id);
+
+ALTER TABLE ONLY public.policy
+    ADD CONSTRAINT policy_pkey PRIMARY KEY (job_type, host);
 
 ALTER TABLE ONLY public.project
     ADD CONSTRAINT project_pkey PRIMARY KEY (id);

@@ -29,6 +29,7 @@ from emprops.orchestrator.endpoints import jobs as job_changes
 from emprops.outputs import endpoints as outputs
 from emprops.pages import endpoints as pages
 from emprops.pages import home_endpoints as home
+from emprops.policies import endpoints as policies
 from emprops.quotas import endpoints as quotas
 from emprops.webhooks import endpoints as webhooks
 from emprops.workflows import endpoints as workflows
@@ -65,6 +66,7 @@ TABLE: list[tuple[Prefix, APIRouter]] = [
     ("", live.routes),  # /ws/monitor/{id} /ws/client/{id} /ws/ticket
     ("/api", webhooks.routes),  # /webhooks /webhooks/{id} /webhooks/{id}/deliveries
     ("/api", fleet.routes),  # /workers /workers/pause /workers/{id}/pause /machines/{id}/pause
+    ("/api", policies.routes),  # /policies /policies/{job_type}
     ("/api", dead_letters.routes),  # /dead-letters /dead-letters/{id} /dead-letters/{id}/offer
     ("/api", custody.routes),  # /social-links /social-links/transfer /social-links/{id}
 ]
@@ -100,6 +102,7 @@ TAGS: dict[str, str] = {
     "files": "Stored results: public and immutable.",
     "operations": "For operators: metrics, the whole queue, the demand for workers.",
     "fleet": "The live workers, and which of them are paused.",
+    "policies": "What is allowed of job types: who builds on them, at what price at least, how much at once.",
     "dead letters": "Steps that used up their limit of failures or lost claims.",
     "health": "For load balancers.",
     "workers": "How workers on other machines get and report work; for keys with the scope `worker`.",

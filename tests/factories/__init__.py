@@ -7,6 +7,7 @@ from tests.factories.collections import INSTRUCTIONS, Collection, make_collectio
 from tests.factories.jobs import Job, add_history, make_job, make_pause, make_step
 from tests.factories.outputs import make_deck, make_file, make_output
 from tests.factories.people import make_project, make_social_link, make_user
+from tests.factories.policies import make_policy
 from tests.factories.webhooks import make_webhook, make_webhook_event
 from tests.factories.workflows import make_custom_node, make_model, make_noop_workflow, make_workflow
 
@@ -24,6 +25,7 @@ __all__ = [
     "make_noop_workflow",
     "make_output",
     "make_pause",
+    "make_policy",
     "make_project",
     "make_social_link",
     "make_step",

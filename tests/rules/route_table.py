@@ -223,6 +223,10 @@ TABLE = [
     row("GET", "/dead-letters", SERVICE),
     row("GET", "/dead-letters/{step_id}", SERVICE, step_id="dead_step_id"),
     row("POST", "/dead-letters/{step_id}/offer", SERVICE, step_id="dead_step_id"),
+    # --- policies
+    row("GET", "/policies", SERVICE),
+    row("PUT", "/policies/{job_type}", SERVICE, body={"floor": 0.25}, job_type="limited_job_type"),
+    row("DELETE", "/policies/{job_type}", SERVICE, job_type="limited_job_type"),
     # --- workflows
     row("GET", "/workflows", PUBLIC),
     row("GET", "/workflows/{name}", PUBLIC),

@@ -108,6 +108,7 @@ async def _names(tx: Transaction, owner: UUID) -> dict[str, str]:
     return {
         "paused_worker": await factories.make_pause(tx, "worker", f"worker-{owner}"),
         "paused_machine": await factories.make_pause(tx, "machine", f"machine-{owner}"),
+        "limited_job_type": await factories.make_policy(tx, f"limited-{owner}"),
         "own_workflow": await factories.make_workflow(tx, owner),
         "model": await factories.make_model(tx),
         "custom_node": await factories.make_custom_node(tx),

@@ -22,6 +22,7 @@ from emprops.custody.service import SocialLink
 from emprops.errors import BadRequestError, CollectionCorruptedError, ConflictError, ForbiddenError, NotFoundError
 from emprops.kit.database import Transaction
 from emprops.kit.ids import new_id
+from emprops.policies import queries as policies
 from emprops.workflows import service as workflow_service
 from emprops.workflows import store as workflows
 
@@ -119,8 +120,10 @@ class SimpleRequest:
 
 async def create_simple(tx: Transaction, user_id: UUID, request: SimpleRequest) -> tuple[Working, SocialLink]:
     """Make a draft with one templated step, held for a social identity unless that is the user. Raises what
-    :func:`create` and :func:`~emprops.custody.service.find_or_make_link` raise."""
+    :func:`create` and :func:`~emprops.custody.service.find_or_make_link` raise, and
+    :class:`~emprops.policies.rules.MayNotBuildError`."""
     data = simple.instruction_set(request.variables, request.job_type, request.template)
+    (await policies.rules(tx)).check_builder(user_id, request.job_type)
     link = await custody.find_or_make_link(
         tx, request.social_org, request.social_identifier, request.miniapp_user_id, maker=user_id
     )

@@ -44,6 +44,13 @@ class Cost:
         """The least that it may cost, in micro-credits."""
         return self.price if self.usage is None else self.usage.minimum
 
+    def at_least(self, floor: int) -> "Cost":
+        """Return the same, but that it is never less than this many micro-credits."""
+        if floor <= self.least:
+            return self
+        usage = self.usage and replace(self.usage, minimum=floor, most=max(self.usage.most, floor))
+        return replace(self, price=max(self.price, floor), usage=usage)
+
 
 FREE = Cost()
 

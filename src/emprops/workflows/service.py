@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+from uuid import UUID
 
 from psycopg.errors import UniqueViolation
 
@@ -15,7 +16,8 @@ from emprops.credits.prices import check_price
 from emprops.errors import BadRequestError, ConflictError, NotFoundError
 from emprops.kit.database import Transaction
 from emprops.kit.ids import new_id
-from emprops.workflows import comfy_data, store
+from emprops.policies import queries as policies
+from emprops.workflows import comfy_data, job_types, store
 from emprops.workflows.comfy_data import Analysis, Prepared
 from emprops.workflows.comfy_graph import Graph
 from emprops.workflows.kinds.registry import KINDS
@@ -103,9 +105,11 @@ async def create(
 
     A graph's models that the catalog has are linked unless ``needs`` says which to link. Raises
     :class:`InvalidWorkflowError`, :class:`~emprops.errors.BadRequestError` naming models and custom nodes that do not
-    exist, and :class:`~emprops.errors.ConflictError` if the name is taken.
+    exist, :class:`~emprops.policies.rules.MayNotBuildError`, and :class:`~emprops.errors.ConflictError` if the name is
+    taken.
     """
     definition, prepared = _checked(definition, classes, price)
+    await _check_builder(tx, caller.user_id, definition)
     await catalog.require(tx, models=needs.models or (), custom_nodes=needs.custom_nodes or ())
     if caller.user_id is not None:
         await ensure_user(tx, caller.user_id)
@@ -141,6 +145,7 @@ async def change(
     row = await _own(tx, caller, name)
     kept = {field: getattr(row, field) for field in Definition.__dataclass_fields__}
     definition, prepared = _checked(Definition(**kept | changes), classes, price, Price(price_of(row.data)))
+    await _check_builder(tx, row.user_id, definition)
     await catalog.require(tx, models=needs.models or (), custom_nodes=needs.custom_nodes or ())
     await store.update(tx, row.id, definition)
     if saved is not None or _graph_of(definition.data) != _graph_of(row.data):
@@ -161,6 +166,12 @@ async def remove(tx: Transaction, caller: Caller, name: str) -> WorkflowRow:
     await _check_unused(tx, caller, name)
     await store.delete(tx, row.id)
     return row
+
+
+async def _check_builder(tx: Transaction, owner: UUID | None, definition: Definition) -> None:
+    used = job_types.uses_of(definition.type, definition.data)
+    if used is not None:
+        (await policies.rules(tx)).check_builder(owner, *used)
 
 
 def price_of(data: Any) -> Any:

@@ -37,6 +37,10 @@ class Workflow:
     custom_nodes: tuple[str, ...] = ()
     saved: bytes | None = None
     """A graph as ComfyUI's editor saved it, packed; None if it was not converted."""
+    user_id: UUID | None = None
+    """Whose it is; None: a service's."""
+    owner_roles: tuple[str, ...] = ()
+    """What the owner was granted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +93,15 @@ async def by_names(tx: Transaction, names: Iterable[str]) -> dict[str, Workflow]
     """Return the workflows of these names, by name, with the names of their models and custom nodes."""
     rows = await tx.fetch_dicts(
         f"""
-        SELECT w.id, w.name, w.label, w.type, w.data, w.output_mime_type, {NEEDS}, s.packed AS saved
+        SELECT w.id, w.name, w.label, w.type, w.data, w.output_mime_type, {NEEDS}, s.packed AS saved, w.user_id,
+            ARRAY(SELECT role FROM user_role r WHERE r.user_id = w.user_id ORDER BY role) AS owner_roles
         FROM workflow w LEFT JOIN saved_workflow s ON s.workflow_id = w.id WHERE w.name = ANY(%s)
         """,
         # PostgreSQL has no text with a NUL in it, so no workflow can be called that.
         ([name for name in names if "\x00" not in name],),
     )
-    return {
-        row["name"]: Workflow(**row | {"models": tuple(row["models"]), "custom_nodes": tuple(row["custom_nodes"])})
-        for row in rows
-    }
+    lists = ("models", "custom_nodes", "owner_roles")
+    return {row["name"]: Workflow(**row | {name: tuple(row[name]) for name in lists}) for row in rows}
 
 
 async def exists(tx: Transaction, id_or_name: str) -> bool:

@@ -21,6 +21,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import urlsplit
 
 PLACEHOLDER = re.compile(r"\{\{ *(\w+) *\}\}")
 SECRET_NAME = re.compile(r"[A-Z][A-Z0-9_]{0,99}")
@@ -126,6 +127,28 @@ def read(api: Any) -> Definition:
 def secret_names(api: Any) -> set[str]:
     """Return the names of the secrets that a definition uses, however faulty the rest is."""
     return {name for name in _placeholders(api) if SECRET_NAME.fullmatch(name)}
+
+
+def urls_of(api: Any) -> list[str]:
+    """Return the addresses to which a definition sends requests, however faulty the rest is."""
+    found: list[Any] = []
+    if isinstance(api, dict):
+        polling = api.get("polling") if api.get("fetchType") == "polling" else None
+        result = polling.get("result") if isinstance(polling, dict) else None
+        found = [part.get("url") for part in (api, polling, result) if isinstance(part, dict)]
+    return [url for url in found if isinstance(url, str)]
+
+
+def hosts_of(api: Any) -> set[str]:
+    """Return the hosts of those addresses, in lower case; a dot at the end means the same host."""
+    return {host.rstrip(".") for host in map(_host, urls_of(api)) if host}
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
 
 
 def _placeholders(node: Any) -> Iterator[str]:

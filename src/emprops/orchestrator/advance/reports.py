@@ -29,8 +29,11 @@ from emprops.media import file_store as media
 from emprops.orchestrator.advance.fold import Folded, fold, held_back, look
 from emprops.orchestrator.finish import complete_job, fail_job
 from emprops.orchestrator.metrics import IGNORED, count_reports
+from emprops.orchestrator.policing import check_payload
 from emprops.orchestrator.tickets import Dispatcher
 from emprops.outputs import job_results as outputs
+from emprops.policies import queries as policies
+from emprops.policies.rules import PolicyLimitError
 from emprops.queue.messages import Report
 from emprops.queue.reports import ReportStream
 from emprops.settings import Settings
@@ -234,17 +237,19 @@ class Orchestrator:
             await complete_job(tx, folded.job, folded.steps, rows)
 
     async def _make_ready(self, tx: Transaction, folds: Sequence[Folded], effects: Effects) -> None:
-        ready = {step.id: folded for folded in folds for step in folded.newly_ready()}
+        ready = {step.id: (step, folded) for folded in folds for step in folded.newly_ready()}
         if not ready:
             return
         payloads = await jobs.templates(tx, list(ready))
+        rules = await policies.rules(tx)
         inputs: dict[UUID, dict[str, Any]] = {}
-        for step_id, folded in ready.items():
+        for step_id, (step, folded) in ready.items():
             try:
-                inputs[step_id] = resolve_references(payloads[step_id], _results(folded.steps))
-            except (UnresolvedReferenceError, TextTooLongError) as error:
-                name = next(step.step_name for step in folded.steps if step.id == step_id)
-                message = f"{name} was not started: {error}"
+                resolved = resolve_references(payloads[step_id], _results(folded.steps))
+                check_payload(rules, step.step_name, step.step_type, resolved)
+                inputs[step_id] = resolved
+            except (UnresolvedReferenceError, TextTooLongError, PolicyLimitError) as error:
+                message = f"{step.step_name} was not started: {error}"
                 effects.closed += await fail_job(tx, folded.job.id, message=message) or []
         await jobs.set_inputs(tx, inputs, held_back(folds))
         effects.ready += await dispatch_store.ready_steps(tx, list(inputs))

@@ -18,9 +18,12 @@ from emprops.orchestrator.admission import gated
 from emprops.orchestrator.change.retry_plan import check_retryable, next_steps
 from emprops.orchestrator.finish import complete_job
 from emprops.orchestrator.metrics import JOBS_RETRIED
+from emprops.orchestrator.policing import check_payload
 from emprops.orchestrator.start.node_classes import required
 from emprops.orchestrator.tickets import Dispatcher
 from emprops.outputs import job_results as outputs
+from emprops.policies import queries as policies
+from emprops.policies.rules import Rules
 from emprops.queue.messages import Requirements
 from emprops.quotas import service as quotas
 from emprops.quotas.limits import subjects_of
@@ -48,7 +51,8 @@ async def retry_job(
     Raises :class:`~emprops.errors.BadRequestError` for a job that may not be retried,
     :class:`~emprops.errors.QuotaExceededError` if too much is open already,
     :class:`~emprops.errors.NotEnoughCreditsError` if its price was given back and is not there any more, and
-    :class:`~emprops.orchestrator.start.node_classes.NodeClassMissingError` if no machine can run a step that is left.
+    :class:`~emprops.orchestrator.start.node_classes.NodeClassMissingError` if no machine can run a step that is left,
+    and :class:`~emprops.policies.rules.PolicyLimitError` if one asks for more than is allowed by now.
     """
     check_retryable(job, stale_after=settings.stale_after)
     earlier = await change_store.earlier_steps(tx, job.id, job.retry_count)
@@ -56,7 +60,8 @@ async def retry_job(
         raise BadRequestError("The job has no steps that could be run again; generate again instead.")
     attempt = job.retry_count + 1
     closed = await dispatch_store.close_open_steps(tx, job.id, status="failed", message=SUPERSEDED)
-    steps = [_placed(step, machines) for step in next_steps(earlier, attempt=attempt, new_id=new_id)]
+    rules = await policies.rules(tx)
+    steps = [_placed(step, machines, rules) for step in next_steps(earlier, attempt=attempt, new_id=new_id)]
     steps = await _gated(tx, job, steps, dispatcher)
     await credit.hold_again(tx, job.id, terms=credit.terms_from(settings))
     await change_store.back_up(tx, job.id)
@@ -82,11 +87,12 @@ async def _gated(tx: Transaction, job: Standing, steps: Sequence[NextStep], disp
     return [replace(step, step=by_id.get(step.step.id, step.step)) for step in steps]
 
 
-def _placed(step: NextStep, machines: Machines) -> NextStep:
+def _placed(step: NextStep, machines: Machines, rules: Rules) -> NextStep:
     new = step.step
-    payload = new.input_data if new.template is None else new.template
+    payload = new.template if new.input_data is None else new.input_data
     if step.reuses is not None:
         return step
+    check_payload(rules, new.step_name, new.step_type, payload or {}, Requirements.from_json(new.requirements).models)
     requirements = required(new.step_name, new.step_type, payload, Requirements.from_json(new.requirements), machines)
     return replace(step, step=replace(new, requirements=requirements.to_json()))
 

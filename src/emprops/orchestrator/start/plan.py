@@ -15,6 +15,7 @@ from emprops.collections.instructions import Instructions, Phrase, Step, mention
 from emprops.collections.store import Collection
 from emprops.credits.prices import StepPrice, read_price
 from emprops.errors import BadRequestError, CollectionCorruptedError, InvalidVariablesError
+from emprops.orchestrator.policing import FREE, Policing
 from emprops.queue.messages import Requirements
 from emprops.workflows import service as workflow_service
 from emprops.workflows.forms import REQUIRED, Field, Form
@@ -28,8 +29,7 @@ from emprops.workflows.store import Workflow
 MAX_PAYLOAD_BYTES = 1024 * 1024
 MAX_PLAN_BYTES = 16 * 1024 * 1024
 SEED = "seed"
-FURTHER_SEED = re.compile(r"seed_\d+")
-"""As a workflow's second sampler has it."""
+FURTHER_SEED = re.compile(r"seed_\d+")  # as a workflow's second sampler has it
 SEED_RANGE = (0, 2**32 - 1)
 SHOWN_NAMES = 10
 
@@ -107,6 +107,7 @@ class _Planner:
     workflows: Mapping[str, Workflow]
     new_id: Callable[[], UUID]
     at: datetime
+    policing: Policing
     drafts: list[_Draft] = field(default_factory=list)
     generations: list[Generation] = field(default_factory=list)
     prices: list[StepPrice] = field(default_factory=list)
@@ -123,16 +124,17 @@ def make_plan(
     new_id: Callable[[], UUID],
     seed: str | None = None,
     now: datetime | None = None,
+    policing: Policing = FREE,
 ) -> Plan:
     """Plan a job. ``workflows`` are those that the collection names; the same ``seed`` and time give the same job.
 
     Raises :class:`~emprops.errors.CollectionCorruptedError`, :class:`~emprops.errors.InvalidVariablesError`, and
-    :class:`~emprops.errors.BadRequestError` for values that make too much of a payload.
+    :class:`~emprops.errors.BadRequestError` for values that make too much of a payload; and what ``policing`` raises.
     """
     recipe = instructions.parse(collection.data, workflows.keys())
     check_workflows(recipe, workflows)
     seed = str(new_id()) if seed is None else seed
-    planner = _Planner(recipe, workflows, new_id, now or datetime.now(UTC))
+    planner = _Planner(recipe, workflows, new_id, now or datetime.now(UTC), policing)
     for at in range(recipe.generations.count):
         custom = recipe.generations.use_custom_hashes
         generation_hash = recipe.generations.hashes[at] if custom else chance.generation_hash(seed, at)
@@ -174,7 +176,8 @@ def _plan_step(planner: _Planner, step: Step) -> None:
     price = read_price(workflow.data.get("credits"))
     values = kind.form(workflow.data).fill(fields).values if price.by else {}
     order = None if isinstance(work, HeldValue) else len(planner.drafts) + 1
-    planner.prices.append(StepPrice(step.id, generation, step.name, price.of(values), order))
+    cost = price.of(values).at_least(planner.policing.admit(step.name, workflow, work))
+    planner.prices.append(StepPrice(step.id, generation, step.name, cost, order))
     if isinstance(work, HeldValue):
         planner.results[step.id] = work.value
         return

@@ -19,10 +19,12 @@ from emprops.kit.ids import new_id
 from emprops.kit.telemetry import tracing
 from emprops.orchestrator.admission import gated
 from emprops.orchestrator.metrics import JOBS_STARTED
+from emprops.orchestrator.policing import Policing
 from emprops.orchestrator.start.node_classes import placed
 from emprops.orchestrator.start.plan import Plan, PlannedStep, make_plan
 from emprops.orchestrator.tickets import Dispatcher
 from emprops.outputs import job_results as outputs
+from emprops.policies import queries as policies
 from emprops.quotas import service as quotas
 from emprops.quotas.limits import subjects_of
 from emprops.workflows import store as workflows
@@ -149,7 +151,8 @@ async def run_collection(
 async def plan_generation(tx: Transaction, collection: Collection, variables: dict[str, Any]) -> Plan:
     """Validate the collection's data and plan its steps with these variables. Writes nothing."""
     known = await workflows.by_names(tx, instructions.workflow_names(collection.data))
-    plan = make_plan(collection=collection, workflows=known, variables=variables, new_id=new_id)
+    policing = Policing(await policies.rules(tx), maker=collection.user_id)
+    plan = make_plan(collection=collection, workflows=known, variables=variables, new_id=new_id, policing=policing)
     try:
         each = price_of_collection(collection.price, collection.blockchain)
     except PriceError as error:
