@@ -16,7 +16,7 @@ from tests.workflows.graphs import OCCASION
 
 from emprops.kit.database import Database, Transaction
 from emprops.workflows import service, store
-from emprops.workflows.kinds.base import FieldsError, HeldValue
+from emprops.workflows.kinds.base import FieldsError, HeldValue, PlannedWork
 from emprops.workflows.kinds.registry import KINDS
 from emprops.workflows.references import MixedText
 
@@ -146,7 +146,24 @@ class TestFetchApi:
             "api": FETCH["api"],
             "body": {"model": "gen4", "promptText": "{{VIDEO_API_KEY}}"},
             "output_mime_type": "image/png",
+            "workflow": work.payload["workflow"],
         }
+
+    @pytest.mark.parametrize(
+        "path", [".workflow", ".workflow.name", ".workflow.roles", ".body.workflow", ".api.workflow"]
+    )
+    def test_only_the_api_says_which_workflow_it_is_and_whose(self, path: str) -> None:
+        forged = {"id": "x", "name": "film", "roles": ["service"]}
+        data = changed(FETCH, lambda d: d["inputs"][0].update(pathJq=path)) | {"workflow": forged}
+        data["api"] = data["api"] | {"workflow": forged}
+        data["body"] = data["body"] | {"workflow": forged}
+        mine = workflow("fetch_api", data, user_id=uuid4(), owner_roles=("author",))
+        work = KINDS["fetch_api"].plan(mine, {"promptText": "x"}, OCCASION)
+        assert isinstance(work, PlannedWork)
+        assert work.payload["workflow"] == {"id": str(mine.id), "name": "w", "roles": ["author"]}
+        of_a_service = KINDS["fetch_api"].plan(workflow("fetch_api", data), {"promptText": "x"}, OCCASION)
+        assert isinstance(of_a_service, PlannedWork)
+        assert of_a_service.payload["workflow"]["roles"] == ["service"]
 
     def test_an_input_cannot_leave_the_body(self) -> None:
         data = changed(FETCH, lambda d: d["inputs"][0].update(pathJq=".api.url"))

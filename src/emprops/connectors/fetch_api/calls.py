@@ -11,6 +11,7 @@ import orjson
 from emprops.connectors.base import FinalError, RetryableError, too_large
 from emprops.connectors.fetch_api.answers import Answer, FileAnswer, is_page, read_answer, text_of
 from emprops.connectors.fetch_api.definition import Request
+from emprops.connectors.fetch_api.secret_rules import NOBODY, User
 from emprops.connectors.fetch_api.secrets import Secrets
 from emprops.errors import AppError
 from emprops.kit.outbound.answers import Response, Saving
@@ -40,11 +41,23 @@ class ForgottenError(RetryableError):
 class Caller:
     """Sends requests with secrets in them. Nothing it raises or returns has a secret in it."""
 
-    def __init__(self, client: GuardedClient, secrets: Secrets, max_answer_bytes: int, max_file_bytes: int) -> None:
+    def __init__(
+        self,
+        client: GuardedClient,
+        secrets: Secrets,
+        max_answer_bytes: int,
+        max_file_bytes: int,
+        user: User = NOBODY,
+    ) -> None:
         self.client = client
         self.secrets = secrets
         self.max_answer_bytes = max_answer_bytes
         self.max_file_bytes = max_file_bytes
+        self.user = user
+
+    def on_behalf_of(self, user: User) -> "Caller":
+        """Return a caller with the same means for a workflow, which decides what secrets it may use."""
+        return Caller(self.client, self.secrets, self.max_answer_bytes, self.max_file_bytes, user)
 
     async def call(
         self,
@@ -64,6 +77,7 @@ class Caller:
         :class:`FinalError` for any other failure.
         """
         host = urlsplit(request.url).hostname or ""
+        self.secrets.check_request(request, self.user, dict(params or {}))
         url = self._url(request, body, params or {})
         headers = {name: self.secrets.fill(value, request.url) for name, value in request.headers.items()}
         content = None

@@ -15,6 +15,7 @@ from emprops.connectors.fetch_api.definition import Definition, DefinitionError,
 from emprops.connectors.fetch_api.expressions import ExpressionError, Jq
 from emprops.connectors.fetch_api.polling import ASKED, DONE, Pause, Poller, evaluate, remembered_params
 from emprops.connectors.fetch_api.results import Collector
+from emprops.connectors.fetch_api.secret_rules import User
 from emprops.connectors.fetch_api.secrets import Secrets
 from emprops.kit.outbound.client import GuardedClient
 from emprops.kit.outbound.guard import Allowed
@@ -50,7 +51,9 @@ class FetchApi:
             await self._jq.evaluate(b"null", {"check": "."})
         except ExpressionError as error:
             return Health(ok=False, message=f"jq does not work: {error}")
-        return Health(ok=True, message=f"{len(self._secrets.by_name)} secrets.")
+        idle = sorted(name for name, secret in self._secrets.by_name.items() if not secret.hosts)
+        more = f" Without hosts, and so of no use: {', '.join(idle)}." if idle else ""
+        return Health(ok=True, message=f"{len(self._secrets.by_name)} secrets.{more}")
 
     async def capabilities(self) -> Capabilities:
         """Whatever the API has; model requirements are met."""
@@ -60,12 +63,15 @@ class FetchApi:
         """Call the API and bring its result here.
 
         Raises :class:`BadInputError` for a payload that says no proper request, :class:`RetryableError` when the API
-        is away or busy, :class:`FinalError` when it refuses or fails.
+        is away or busy, :class:`FinalError` when it refuses or fails, or must not have a secret.
         """
         definition = _definition(ticket.payload)
+        user = User.from_payload(ticket.payload)
+        self._secrets.check(definition, user)
+        caller = self._caller.on_behalf_of(user)
         wanted = str(ticket.payload.get("output_mime_type") or "")
         collector = Collector(self._client, context, wanted, self._max_file_bytes, self._secrets)
-        found = await self._found(definition, ticket.payload.get("body"), context, wanted)
+        found = await self._found(caller, definition, ticket.payload.get("body"), context, wanted)
         context.progress(DONE, "Fetching the result")
         if isinstance(found, FileAnswer):
             outcome = await collector.produced(found.path, found.mime_type)
@@ -75,27 +81,29 @@ class FetchApi:
         return outcome
 
     async def _found(
-        self, definition: Definition, body: Any, context: RunContext, wanted: str
+        self, caller: Caller, definition: Definition, body: Any, context: RunContext, wanted: str
     ) -> list[Any] | FileAnswer:
         """Call the API; return the file that it answers with in the end, or what the output expression gives."""
         polling = definition.polling
         begun = None if polling is None else remembered_params(context, polling)
         if polling is not None and begun is not None:
             context.progress(ASKED, "Waiting for what was begun before")
-            return await self._poller(polling, definition, context, wanted).poll(begun, at_once=True)
+            return await self._poller(caller, polling, definition, context, wanted).poll(begun, at_once=True)
         context.progress(0.0, "Calling the API")
-        answer = await self._caller.call(definition.request, body, file=context.folder / "answer", wanted=wanted)
+        answer = await caller.call(definition.request, body, file=context.folder / "answer", wanted=wanted)
         assert not isinstance(answer, Pending)  # noqa: S101 - only polls have statuses that mean it
         if polling is not None:
             context.progress(ASKED, "Waiting for the result")
-            poller = self._poller(polling, definition, context, wanted)
+            poller = self._poller(caller, polling, definition, context, wanted)
             return await poller.poll(await poller.begun(answer))
         if isinstance(answer, FileAnswer):
             return answer
         return (await evaluate(self._jq, answer.document, {"outputExprJq": definition.output}))["outputExprJq"]
 
-    def _poller(self, polling: Polling, definition: Definition, context: RunContext, wanted: str) -> Poller:
-        return Poller(self._caller, self._jq, context, polling, definition.output, wanted, self._pause)
+    def _poller(
+        self, caller: Caller, polling: Polling, definition: Definition, context: RunContext, wanted: str
+    ) -> Poller:
+        return Poller(caller, self._jq, context, polling, definition.output, wanted, self._pause)
 
     async def close(self) -> None:
         """End the jq process, and close connections."""

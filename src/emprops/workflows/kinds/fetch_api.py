@@ -3,12 +3,15 @@
 ``data: {form, inputs: [{id, pathJq, is_required}], api: {url, method, headers, fetchType, wait | polling, …}, body}``.
 Inputs place form fields in the body and nowhere else. ``{{NAMES}}`` in ``api`` are secrets: they stay names here, and
 the worker fills them in there and nowhere else, so no value a user gives can ask for one. The payload is
-``{"api": api, "body": body, "output_mime_type": type}``; ``connectors/fetch_api/definition.py`` reads ``api``.
+``{"api": api, "body": body, "output_mime_type": type, "workflow": {id, name, roles}}``;
+``connectors/fetch_api/definition.py`` reads ``api``. ``workflow`` decides which secrets the worker uses, so nothing
+that an author writes gets there, and no other workflow type may plan such jobs (``base.OWN_JOB_TYPES``).
 """
 
 from collections.abc import Mapping
 from typing import Any
 
+from emprops.auth.caller import SERVICE
 from emprops.connectors.fetch_api import definition
 from emprops.workflows.forms import Form, read_form
 from emprops.workflows.kinds.base import (
@@ -59,5 +62,14 @@ class FetchApi:
                     target = set_path(target, rooted(item["pathJq"], ROOTS, "body"), values[item["id"]])
                 except PathError as error:
                     raise FieldsError({item["id"]: str(error)}) from None
-        payload = {"api": data["api"], "body": target["body"], "output_mime_type": workflow.output_mime_type}
+        payload = {
+            "api": data["api"],
+            "body": target["body"],
+            "output_mime_type": workflow.output_mime_type,
+            "workflow": {
+                "id": str(workflow.id),
+                "name": workflow.name,
+                "roles": [SERVICE] if workflow.user_id is None else list(workflow.owner_roles),
+            },
+        }
         return PlannedWork("fetch_api", payload, requirements_of(workflow), workflow.output_mime_type)
