@@ -60,7 +60,8 @@ async def price_of(rig: Rig, collection: Collection) -> dict[str, Any]:
 
 
 async def account(rig: Rig) -> dict[str, Any]:
-    return dict((await rig.client.get("/credits", headers=as_user(rig.user_id))).json()["data"])
+    shown = (await rig.client.get("/credits", headers=as_user(rig.user_id))).json()["data"]
+    return {name: shown[name] for name in ("balance", "held", "available")}
 
 
 async def no_jobs(rig: Rig) -> bool:
