@@ -36,6 +36,7 @@ from emprops.orchestrator.repair.rescue import (
     rebuild_redis,
     reclaim_lapsed,
     send_unsent,
+    show_limits,
     withdraw_closed,
 )
 from emprops.orchestrator.tickets import Dispatcher, queue_from
@@ -73,6 +74,7 @@ def timetable(dispatcher: Dispatcher, orchestrator: Orchestrator) -> list[Duty]:
         Duty("send_unsent", 2.0, lambda: send_unsent(dispatcher)),
         Duty("withdraw_closed", 2.0, lambda: withdraw_closed(dispatcher)),
         Duty("take_over_reports", 10.0, orchestrator.take_over),
+        Duty("show_limits", 5.0, lambda: show_limits(dispatcher)),
         Duty("show_pauses", 5.0, maintenance.show),
         Duty("forget_pauses", 3600.0, maintenance.forget),
         Duty("purge_idempotency_keys", 3600.0, lambda: idempotency.purge(dispatcher.database)),

@@ -14,8 +14,8 @@ from tests.queue.helpers import make_ticket, with_models
 
 from emprops.kit.database import Database
 from emprops.kit.redis import connect
-from emprops.queue.dispatch import TypeLimits
 from emprops.queue.fleet import FleetMember, WorkerInfo
+from emprops.queue.type_limits import TypeLimits, show_limits
 from emprops.settings import Settings
 
 
@@ -105,7 +105,7 @@ async def test_the_demand_for_one_capability_is_one_number(rig: Rig, member: Fle
 
 async def test_the_demand_leaves_out_what_may_not_run_and_says_so(rig: Rig, member: FleetMember) -> None:
     queue = rig.dispatcher.queue
-    await queue.show_limits({"paid": TypeLimits(concurrency=6), "slow": TypeLimits(per_minute=2)})
+    await show_limits(queue.redis, queue.prefix, {"paid": TypeLimits(concurrency=6), "slow": TypeLimits(per_minute=2)})
     await queue.show_held_back({"noop": 700, "paid": 30})
     await queue.enqueue([make_ticket(f"x{n}", job_type="paid", models=["x"]) for n in range(4)])
     await queue.enqueue([make_ticket(f"y{n}", job_type="paid", models=["y"]) for n in range(40)])

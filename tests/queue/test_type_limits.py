@@ -7,9 +7,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.queue.helpers import PREFIX, Worker, ids, lapse, make_ticket
 
-from emprops.queue.dispatch import Queue, TypeLimits
+from emprops.queue.dispatch import Queue
+from emprops.queue.fleet import Fleet
 from emprops.queue.keys import KEYS
 from emprops.queue.matching import Offer
+from emprops.queue.type_limits import TypeLimits, show_limits
 
 BOTH = {"noop": Offer(), "paid": Offer()}
 
@@ -26,7 +28,7 @@ async def minutes_pass(client: Any, job_type: str = "paid", seconds: float = 60)
 
 
 async def test_no_more_run_at_once_over_all_workers(queue: Queue, client: Any) -> None:
-    await queue.show_limits({"paid": TypeLimits(concurrency=3)})
+    await show_limits(queue.redis, queue.prefix, {"paid": TypeLimits(concurrency=3)})
     await queue.enqueue([paid(f"s{n}", at=n) for n in range(10)])
     first, second = Worker(client, "a", offers=BOTH), Worker(client, "b", offers=BOTH)
     mine = await first.claim(2)
@@ -38,7 +40,7 @@ async def test_no_more_run_at_once_over_all_workers(queue: Queue, client: Any) -
 
 
 async def test_other_job_types_are_not_held_up(queue: Queue, client: Any) -> None:
-    await queue.show_limits({"paid": TypeLimits(concurrency=1)})
+    await show_limits(queue.redis, queue.prefix, {"paid": TypeLimits(concurrency=1)})
     await queue.enqueue([paid(f"p{n}", at=n, priority=90) for n in range(5)])
     await queue.enqueue([make_ticket(f"n{n}", at=n) for n in range(5)])
     worker = Worker(client, "a", offers=BOTH)
@@ -47,7 +49,7 @@ async def test_other_job_types_are_not_held_up(queue: Queue, client: Any) -> Non
 
 
 async def test_a_users_own_order_steps_over_what_is_full(queue: Queue, client: Any) -> None:
-    await queue.show_limits({"paid": TypeLimits(concurrency=1)})
+    await show_limits(queue.redis, queue.prefix, {"paid": TypeLimits(concurrency=1)})
     await queue.enqueue([paid("p0", at=0, user="anna"), paid("p1", at=1, user="anna")])
     await queue.enqueue([make_ticket("n0", at=2, user="anna"), make_ticket("n1", at=3, user="bert")])
     worker = Worker(client, "a", offers=BOTH)
@@ -56,7 +58,7 @@ async def test_a_users_own_order_steps_over_what_is_full(queue: Queue, client: A
 
 @pytest.mark.parametrize("end", ["lapsed", "cancelled", "released"])
 async def test_every_end_of_a_run_makes_room(queue: Queue, client: Any, end: str) -> None:
-    await queue.show_limits({"paid": TypeLimits(concurrency=1)})
+    await show_limits(queue.redis, queue.prefix, {"paid": TypeLimits(concurrency=1)})
     await queue.enqueue([paid("first", at=0), paid("second", at=1)])
     worker, other = Worker(client, "a", offers=BOTH), Worker(client, "b", offers=BOTH)
     claim = await worker.claim_one()
@@ -72,7 +74,7 @@ async def test_every_end_of_a_run_makes_room(queue: Queue, client: Any, end: str
 
 
 async def test_no_more_begin_in_a_minute(queue: Queue, client: Any) -> None:
-    await queue.show_limits({"paid": TypeLimits(per_minute=2)})
+    await show_limits(queue.redis, queue.prefix, {"paid": TypeLimits(per_minute=2)})
     await queue.enqueue([paid(f"s{n}", at=n) for n in range(6)])
     worker = Worker(client, "a", offers=BOTH)
     for claim in await worker.claim(5):
@@ -88,7 +90,7 @@ async def test_no_more_begin_in_a_minute(queue: Queue, client: Any) -> None:
 
 
 async def test_idle_workers_hear_when_there_is_room(queue: Queue, client: Any) -> None:
-    await queue.show_limits({"paid": TypeLimits(concurrency=1)})
+    await show_limits(queue.redis, queue.prefix, {"paid": TypeLimits(concurrency=1)})
     await queue.enqueue([paid("s0", at=0), paid("s1", at=1)])
     worker, idle = Worker(client, "a", offers=BOTH), Worker(client, "b", offers=BOTH)
     await worker.claim_one()
@@ -100,11 +102,11 @@ async def test_idle_workers_hear_when_there_is_room(queue: Queue, client: Any) -
 
 
 async def test_limits_that_are_lifted_hold_no_more(queue: Queue, client: Any) -> None:
-    await queue.show_limits({"paid": TypeLimits(concurrency=1, per_minute=1)})
+    await show_limits(queue.redis, queue.prefix, {"paid": TypeLimits(concurrency=1, per_minute=1)})
     await queue.enqueue([paid(f"s{n}", at=n) for n in range(4)])
     worker = Worker(client, "a", offers=BOTH)
     assert len(await worker.claim(4)) == 1
-    await queue.show_limits({})
+    await show_limits(queue.redis, queue.prefix, {})
     assert len(await worker.claim(4)) == 3
 
 
@@ -118,7 +120,7 @@ async def test_whatever_is_claimed_the_limits_hold(
     queue: Queue, client: Any, most: int, a_minute: int | None, wants: list[tuple[int, int, bool]]
 ) -> None:
     await client.flushall()
-    await queue.show_limits({"paid": TypeLimits(most, a_minute)})
+    await show_limits(queue.redis, queue.prefix, {"paid": TypeLimits(most, a_minute)})
     await queue.enqueue([paid(f"s{n}", at=n, user=f"user{n % 3}", priority=50 + n % 2) for n in range(40)])
     workers = [Worker(client, name, offers=BOTH) for name in "abc"]
     running: list[tuple[Worker, Any]] = []
@@ -138,3 +140,21 @@ async def test_whatever_is_claimed_the_limits_hold(
 def test_limits_are_written_as_they_are_read() -> None:
     for limits in (TypeLimits(3, 60), TypeLimits(concurrency=3), TypeLimits(per_minute=1), TypeLimits()):
         assert TypeLimits.of(limits.text) == limits
+
+
+async def test_who_waits_for_a_limit_is_told_so(queue: Queue, client: Any) -> None:
+    await show_limits(queue.redis, queue.prefix, {"paid": TypeLimits(concurrency=1, per_minute=2)})
+    await queue.enqueue([paid(f"s{n}", at=n) for n in range(4)])
+    worker = Worker(client, "a", offers=BOTH)
+
+    async def blocked() -> list[str]:
+        place = await Fleet(client, PREFIX).place("s3")
+        assert place is not None
+        return [reason for reason in place["blocked_by"] if reason != "no live worker"]
+
+    claim = await worker.claim_one()
+    assert await blocked() == ["the limit of 1 paid steps at once"]
+    await worker.finish(claim)
+    assert await blocked() == []
+    await worker.finish(await worker.claim_one())
+    assert await blocked() == ["the limit of 2 paid steps a minute"]

@@ -29,27 +29,6 @@ class Reclaimed:
     promoted: int
 
 
-@dataclass(frozen=True, slots=True)
-class TypeLimits:
-    """What of a job type may go on in the whole fleet; None: any number."""
-
-    concurrency: int | None = None
-    """Steps that run at once."""
-    per_minute: int | None = None
-    """Steps that begin within any 60 seconds."""
-
-    @property
-    def text(self) -> str:
-        """The limits as Redis has them."""
-        return ":".join("" if number is None else str(number) for number in (self.concurrency, self.per_minute))
-
-    @classmethod
-    def of(cls, text: str) -> "TypeLimits":
-        """Read what :attr:`text` wrote."""
-        concurrency, _, per_minute = text.partition(":")
-        return cls(*(int(number) if number else None for number in (concurrency, per_minute)))
-
-
 class Queue:
     """Dispatch: order, claims and leases. Everything in it can be rebuilt from PostgreSQL.
 
@@ -115,15 +94,6 @@ class Queue:
         for step_id in step_ids:
             pipe.hget(f"{self.prefix}{KEYS.ticket}{step_id}", "state")
         return [None if state is None else state.decode() for state in await pipe.execute()]
-
-    async def show_limits(self, limits: Mapping[str, TypeLimits]) -> None:
-        """Have these job types limited, and no others."""
-        key = self.prefix + KEYS.type_limits
-        pipe = self.redis.pipeline()
-        pipe.delete(key)
-        if limits:
-            pipe.hset(key, mapping={job_type: limit.text for job_type, limit in limits.items()})
-        await pipe.execute()
 
     async def show_held_back(self, counts: Mapping[str, int]) -> None:
         """Note, for those who look at the queue, how many steps of each job type are kept out of it."""

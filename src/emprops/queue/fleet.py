@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from emprops.queue.keys import KEYS, machine_channel, worker_channel
 from emprops.queue.matching import Offer, WorkerOffers, class_of, lanes_of, missing
 from emprops.queue.scripts import Scripts
+from emprops.queue.type_limits import what_is_full
 
 TTL = 120
 """Seconds without a heartbeat after which a worker is no longer part of the fleet."""
@@ -242,7 +243,8 @@ class Fleet:
         if not found:
             return None
         requirement, due, position, turns, own = found
-        blocked = lacking(orjson.loads(requirement), await self.workers()) if requirement else []
+        needs = orjson.loads(requirement) if requirement else None
+        blocked = [] if needs is None else await self._blocked(needs)
         return {
             "position": position,
             "turns": turns,
@@ -250,6 +252,10 @@ class Fleet:
             "blocked_by": blocked,
             "retry_at": datetime.fromtimestamp(float(due) / 1000, UTC) if due else None,
         }
+
+    async def _blocked(self, requirement: dict[str, Any]) -> list[str]:
+        full = await what_is_full(self.redis, self.prefix, requirement["job_type"])
+        return lacking(requirement, await self.workers()) + full
 
 
 def lacking(requirement: dict[str, Any], workers: Sequence[WorkerInfo]) -> list[str]:

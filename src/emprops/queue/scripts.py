@@ -16,7 +16,7 @@ PARTS: Final = {
     "beat": ("shared",),
     "judge": ("shared",),
     "survey": ("shared",),
-    "turn": ("shared", "lines", "limits", "take"),
+    "turn": ("shared", "lines", "type_limits", "take"),
 }
 """Files whose functions a script uses; those not named here use ``shared`` and ``lines``."""
 

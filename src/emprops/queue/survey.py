@@ -8,9 +8,9 @@ from typing import Any
 import orjson
 from redis.asyncio import Redis
 
-from emprops.queue.dispatch import TypeLimits
 from emprops.queue.keys import KEYS
 from emprops.queue.scripts import Scripts
+from emprops.queue.type_limits import TypeLimits
 
 MOST_SIGNATURES = 1_000
 """Signatures looked at; of more, those registered last."""

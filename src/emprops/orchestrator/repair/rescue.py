@@ -8,6 +8,9 @@ from emprops.fleet.service import Maintenance
 from emprops.jobs import dispatch_store, held_store
 from emprops.kit import outbox
 from emprops.orchestrator.tickets import BATCH, CLOSED, Dispatcher
+from emprops.policies import queries as policies
+from emprops.queue import type_limits
+from emprops.queue.type_limits import TypeLimits
 
 log = structlog.get_logger(__name__)
 
@@ -37,12 +40,23 @@ async def rebuild_redis(dispatcher: Dispatcher) -> int:
     async with dispatcher.database.transaction() as tx:
         lost = await dispatch_store.forget_queued(tx)
     await Maintenance(dispatcher.database, queue.redis, queue.prefix).show()
+    await show_limits(dispatcher)
     # only now: dying before this line means that the next round does it all again, which is harmless
     await queue.begin_epoch(uuid4().hex)
     if lost:
         log.warning("tickets sent again", steps=lost)
         await send_unsent(dispatcher, older_than=0.0)
     return lost
+
+
+async def show_limits(dispatcher: Dispatcher) -> int:
+    """Show the queue what the policies of job types limit, so that a change holds within seconds. Returns 0: it is no
+    news."""
+    async with dispatcher.database.reader() as reader:
+        found = await policies.queue_limits(reader)
+    limits = {job_type: TypeLimits(*numbers) for job_type, numbers in found.items()}
+    await type_limits.show_limits(dispatcher.queue.redis, dispatcher.queue.prefix, limits)
+    return 0
 
 
 async def withdraw_closed(dispatcher: Dispatcher) -> int:
