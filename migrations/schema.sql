@@ -1147,6 +1147,8 @@ CREATE UNIQUE INDEX credit_entry_one_hold ON public.credit_entry USING btree (jo
 
 CREATE UNIQUE INDEX credit_entry_one_settlement ON public.credit_entry USING btree (job_id) WHERE (kind = 'settle'::text);
 
+CREATE INDEX credit_hold_held ON public.credit_hold USING btree (job_id) WHERE (state = 'held'::text);
+
 CREATE INDEX credit_hold_held_by_key ON public.credit_hold USING btree (key_id) WHERE ((state = 'held'::text) AND (key_id IS NOT NULL));
 
 CREATE INDEX credit_hold_spent_by_key ON public.credit_hold USING btree (key_id, updated_at) WHERE ((state = 'captured'::text) AND (key_id IS NOT NULL));

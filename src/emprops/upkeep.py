@@ -13,6 +13,7 @@ from uuid import uuid4
 import structlog
 
 from emprops.audit.chaining import chain_entries, expire_entries
+from emprops.credits.service import terms_from
 from emprops.decks.count_store import fold_changes
 from emprops.fleet.service import Maintenance
 from emprops.kit import outbox
@@ -29,6 +30,7 @@ from emprops.media.mux import assets
 from emprops.media.mux.client import client_from
 from emprops.media.storage import storage_from
 from emprops.orchestrator.advance.reports import Orchestrator
+from emprops.orchestrator.repair.holds import reconcile_holds
 from emprops.orchestrator.repair.reconcile import reconcile_duty
 from emprops.orchestrator.repair.rescue import (
     admit_held_back,
@@ -79,6 +81,7 @@ def timetable(dispatcher: Dispatcher, orchestrator: Orchestrator) -> list[Duty]:
         Duty("forget_pauses", 3600.0, maintenance.forget),
         Duty("purge_idempotency_keys", 3600.0, lambda: idempotency.purge(dispatcher.database)),
         Duty("reconcile_stale_steps", 60.0, lambda: reconcile_duty(orchestrator)),
+        Duty("reconcile_holds", 60.0, lambda: reconcile_holds(dispatcher, terms_from(orchestrator.settings))),
         Duty("fold_output_counts", 2.0, lambda: fold_changes(dispatcher.database)),
         Duty("fold_stored_bytes", 2.0, lambda: quota_store.fold_changes(dispatcher.database)),
         Duty("import_files", 2.0, lambda: import_due(shop)),

@@ -56,3 +56,12 @@ async def state_of(tx: Transaction, job_id: UUID) -> str | None:
     """The state of the job's hold."""
     hold = await store.hold_of(tx, job_id)
     return hold and hold.state
+
+
+async def damage(database: Database, job_id: UUID, what: str) -> None:
+    """Give the job's hold back by hand, or end the job by hand as ``what``: neither moves the other."""
+    async with database.transaction() as tx:
+        if what == "hold":
+            assert await store.release(tx, job_id, "by hand")
+        else:
+            await tx.execute("UPDATE job SET status = %s, completed_at = now() WHERE id = %s", (what, job_id))

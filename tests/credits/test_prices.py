@@ -165,6 +165,8 @@ def test_why_a_step_costs_what_it_does() -> None:
         ({"per": "seconds", "rate": 10, "most": 5}, {}, "10 per seconds, at most 5"),
     ):
         assert why(read_price(definition).of(fields)) == reason
+    assert why(read_price(None).of({}).at_least(5)) == "flat, raised to the least for its job type"
+    assert why(read_price(1).of({}).at_least(5)) == "flat"
     both = table.of({"job_type": "chat"})
     assert (why(both), both.price, both.least) == (
         "job_type is chat: 0.000002 per total_tokens, at least 0.01 and at most 0.25",

@@ -69,7 +69,7 @@ def _stored(step: StepPrice) -> dict[str, Any]:
         "minimum": cost.usage.minimum,
         "most": cost.usage.most,
     }
-    known = {"order": step.order, "by": cost.by, "value": cost.value, "usage": usage}
+    known = {"order": step.order, "by": cost.by, "value": cost.value, "usage": usage, "floored": cost.floored or None}
     return {
         "step": step.key,
         "generation": step.generation,
@@ -87,6 +87,7 @@ def cost_of(stored: Mapping[str, Any]) -> Cost:
         usage and Usage(usage["per"], Decimal(usage["rate"]), usage["minimum"], usage["most"]),
         stored.get("by"),
         stored.get("value"),
+        stored.get("floored", False),
     )
 
 
@@ -149,6 +150,11 @@ def step_json(part: Mapping[str, Any]) -> dict[str, Any]:
 
 def why(cost: Cost) -> str:
     """Say in words why a step costs what it does."""
+    reason = _reason(cost)
+    return f"{reason}, raised to the least for its job type" if cost.floored else reason
+
+
+def _reason(cost: Cost) -> str:
     row = "" if cost.by is None else f"{cost.by} is {cost.value}" if cost.value else f"the default for {cost.by}"
     if cost.usage is None:
         return row or ("flat" if cost.price else "free")

@@ -38,6 +38,8 @@ class Cost:
     """The form field that decided."""
     value: str | None = None
     """The row of the table that its value chose; None: the default."""
+    floored: bool = False
+    """Whether the workflow's price was below what the policy of its job type asks for."""
 
     @property
     def least(self) -> int:
@@ -49,7 +51,7 @@ class Cost:
         if floor <= self.least:
             return self
         usage = self.usage and replace(self.usage, minimum=floor, most=max(self.usage.most, floor))
-        return replace(self, price=max(self.price, floor), usage=usage)
+        return replace(self, price=max(self.price, floor), usage=usage, floored=True)
 
 
 FREE = Cost()

@@ -15,6 +15,14 @@ _job_type = Bounded()  # workflows name job types as they like
 JOBS_STARTED = counter("jobs_started", "Jobs that were started.", "kind")
 JOBS_RETRIED = counter("jobs_retried", "Retries of jobs.")
 JOBS_ENDED = counter("jobs_ended", "Jobs that ended: completed, failed or cancelled.", "status")
+CREDIT_FAULTS = counter("credit_faults", "Holds without an open job, and open jobs without one.", "fault", "mended")
+for _fault, _mended in (
+    ("hold_without_job", "released"),
+    ("hold_without_job", "captured"),
+    ("job_without_hold", "held"),
+    ("job_without_hold", "failed"),
+):
+    CREDIT_FAULTS.labels(_fault, _mended)  # from 0, or the first of each would be no increase for an alert
 USAGE_MISSING = counter("usage_missing", "Completed steps priced by usage that reported none: they cost the minimum.")
 TICKETS_SENT = counter("tickets_sent", "Tickets put into the queue, by what it made of them.", "answer")
 REPORTS = counter("step_reports", "Reports about steps that were recorded.", "kind", "job_type")
