@@ -18,6 +18,7 @@ async def test_a_policy_limits_the_queue(rig: Rig) -> None:
     job_id = await rig.start(generations=3)
     claim = await rig.worker.claim_one()
     assert await rig.worker.claim(5) == []
+    await rig.settle()
     assert "the limit of 1 noop steps at once" in (await rig.job(job_id))["queue"]["blocked_by"]
     await rig.worker.finish(claim, picture())
     assert len(await rig.worker.claim(5)) == 1
