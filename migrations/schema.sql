@@ -827,7 +827,7 @@ CREATE TABLE public.user_role (
     role text NOT NULL,
     granted_at timestamp with time zone DEFAULT now() NOT NULL,
     granted_by text NOT NULL,
-    CONSTRAINT user_role_role_check CHECK ((role = ANY (ARRAY['author'::text, 'viewer'::text])))
+    CONSTRAINT user_role_role_check CHECK ((role = ANY (ARRAY['author'::text, 'operator'::text, 'viewer'::text])))
 );
 
 CREATE TABLE public.webhook_attempt (

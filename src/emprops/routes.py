@@ -10,6 +10,7 @@ from fastapi import APIRouter, FastAPI
 
 from emprops import health
 from emprops.auth import endpoints as auth
+from emprops.auth import key_endpoints as keys
 from emprops.auth.dependencies import unmarked_routes
 from emprops.catalog import endpoints as catalog
 from emprops.collections import endpoints as collections
@@ -24,6 +25,8 @@ from emprops.live import endpoints as live
 from emprops.media import endpoints as media
 from emprops.media.mux import endpoints as mux
 from emprops.observe import endpoints as observe
+from emprops.operators import audit_endpoints as audit
+from emprops.operators import endpoints as operators
 from emprops.orchestrator.endpoints import dead_letters, develop, generations
 from emprops.orchestrator.endpoints import jobs as job_changes
 from emprops.outputs import endpoints as outputs
@@ -59,6 +62,9 @@ TABLE: list[tuple[Prefix, APIRouter]] = [
     ("", auth.routes),  # /me /users/roles /users/{id}/roles
     ("", quotas.own_routes),  # /me/limits
     ("", quotas.routes),  # /quotas /quotas/{kind}/{id}
+    ("", keys.routes),  # /keys /keys/{prefix}
+    ("", operators.routes),  # /operator/jobs /operator/outputs/{id} /operator/users/{id}
+    ("", audit.routes),  # /audit
     ("", credit.routes),  # /credits /credits/ledger /credits/grant
     ("", decks.routes),  # /decks /decks/{id} /decks/{id}/publish /decks/{id}/lock /decks/{id}/order
     ("", pages.routes),  # /watch/{id} /d/{id}
@@ -95,6 +101,8 @@ TAGS: dict[str, str] = {
     "custom nodes": "The ComfyUI extensions that workflows need.",
     "users": "Who is calling, and what users may do.",
     "quotas": "What users, API keys and collections may have at once, and start in a time.",
+    "keys": "API keys of services, workers and readers.",
+    "operators": "What users have, for those who run the installation; and who did what to whom.",
     "credits": "What generations cost, and who has how much.",
     "custody": "What is held for members of social networks until they sign up.",
     "webhooks": "Send signed events to URLs, and see what was delivered.",

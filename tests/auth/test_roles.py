@@ -68,13 +68,13 @@ async def test_viewers_read_how_it_does_and_change_nothing(client: httpx2.AsyncC
     assert (await client.get("/metrics", headers=viewer)).status_code == 200
     assert (await client.get("/api/queue", headers=token(new_id()))).status_code == 403
     assert (await client.post("/api/projects", json=PROJECT, headers=viewer)).status_code == 403
-    assert (await client.post("/api/workers/pause", headers=viewer)).status_code == 401
+    assert (await client.post("/api/workers/pause", headers=viewer)).status_code == 403
 
 
 async def test_services_need_no_role_and_make_things_for_users(client: httpx2.AsyncClient, database: Database) -> None:
     service = await service_key(database) | {"user_id": str(new_id())}
     assert (await client.post("/api/projects", json=PROJECT, headers=service)).status_code == 201
-    assert (await client.get("/me", headers=service)).json()["data"]["roles"] == ["author", "viewer"]
+    assert (await client.get("/me", headers=service)).json()["data"]["roles"] == ["author", "operator", "viewer"]
 
 
 async def test_a_role_that_does_not_exist_is_refused(client: httpx2.AsyncClient, database: Database) -> None:
@@ -90,5 +90,5 @@ def test_claims_may_lie_deep() -> None:
 
 @pytest.mark.parametrize("text", ["studio", "studio=king", "=author", "studio="])
 def test_names_that_mean_nothing_are_refused_at_start(text: str) -> None:
-    with pytest.raises(ValueError, match="write name=role, with author or viewer"):
+    with pytest.raises(ValueError, match="write name=role, with author, operator or viewer"):
         named_roles(text)

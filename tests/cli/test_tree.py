@@ -16,6 +16,7 @@ WITHOUT_JSON = {
     "worker": "runs until it is stopped",
     "db schema": "writes a file and prints nothing",
     "comfy convert": "prints JSON anyway: the graph",
+    "audit export": "prints JSON anyway: a line for each entry",
 }
 LINE = 78
 """What fits into a help text in 80 columns."""

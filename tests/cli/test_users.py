@@ -37,4 +37,4 @@ def test_what_is_not_there_is_told() -> None:
     missing = run("revoke", ANNA, "author")
     assert (missing.exit_code, missing.stdout) == (1, "")
     assert "was not granted the role author" in missing.stderr
-    assert "There is no role king: use author or viewer." in run("grant", ANNA, "king").stderr
+    assert "There is no role king: use author, operator or viewer." in run("grant", ANNA, "king").stderr

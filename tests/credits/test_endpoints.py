@@ -88,7 +88,7 @@ async def test_grants_cannot_pile_up_beyond_what_can_be_counted(
 async def test_users_cannot_grant(client: httpx2.AsyncClient) -> None:
     user_id = new_id()
     response = await grant(client, as_user(user_id), user_id, 5)
-    assert response.status_code == 401
+    assert response.status_code == 403
     assert (await credits_of(client, user_id))["balance"] == 0
 
 

@@ -63,25 +63,25 @@ async def test_a_worker_hears_of_every_pause_that_concerns_it(maintenance: Maint
         return [member.announce(one) for one in (first, second, elsewhere)]
 
     assert heard() == [False, False, False]
-    assert (await maintenance.pause("worker", "w-1")).workers == ["w-1"]
+    assert (await maintenance.pause("worker", "w-1", actor="cli:anna")).workers == ["w-1"]
     assert heard() == [True, False, False]
-    assert (await maintenance.pause("machine", "m")).workers == ["w-1", "w-2"]
-    assert (await maintenance.pause("machine", "m")).workers == ["w-1", "w-2"]
+    assert (await maintenance.pause("machine", "m", actor="cli:anna")).workers == ["w-1", "w-2"]
+    assert (await maintenance.pause("machine", "m", actor="cli:anna")).workers == ["w-1", "w-2"]
     assert heard() == [True, True, False]
     assert member.announce(info("started-later")) is True
     listed = {one.worker_id: paused_by for one, paused_by in await maintenance.workers()}
     assert listed == {"started-later": ["machine"], "w-1": ["machine", "worker"], "w-2": ["machine"], "w-3": []}
-    await maintenance.pause("all")
+    await maintenance.pause("all", actor="cli:anna")
     assert heard() == [True, True, True]
-    assert (await maintenance.resume("machine", "m")).still_paused == ["started-later", "w-1", "w-2"]
-    assert (await maintenance.resume("all")).still_paused == []
+    assert (await maintenance.resume("machine", "m", actor="cli:anna")).still_paused == ["started-later", "w-1", "w-2"]
+    assert (await maintenance.resume("all", actor="cli:anna")).still_paused == []
     assert heard() == [False, False, False]
 
 
 async def test_a_pause_outlives_the_memory_of_redis(
     maintenance: Maintenance, member: FleetMember, client: Any, database: Database, settings: Settings
 ) -> None:
-    await maintenance.pause("machine", "m")
+    await maintenance.pause("machine", "m", actor="cli:anna")
     await client.flushall()
     assert member.announce(info()) is None  # Redis does not know: it stays as it is
     await rebuild_redis(Dispatcher(database, Queue(client), settings))
@@ -92,7 +92,7 @@ async def test_what_redis_missed_is_shown_later(
     maintenance: Maintenance, member: FleetMember, client: Any, engines: Engines
 ) -> None:
     member.announce(info())
-    await maintenance.pause("machine", "m")
+    await maintenance.pause("machine", "m", actor="cli:anna")
     await client.delete(PREFIX + KEYS.paused)
     assert member.announce(info()) is False
     await maintenance.show()
@@ -104,9 +104,9 @@ async def test_pauses_of_workers_long_gone_are_dropped(
 ) -> None:
     for name in ("gone", "live"):
         member.announce(info(name))
-        await maintenance.pause("worker", name)
+        await maintenance.pause("worker", name, actor="cli:anna")
     member.withdraw(info("gone"))
-    await maintenance.pause("machine", "m")
+    await maintenance.pause("machine", "m", actor="cli:anna")
     assert await maintenance.forget() == 0
     async with database.transaction() as tx:
         await tx.execute("UPDATE worker_pause SET since = now() - interval '8 days'")
@@ -135,7 +135,7 @@ async def test_a_paused_worker_finishes_what_it_runs_and_claims_nothing(
     async with rig.beating(), rig.working():
         await rig.begun("s")
         await until("idle")
-        await maintenance.pause("machine", "machine")
+        await maintenance.pause("machine", "machine", actor="cli:anna")
         paused = await until("paused")
         assert paused.current == ("s",)
         await queue.enqueue([make_ticket("t", at=1)])
@@ -143,7 +143,7 @@ async def test_a_paused_worker_finishes_what_it_runs_and_claims_nothing(
         gate.set()
         await log.until("s", "completed")
         assert await queue.ticket_states(["t"]) == ["waiting"]
-        await maintenance.resume("machine", "machine")
+        await maintenance.resume("machine", "machine", actor="cli:anna")
         await log.until("t", "completed")
 
 
@@ -153,7 +153,7 @@ async def test_a_worker_that_starts_on_a_paused_machine_claims_nothing_first(
     log, queue, fleet = ReportLog(client), Queue(client), Fleet(client, PREFIX)
     rig = Rig(client, settings, tmp_path, body=nothing)
     rig.loop.heard = False
-    await maintenance.pause("machine", "machine")
+    await maintenance.pause("machine", "machine", actor="cli:anna")
     await queue.enqueue([make_ticket("s")])
     async with rig.working():
         for _ in range(100):

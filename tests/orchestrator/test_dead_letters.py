@@ -116,7 +116,7 @@ async def test_what_cannot_be_offered_changes_nothing(rig: Rig) -> None:
     assert (status, sentence) == (400, "Only generations can be retried; this job is a import.")
     assert await rig.rows("SELECT max_retries FROM job WHERE max_retries > 0") == []
     response = await rig.client.post(f"/api/dead-letters/{step_id}/offer", headers=as_user(rig.user_id))
-    assert response.status_code == 401
+    assert response.status_code == 403
 
 
 @pytest.fixture

@@ -33,7 +33,10 @@ SERVICE = Who(nobody=401, owner=401, other=401, service=200)
 WORKER = Who(nobody=401, owner=401, other=401, service=403)
 """Workers on other machines only. Every route without this mark, a public one aside, refuses a worker's key."""
 OPERATOR = Who(nobody=401, owner=403, other=403, service=200)
-"""Who runs the installation; users are known, and it is not for them."""
+"""Who runs the installation; users are known, and it is not for them without the role that the row names."""
+
+ROLES = ("", "author", "viewer", "operator")
+"""The roles of four users to whom nothing of the world belongs; the first has none."""
 
 
 @dataclass(frozen=True)
@@ -47,11 +50,21 @@ class Row:
     query: str = ""
     fills: dict[str, str] = field(default_factory=dict)
     role: str = ""
-    """What users need to be: those of the world are, and without it they get 403."""
+    """What users need to be. Owner and other are authors; everybody without it gets 403."""
 
     @property
     def name(self) -> str:
         return f"{self.method} {self.path}"
+
+    def stranger_gets(self, role: str) -> int:
+        """The status that a user with this role gets to whom the objects do not belong.
+
+        Default deny: a role opens the rows that name it, those of ``operator`` open all rows that name one, and for
+        every other row an operator is a user like another.
+        """
+        if self.role and role not in (self.role, "operator"):
+            return 403
+        return self.who.service if self.role in ("viewer", "operator") else self.who.other
 
 
 def row(method: str, path: str, who: Who, *, body: Any = None, query: str = "", role: str = "", **fills: str) -> Row:
@@ -61,3 +74,13 @@ def row(method: str, path: str, who: Who, *, body: Any = None, query: str = "", 
 def author_row(method: str, path: str, who: Who, **more: Any) -> Row:
     """A route for users with the role author."""
     return row(method, path, who, role="author", **more)
+
+
+def viewer_row(method: str, path: str, **more: Any) -> Row:
+    """A route that shows what operators see."""
+    return row(method, path, more.pop("who", OPERATOR), role="viewer", **more)
+
+
+def operator_row(method: str, path: str, **more: Any) -> Row:
+    """A route for those who run the installation."""
+    return row(method, path, more.pop("who", OPERATOR), role="operator", **more)

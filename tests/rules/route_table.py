@@ -7,19 +7,35 @@ parameters named as in the code. A parameter is filled with the object of the sa
 to the owner; ``job_id="failed_job_id"`` fills it with another one, and the same placeholders work in ``body`` and
 ``query``. If your object is not there yet, add it to ``world.py`` with a function of ``tests/factories``.
 
-Each row is called in production mode by five callers, each in a fresh world:
+Each row is called in production mode by these callers:
 
 * nobody   no credentials; also a forged token, and the owner's id in every spelling of the ``user_id`` header
-* owner    a token of the user to whom the objects of the world belong
-* other    a token of another user
+* owner    a token of the user to whom the objects of the world belong, an author
+* other    a token of an author to whom nothing belongs; and of such a user without a role, a viewer, an operator: they
+           get the same unless the row names a role, as ``viewer_row("GET", "/workers")`` does
 * service  an API key with the scope ``service`` that names no user; naming the owner, it must get what the owner gets
 * worker   an API key with the scope ``worker``: refused wherever nobody is, but for its own routes
 
-What a refused caller tries must change no row in the database, a foreign object must look exactly like an unknown one,
-and what another user gets must mention nothing that is the owner's.
+Those who are refused share a world, and so do all who only read. What a refused caller tries must change no row in
+the database, a foreign object must look exactly like an unknown one, and what another user gets must mention nothing
+that is the owner's.
 """
 
-from tests.rules.callers import KNOWN, OPERATOR, OWN, OWN_AS_USER, PUBLIC, SERVICE, USER, WORKER, Who, author_row, row
+from tests.rules.callers import (
+    KNOWN,
+    OPERATOR,
+    OWN,
+    OWN_AS_USER,
+    PUBLIC,
+    SERVICE,
+    USER,
+    WORKER,
+    Who,
+    author_row,
+    operator_row,
+    row,
+    viewer_row,
+)
 
 from emprops.workflows.schemas import EDITOR_GRAPH
 
@@ -61,9 +77,9 @@ TABLE = [
     row("GET", "/docs", PUBLIC.but(nobody=404, owner=404, other=404, service=404)),  # not in production
     row("GET", "/health", PUBLIC),
     row("GET", "/ready", PUBLIC),
-    row("GET", "/metrics", OPERATOR),
-    row("GET", "/queue", OPERATOR),
-    row("GET", "/queue/demand", OPERATOR, query="job_type=noop&model=a"),
+    viewer_row("GET", "/metrics"),
+    viewer_row("GET", "/queue"),
+    viewer_row("GET", "/queue/demand", query="job_type=noop&model=a"),
     # --- files
     row("GET", "/files/{key:path}", PUBLIC),
     # --- workers on other machines
@@ -130,7 +146,7 @@ TABLE = [
     # --- live connections
     row("POST", "/ws/ticket", KNOWN.but(owner=201, other=201, service=201)),
     row("WEBSOCKET", "/ws/client/{client_id}", KNOWN.but(owner=101, other=101, service=101)),
-    row("WEBSOCKET", "/ws/monitor/{client_id}", Who(nobody=401, owner=403, other=403, service=101)),
+    viewer_row("WEBSOCKET", "/ws/monitor/{client_id}", who=OPERATOR.but(service=101)),
     # --- outputs
     row("GET", "/outputs", USER),
     row("POST", "/outputs", OWN_AS_USER.but(owner=201), body={"collection_id": "{collection_id}"}),
@@ -198,35 +214,53 @@ TABLE = [
     # --- users
     row("GET", "/me", KNOWN),
     row("GET", "/me/limits", USER),
-    row("GET", "/quotas", SERVICE),
-    row("GET", "/quotas/{kind}/{subject_id}", SERVICE, subject_id="owner"),
-    row("PUT", "/quotas/{kind}/{subject_id}", SERVICE, body={"open_jobs": 3}, subject_id="owner"),
-    row("DELETE", "/quotas/{kind}/{subject_id}", SERVICE, subject_id="owner"),
-    row("GET", "/users/roles", SERVICE),
-    row("GET", "/users/{user_id}/roles", SERVICE, user_id="owner"),
-    row("PUT", "/users/{user_id}/roles/{role}", SERVICE, user_id="owner"),
-    row("DELETE", "/users/{user_id}/roles/{role}", SERVICE, user_id="owner"),
+    viewer_row("GET", "/quotas"),
+    viewer_row("GET", "/quotas/{kind}/{subject_id}", subject_id="owner"),
+    operator_row("PUT", "/quotas/{kind}/{subject_id}", body={"open_jobs": 3}, subject_id="owner"),
+    operator_row("DELETE", "/quotas/{kind}/{subject_id}", subject_id="owner"),
+    viewer_row("GET", "/users/roles"),
+    viewer_row("GET", "/users/{user_id}/roles", user_id="owner"),
+    operator_row("PUT", "/users/{user_id}/roles/{role}", user_id="owner"),
+    operator_row("DELETE", "/users/{user_id}/roles/{role}", user_id="owner"),
+    # --- keys
+    viewer_row("GET", "/keys"),
+    operator_row("POST", "/keys", who=OPERATOR.but(service=201), body={"name": "web app", "scopes": ["service"]}),
+    operator_row("DELETE", "/keys/{prefix}", prefix="key_prefix"),
+    # --- operators
+    viewer_row("GET", "/audit"),
+    viewer_row("GET", "/operator/jobs", query="user_id={owner}"),
+    viewer_row("GET", "/operator/jobs/{job_id}"),
+    operator_row("POST", "/operator/jobs/{job_id}/cancel"),
+    operator_row("POST", "/operator/jobs/{job_id}/retry", job_id="failed_job_id"),
+    viewer_row("GET", "/operator/outputs/{output_id}"),
+    operator_row("POST", "/operator/outputs/{output_id}/hide"),
+    viewer_row("GET", "/operator/users/{user_id}", user_id="owner"),
     # --- credits
     row("GET", "/credits", USER),
     row("GET", "/credits/ledger", USER),
     row("PUT", "/credits/limits/{period}", USER, body={"amount": 5}),
-    row("PUT", "/credits/limits", SERVICE, body={"user_id": "{owner}", "period": "day", "amount": 5}),
-    row("POST", "/credits/grant", SERVICE.but(service=201), body={"user_id": "{owner}", "amount": 5, "reason": "gift"}),
+    operator_row("PUT", "/credits/limits", body={"user_id": "{owner}", "period": "day", "amount": 5}),
+    operator_row(
+        "POST",
+        "/credits/grant",
+        who=OPERATOR.but(service=201),
+        body={"user_id": "{owner}", "amount": 5, "reason": "gift"},
+    ),
     # --- workers and dead letters
-    row("GET", "/workers", SERVICE),
-    row("POST", "/workers/pause", SERVICE),
-    row("POST", "/workers/resume", SERVICE),
-    row("POST", "/workers/{worker_id}/pause", SERVICE, worker_id="live_worker"),
-    row("POST", "/workers/{worker_id}/resume", SERVICE, worker_id="paused_worker"),
-    row("POST", "/machines/{machine_id}/pause", SERVICE),
-    row("POST", "/machines/{machine_id}/resume", SERVICE, machine_id="paused_machine"),
-    row("GET", "/dead-letters", SERVICE),
-    row("GET", "/dead-letters/{step_id}", SERVICE, step_id="dead_step_id"),
-    row("POST", "/dead-letters/{step_id}/offer", SERVICE, step_id="dead_step_id"),
+    viewer_row("GET", "/workers"),
+    operator_row("POST", "/workers/pause"),
+    operator_row("POST", "/workers/resume"),
+    operator_row("POST", "/workers/{worker_id}/pause", worker_id="live_worker"),
+    operator_row("POST", "/workers/{worker_id}/resume", worker_id="paused_worker"),
+    operator_row("POST", "/machines/{machine_id}/pause"),
+    operator_row("POST", "/machines/{machine_id}/resume", machine_id="paused_machine"),
+    viewer_row("GET", "/dead-letters"),
+    viewer_row("GET", "/dead-letters/{step_id}", step_id="dead_step_id"),
+    operator_row("POST", "/dead-letters/{step_id}/offer", step_id="dead_step_id"),
     # --- policies
-    row("GET", "/policies", SERVICE),
-    row("PUT", "/policies/{job_type}", SERVICE, body={"floor": 0.25}, job_type="limited_job_type"),
-    row("DELETE", "/policies/{job_type}", SERVICE, job_type="limited_job_type"),
+    viewer_row("GET", "/policies"),
+    operator_row("PUT", "/policies/{job_type}", body={"floor": 0.25}, job_type="limited_job_type"),
+    operator_row("DELETE", "/policies/{job_type}", job_type="limited_job_type"),
     # --- workflows
     row("GET", "/workflows", PUBLIC),
     row("GET", "/workflows/{name}", PUBLIC),
@@ -238,15 +272,15 @@ TABLE = [
     # --- models and custom nodes
     row("GET", "/models", PUBLIC),
     row("GET", "/models/{name:path}", PUBLIC, name="model"),
-    row("POST", "/models", OPERATOR.but(service=201), body={"name": "{unknown}.pt"}),
-    row("PATCH", "/models/{name:path}", SERVICE, body={"status": "retired"}, name="model"),
-    row("DELETE", "/models/{name:path}", SERVICE, name="spare_model"),
+    operator_row("POST", "/models", who=OPERATOR.but(service=201), body={"name": "{unknown}.pt"}),
+    operator_row("PATCH", "/models/{name:path}", body={"status": "retired"}, name="model"),
+    operator_row("DELETE", "/models/{name:path}", name="spare_model"),
     row("POST", "/models/batch", PUBLIC, body={"names": ["vae.pt"]}),
     row("GET", "/custom-nodes", PUBLIC),
     row("GET", "/custom-nodes/defaults", PUBLIC),
     row("GET", "/custom-nodes/{name:path}", PUBLIC, name="custom_node"),
-    row("POST", "/custom-nodes", OPERATOR.but(service=201), body={"name": "nodes-{unknown}"}),
-    row("PATCH", "/custom-nodes/{name:path}", SERVICE, body={"commit": "0a1b2c3"}, name="custom_node"),
-    row("DELETE", "/custom-nodes/{name:path}", SERVICE, name="spare_custom_node"),
+    operator_row("POST", "/custom-nodes", who=OPERATOR.but(service=201), body={"name": "nodes-{unknown}"}),
+    operator_row("PATCH", "/custom-nodes/{name:path}", body={"commit": "0a1b2c3"}, name="custom_node"),
+    operator_row("DELETE", "/custom-nodes/{name:path}", name="spare_custom_node"),
     row("POST", "/custom-nodes/batch", PUBLIC, body={"names": ["nodes"]}),
 ]

@@ -30,6 +30,7 @@ ONE_USE = "a ticket is for one use, and another one costs nothing"
 WITHOUT_KEY = {
     "createStreamTicket": ONE_USE,
     "createSocketTicket": ONE_USE,
+    "createKey": "its answer is a secret, which must not be stored",
     "createWebhook": "its answer has a secret, which must not be stored; sent again, it is refused",
 }
 """Operations that answer 201 and take no idempotency key."""

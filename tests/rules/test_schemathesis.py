@@ -60,7 +60,7 @@ def config_for(url: str, world: World, service: dict[str, str], worker: dict[str
     services = [
         f"{row.method} {prefix}{row.path}"
         for row in TABLE
-        if row.who.service < 400 and row.who.other == 401
+        if row.who.service < 400 and (row.who.other == 401 or row.role in ("viewer", "operator"))
         for prefix in ("", "/api")
     ]
     workers = [f"{row.method} {prefix}{row.path}" for row in TABLE if row.who is WORKER for prefix in ("", "/api")]
@@ -108,6 +108,8 @@ KNOWN = {
     "event_id": ("event_id",),
     "step_id": ("dead_step_id",),
     "worker_id": ("live_worker", "paused_worker"),
+    "prefix": ("key_prefix",),
+    "user_id": ("owner",),
     "machine_id": ("machine_id", "paused_machine"),
 }
 """Parameter → objects of the world that are tried in it, besides whatever comes to mind."""

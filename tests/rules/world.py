@@ -5,8 +5,10 @@ from typing import Any
 from uuid import UUID
 
 from tests import factories
+from tests.rules.callers import ROLES
 
-from emprops.auth import role_store
+from emprops.auth import role_store, store
+from emprops.auth.keys import make_key
 from emprops.kit.database import Transaction
 from emprops.kit.ids import new_id
 from emprops.quotas import store as quota_store
@@ -37,10 +39,11 @@ NAMES = {
 
 @dataclass(frozen=True)
 class World:
-    """Two users, and what one of them has."""
+    """Users, and what one of them has."""
 
     owner: UUID
-    other: UUID
+    strangers: dict[str, UUID]
+    """Role → a user who has it, and nothing else."""
     objects: dict[str, str]
     """Name of a path parameter → an id (or name) to fill it with."""
     secrets: tuple[str, ...]
@@ -49,15 +52,16 @@ class World:
 
 async def make_world(tx: Transaction) -> World:
     """Make everything anew."""
-    owner, other = await factories.make_user(tx), await factories.make_user(tx)
-    for user in (owner, other):
-        await role_store.grant(tx, user, "author", by="the test")
+    owner, strangers = await factories.make_user(tx), {role: await factories.make_user(tx) for role in ROLES}
+    for role, user in (("author", owner), *strangers.items()):
+        if role:
+            await role_store.grant(tx, user, role, by="the test")
     await quota_store.put(tx, Subject("user", owner), QuotaLimits(open_jobs=5), by="the test")
     private = await _things_of(tx, owner)
-    public = {"owner": owner, "other": other, "unknown": new_id(), **NAMES, **await _names(tx, owner)}
+    public = {"owner": owner, "unknown": new_id(), **NAMES, **await _names(tx, owner)}
     return World(
         owner=owner,
-        other=other,
+        strangers=strangers,
         objects={name: str(value) for name, value in {**private, **public}.items()},
         secrets=(str(owner), *map(str, private.values())),
     )
@@ -106,6 +110,7 @@ async def _jobs(tx: Transaction, collection: factories.Collection) -> dict[str, 
 async def _names(tx: Transaction, owner: UUID) -> dict[str, str]:
     """What is made too, and no secret."""
     return {
+        "key_prefix": await _key(tx),
         "paused_worker": await factories.make_pause(tx, "worker", f"worker-{owner}"),
         "paused_machine": await factories.make_pause(tx, "machine", f"machine-{owner}"),
         "limited_job_type": await factories.make_policy(tx, f"limited-{owner}"),
@@ -115,3 +120,9 @@ async def _names(tx: Transaction, owner: UUID) -> dict[str, str]:
         "spare_model": await factories.make_model(tx),
         "spare_custom_node": await factories.make_custom_node(tx),
     }
+
+
+async def _key(tx: Transaction) -> str:
+    key = make_key()
+    await store.add_key(tx, prefix=key.prefix, digest=key.digest, name="theirs", scopes=["read"], owner=None, life=None)
+    return key.prefix

@@ -63,6 +63,23 @@ def exported(entry: Entry) -> dict[str, Any]:
     return {**fields_of(entry, entry.position, entry.previous), "hash": entry.hash.hex() if entry.hash else None}
 
 
+def entry_of(line: dict[str, Any]) -> Entry:
+    """Return an entry from a line of an export. Raises ``ValueError``, ``KeyError`` or ``TypeError``."""
+    return Entry(
+        id=line["id"],
+        at=datetime.fromisoformat(line["at"]),
+        actor=line["actor"],
+        action=line["action"],
+        target=line["target"],
+        user_id=UUID(line["user_id"]) if line["user_id"] else None,
+        details=line["details"],
+        request_id=line["request_id"],
+        position=line["position"],
+        previous=bytes.fromhex(line["previous"]),
+        hash=bytes.fromhex(line["hash"]),
+    )
+
+
 def digest(fields: dict[str, Any]) -> bytes:
     """Return the hash of an entry's fields."""
     return hashlib.sha256(json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()).digest()

@@ -8,7 +8,6 @@ from uuid import UUID
 from emprops.audit.chain import Entry
 from emprops.audit.store import COLUMNS, Head
 from emprops.kit.database import Transaction
-from emprops.kit.web.paging import Page
 
 SETTLED = 10
 """Minutes after which no transaction is open any more that could still bring an entry with a lower id."""
@@ -36,13 +35,13 @@ class Gap:
     last: int
 
 
-async def newest(reader: Transaction, filters: Filters, page: Page) -> list[Entry]:
+async def newest(reader: Transaction, filters: Filters, *, limit: int, offset: int = 0) -> list[Entry]:
     """Return entries, newest first."""
     where, values = _condition(filters)
     return await reader.fetch_all(
         Entry,
         f"SELECT {COLUMNS} FROM audit_entry WHERE {where} ORDER BY id DESC LIMIT %(limit)s OFFSET %(offset)s",
-        {**values, "limit": page.limit, "offset": page.offset},
+        {**values, "limit": limit, "offset": offset},
     )
 
 

@@ -40,17 +40,36 @@ async def record(
     kind and id of what it was done to, such as ``job:<id>``. ``user_id``: whom it concerns. ``details``: what else
     tells it apart, never a secret, a prompt, or what a user wrote.
     """
+    await store.append(tx, _entry(actor, action, target, details, user_id))
+
+
+async def record_daily(
+    tx: Transaction,
+    actor: str,
+    action: Action,
+    target: str,
+    details: Mapping[str, Any] | None = None,
+    *,
+    user_id: UUID | None = None,
+) -> bool:
+    """Append an entry unless the same actor did the same to the same target today (UTC): for what happens all the time.
+
+    Requests at the same moment may both append. False: there was one.
+    """
+    return await store.append_daily(tx, _entry(actor, action, target, details, user_id))
+
+
+def _entry(
+    actor: str, action: Action, target: str, details: Mapping[str, Any] | None, user_id: UUID | None
+) -> store.NewEntry:
     request_id = get_contextvars().get("request_id")
-    await store.append(
-        tx,
-        store.NewEntry(
-            actor=_plain(actor),
-            action=action.value,
-            target=_plain(target),
-            user_id=user_id,
-            details=_plain(dict(details or {})),
-            request_id=request_id if isinstance(request_id, str) else None,
-        ),
+    return store.NewEntry(
+        actor=_plain(actor),
+        action=action.value,
+        target=_plain(target),
+        user_id=user_id,
+        details=_plain(dict(details or {})),
+        request_id=request_id if isinstance(request_id, str) else None,
     )
 
 

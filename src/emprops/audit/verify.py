@@ -14,6 +14,8 @@ MAX_PROBLEMS = 100
 class Check:
     """What a walk along the chain has found so far."""
 
+    partial: bool = False
+    """Whether the entries may begin anywhere, as those of an export may."""
     entries: int = 0
     position: int = 0
     """Of the last entry."""
@@ -41,7 +43,7 @@ class Check:
 
     def finish(self) -> None:
         """Account for what is missing at the front."""
-        if self.first > 1 and self.expired.get(self.first - 1) != self.first_previous.hex():
+        if not self.partial and self.first > 1 and self.expired.get(self.first - 1) != self.first_previous.hex():
             self.found(
                 f"The entries before position {self.first} were removed, and not because of their age."
                 if self.first - 1 not in self.expired

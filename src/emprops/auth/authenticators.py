@@ -18,6 +18,7 @@ from emprops.auth.caller import READ, SERVICE, Caller
 from emprops.auth.identity_header import canonical_uuid, claimed_user
 from emprops.auth.keys import KeyRing, contains_key
 from emprops.auth.limits import LIMITER
+from emprops.auth.sign_ins import SignIns
 from emprops.auth.startup import check_settings
 from emprops.auth.tokens import Subject
 from emprops.auth.verifier import verifier_from
@@ -59,9 +60,16 @@ class Credentials:
         self._verifier = verifier_from(settings, self._client)
         self._keys = KeyRing()
         self._users = Users()
+        self._sign_ins = SignIns()
 
     async def identify(self, connection: HTTPConnection) -> Caller | None:
         """Find the caller by key or token; None if the request has neither."""
+        caller = await self._proven(connection)
+        if caller is not None:
+            await self._sign_ins.note(caller, resources_of(connection).database)
+        return caller
+
+    async def _proven(self, connection: HTTPConnection) -> Caller | None:
         refuse_credentials_in_url(connection)
         keys, tokens = connection.headers.getlist("x-api-key"), connection.headers.getlist("authorization")
         verifier = self._verifier

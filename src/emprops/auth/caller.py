@@ -15,7 +15,9 @@ AUTHOR = "author"
 """Role of a user who makes workflows, projects and collections."""
 VIEWER = "viewer"
 """Role of a user who reads how the installation does: metrics, the queue, the demand for workers."""
-ROLES = (AUTHOR, VIEWER)
+OPERATOR = "operator"
+"""Role of a user who runs the installation: what a service may do, but for acting as users. Also author and viewer."""
+ROLES = (AUTHOR, OPERATOR, VIEWER)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from starlette.requests import HTTPConnection
 from starlette.routing import BaseRoute
 
 from emprops.auth.authenticators import AUTHENTICATOR
-from emprops.auth.caller import AUTHOR, READ, SERVICE, VIEWER, WORKER, Caller
+from emprops.auth.caller import AUTHOR, OPERATOR, READ, SERVICE, VIEWER, WORKER, Caller
 from emprops.auth.limits import LIMITER, Kind
 from emprops.auth.roles import has_role
 from emprops.auth.startup import is_loopback
@@ -21,6 +21,8 @@ from emprops.errors import ForbiddenError, UnauthorizedError
 from emprops.kit.web.endpoint import resources_of
 from emprops.kit.web.openapi import Security
 from emprops.settings import Settings
+
+NO_VIEWER = "This endpoint takes the role viewer, or an API key with the scope service, or read without a user."
 
 
 async def identify(connection: HTTPConnection) -> Caller:
@@ -116,17 +118,30 @@ async def count_generation(connection: HTTPConnection, caller: Annotated[Caller,
     await LIMITER.of(connection).check(connection, caller, Kind.GENERATION)
 
 
-async def operator(connection: HTTPConnection) -> None:
-    """Let those in who run the installation: the metrics token, a key with the scope service, one with the scope read
-    that belongs to no user; and everybody where only this machine can ask and the ``user_id`` header is believed."""
+async def operator_caller(connection: HTTPConnection, caller: Annotated[Caller, Depends(current_caller)]) -> Caller:
+    """Find who runs the installation: a user with the role operator, or a service; the others get 403."""
+    if not await has_role(connection, caller, OPERATOR):
+        raise ForbiddenError("This endpoint takes the role operator, or an API key with the scope service.")
+    return caller
+
+
+async def viewer_caller(connection: HTTPConnection, caller: Annotated[Caller, Depends(current_caller)]) -> Caller:
+    """Find who may see what an operator sees: a user with the role viewer or operator, a service, or a key with the
+    scope read that belongs to no user; the others get 403."""
+    if not await has_role(connection, caller, VIEWER):
+        raise ForbiddenError(NO_VIEWER)
+    return caller
+
+
+async def viewer(connection: HTTPConnection) -> None:
+    """Let the same in, and the metrics token; and everybody where only this machine can ask and the ``user_id`` header
+    is believed."""
     settings = resources_of(connection).settings
     if is_operators_token(connection, settings) or (settings.mode != "production" and is_loopback(settings.host)):
         return
     caller = await identify(connection)
     if not caller.is_service and not await has_role(connection, caller, VIEWER):
-        raise ForbiddenError(
-            "This endpoint takes the role viewer, or an API key with the scope service, or read without a user."
-        )
+        raise ForbiddenError(NO_VIEWER)
 
 
 def is_operators_token(connection: HTTPConnection, settings: Settings) -> bool:
@@ -154,8 +169,12 @@ SocketCaller = Annotated[Caller, Depends(socket_caller)]
 """Parameter type of a WebSocket, which also takes a ticket in its URL."""
 OptionalCaller = Annotated[Caller | None, Depends(optional_caller)]
 """Parameter type of a public route that shows more to known callers."""
-OperatorRoute = Depends(operator)
-"""For ``dependencies=[OperatorRoute]`` of a route that shows how the installation does."""
+OperatorCaller = Annotated[Caller, Depends(operator_caller)]
+"""Parameter type of a route for those who run the installation: operators and services."""
+ViewerCaller = Annotated[Caller, Depends(viewer_caller)]
+"""Parameter type of a route that shows what operators see."""
+ViewerRoute = Depends(viewer)
+"""For ``dependencies=[ViewerRoute]`` of a route that shows how the installation does, also to monitoring."""
 PublicRoute = Depends(anybody)
 """For ``dependencies=[PublicRoute]`` of a route that anybody may call."""
 AuthorRoute = Depends(author)
@@ -192,7 +211,7 @@ MARKERS: dict[Callable[..., Any], Security] = {
     service_caller: [{"api_key": []}],
     worker_caller: [{"api_key": []}],
     optional_caller: [{}, *_EVERY_WAY],
-    operator: [{"api_key": []}, {"token": []}],
+    viewer: [{"api_key": []}, {"token": []}],
     anybody: [],
 }
 

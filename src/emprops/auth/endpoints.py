@@ -5,9 +5,9 @@ from uuid import UUID
 
 from fastapi import Path, Request
 
-from emprops.auth import role_store
+from emprops.auth import granting, role_store
 from emprops.auth.caller import ROLES
-from emprops.auth.dependencies import CurrentCaller, ServiceCaller
+from emprops.auth.dependencies import CurrentCaller, OperatorCaller, ViewerCaller
 from emprops.auth.roles import has_role
 from emprops.auth.schemas import CallerView, RoleGrantView, RoleName
 from emprops.errors import NotFoundError
@@ -29,27 +29,29 @@ async def get_me(request: Request, caller: CurrentCaller) -> Envelope[CallerView
 
 
 @routes.get("/users/roles")
-async def list_grants(_service: ServiceCaller, reader: Reader, page: Paging) -> Envelope[list[RoleGrantView]]:
+async def list_grants(_viewer: ViewerCaller, reader: Reader, page: Paging) -> Envelope[list[RoleGrantView]]:
     """List the roles that users were granted, newest first."""
     return ok([RoleGrantView.model_validate(one) for one in await role_store.list_grants(reader, page)])
 
 
 @routes.get("/users/{user_id}/roles")
-async def get_roles(user_id: UserId, _service: ServiceCaller, reader: Reader) -> Envelope[list[RoleGrantView]]:
+async def get_roles(user_id: UserId, _viewer: ViewerCaller, reader: Reader) -> Envelope[list[RoleGrantView]]:
     """List what a user was granted. Roles that come with their tokens are not among them."""
     return ok([RoleGrantView.model_validate(one) for one in await role_store.grants_of(reader, user_id)])
 
 
 @routes.put("/users/{user_id}/roles/{role}")
-async def grant_role(user_id: UserId, role: Role, service: ServiceCaller, tx: Tx) -> Envelope[list[RoleGrantView]]:
+async def grant_role(user_id: UserId, role: Role, operator: OperatorCaller, tx: Tx) -> Envelope[list[RoleGrantView]]:
     """Grant a user a role; again, it changes nothing. Replies with all that they have been granted."""
-    await role_store.grant(tx, user_id, role, by=f"emp_{service.key_prefix}")
-    return ok([RoleGrantView.model_validate(one) for one in await role_store.grants_of(tx, user_id)])
+    by = granting.grantor(operator)
+    granted = await granting.grant(tx, user_id, role, actor=operator.actor, by=by)
+    return ok([RoleGrantView.model_validate(one) for one in granted])
 
 
 @routes.delete("/users/{user_id}/roles/{role}")
-async def revoke_role(user_id: UserId, role: Role, _service: ServiceCaller, tx: Tx) -> Envelope[list[RoleGrantView]]:
+async def revoke_role(user_id: UserId, role: Role, operator: OperatorCaller, tx: Tx) -> Envelope[list[RoleGrantView]]:
     """Take a role back. Replies with what is left. What the user made with it stays."""
-    if not await role_store.revoke(tx, user_id, role):
+    left = await granting.revoke(tx, user_id, role, actor=operator.actor)
+    if left is None:
         raise NotFoundError(f"The user was not granted the role {role}.")
-    return ok([RoleGrantView.model_validate(one) for one in await role_store.grants_of(tx, user_id)])
+    return ok([RoleGrantView.model_validate(one) for one in left])

@@ -40,7 +40,8 @@ def named_roles(text: str) -> dict[str, str]:
         name, equals, role = (part.strip() for part in item.partition("="))
         if not (name and equals and role in ROLES):
             raise ValueError(
-                f"{item!r} does not say which role a name means: write name=role, with {' or '.join(ROLES)}."
+                f"{item!r} does not say which role a name means: write name=role, with"
+                f" {', '.join(ROLES[:-1])} or {ROLES[-1]}."
             )
         names[name] = role
     return names

@@ -50,12 +50,15 @@ async def has_role(reader: Transaction, user_id: UUID, roles: Collection[str]) -
     )
 
 
-async def grant(tx: Transaction, user_id: UUID, role: str, *, by: str) -> None:
-    """Grant a role. Granted again, the first grant stays."""
+async def grant(tx: Transaction, user_id: UUID, role: str, *, by: str) -> bool:
+    """Grant a role. False if the user had it: the first grant stays."""
     await ensure_user(tx, user_id)
-    await tx.execute(
-        "INSERT INTO user_role (user_id, role, granted_by) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
-        (user_id, role, by),
+    return (
+        await tx.execute(
+            "INSERT INTO user_role (user_id, role, granted_by) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
+            (user_id, role, by),
+        )
+        == 1
     )
 
 

@@ -8,7 +8,7 @@ from pydantic import ConfigDict
 
 from emprops.kit.web.schema import Schema
 
-RoleName = Literal["author", "viewer"]
+RoleName = Literal["author", "operator", "viewer"]
 
 
 class CallerView(Schema):
@@ -30,8 +30,8 @@ class RoleGrantView(Schema):
     user_id: UUID
     """The user."""
     role: RoleName
-    """`author` makes workflows and collections, `viewer` reads metrics and the queue."""
+    """`author` makes workflows and collections, `operator` runs the installation, `viewer` reads what they read."""
     granted_at: datetime
     """When it was granted first."""
     granted_by: str
-    """The public part of the key that granted it, or `cli`."""
+    """The public part of the key that granted it, the id of the operator, or `cli`."""

@@ -94,9 +94,13 @@ async def find_key(reader: Transaction, prefix: str) -> ApiKey | None:
     return await reader.fetch_one(ApiKey, f"SELECT {KEY_COLUMNS} FROM api_key WHERE prefix = %s", (prefix,))
 
 
-async def list_keys(reader: Transaction) -> list[ApiKey]:
-    """List all keys, newest first."""
-    return await reader.fetch_all(ApiKey, f"SELECT {KEY_COLUMNS} FROM api_key ORDER BY created_at DESC, id DESC")
+async def list_keys(reader: Transaction, *, limit: int | None = None, offset: int = 0) -> list[ApiKey]:
+    """List keys, newest first: all, or a page."""
+    return await reader.fetch_all(
+        ApiKey,
+        f"SELECT {KEY_COLUMNS} FROM api_key ORDER BY created_at DESC, id DESC LIMIT %s OFFSET %s",
+        (limit, offset),
+    )
 
 
 async def touch_key(writer: Transaction, key_id: UUID) -> None:
@@ -107,6 +111,15 @@ async def touch_key(writer: Transaction, key_id: UUID) -> None:
         WHERE id = %s AND (last_used_at IS NULL OR last_used_at < now() - %s)
         """,
         (key_id, TOUCH_EVERY),
+    )
+
+
+async def lock_key(tx: Transaction, which: str) -> ApiKey | None:
+    """Find the key with this public part or id, and let nobody else change it meanwhile."""
+    return await tx.fetch_one(
+        ApiKey,
+        f"SELECT {KEY_COLUMNS} FROM api_key WHERE prefix = %(which)s OR id::text = %(which)s FOR UPDATE",
+        {"which": which},
     )
 
 

@@ -36,7 +36,9 @@ async def issue_ticket(redis: Redis, prefix: str, caller: Caller, purpose: str) 
         "user_id": caller.user_id,
         "is_service": caller.is_service,
         "scopes": sorted(caller.scopes),
+        "roles": sorted(caller.roles),
         "key_id": caller.key_id,
+        "key_prefix": caller.key_prefix,
     }
     await redis.set(_key(prefix, ticket), orjson.dumps(content), ex=TICKET_LIFE)
     return ticket
@@ -52,7 +54,9 @@ async def redeem_ticket(redis: Redis, prefix: str, ticket: str, purpose: str) ->
         user_id=_uuid(issued["user_id"]),
         is_service=issued["is_service"],
         scopes=frozenset(issued["scopes"]),
+        roles=frozenset(issued.get("roles", ())),
         key_id=_uuid(issued["key_id"]),
+        key_prefix=issued.get("key_prefix", ""),
     )
 
 

@@ -3,10 +3,14 @@
 from enum import Enum
 from typing import Annotated
 
-from fastapi import Path
+from fastapi import Path, Request
 
-from emprops.auth.dependencies import CurrentCaller, PublicRoute, ServiceCaller
+from emprops.audit.actions import Action
+from emprops.audit.service import record
+from emprops.auth.caller import OPERATOR, Caller
+from emprops.auth.dependencies import CurrentCaller, OperatorCaller, PublicRoute
 from emprops.auth.once import Once
+from emprops.auth.roles import has_role
 from emprops.catalog import service, store
 from emprops.catalog.schemas import (
     CustomNodeBody,
@@ -23,6 +27,7 @@ from emprops.catalog.schemas import (
     model_view,
 )
 from emprops.errors import NotFoundError
+from emprops.kit.database import Transaction
 from emprops.kit.web.endpoint import Reader, Shared, Tx, router
 from emprops.kit.web.envelope import Envelope, failures, ok
 from emprops.kit.web.paging import Paging
@@ -42,11 +47,13 @@ async def list_models(reader: Reader, page: Paging) -> Envelope[list[ModelView]]
 
 @routes.post("/models", tags=MODELS, status_code=201, responses=failures(_409="There is a model of this name already."))
 async def create_model(
-    body: ModelBody, caller: CurrentCaller, tx: Tx, resources: Shared, _once: Once = None
+    body: ModelBody, request: Request, caller: CurrentCaller, tx: Tx, resources: Shared, _once: Once = None
 ) -> Envelope[ModelView]:
-    """Add a model, so that workflows can need it. For services, and for users where the operator allows it."""
-    service.check_may_add(caller, resources.settings)
-    return ok(model_view(await service.add_model(tx, body.new())))
+    """Add a model, so that workflows can need it. For operators, services, and users where that is allowed."""
+    service.check_may_add(resources.settings, operator=await has_role(request, caller, OPERATOR))
+    model = await service.add_model(tx, body.new())
+    await _note(tx, caller, "model", body.name, "added")
+    return ok(model_view(model))
 
 
 @routes.post("/models/batch", tags=MODELS, dependencies=[PublicRoute])
@@ -68,15 +75,18 @@ async def get_model(name: Name, reader: Reader) -> Envelope[ModelView]:
 
 
 @routes.patch("/models/{name:path}", tags=MODELS, responses=failures(_409="The new name is taken already."))
-async def change_model(name: Name, body: ModelChange, _service: ServiceCaller, tx: Tx) -> Envelope[ModelView]:
-    """Change what is sent of a model. For services."""
-    return ok(model_view(await service.change_model(tx, name, body.model_dump(exclude_unset=True))))
+async def change_model(name: Name, body: ModelChange, operator: OperatorCaller, tx: Tx) -> Envelope[ModelView]:
+    """Change what is sent of a model. For operators and services."""
+    changed = await service.change_model(tx, name, body.model_dump(exclude_unset=True))
+    await _note(tx, operator, "model", name, "changed")
+    return ok(model_view(changed))
 
 
 @routes.delete("/models/{name:path}", tags=MODELS, responses=failures(_409="Workflows need it."))
-async def delete_model(name: Name, _service: ServiceCaller, tx: Tx) -> Envelope[DeletedCatalogItem]:
-    """Delete a model that no workflow needs. For services."""
+async def delete_model(name: Name, operator: OperatorCaller, tx: Tx) -> Envelope[DeletedCatalogItem]:
+    """Delete a model that no workflow needs. For operators and services."""
     await service.delete(tx, "model", name)
+    await _note(tx, operator, "model", name, "deleted")
     return ok(DeletedCatalogItem(name=name))
 
 
@@ -103,11 +113,13 @@ async def list_default_custom_nodes(reader: Reader, page: Paging) -> Envelope[li
     responses=failures(_409="There is a custom node of this name already."),
 )
 async def create_custom_node(
-    body: CustomNodeBody, caller: CurrentCaller, tx: Tx, resources: Shared, _once: Once = None
+    body: CustomNodeBody, request: Request, caller: CurrentCaller, tx: Tx, resources: Shared, _once: Once = None
 ) -> Envelope[CustomNodeView]:
-    """Add a custom node, so that workflows can need it. For services, and for users where the operator allows it."""
-    service.check_may_add(caller, resources.settings)
-    return ok(custom_node_view(await service.add_custom_node(tx, body.new())))
+    """Add a custom node, so that workflows can need it. For operators, services, and users where that is allowed."""
+    service.check_may_add(resources.settings, operator=await has_role(request, caller, OPERATOR))
+    node = await service.add_custom_node(tx, body.new())
+    await _note(tx, caller, "custom_node", body.name, "added")
+    return ok(custom_node_view(node))
 
 
 @routes.post("/custom-nodes/batch", tags=CUSTOM_NODES, dependencies=[PublicRoute])
@@ -130,14 +142,21 @@ async def get_custom_node(name: Name, reader: Reader) -> Envelope[CustomNodeView
 
 @routes.patch("/custom-nodes/{name:path}", tags=CUSTOM_NODES, responses=failures(_409="The new name is taken already."))
 async def change_custom_node(
-    name: Name, body: CustomNodeChange, _service: ServiceCaller, tx: Tx
+    name: Name, body: CustomNodeChange, operator: OperatorCaller, tx: Tx
 ) -> Envelope[CustomNodeView]:
-    """Change what is sent of a custom node. For services."""
-    return ok(custom_node_view(await service.change_custom_node(tx, name, body.model_dump(exclude_unset=True))))
+    """Change what is sent of a custom node. For operators and services."""
+    changed = await service.change_custom_node(tx, name, body.model_dump(exclude_unset=True))
+    await _note(tx, operator, "custom_node", name, "changed")
+    return ok(custom_node_view(changed))
 
 
 @routes.delete("/custom-nodes/{name:path}", tags=CUSTOM_NODES, responses=failures(_409="Workflows need it."))
-async def delete_custom_node(name: Name, _service: ServiceCaller, tx: Tx) -> Envelope[DeletedCatalogItem]:
-    """Delete a custom node that no workflow needs. For services."""
+async def delete_custom_node(name: Name, operator: OperatorCaller, tx: Tx) -> Envelope[DeletedCatalogItem]:
+    """Delete a custom node that no workflow needs. For operators and services."""
     await service.delete(tx, "custom_node", name)
+    await _note(tx, operator, "custom_node", name, "deleted")
     return ok(DeletedCatalogItem(name=name))
+
+
+async def _note(tx: Transaction, caller: Caller, kind: str, name: str, what: str) -> None:
+    await record(tx, caller.actor, Action.CATALOGUE_CHANGED, f"{kind}:{name}", {"what": what})

@@ -6,7 +6,6 @@ from typing import Any
 
 from psycopg.errors import UniqueViolation
 
-from emprops.auth.caller import Caller
 from emprops.catalog import store
 from emprops.catalog.store import CustomNode, Kind, Model, NewCustomNode, NewModel
 from emprops.errors import BadRequestError, ConflictError, ForbiddenError, NotFoundError
@@ -63,12 +62,11 @@ async def delete(tx: Transaction, kind: Kind, name: str) -> None:
     await store.delete(tx, kind, name)
 
 
-def check_may_add(caller: Caller, settings: Settings) -> None:
-    """Raise :class:`~emprops.errors.ForbiddenError` where only services may add to the catalog."""
-    if not (caller.is_service or settings.users_add_to_catalog):
+def check_may_add(settings: Settings, *, operator: bool) -> None:
+    """Raise :class:`~emprops.errors.ForbiddenError` where only operators and services may add to the catalog."""
+    if not (operator or settings.users_add_to_catalog):
         raise ForbiddenError(
-            "Only services add models and custom nodes here; the operator can let users do it with"
-            " EMPROPS_CATALOG_OPEN=true."
+            "Only operators and services add models and custom nodes here; users may with EMPROPS_CATALOG_OPEN=true."
         )
 
 

@@ -6,7 +6,8 @@ from uuid import UUID
 
 import typer
 
-from emprops.audit import service as audit
+from emprops.audit.actions import Action
+from emprops.audit.service import at_the_terminal, record
 from emprops.cli.direct import with_transaction
 from emprops.cli.exits import fail
 from emprops.cli.output import answer, json_option, print_json
@@ -47,7 +48,12 @@ def grant(
         $ emprops credits grant $USER_ID 100 --reason Welcome
     """
     micros = read_amount(amount)
-    _change(user, lambda tx, terms: service.grant(tx, user, micros, reason=reason, terms=terms), as_json=as_json)
+
+    async def give(tx: Transaction, terms: Terms) -> None:
+        entry = await service.grant(tx, user, micros, reason=reason, terms=terms)
+        await _record(tx, Action.CREDITS_GRANTED, user, micros, entry)
+
+    _change(user, give, as_json=as_json)
 
 
 @app.command(context_settings={"ignore_unknown_options": True})
@@ -64,7 +70,12 @@ def adjust(
         $ emprops credits adjust $USER_ID -5 --reason "Counted twice"
     """
     micros = read_amount(amount)
-    _change(user, lambda tx, terms: service.adjust(tx, user, micros, reason=reason, terms=terms), as_json=as_json)
+
+    async def correct(tx: Transaction, terms: Terms) -> None:
+        entry = await service.adjust(tx, user, micros, reason=reason, terms=terms)
+        await _record(tx, Action.CREDITS_ADJUSTED, user, micros, entry)
+
+    _change(user, correct, as_json=as_json)
 
 
 @app.command()
@@ -98,7 +109,7 @@ def limit(
         key_id = await limits.key_named(tx, whose) if user_id is None else None
         for period, amount in amounts.items():
             await limits.set_limit(
-                tx, audit.at_the_terminal(), amount, user_id=user_id, key_id=key_id, period=cast("Period", period)
+                tx, at_the_terminal(), amount, user_id=user_id, key_id=key_id, period=cast("Period", period)
             )
         return await limit_store.limits_of(tx, user_id, key_id)
 
@@ -135,6 +146,11 @@ def read_amount(text: str) -> int:
         return to_micros(text)
     except ValueError as error:
         fail(f"AMOUNT {text}: {error}.")
+
+
+async def _record(tx: Transaction, action: Action, user: UUID, micros: int, entry: int) -> None:
+    about = {"amount": to_number(micros), "ledger_entry": str(entry)}
+    await record(tx, at_the_terminal(), action, f"user:{user}", about, user_id=user)
 
 
 async def _nothing(_tx: Transaction, _terms: Terms) -> None:

@@ -7,6 +7,7 @@ from uuid import UUID
 import orjson
 import typer
 
+from emprops.audit.service import at_the_terminal
 from emprops.cli.direct import Engines, with_engines, with_transaction
 from emprops.cli.exits import fail
 from emprops.cli.output import json_option, print_json, say, show_fields
@@ -128,7 +129,7 @@ async def _offered(engines: Engines, step: UUID) -> dict[str, Any]:
     dispatcher = Dispatcher(engines.database, queue_from(engines.redis, settings), settings)
     try:
         async with engines.database.transaction() as tx:
-            job_id, retried = await offer_again(tx, step, settings, dispatcher)
+            job_id, retried = await offer_again(tx, step, settings, dispatcher, actor=at_the_terminal())
     except AppError as error:
         return {"step_id": step, "job_id": None, "message": None, "error": error.message}
     await dispatcher.flush()

@@ -6,9 +6,11 @@ from uuid import UUID
 
 import typer
 
-from emprops.auth import store
+from emprops.audit.service import at_the_terminal
+from emprops.auth import key_service, store
 from emprops.auth.caller import SCOPES
-from emprops.auth.keys import REMEMBER, make_key
+from emprops.auth.key_service import state_of
+from emprops.auth.keys import REMEMBER
 from emprops.cli.direct import with_transaction
 from emprops.cli.exits import fail
 from emprops.cli.output import answer, clean, json_option, print_json, say
@@ -52,15 +54,14 @@ def create(
     unknown = sorted(set(scope) - set(SCOPES))
     if unknown:
         fail(f"There is no scope {', '.join(unknown)}: use {', '.join(SCOPES)}.")
-    key, life, scopes = make_key(), life_of(expires, "--expires"), sorted(set(scope))
+    life, scopes = life_of(expires, "--expires"), sorted(set(scope))
 
-    async def add(tx: Transaction, _settings: Settings) -> UUID:
-        return await store.add_key(
-            tx, prefix=key.prefix, digest=key.digest, name=name, scopes=scopes, owner=user, life=life
-        )
+    async def add(tx: Transaction, _settings: Settings) -> key_service.MadeKey:
+        return await key_service.create(tx, name=name, scopes=scopes, owner=user, life=life, actor=at_the_terminal())
 
-    made = {"id": with_transaction(add), "prefix": f"emp_{key.prefix}", "name": name, "scopes": scopes}
-    answer(key.text, made | {"user_id": user, "key": key.text}, as_json=as_json)
+    made = with_transaction(add)
+    about = {"id": made.row.id, "prefix": f"emp_{made.row.prefix}", "name": name, "scopes": scopes, "user_id": user}
+    answer(made.text, about | {"key": made.text}, as_json=as_json)
     say("Keep it now: it is not shown again. Send it as X-API-Key.")
 
 
@@ -88,7 +89,7 @@ def revoke(
     prefix = re.fullmatch(r"emp_([a-z0-9]{8})(_.*)?", which)
 
     async def end(tx: Transaction, _settings: Settings) -> store.ApiKey | None:
-        return await store.revoke_key(tx, prefix[1] if prefix else which.lower())
+        return await key_service.revoke(tx, prefix[1] if prefix else which.lower(), actor=at_the_terminal())
 
     key = with_transaction(end)
     if key is None:
@@ -100,7 +101,7 @@ def revoke(
 def _row(key: store.ApiKey) -> tuple[Any, ...]:
     scopes = ", ".join(key.scopes)
     times = key.created_at, key.expires_at, key.last_used_at
-    return f"emp_{key.prefix}", _state_of(key), key.name, scopes, key.owner_user_id, *times
+    return f"emp_{key.prefix}", state_of(key), key.name, scopes, key.owner_user_id, *times
 
 
 def _view(key: store.ApiKey) -> dict[str, Any]:
@@ -110,16 +111,9 @@ def _view(key: store.ApiKey) -> dict[str, Any]:
         "name": key.name,
         "scopes": key.scopes,
         "user_id": key.owner_user_id,
-        "state": _state_of(key),
+        "state": state_of(key),
         "created_at": key.created_at,
         "expires_at": key.expires_at,
         "last_used_at": key.last_used_at,
         "revoked_at": key.revoked_at,
     }
-
-
-def _state_of(key: store.ApiKey) -> str:
-    """Return whether a key works."""
-    if key.revoked_at:
-        return "revoked"
-    return "live" if key.live else "expired"

@@ -26,6 +26,7 @@ COMMANDS = {
     "quotas": Place("emprops.cli.quotas:app", "Limit what users, API keys and collections may have."),
     "policies": Place("emprops.cli.policies:app", "Say what job types may be used for, by whom, and for how much."),
     "users": Place("emprops.cli.users:app", "Grant users roles, such as that of an author."),
+    "audit": Place("emprops.cli.audit:app", "List, export and check who did what to whom."),
     "webhooks": Place("emprops.cli.webhooks:app", "Make webhook endpoints; send again what they missed."),
     "token": Place("emprops.cli.token:token", "Print a token for trying things out."),
 }

@@ -6,7 +6,8 @@ from uuid import UUID
 
 import typer
 
-from emprops.auth import role_store
+from emprops.audit.service import at_the_terminal
+from emprops.auth import granting, role_store
 from emprops.auth.caller import ROLES
 from emprops.cli.direct import with_transaction
 from emprops.cli.exits import fail
@@ -24,7 +25,7 @@ COLUMNS = (Column("user"), Column("role"), Column("granted", ago, right=True), C
 app = typer.Typer(help="Grant users roles, list them and take them back.", no_args_is_help=True, add_completion=False)
 
 User = Annotated[UUID, typer.Argument(help="The user's id.")]
-Role = Annotated[str, typer.Argument(help="author (makes collections) or viewer (reads metrics and the queue).")]
+Role = Annotated[str, typer.Argument(help="author (makes collections), operator (runs everything) or viewer (reads).")]
 AsJson = Annotated[bool, json_option(f"what the user has been granted: a list of {FIELDS}")]
 
 
@@ -39,8 +40,7 @@ def grant(user: User, role: Role, as_json: AsJson = False) -> None:
     _check(role)
 
     async def add(tx: Transaction, _settings: Settings) -> list[role_store.Grant]:
-        await role_store.grant(tx, user, role, by="cli")
-        return await role_store.grants_of(tx, user)
+        return await granting.grant(tx, user, role, actor=at_the_terminal(), by="cli")
 
     granted = with_transaction(add)
     answer(f"{user} has the role {role}.", [asdict(one) for one in granted], as_json=as_json)
@@ -52,7 +52,7 @@ def revoke(user: User, role: Role, as_json: AsJson = False) -> None:
     _check(role)
 
     async def take(tx: Transaction, _settings: Settings) -> list[role_store.Grant] | None:
-        return await role_store.grants_of(tx, user) if await role_store.revoke(tx, user, role) else None
+        return await granting.revoke(tx, user, role, actor=at_the_terminal())
 
     left = with_transaction(take)
     if left is None:
@@ -77,4 +77,4 @@ def list_(as_json: Annotated[bool, json_option(f"a list of {FIELDS}")] = False) 
 
 def _check(role: str) -> None:
     if role not in ROLES:
-        fail(f"There is no role {role}: use {' or '.join(ROLES)}.")
+        fail(f"There is no role {role}: use {', '.join(ROLES[:-1])} or {ROLES[-1]}.")

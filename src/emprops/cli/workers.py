@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 from redis.asyncio import Redis
 
+from emprops.audit.service import at_the_terminal
 from emprops.cli.direct import Engines, with_engines, with_redis
 from emprops.cli.exits import fail
 from emprops.cli.output import json_option, print_json
@@ -80,7 +81,7 @@ def pause(
         $ emprops workers pause --all
     """
     scope, name = _whom(worker, machine, everybody)
-    found = with_engines(lambda engines: _maintenance(engines).pause(scope, name))
+    found = with_engines(lambda engines: _maintenance(engines).pause(scope, name, actor=at_the_terminal()))
     _tell(found, f"will claim nothing within {WITHIN} seconds", as_json=as_json)
 
 
@@ -90,7 +91,7 @@ def resume(
 ) -> None:
     """Let workers claim again. --all ends every pause there is."""
     scope, name = _whom(worker, machine, everybody)
-    found = with_engines(lambda engines: _maintenance(engines).resume(scope, name))
+    found = with_engines(lambda engines: _maintenance(engines).resume(scope, name, actor=at_the_terminal()))
     _tell(found, f"will claim again within {WITHIN} seconds", as_json=as_json)
 
 

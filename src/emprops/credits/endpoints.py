@@ -4,10 +4,12 @@ from typing import Annotated, Any
 
 from fastapi import Path
 
-from emprops.auth.dependencies import CurrentCaller, CurrentUser, ServiceCaller
+from emprops.audit.actions import Action
+from emprops.audit.service import record
+from emprops.auth.dependencies import CurrentCaller, CurrentUser, OperatorCaller
 from emprops.auth.once import Once
 from emprops.credits import limit_store, limits, service, store
-from emprops.credits.amounts import to_micros
+from emprops.credits.amounts import to_micros, to_number
 from emprops.credits.limit_schemas import (
     CreditsView,
     LimitBody,
@@ -59,14 +61,14 @@ async def set_own_limit(
     response_model=Envelope[list[SpendingLimitView]],
     responses=failures(_404="There is no such API key."),
 )
-async def set_limit(body: LimitBody, service_caller: ServiceCaller, tx: Tx) -> Any:
-    """Set how much a user or an API key may spend in a day or a month. For services. Replies with the limits of that
+async def set_limit(body: LimitBody, operator: OperatorCaller, tx: Tx) -> Any:
+    """Set how much a user or an API key may spend in a day or a month. Replies with the limits of that
     user or key."""
     key_id = None if body.key is None else await limits.key_named(tx, body.key)
-    if key_id is not None and key_id == service_caller.key_id:
+    if key_id is not None and key_id == operator.key_id:
         raise ForbiddenError("A key cannot set its own limit; use another one, or `emprops credits limit`.")
     amount = None if body.amount is None else to_micros(body.amount)
-    await limits.set_limit(tx, service_caller.actor, amount, user_id=body.user_id, key_id=key_id, period=body.period)
+    await limits.set_limit(tx, operator.actor, amount, user_id=body.user_id, key_id=key_id, period=body.period)
     return ok([limit_json(limit) for limit in await limit_store.limits_of(tx, body.user_id, key_id)])
 
 
@@ -82,9 +84,11 @@ async def get_ledger(user_id: CurrentUser, reader: Reader, page: Paging) -> Any:
 
 
 @routes.post("/grant", status_code=201, response_model=Envelope[Granted])
-async def grant_credits(body: GrantBody, _service: ServiceCaller, tx: Tx, resources: Shared, _once: Once) -> Any:
-    """Grant a user credits. For services."""
+async def grant_credits(body: GrantBody, operator: OperatorCaller, tx: Tx, resources: Shared, _once: Once) -> Any:
+    """Grant a user credits. For operators and services."""
     terms = terms_from(resources.settings)
     entry_id = await service.grant(tx, body.user_id, to_micros(body.amount), reason=body.reason, terms=terms)
+    about = {"amount": to_number(to_micros(body.amount)), "ledger_entry": str(entry_id)}
+    await record(tx, operator.actor, Action.CREDITS_GRANTED, f"user:{body.user_id}", about, user_id=body.user_id)
     account = await service.account_of(tx, body.user_id, terms=terms)
     return ok({"user_id": body.user_id, "entry_id": str(entry_id), **account_json(account)})

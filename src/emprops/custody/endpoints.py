@@ -6,6 +6,8 @@ from uuid import UUID
 
 from fastapi import Path
 
+from emprops.audit.actions import Action
+from emprops.audit.service import record
 from emprops.auth.caller import Caller
 from emprops.auth.dependencies import CurrentCaller, ServiceCaller
 from emprops.custody import store, transfer
@@ -42,6 +44,8 @@ async def transfer_custody(body: TransferBody, service: ServiceCaller, tx: Tx) -
     link, moved = await transfer.transfer(
         tx, body.social_org, body.social_identifier, body.user_id, requested_by=service.principal
     )
+    about = {"to": body.user_id}
+    await record(tx, service.actor, Action.CUSTODY_TRANSFERRED, f"social_link:{link.id}", about, user_id=body.user_id)
     return ok(transferred_view_of(link, moved))
 
 

@@ -11,6 +11,8 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from emprops.audit.actions import Action
+from emprops.audit.service import record
 from emprops.errors import NotFoundError
 from emprops.fleet import store
 from emprops.fleet.store import Pause
@@ -55,8 +57,8 @@ class Maintenance:
         """The live workers."""
         return Fleet(self.redis, self.prefix)
 
-    async def pause(self, scope: Scope, name: str = "") -> Concerned:
-        """Let these workers claim nothing more. Again, it changes nothing.
+    async def pause(self, scope: Scope, name: str = "", *, actor: str) -> Concerned:
+        """Let these workers claim nothing more. Again, it changes nothing. ``actor`` is for the audit log.
 
         A machine need not be up: its workers will find the pause when they start. Raises
         :class:`~emprops.errors.NotFoundError` for a worker that is not live.
@@ -64,16 +66,16 @@ class Maintenance:
         workers = await self._concerned(scope, name)
         if scope == "worker" and not workers:
             raise NotFoundError(f"There is no live worker {name}.")
-        await self._change(lambda tx: store.add(tx, scope, name))
+        await self._change(lambda tx: _begin(tx, scope, name, actor))
         return Concerned(scope, name, [info.worker_id for info in workers], [])
 
-    async def resume(self, scope: Scope, name: str = "") -> Concerned:
+    async def resume(self, scope: Scope, name: str = "", *, actor: str) -> Concerned:
         """Let these workers claim again, unless another pause holds them too; ``all`` ends every pause there is.
 
         Raises :class:`~emprops.errors.NotFoundError` if a worker or machine is not paused itself.
         """
         workers = await self._concerned(scope, name)
-        left = await self._change(lambda tx: _end(tx, scope, name))
+        left = await self._change(lambda tx: _end(tx, scope, name, actor))
         held = [info.worker_id for info in workers if not left.isdisjoint(pauses_of(info))]
         return Concerned(scope, name, [info.worker_id for info in workers], held)
 
@@ -121,11 +123,21 @@ class Maintenance:
         return {_entry(one) for one in pauses}
 
 
-async def _end(tx: Transaction, scope: Scope, name: str) -> None:
+async def _begin(tx: Transaction, scope: Scope, name: str, actor: str) -> None:
+    if await store.add(tx, scope, name):
+        await record(tx, actor, Action.WORKERS_PAUSED, _target(scope, name))
+
+
+async def _end(tx: Transaction, scope: Scope, name: str, actor: str) -> None:
     if scope == "all":
         await store.remove_every(tx)
     elif not await store.remove(tx, scope, name):
         raise NotFoundError(f"The {scope} {name} is not paused.")
+    await record(tx, actor, Action.WORKERS_RESUMED, _target(scope, name))
+
+
+def _target(scope: Scope, name: str) -> str:
+    return f"{scope}:{name}" if name else "workers"
 
 
 def _entry(one: Pause) -> str:

@@ -8,8 +8,9 @@ from fastapi import Depends, Header, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from emprops.auth import foreign
 from emprops.auth.authenticators import reads_only
-from emprops.auth.caller import may_touch
+from emprops.auth.caller import Caller, may_touch
 from emprops.auth.dependencies import CurrentCaller, StreamCaller
 from emprops.auth.tickets import TICKET_LIFE, issue_ticket, stream_of
 from emprops.errors import NotFoundError, UnauthorizedError
@@ -22,6 +23,7 @@ from emprops.jobs.preview import Way, latest_preview
 from emprops.jobs.schemas import DETAIL_EXAMPLE, HistoryRow, JobView, ListedJob, Status, StreamTicket
 from emprops.jobs.states import OPEN
 from emprops.jobs.stream import row_id_of, saw_end
+from emprops.kit.database import Transaction
 from emprops.kit.web.endpoint import Reader, Shared, router
 from emprops.kit.web.envelope import Envelope, ok
 from emprops.kit.web.paging import Paging
@@ -88,6 +90,8 @@ async def list_jobs(
     everybody = caller.user_id is None
     if everybody and not caller.is_service:
         raise UnauthorizedError("Say for which user this is.")
+    if everybody:
+        await foreign.note_service(reader, caller, None)
     jobs = await queries.list_jobs(reader, caller.user_id, page, status=status, collection_id=collection_id)
     return reply([queries.as_json(job) | ({"user_id": job.user_id} if everybody else {}) for job in jobs])
 
@@ -101,8 +105,8 @@ async def get_job(job_id: UUID, caller: CurrentCaller, resources: Shared) -> Res
     """Read a job's present state and, while it waits for a worker, its place in the queue and what keeps it there."""
     async with resources.database.reader() as reader:
         job = await queries.detail_of(reader, job_id)
-    if job is None or not may_touch(caller, job.user_id):
-        raise NotFoundError("Job not found")
+        await _check(reader, caller, None if job is None else job.user_id)
+    assert job is not None  # noqa: S101 - checked
     place = None
     if job.waiting_step is not None:
         place = await place_of(resources, job.waiting_step)
@@ -115,8 +119,8 @@ async def get_forensics(job_id: UUID, caller: CurrentCaller, resources: Shared) 
     attests and knows of the workers. `queue`, `attestations` and `workers` are null while Redis does not answer."""
     async with resources.database.reader() as reader:
         job = await queries.job_of(reader, job_id)
-    if job is None or not may_touch(caller, job.user_id):
-        raise NotFoundError("Job not found")
+        await _check(reader, caller, None if job is None else job.user_id)
+    assert job is not None  # noqa: S101 - checked
     found = await evidence(resources.database, resources.redis, resources.settings.queue_prefix, job)
     document = {"data": {"job": found}, "error": None, "job": found}
     return Response(queries.to_bytes(document), media_type="application/json")
@@ -129,8 +133,7 @@ async def get_forensics(job_id: UUID, caller: CurrentCaller, resources: Shared) 
 )
 async def get_history(job_id: UUID, caller: CurrentCaller, reader: Reader, page: Paging) -> Response:
     """List what happened to a job, oldest first."""
-    if not may_touch(caller, await queries.owner_of(reader, job_id)):
-        raise NotFoundError("Job not found")
+    await _check(reader, caller, await queries.owner_of(reader, job_id))
     return reply(await queries.history_of(reader, job_id, page))
 
 
@@ -144,8 +147,8 @@ async def get_preview(job_id: UUID, request: Request, caller: CurrentCaller, res
     """Look at what a running job is making. 404 while there is nothing to see, and once the job has ended."""
     async with resources.database.reader() as reader:
         job = await queries.job_of(reader, job_id)
-    if job is None or not may_touch(caller, job.user_id):
-        raise NotFoundError("Job not found")
+        await _check(reader, caller, None if job is None else job.user_id)
+    assert job is not None  # noqa: S101 - checked
     shown = None
     if job.status in OPEN:
         shown = await latest_preview(resources.redis, resources.settings.queue_prefix, job_id)
@@ -163,8 +166,7 @@ async def create_stream_ticket(
     job_id: UUID, caller: CurrentCaller, reader: Reader, resources: Shared
 ) -> Envelope[StreamTicket]:
     """Issue a ticket that opens the job's stream once, as `?ticket=…`: EventSource in browsers cannot send headers."""
-    if not may_touch(caller, await queries.owner_of(reader, job_id)):
-        raise NotFoundError("Job not found")
+    await _check(reader, caller, await queries.owner_of(reader, job_id))
     ticket = await issue_ticket(resources.redis, resources.settings.queue_prefix, caller, stream_of(job_id))
     return ok(StreamTicket(ticket=ticket, expires_in=TICKET_LIFE))
 
@@ -184,9 +186,7 @@ async def stream_job(
     """Follow a job until it has ended. Reconnecting with the last id seen continues where the stream broke off; after
     the last event it answers 204, which keeps browsers from connecting again."""
     async with resources.database.reader() as reader:
-        owner = await queries.owner_of(reader, job_id)
-    if not may_touch(caller, owner):
-        raise NotFoundError("Job not found")
+        await _check(reader, caller, await queries.owner_of(reader, job_id))
     # a browser that reconnects keeps its first URL, so the header is the newer of the two
     last_seen = last_event_header if last_event_header else last_event_id
     last_row = row_id_of(last_seen)
@@ -196,6 +196,13 @@ async def stream_job(
                 return Response(status_code=204)
     feed = partial(lookout.follow, job_id=job_id, last_row=last_row, way=previews)
     return event_stream(request, feed, user=str(caller.user_id or ""))
+
+
+async def _check(reader: Transaction, caller: Caller, owner: UUID | None) -> None:
+    """Raise :class:`NotFoundError` unless a job is the caller's business."""
+    if not may_touch(caller, owner):
+        raise NotFoundError("Job not found")
+    await foreign.note_service(reader, caller, owner)
 
 
 def reply(data: Any) -> Response:

@@ -211,25 +211,24 @@ class WorkerRecord(Schema):
     last_seen: int | None
 
 
+FORENSIC_EXAMPLE: dict[str, Any] = {
+    **EXAMPLE,
+    "payload": {**EXAMPLE["data"], "_flat_files": [FILE]},
+    "outputs": [],
+    "steps": [],
+    "retry_backups": [],
+    "history": [],
+    "queue": [],
+    "attestations": [],
+    "workers": [],
+    "timings": TIMES,
+}
+
+
 class ForensicJob(JobFields):
     """A job, and all that is known of it."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "example": {
-                **EXAMPLE,
-                "payload": {**EXAMPLE["data"], "_flat_files": [FILE]},
-                "outputs": [],
-                "steps": [],
-                "retry_backups": [],
-                "history": [],
-                "queue": [],
-                "attestations": [],
-                "workers": [],
-                "timings": TIMES,
-            }
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"example": FORENSIC_EXAMPLE})
 
     payload: ForensicPayload
     """The job's data, with its files."""

@@ -152,7 +152,13 @@ async def has_ended_at(reader: Transaction, job_id: UUID, row: int) -> bool:
 
 
 async def list_jobs(
-    reader: Transaction, user_id: UUID | None, page: Page, *, status: str | None, collection_id: UUID | None
+    reader: Transaction,
+    user_id: UUID | None,
+    page: Page,
+    *,
+    status: str | None,
+    collection_id: UUID | None,
+    job_type: str | None = None,
 ) -> list[JobRow]:
     """List a user's jobs, newest first; without a user everybody's. A user's filters follow an index in its order."""
     where = "true" if user_id is None else "j.user_id = %(user_id)s"
@@ -162,6 +168,8 @@ async def list_jobs(
         where += " AND j.status = %(status)s"
     if collection_id is not None:
         where += " AND j.collection_id = %(collection_id)s"
+    if job_type is not None:
+        where += " AND j.job_type = %(job_type)s"
     return await reader.fetch_all(
         JobRow,
         f"""
@@ -172,6 +180,7 @@ async def list_jobs(
             "user_id": user_id,
             "status": status,
             "collection_id": collection_id,
+            "job_type": job_type,
             "limit": page.limit,
             "offset": page.offset,
         },

@@ -7,6 +7,7 @@ import psycopg
 import structlog
 from pydantic import ValidationError
 
+from emprops.auth import foreign
 from emprops.errors import AppError, BadRequestError, ForbiddenError, NotFoundError, UnavailableError
 from emprops.jobs.change_store import lock
 from emprops.kit.database import Database
@@ -74,6 +75,7 @@ class Commands:
                 if job is None:
                     raise NotFoundError("Job not found")
                 await cancel_job(tx, job, self.dispatcher)
+                await foreign.note_change(tx, caller, job.user_id, f"job:{job_id}", "cancel")
         except (*UNAVAILABLE, psycopg.errors.ReadOnlySqlTransaction) as error:
             log.warning("database unavailable", error=str(error))
             raise UnavailableError("The database is not available just now. Try again.") from None

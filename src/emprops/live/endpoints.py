@@ -5,8 +5,11 @@ from typing import Annotated
 from fastapi import Depends, Path
 from starlette.websockets import WebSocket
 
+from emprops.auth import foreign
 from emprops.auth.authenticators import reads_only
-from emprops.auth.dependencies import CurrentCaller, SocketCaller
+from emprops.auth.caller import VIEWER
+from emprops.auth.dependencies import NO_VIEWER, CurrentCaller, SocketCaller
+from emprops.auth.roles import has_role
 from emprops.auth.tickets import SOCKET, TICKET_LIFE, issue_ticket
 from emprops.errors import ForbiddenError
 from emprops.jobs.schemas import StreamTicket
@@ -37,11 +40,17 @@ async def create_socket_ticket(caller: CurrentCaller, resources: Shared) -> Enve
 
 @routes.websocket("/monitor/{client_id}")
 async def monitor(
-    websocket: WebSocket, client_id: ClientName, caller: SocketCaller, live: Connections, dispatcher: Sending
+    websocket: WebSocket,
+    client_id: ClientName,
+    caller: SocketCaller,
+    live: Connections,
+    dispatcher: Sending,
+    resources: Shared,
 ) -> None:
-    """Show a service everything: workers, machines, and the jobs of all users."""
-    if not caller.is_service:
-        raise ForbiddenError("Monitors need an API key with the scope service, or one with the scope read and no user.")
+    """Show those who see what operators see everything: workers, machines, and the jobs of all users."""
+    if not await has_role(websocket, caller, VIEWER):
+        raise ForbiddenError(NO_VIEWER)
+    await foreign.note_monitor(resources.database, caller)
     await live.serve(websocket, caller, client_id, dispatcher, is_monitor=True)
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Header, Query
 from starlette.responses import Response
 
-from emprops.auth.dependencies import OperatorRoute
+from emprops.auth.dependencies import ViewerRoute
 from emprops.kit.web.endpoint import Shared, router
 from emprops.kit.web.envelope import Envelope, ok
 from emprops.kit.web.parts import Part
@@ -13,8 +13,8 @@ from emprops.observe.demand import Choice, together
 from emprops.observe.exposition import Exposition
 from emprops.observe.schemas import DemandView, QueueView
 
-routes = router(tags=["operations"], dependencies=[OperatorRoute])
-queue_routes = router(prefix="/queue", tags=["operations"], dependencies=[OperatorRoute])
+routes = router(tags=["operations"], dependencies=[ViewerRoute])
+queue_routes = router(prefix="/queue", tags=["operations"], dependencies=[ViewerRoute])
 
 MOST_SHOWN = 200
 """Requirements, and workers, in one answer."""

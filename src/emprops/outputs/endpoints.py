@@ -5,6 +5,7 @@ from uuid import UUID
 
 from fastapi import Depends, Query
 
+from emprops.auth import foreign
 from emprops.auth.caller import Caller
 from emprops.auth.dependencies import CurrentCaller, CurrentUser
 from emprops.auth.once import Once
@@ -66,6 +67,13 @@ def owner_of(caller: Caller) -> UUID | None:
     return None if caller.is_service and caller.user_id is None else caller.user_id
 
 
+async def _changed(tx: Transaction, caller: Caller, output_id: UUID, what: str) -> Envelope[OutputView]:
+    output = await queries.output_of(tx, output_id)
+    assert output is not None  # noqa: S101 - just written
+    await foreign.note_change(tx, caller, output.user_id, f"output:{output_id}", what)
+    return ok(view_of(output, private=True))
+
+
 async def _shown(tx: Transaction, output_id: UUID) -> Envelope[OutputView]:
     output = await queries.output_of(tx, output_id)
     assert output is not None  # noqa: S101 - just written
@@ -103,28 +111,28 @@ async def complete_output(
         store_copy=body.store_copy,
     )
     await service.complete_output(tx, resources.settings, output_id, owner_of(caller), result)
-    return await _shown(tx, output_id)
+    return await _changed(tx, caller, output_id, "complete")
 
 
 @routes.patch("/outputs/{output_id}/fail")
 async def fail_output(output_id: UUID, body: OutputFailure, caller: CurrentCaller, tx: Tx) -> Envelope[OutputView]:
     """Fail one of the caller's outputs that has no result."""
     await service.fail_output(tx, output_id, owner_of(caller), body.error_message)
-    return await _shown(tx, output_id)
+    return await _changed(tx, caller, output_id, "fail")
 
 
 @routes.delete("/outputs/{output_id}")
 async def hide_output(output_id: UUID, caller: CurrentCaller, tx: Tx) -> Envelope[OutputView]:
     """Hide one of the caller's outputs, for good: it leaves lists and decks. A job that makes its result goes on."""
     await service.hide_output(tx, output_id, owner_of(caller))
-    return await _shown(tx, output_id)
+    return await _changed(tx, caller, output_id, "hide")
 
 
 @routes.patch("/outputs/{output_id}/deck")
 async def move_output(output_id: UUID, body: OutputMove, caller: CurrentCaller, tx: Tx) -> Envelope[OutputView]:
     """Put an output at the end of another of the caller's decks of its collection, or take it out of its deck."""
     await service.move_output(tx, output_id, owner_of(caller), body.deck_id)
-    return await _shown(tx, output_id)
+    return await _changed(tx, caller, output_id, "move")
 
 
 @routes.get("/outputs")
@@ -155,6 +163,7 @@ async def get_output(
     private = caller.is_service or output.user_id == caller.user_id
     if not (private or output.shared):
         raise NotFoundError("Output not found")
+    await foreign.note_service(reader, caller, output.user_id)
     page = links.url(resources.settings.base_url, output.id, shared=output.shared)
     watch_url = None if output.status == "hidden" else page
     return ok(WatchableOutput(**view_of(output, private=private).model_dump(), watch_url=watch_url))
@@ -166,6 +175,7 @@ async def get_lineage(output_id: UUID, caller: CurrentCaller, reader: Reader) ->
     output = await queries.output_of(reader, output_id)
     if output is None or not (caller.is_service or output.user_id == caller.user_id or output.shared):
         raise NotFoundError("Output not found")
+    await foreign.note_service(reader, caller, output.user_id)
     ancestors = await lineage_queries.ancestors_of(reader, output_id)
     descendants = await lineage_queries.descendants_of(reader, output_id)
 

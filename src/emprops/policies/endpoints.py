@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Depends, Path, Query
 
-from emprops.auth.dependencies import ServiceCaller
+from emprops.auth.dependencies import OperatorCaller, ViewerCaller
 from emprops.kit.web.endpoint import Reader, Shared, Tx, router
 from emprops.kit.web.envelope import Envelope, failures, ok
 from emprops.policies import queries, service
@@ -25,7 +25,7 @@ async def _known(resources: Shared) -> frozenset[str]:
 
 
 @routes.get("")
-async def list_policies(_service: ServiceCaller, reader: Reader) -> Envelope[list[PolicyView]]:
+async def list_policies(_viewer: ViewerCaller, reader: Reader) -> Envelope[list[PolicyView]]:
     """List the policies, by job type and host. A job type without one is free for everybody."""
     return ok([view_of(policy) for policy in await queries.list_policies(reader)])
 
@@ -38,7 +38,7 @@ async def list_policies(_service: ServiceCaller, reader: Reader) -> Envelope[lis
 async def put_policy(
     job_type: JobType,
     body: PolicyBody,
-    caller: ServiceCaller,
+    operator: OperatorCaller,
     known: Annotated[frozenset[str], Depends(_known)],
     tx: Tx,
     host: Host = None,
@@ -48,10 +48,10 @@ async def put_policy(
     It holds for generations that start from now on, and for the steps of others that have not begun.
     """
     policy = body.policy(job_type, service.read_host(job_type, host))
-    return ok(view_of(await service.put(tx, policy, known, by=caller.actor)))
+    return ok(view_of(await service.put(tx, policy, known, by=operator.actor)))
 
 
 @routes.delete("/{job_type}")
-async def delete_policy(job_type: JobType, caller: ServiceCaller, tx: Tx, host: Host = None) -> Envelope[PolicyView]:
+async def delete_policy(job_type: JobType, operator: OperatorCaller, tx: Tx, host: Host = None) -> Envelope[PolicyView]:
     """Remove a policy: without one, everything is allowed. Replies with what it was."""
-    return ok(view_of(await service.remove(tx, job_type, service.read_host(job_type, host), by=caller.actor)))
+    return ok(view_of(await service.remove(tx, job_type, service.read_host(job_type, host), by=operator.actor)))

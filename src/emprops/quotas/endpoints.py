@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import Path
 
 from emprops.auth.caller import Caller
-from emprops.auth.dependencies import CurrentCaller, CurrentUser, ServiceCaller
+from emprops.auth.dependencies import CurrentCaller, CurrentUser, OperatorCaller, ViewerCaller
 from emprops.errors import NotFoundError
 from emprops.kit.database import Transaction
 from emprops.kit.web.endpoint import Reader, Shared, Tx, router
@@ -55,14 +55,14 @@ async def _standing(reader: Transaction, subject: Subject, defaults: QuotaLimits
 
 
 @routes.get("")
-async def list_quotas(_service: ServiceCaller, reader: Reader, page: Paging) -> Envelope[list[QuotaView]]:
+async def list_quotas(_viewer: ViewerCaller, reader: Reader, page: Paging) -> Envelope[list[QuotaView]]:
     """List the limits that were set for users, API keys and collections, newest first."""
     return ok([QuotaView.model_validate(one) for one in await store.list_quotas(reader, page)])
 
 
 @routes.get("/{kind}/{subject_id}")
 async def get_quota(
-    kind: KindOf, subject_id: SubjectId, _service: ServiceCaller, reader: Reader, resources: Shared
+    kind: KindOf, subject_id: SubjectId, _viewer: ViewerCaller, reader: Reader, resources: Shared
 ) -> Envelope[SubjectStandingView]:
     """Say how a user, an API key or a collection stands with each quota."""
     return ok(await _standing(reader, Subject(kind, subject_id), defaults_from(resources.settings)))
@@ -70,20 +70,20 @@ async def get_quota(
 
 @routes.put("/{kind}/{subject_id}")
 async def put_quota(
-    kind: KindOf, subject_id: SubjectId, body: QuotaBody, service: ServiceCaller, tx: Tx, resources: Shared
+    kind: KindOf, subject_id: SubjectId, body: QuotaBody, operator: OperatorCaller, tx: Tx, resources: Shared
 ) -> Envelope[SubjectStandingView]:
     """Set the limits of a user, an API key or a collection. What is open already stays; it counts."""
     subject = Subject(kind, subject_id)
-    await set_limits(tx, subject, QuotaLimits(**body.model_dump()), by=service.actor)
+    await set_limits(tx, subject, QuotaLimits(**body.model_dump()), by=operator.actor)
     return ok(await _standing(tx, subject, defaults_from(resources.settings)))
 
 
 @routes.delete("/{kind}/{subject_id}")
 async def delete_quota(
-    kind: KindOf, subject_id: SubjectId, service: ServiceCaller, tx: Tx, resources: Shared
+    kind: KindOf, subject_id: SubjectId, operator: OperatorCaller, tx: Tx, resources: Shared
 ) -> Envelope[SubjectStandingView]:
     """Forget the limits that were set: those of the settings hold again."""
     subject = Subject(kind, subject_id)
-    if not await reset_limits(tx, subject, by=service.actor):
+    if not await reset_limits(tx, subject, by=operator.actor):
         raise NotFoundError("No limits were set for it.")
     return ok(await _standing(tx, subject, defaults_from(resources.settings)))

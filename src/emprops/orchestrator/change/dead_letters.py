@@ -3,6 +3,8 @@
 from dataclasses import replace
 from uuid import UUID
 
+from emprops.audit.actions import Action
+from emprops.audit.service import record
 from emprops.errors import ConflictError, NotFoundError
 from emprops.jobs import change_store, dead_letter_store, dispatch_store
 from emprops.jobs.dead_letter_store import DeadLetterDetail
@@ -21,11 +23,13 @@ async def letter_of(tx: Transaction, step_id: UUID) -> DeadLetterDetail:
 
 
 async def offer_again(
-    tx: Transaction, step_id: UUID, settings: Settings, dispatcher: Dispatcher
+    tx: Transaction, step_id: UUID, settings: Settings, dispatcher: Dispatcher, *, actor: str
 ) -> tuple[UUID, Retried]:
     """Try the job of a dead letter again; returns the job's id and what was begun.
 
     The limit of retries is for users: an operator who has removed the cause gets one more where it is reached.
+    ``actor`` is for the audit log.
+
     Raises :class:`~emprops.errors.NotFoundError`, :class:`~emprops.errors.ConflictError` if the job has moved on, and
     what :func:`~emprops.orchestrator.change.retry.retry_job` raises.
     """
@@ -40,4 +44,7 @@ async def offer_again(
         await change_store.allow_one_more(tx, job.id)
         job = replace(job, max_retries=job.max_retries + 1)
     dispatcher.after_commit(tx, [job.id], closed=[dispatch_store.ClosedStep(letter.step_id, letter.run)])
-    return job.id, await retry_job(tx, job, settings, dispatcher)
+    retried = await retry_job(tx, job, settings, dispatcher)
+    about = {"job_id": job.id, "attempt": retried.attempt}
+    await record(tx, actor, Action.DEAD_LETTER_OFFERED, f"step:{step_id}", about, user_id=job.user_id)
+    return job.id, retried

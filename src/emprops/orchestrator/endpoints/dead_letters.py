@@ -1,4 +1,4 @@
-"""Look at dead letters and offer them again. For services; people use ``emprops dead-letters``."""
+"""Look at dead letters and offer them again. At a terminal: ``emprops dead-letters``."""
 
 from datetime import datetime
 from typing import Any, Literal
@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import ConfigDict
 
-from emprops.auth.dependencies import ServiceCaller
+from emprops.auth.dependencies import OperatorCaller, ViewerCaller
 from emprops.auth.once import Once
 from emprops.errors import NotEnoughCreditsError
 from emprops.jobs import dead_letter_store
@@ -79,14 +79,14 @@ class DeadLetterDetailView(DeadLetterView):
 
 
 @routes.get("")
-async def list_dead_letters(_service: ServiceCaller, reader: Reader, page: Paging) -> Envelope[list[DeadLetterView]]:
+async def list_dead_letters(_viewer: ViewerCaller, reader: Reader, page: Paging) -> Envelope[list[DeadLetterView]]:
     """List the steps that used up their limits and that nothing has been done about, newest first."""
     letters = await dead_letter_store.open_letters(reader, page)
     return ok([DeadLetterView.model_validate(letter) for letter in letters])
 
 
 @routes.get("/{step_id}")
-async def get_dead_letter(step_id: UUID, _service: ServiceCaller, reader: Reader) -> Envelope[DeadLetterDetailView]:
+async def get_dead_letter(step_id: UUID, _viewer: ViewerCaller, reader: Reader) -> Envelope[DeadLetterDetailView]:
     """Read one, with what its workers were given."""
     return ok(DeadLetterDetailView.model_validate(await letter_of(reader, step_id)))
 
@@ -96,8 +96,8 @@ async def get_dead_letter(step_id: UUID, _service: ServiceCaller, reader: Reader
     responses=failures(_402=NotEnoughCreditsError(0.25, 0.1), _409="The job has completed, or was tried again."),
 )
 async def offer_dead_letter(
-    step_id: UUID, _service: ServiceCaller, tx: Tx, resources: Shared, dispatcher: Sending, _once: Once = None
+    step_id: UUID, operator: OperatorCaller, tx: Tx, resources: Shared, dispatcher: Sending, _once: Once = None
 ) -> Envelope[RetryView]:
     """Try the job of a dead letter again, once more even if its owner has no retries left."""
-    job_id, retried = await offer_again(tx, step_id, resources.settings, dispatcher)
+    job_id, retried = await offer_again(tx, step_id, resources.settings, dispatcher, actor=operator.actor)
     return ok(RetryView(jobId=job_id, retryAttempt=retried.attempt, message=retried.message))

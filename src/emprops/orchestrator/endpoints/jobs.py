@@ -6,8 +6,12 @@ from uuid import UUID
 import orjson
 from fastapi import Depends
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
+from starlette.requests import Request
 from starlette.responses import Response
 
+from emprops.audit.actions import Action
+from emprops.audit.service import record
+from emprops.auth import foreign
 from emprops.auth.caller import Caller, may_touch
 from emprops.auth.dependencies import CurrentCaller, ServiceCaller, StartsWork
 from emprops.auth.once import Once
@@ -85,10 +89,13 @@ class FailedBody(Schema):
     """Becomes the job's `data.error_details`."""
 
 
-async def _own_job(job_id: UUID, caller: CurrentCaller, tx: Tx) -> Standing:
+async def _own_job(job_id: UUID, request: Request, caller: CurrentCaller, tx: Tx) -> Standing:
     if caller.user_id is None and not caller.is_service:
         raise NotFoundError("Job not found")
-    return await _locked(tx, job_id, owner=None if caller.is_service else caller.user_id)
+    job = await _locked(tx, job_id, owner=None if caller.is_service else caller.user_id)
+    what = request.url.path.rpartition("/")[2]
+    await foreign.note_change(tx, caller, job.user_id, f"job:{job_id}", what)
+    return job
 
 
 async def _any_job(job_id: UUID, _caller: ServiceCaller, tx: Tx) -> Standing:
@@ -129,11 +136,13 @@ async def retry(
 async def cancel(job: OwnJob, tx: Tx, dispatcher: Sending) -> Response:
     """Stop a job. It ends as failed, with the message "Cancelled", and costs nothing."""
     await cancel_job(tx, job, dispatcher)
-    return await _show(tx, job.id)
+    return await show_job(tx, job.id)
 
 
 @routes.post("/{job_id}/complete", operation_id="completeJob", response_model=Envelope[JobView])
-async def report_complete(job: AnyJob, body: CompleteBody, tx: Tx, resources: Shared, dispatcher: Sending) -> Response:
+async def report_complete(
+    job: AnyJob, service: ServiceCaller, body: CompleteBody, tx: Tx, resources: Shared, dispatcher: Sending
+) -> Response:
     """Report that a job has completed, in case that was missed. Again, or after another success, it changes nothing."""
     await complete_from_outside(
         tx,
@@ -144,14 +153,18 @@ async def report_complete(job: AnyJob, body: CompleteBody, tx: Tx, resources: Sh
         outputs=body.outputs,
         metadata=body.metadata,
     )
-    return await _show(tx, job.id)
+    about = {"before": job.status}
+    await record(tx, service.actor, Action.JOB_REPORTED_COMPLETE, f"job:{job.id}", about, user_id=job.user_id)
+    return await show_job(tx, job.id)
 
 
 @routes.post("/{job_id}/failed", operation_id="failJob", response_model=Envelope[JobView])
-async def report_failed(job: AnyJob, body: FailedBody, tx: Tx, dispatcher: Sending) -> Response:
+async def report_failed(job: AnyJob, service: ServiceCaller, body: FailedBody, tx: Tx, dispatcher: Sending) -> Response:
     """Report that a job has failed, in case that was missed. A job that has ended stays as it is."""
     await fail_from_outside(tx, job.id, dispatcher, error_message=body.error_message, error_details=body.error_details)
-    return await _show(tx, job.id)
+    about = {"before": job.status}
+    await record(tx, service.actor, Action.JOB_REPORTED_FAILED, f"job:{job.id}", about, user_id=job.user_id)
+    return await show_job(tx, job.id)
 
 
 @routes.get("/{job_id}/output", operation_id="getJobOutput")
@@ -179,12 +192,13 @@ async def get_output(
 async def _readable(resources: Shared, caller: Caller, job_id: UUID) -> queries.JobRow:
     async with resources.database.reader() as reader:
         job = await queries.job_of(reader, job_id)
-    if job is None or not may_touch(caller, job.user_id):
-        raise NotFoundError("Job not found")
+        if job is None or not may_touch(caller, job.user_id):
+            raise NotFoundError("Job not found")
+        await foreign.note_service(reader, caller, job.user_id)
     return job
 
 
-async def _show(tx: Transaction, job_id: UUID) -> Response:
+async def show_job(tx: Transaction, job_id: UUID) -> Response:
     """Answer with a job that has ended, as ``GET /jobs/{id}`` gives it."""
     job = await queries.detail_of(tx, job_id)
     assert job is not None  # noqa: S101 - it is locked

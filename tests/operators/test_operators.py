@@ -1,0 +1,226 @@
+"""What operators do to what belongs to others, and what the audit log says of it."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx2
+import pytest
+from tests import factories
+from tests.apps import client_of, key_with, service_key
+from tests.auth.test_roles import SECRET, token
+
+from emprops.audit.chaining import chain_entries
+from emprops.auth import role_store
+from emprops.kit.database import Database
+from emprops.kit.ids import new_id
+from emprops.main import create_app
+from emprops.settings import Settings
+
+ANNA, BERT, OLGA = new_id(), new_id(), new_id()
+
+
+@pytest.fixture
+async def client(settings: Settings, database: Database, tmp_path: Path) -> AsyncIterator[httpx2.AsyncClient]:
+    """The api in production; Olga is an operator."""
+    urls = {"database_url": settings.database_url, "redis_url": settings.redis_url, "data_dir": tmp_path}
+    app = create_app(Settings(mode="production", jwt_secret=SECRET, upkeep_in_api=False, **urls))
+    async with database.transaction() as tx:
+        await role_store.grant(tx, OLGA, "operator", by="cli")
+    async with app.router.lifespan_context(app), client_of(app) as client:
+        yield client
+
+
+async def job_of(database: Database, owner: UUID, **state: Any) -> factories.Job:
+    async with database.transaction() as tx:
+        user = await factories.make_user(tx, owner)
+        return await factories.make_job(tx, collection=await factories.make_collection(tx, user), **state)
+
+
+async def audit(client: httpx2.AsyncClient, **filters: Any) -> list[dict[str, Any]]:
+    reply = await client.get("/audit", params=filters, headers=token(OLGA))
+    assert reply.status_code == 200, reply.text
+    data: list[dict[str, Any]] = reply.json()["data"]
+    return data
+
+
+async def test_an_operator_cancels_a_foreign_job_by_the_operators_route_only(
+    client: httpx2.AsyncClient, database: Database
+) -> None:
+    job = await job_of(database, ANNA, status="processing")
+    for path in ("", "/history", "/forensics"):
+        assert (await client.get(f"/api/jobs/{job.id}{path}", headers=token(OLGA))).status_code == 404
+    assert (await client.post(f"/api/jobs/{job.id}/cancel", headers=token(OLGA))).status_code == 404
+    assert await audit(client, action="foreign.") == []
+    cancelled = await client.post(f"/operator/jobs/{job.id}/cancel", headers=token(OLGA))
+    assert cancelled.json()["data"]["error_message"] == "Cancelled"
+    [entry] = await audit(client, action="foreign.")
+    assert entry["actor"] == f"user:{OLGA}"
+    assert (entry["target"], entry["user_id"]) == (f"job:{job.id}", str(ANNA))
+    assert (entry["action"], entry["details"]) == ("foreign.changed", {"what": "cancel"})
+    assert entry["request_id"] == cancelled.headers["x-request-id"]
+
+
+async def test_what_is_refused_is_not_recorded(client: httpx2.AsyncClient, database: Database) -> None:
+    done = await job_of(database, ANNA, status="completed")
+    assert (await client.post(f"/operator/jobs/{done.id}/cancel", headers=token(OLGA))).status_code == 400
+    assert (await client.post(f"/operator/jobs/{new_id()}/cancel", headers=token(OLGA))).status_code == 404
+    assert (await client.post(f"/operator/jobs/{done.id}/cancel", headers=token(BERT))).status_code == 403
+    assert await audit(client, action="foreign.") == []
+
+
+async def test_an_operator_lists_everybodys_jobs_by_what_they_are(
+    client: httpx2.AsyncClient, database: Database
+) -> None:
+    annas = await job_of(database, ANNA, status="failed")
+    berts = await job_of(database, BERT, status="completed")
+    async with database.transaction() as tx:
+        await tx.execute("UPDATE job SET job_type = 'workflow_import' WHERE id = %s", (berts.id,))
+
+    async def listed(**filters: Any) -> set[str]:
+        reply = await client.get("/operator/jobs", params=filters, headers=token(OLGA))
+        assert reply.status_code == 200, reply.text
+        return {one["id"] for one in reply.json()["data"]}
+
+    assert await listed() == {str(annas.id), str(berts.id)}
+    assert await listed(user_id=ANNA) == {str(annas.id)}
+    assert await listed(status="completed") == {str(berts.id)}
+    assert await listed(job_type="workflow_import") == {str(berts.id)}
+    assert await listed(user_id=BERT, status="failed") == set()
+    entries = await audit(client, action="foreign.read", user_id=str(ANNA))
+    assert [one["details"] for one in entries] == [{"what": "list"}]
+
+
+async def test_one_job_shows_its_owner_history_and_steps(client: httpx2.AsyncClient, database: Database) -> None:
+    job = await job_of(database, ANNA, status="failed", error_message="it broke")
+    shown = (await client.get(f"/operator/jobs/{job.id}", headers=token(OLGA))).json()["data"]
+    assert shown["user_id"] == str(ANNA)
+    assert {"history", "steps", "retry_backups", "attestations", "payload"} <= shown.keys()
+
+
+async def test_an_operator_hides_an_output(client: httpx2.AsyncClient, database: Database) -> None:
+    job = await job_of(database, ANNA, status="completed")
+    async with database.transaction() as tx:
+        output = await factories.make_output(tx, job.collection, job=job, status="completed")
+    assert (await client.delete(f"/outputs/{output}", headers=token(OLGA))).status_code == 404
+    hidden = await client.post(f"/operator/outputs/{output}/hide", headers=token(OLGA))
+    assert (hidden.json()["data"]["status"], hidden.json()["data"]["user_id"]) == ("hidden", str(ANNA))
+    seen = await client.get(f"/operator/outputs/{output}", headers=token(OLGA))
+    assert seen.json()["data"]["status"] == "hidden"
+    whats = [one["details"]["what"] for one in await audit(client, target=f"output:{output}")]
+    assert whats == ["read", "hide"]
+
+
+async def test_a_users_summary(client: httpx2.AsyncClient, database: Database) -> None:
+    await job_of(database, ANNA, status="processing")
+    await client.post("/credits/grant", json={"user_id": str(ANNA), "amount": 12.5}, headers=token(OLGA))
+    await client.put(f"/users/{ANNA}/roles/author", headers=token(OLGA))
+    shown = (await client.get(f"/operator/users/{ANNA}", headers=token(OLGA))).json()["data"]
+    assert (shown["open_jobs"], shown["credits"]["available"]) == (1, 12.5)
+    assert [(one["role"], one["granted_by"]) for one in shown["roles"]] == [("author", str(OLGA))]
+    assert (await client.get(f"/operator/users/{new_id()}", headers=token(OLGA))).status_code == 404
+    actions = [one["action"] for one in await audit(client, user_id=str(ANNA))]
+    assert actions == ["foreign.read", "role.granted", "credits.granted"]
+
+
+async def test_operators_make_keys_and_the_log_says_what_these_may(
+    client: httpx2.AsyncClient, database: Database
+) -> None:
+    made = await client.post("/keys", json={"name": "app", "scopes": ["service"]}, headers=token(OLGA))
+    assert made.status_code == 201
+    key = made.json()["data"]
+    assert (await client.get("/me", headers={"X-API-Key": key["key"]})).json()["data"]["scopes"] == ["service"]
+    listed = (await client.get("/keys", headers=token(OLGA))).json()["data"]
+    assert [one["prefix"] for one in listed] == [key["prefix"]]
+    assert "key" not in listed[0]
+    gone = await client.delete(f"/keys/{key['prefix']}", headers=token(OLGA))
+    assert gone.json()["data"]["state"] == "revoked"
+    assert (await client.delete(f"/keys/{key['prefix']}", headers=token(OLGA))).json() == gone.json()
+    assert (await client.delete("/keys/emp_aaaaaaaa", headers=token(OLGA))).status_code == 404
+    revoked, created = await audit(client, action="key.")
+    assert (revoked["action"], created["action"]) == ("key.revoked", "key.created")
+    assert created["details"]["more_than_an_operator"] is True
+    assert key["key"] not in str(await audit(client))
+    await client.post("/keys", json={"name": "gpu", "scopes": ["worker"]}, headers=token(OLGA))
+    assert (await audit(client, action="key.created"))[0]["details"]["more_than_an_operator"] is False
+
+
+async def test_an_operator_may_come_by_token_and_is_author_and_viewer_too(client: httpx2.AsyncClient) -> None:
+    operator = token(BERT, roles=["operator"])
+    assert (await client.get("/me", headers=operator)).json()["data"]["roles"] == ["author", "operator", "viewer"]
+    assert (await client.post("/api/workers/pause", headers=operator)).status_code == 200
+    assert (await client.get("/metrics", headers=operator)).status_code == 200
+    assert (await client.post("/api/projects", json={"name": "Harbours"}, headers=operator)).status_code == 201
+    assert (await client.get("/operator/jobs", headers=token(BERT, roles=["author"]))).status_code == 403
+    viewer = token(BERT, roles=["viewer"])
+    assert (await client.get("/operator/jobs", headers=viewer)).status_code == 200
+    assert (await client.post("/api/workers/resume", headers=viewer)).status_code == 403
+
+
+async def test_an_operator_does_not_speak_for_users(client: httpx2.AsyncClient, database: Database) -> None:
+    job = await job_of(database, ANNA, status="processing")
+    as_anna = token(OLGA) | {"user_id": str(ANNA)}
+    assert (await client.get("/me", headers=as_anna)).json()["data"]["user_id"] == str(OLGA)
+    assert (await client.get("/api/jobs", headers=as_anna)).json()["data"] == []
+    failed = await client.post(f"/api/jobs/{job.id}/failed", json={"error_message": "x"}, headers=as_anna)
+    assert failed.status_code == 401
+
+
+async def test_a_revoked_operator_is_none_with_the_next_request(client: httpx2.AsyncClient) -> None:
+    assert (await client.get("/operator/jobs", headers=token(OLGA))).status_code == 200
+    assert (await client.delete(f"/users/{OLGA}/roles/operator", headers=token(OLGA))).status_code == 200
+    assert (await client.get("/operator/jobs", headers=token(OLGA))).status_code == 403
+
+
+async def test_what_a_service_does_to_users_things_is_recorded(client: httpx2.AsyncClient, database: Database) -> None:
+    job, service = await job_of(database, ANNA, status="processing"), await service_key(database)
+    for _ in range(3):
+        assert (await client.get(f"/api/jobs/{job.id}", headers=service)).status_code == 200
+    for_anna = service | {"user_id": str(ANNA)}
+    assert (await client.get(f"/api/jobs/{job.id}", headers=for_anna)).status_code == 200
+    failed = await client.post(f"/api/jobs/{job.id}/failed", json={"error_message": "secret words"}, headers=service)
+    assert failed.status_code == 200
+    assert (await client.post(f"/api/jobs/{job.id}/retry", headers=for_anna)).status_code in (200, 400)
+    entries = await audit(client, user_id=str(ANNA))
+    assert [one["action"] for one in reversed(entries)] == [
+        "foreign.read",  # once a day, not for each look
+        "user.signed_in",  # of the key for Anna
+        "job.reported_failed",
+    ]
+    assert "secret words" not in str(entries)
+    assert all(one["actor"].startswith("key:emp_") for one in entries)
+
+
+async def test_a_sign_in_is_recorded_once_a_day(client: httpx2.AsyncClient, database: Database) -> None:
+    for _ in range(2):
+        await client.get("/me", headers=token(ANNA))
+    await client.get("/me", headers=token(ANNA) | {"Authorization": "Bearer x.y.z"})
+    hello = {"worker": "gpu-1", "protocol": 1}
+    assert (await client.post("/worker/hello", json=hello, headers=await key_with("worker", database))).is_success
+    found = await audit(client, action="user.signed_in")
+    assert sorted(one["actor"].partition(":")[0] for one in found) == ["key", "user", "user"]  # Anna and Olga
+    async with database.transaction() as tx:
+        await tx.execute("SET LOCAL session_replication_role = replica")
+        await tx.execute("UPDATE audit_entry SET at = at - interval '1 day'")
+    app = client._transport.app  # type: ignore[attr-defined]
+    app.state.authenticator._credentials._sign_ins._day = "yesterday"
+    await client.get("/me", headers=token(ANNA))
+    assert len(await audit(client, action="user.signed_in", actor=f"user:{ANNA}")) == 2
+
+
+async def test_the_log_is_listed_by_pages_and_filters(client: httpx2.AsyncClient, database: Database) -> None:
+    for number in range(3):
+        await client.post("/keys", json={"name": f"{number}", "scopes": ["read"]}, headers=token(OLGA))
+    first = await audit(client, action="key.created", limit=2)
+    second = await audit(client, action="key.created", limit=2, offset=2)
+    assert (len(first), len(second)) == (2, 1)
+    assert int(first[0]["id"]) > int(first[1]["id"]) > int(second[0]["id"])
+    assert first[0]["position"] is None
+    await chain_entries(database)
+    assert (await audit(client, action="key.created", limit=1))[0]["position"] == 4  # after Olga's sign-in
+    assert await audit(client, action="key") == []
+    assert await audit(client, action="key.%") == []
+    assert len(await audit(client, since=first[0]["at"])) == 1
+    assert len(await audit(client, action="key.", until=first[0]["at"])) == 2
+    assert await audit(client, actor=f"user:{ANNA}") == []
