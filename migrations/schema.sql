@@ -791,6 +791,7 @@ CREATE TABLE public.step (
     dead_letter jsonb,
     seconds double precision,
     held_back_for uuid,
+    builders uuid[] DEFAULT '{}'::uuid[] NOT NULL,
     CONSTRAINT step_check CHECK (((status = ANY (ARRAY['completed'::text, 'failed'::text])) = (completed_at IS NOT NULL))),
     CONSTRAINT step_dead_letter_check CHECK (((dead_letter IS NULL) OR (status = 'failed'::text))),
     CONSTRAINT step_progress_check CHECK (((progress >= (0)::double precision) AND (progress <= (100)::double precision))),
@@ -801,6 +802,8 @@ CREATE TABLE public.step (
 COMMENT ON COLUMN public.step.seconds IS 'from the claim to the end of the run that completed it, by the queue''s clock';
 
 COMMENT ON COLUMN public.step.held_back_for IS 'The user for whose quota it waits; null: it may go to the queue';
+
+COMMENT ON COLUMN public.step.builders IS 'owners of its workflow and, where that leaves the job type to a field, of its collection; empty: a service''s';
 
 CREATE TABLE public.stored_bytes (
     kind text NOT NULL,

@@ -156,6 +156,23 @@ class TestBuilders:
         await policy(rig, builders="authors", authors=[maker])
         assert (await generate(rig, collection)).status_code == 200
 
+    async def test_a_retry_asks_again(self, rig: Rig) -> None:
+        owner = new_id()
+        reply = await generate(rig, await recipe(rig, {"prompt": "x"}, {"prompt": "y"}, owner=owner))
+        job_id = UUID(reply.json()["data"]["jobId"])
+        await rig.run(picture("a"))
+        await rig.run(FAILED)
+        await policy(rig, builders="services")
+        refused = await rig.post(job_id, "retry")
+        assert (refused.status_code, refused.json()["code"]) == (403, "may_not_build")
+        assert [step["builders"] for step in await rig.steps(job_id)] == [[owner]] * 2
+        await policy(rig, builders="authors", authors=[owner])
+        await rig.ok(job_id, "retry")
+        await rig.dispatcher.flush()
+        await rig.run(FAILED)
+        await policy(rig, builders="services")
+        assert (await rig.post(job_id, "retry")).status_code == 403
+
 
 class TestLimits:
     async def test_a_variable_that_asks_for_too_much_is_refused_before_anything_costs(self, rig: Rig) -> None:

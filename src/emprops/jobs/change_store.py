@@ -52,6 +52,7 @@ class EarlierStep:
     started_at: datetime | None
     completed_at: datetime | None
     seconds: float | None = None
+    builders: Sequence[UUID] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ async def earlier_steps(tx: Transaction, job_id: UUID, retry_attempt: int) -> li
         EarlierStep,
         """
         SELECT id, job_id, step_order, step_name, step_type, generation, is_result, depends_on, template, input_data,
-               requirements, status, output_data, reused_from, started_at, completed_at, seconds
+               requirements, status, output_data, reused_from, started_at, completed_at, seconds, builders
         FROM step WHERE job_id = %s AND retry_attempt = %s ORDER BY step_order
         """,
         (job_id, retry_attempt),
@@ -136,11 +137,11 @@ async def insert_next_steps(tx: Transaction, steps: Sequence[NextStep]) -> None:
         """
         INSERT INTO step (id, job_id, retry_attempt, step_order, step_name, step_type, generation, is_result,
                           depends_on, template, input_data, requirements, status, progress, output_data, reused_from,
-                          started_at, completed_at, seconds, held_back_for)
+                          started_at, completed_at, seconds, held_back_for, builders)
         VALUES (%(id)s, %(job_id)s, %(retry_attempt)s, %(step_order)s, %(step_name)s, %(step_type)s, %(generation)s,
                 %(is_result)s, %(depends_on)s, %(template)s, %(input_data)s, %(requirements)s, %(status)s,
                 %(progress)s, %(output_data)s, %(reused_from)s, %(started_at)s, %(completed_at)s, %(seconds)s,
-                %(held_back_for)s)
+                %(held_back_for)s, %(builders)s)
         """,
         [_columns(step) for step in steps],
     )
@@ -161,6 +162,7 @@ def _columns(next_step: NextStep) -> dict[str, Any]:
         "template": None if step.template is None else Jsonb(step.template),
         "input_data": None if step.input_data is None else Jsonb(step.input_data),
         "requirements": Jsonb(step.requirements),
+        "builders": list(step.builders),
         "status": "completed" if reuses else "pending",
         "progress": 100 if reuses else 0,
         "output_data": Jsonb(reuses.output_data) if reuses else None,

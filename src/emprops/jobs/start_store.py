@@ -52,6 +52,8 @@ class NewStep:
     retry_attempt: int = 0
     held_back_for: UUID | None = None
     """The user for whose quota it waits before it goes to the queue."""
+    builders: tuple[UUID, ...] = ()
+    """Who must be allowed to build what it runs, see ``orchestrator/policing.py``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +108,8 @@ async def insert_steps(tx: Transaction, steps: Sequence[NewStep]) -> None:
     await tx.execute_many(
         """
         INSERT INTO step (id, job_id, retry_attempt, step_order, step_name, step_type, generation, is_result,
-                          depends_on, template, input_data, requirements, held_back_for)
-        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+                          depends_on, template, input_data, requirements, held_back_for, builders)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
         """,
         [
             (
@@ -124,6 +126,7 @@ async def insert_steps(tx: Transaction, steps: Sequence[NewStep]) -> None:
                 None if step.input_data is None else Jsonb(step.input_data),
                 Jsonb(step.requirements),
                 step.held_back_for,
+                list(step.builders),
             )
             for step in steps
         ],

@@ -1,6 +1,6 @@
 """What the policies of job types say about the steps of a job: when it is planned, and once their inputs are there."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -28,26 +28,35 @@ class Policing:
         """
         if isinstance(work, HeldValue) or not self.rules.by_place:
             return 0
-        api = work.payload.get("api") if work.job_type == FETCH_API else None
-        self.rules.check_start(workflow.user_id, step, work.job_type, api)
-        if job_types.is_left_to_field(workflow.type, workflow.data):
-            self.rules.check_start(self.maker, step, work.job_type, api)
-        check_payload(self.rules, step, work.job_type, work.payload, work.requirements.models)
-        return self.rules.floor(work.job_type, api)
+        check_step(self.rules, step, work.job_type, work.payload, work.requirements.models, self.builders_of(workflow))
+        return self.rules.floor(work.job_type, work.payload.get("api") if work.job_type == FETCH_API else None)
+
+    def builders_of(self, workflow: Workflow) -> tuple[UUID, ...]:
+        """Return who must be allowed to build what a step of a workflow runs; nobody for a service's."""
+        makers = [self.maker] if job_types.is_left_to_field(workflow.type, workflow.data) else []
+        return tuple(owner for owner in (workflow.user_id, *makers) if owner is not None)
 
 
 FREE = Policing()
 """No policies."""
 
 
-def check_payload(
-    rules: Rules, step: str, job_type: str, payload: Mapping[str, Any], models: Collection[str] = ()
+def check_step(
+    rules: Rules,
+    step: str,
+    job_type: str,
+    payload: Mapping[str, Any],
+    models: Collection[str] = (),
+    builders: Iterable[UUID] = (),
 ) -> None:
-    """Raise :class:`~emprops.policies.rules.PolicyLimitError` if a step asks for more than is allowed.
+    """Raise :class:`~emprops.policies.rules.MayNotBuildError` if one of a step's builders may not build it, and
+    :class:`~emprops.policies.rules.PolicyLimitError` if it asks for more than is allowed.
 
     ``models``: what it needs on a machine. Values that another step will give pass; check again once they are there.
     """
     api = payload.get("api") if job_type == FETCH_API else None
+    for owner in builders:
+        rules.check_start(owner, step, job_type, api)
     if rules.about(job_type, api):
         rules.check_limits(step, job_type, _asked(job_type, payload, models), api)
 

@@ -29,7 +29,7 @@ from emprops.media import file_store as media
 from emprops.orchestrator.advance.fold import Folded, fold, held_back, look
 from emprops.orchestrator.finish import complete_job, fail_job
 from emprops.orchestrator.metrics import IGNORED, count_reports
-from emprops.orchestrator.policing import check_payload
+from emprops.orchestrator.policing import check_step
 from emprops.orchestrator.tickets import Dispatcher
 from emprops.outputs import job_results as outputs
 from emprops.policies import queries as policies
@@ -246,7 +246,7 @@ class Orchestrator:
         for step_id, (step, folded) in ready.items():
             try:
                 resolved = resolve_references(payloads[step_id], _results(folded.steps))
-                check_payload(rules, step.step_name, step.step_type, resolved)
+                check_step(rules, step.step_name, step.step_type, resolved)
                 inputs[step_id] = resolved
             except (UnresolvedReferenceError, TextTooLongError, PolicyLimitError) as error:
                 message = f"{step.step_name} was not started: {error}"

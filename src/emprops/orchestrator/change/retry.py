@@ -18,7 +18,7 @@ from emprops.orchestrator.admission import gated
 from emprops.orchestrator.change.retry_plan import check_retryable, next_steps
 from emprops.orchestrator.finish import complete_job
 from emprops.orchestrator.metrics import JOBS_RETRIED
-from emprops.orchestrator.policing import check_payload
+from emprops.orchestrator.policing import check_step
 from emprops.orchestrator.start.node_classes import required
 from emprops.orchestrator.tickets import Dispatcher
 from emprops.outputs import job_results as outputs
@@ -52,7 +52,7 @@ async def retry_job(
     :class:`~emprops.errors.QuotaExceededError` if too much is open already,
     :class:`~emprops.errors.NotEnoughCreditsError` if its price was given back and is not there any more, and
     :class:`~emprops.orchestrator.start.node_classes.NodeClassMissingError` if no machine can run a step that is left,
-    and :class:`~emprops.policies.rules.PolicyLimitError` if one asks for more than is allowed by now.
+    and what :func:`~emprops.orchestrator.policing.check_step` raises for a step that is not allowed any more.
     """
     check_retryable(job, stale_after=settings.stale_after)
     earlier = await change_store.earlier_steps(tx, job.id, job.retry_count)
@@ -92,8 +92,9 @@ def _placed(step: NextStep, machines: Machines, rules: Rules) -> NextStep:
     payload = new.template if new.input_data is None else new.input_data
     if step.reuses is not None:
         return step
-    check_payload(rules, new.step_name, new.step_type, payload or {}, Requirements.from_json(new.requirements).models)
-    requirements = required(new.step_name, new.step_type, payload, Requirements.from_json(new.requirements), machines)
+    requirements = Requirements.from_json(new.requirements)
+    check_step(rules, new.step_name, new.step_type, payload or {}, requirements.models, new.builders)
+    requirements = required(new.step_name, new.step_type, payload, requirements, machines)
     return replace(step, step=replace(new, requirements=requirements.to_json()))
 
 

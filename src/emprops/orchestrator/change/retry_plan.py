@@ -94,5 +94,6 @@ def _renewed(
         template=None if step.template is None else rename_steps(step.template, names),
         input_data=inputs,
         requirements=step.requirements,
+        builders=tuple(step.builders),
         retry_attempt=attempt,
     )

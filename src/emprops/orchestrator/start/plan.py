@@ -54,6 +54,8 @@ class PlannedStep:
     """No other step of its generation refers to it: what it makes is what the caller gets."""
     requirements: Requirements
     output_mime_type: str
+    builders: tuple[UUID, ...]
+    """Who must be allowed to build what it runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +187,7 @@ def _plan_step(planner: _Planner, step: Step) -> None:
     planner.bytes_left -= size
     if size > MAX_PAYLOAD_BYTES or planner.bytes_left < 0:
         raise _too_large(step)
-    draft = _Draft(planner.new_id(), step, generation, work)
+    draft = _Draft(planner.new_id(), step, generation, replace(work, builders=planner.policing.builders_of(workflow)))
     planner.results[step.id] = Reference(draft.id)
     planner.drafts.append(draft)
 
@@ -205,12 +207,9 @@ def _fields(planner: _Planner, step: Step, form: Form) -> dict[str, Any]:
 def _chance(planner: _Planner, seed: Field | None, fields: Mapping[str, Any]) -> Callable[[str, int], int]:
     """Return the chance of a step: its seed's, so that the same seed makes the same, else the generation's."""
     given = fields.get(SEED) if seed is not None and seed.taking == "number" else None
-    key = planner.generations[-1].hash if given is None else f"seed {_plain(given)}"
+    given = int(given) if isinstance(given, float) and given.is_integer() else given
+    key = planner.generations[-1].hash if given is None else f"seed {given}"
     return lambda purpose, count: chance.whole(key, purpose, 0, count - 1)
-
-
-def _plain(seed: Any) -> Any:
-    return int(seed) if isinstance(seed, float) and seed.is_integer() else seed
 
 
 def _is_seed(name: str, item: Field) -> bool:
@@ -256,6 +255,7 @@ def _finish(drafts: list[_Draft]) -> tuple[PlannedStep, ...]:
             is_result=draft.id not in referred,
             requirements=draft.work.requirements,
             output_mime_type=draft.work.output_mime_type,
+            builders=draft.work.builders,
         )
         for order, (draft, needed) in enumerate(zip(drafts, needs, strict=True), 1)
     )

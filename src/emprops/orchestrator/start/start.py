@@ -248,6 +248,7 @@ def _new_step(job_id: UUID, step: PlannedStep) -> start_store.NewStep:
         template=step.payload if waits else None,
         input_data=None if waits else step.payload,
         requirements=step.requirements.to_json(),
+        builders=step.builders,
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
+from uuid import UUID
 
 from emprops.queue.messages import Requirements
 from emprops.workflows.forms import REQUIRED, Form
@@ -32,6 +33,8 @@ class PlannedWork:
     payload: dict[str, Any]
     requirements: Requirements
     output_mime_type: str
+    builders: tuple[UUID, ...] = ()
+    """Who must be allowed to build it; planning says so, not the kind."""
 
 
 @dataclass(frozen=True, slots=True)
