@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 
 from emprops.cli.main import app
 from emprops.kit.database import Database
+from emprops.kit.ids import new_id
 from emprops.settings import Settings
 
 pytestmark = pytest.mark.usefixtures("shared_worker")
@@ -151,6 +152,9 @@ async def test_every_command_prints_json_with_the_fields_it_promises(shell: Shel
     await asked("users grant", user, "viewer")
     assert {one["role"] for one in await asked("users list")} == {"author", "viewer"}
     assert [one["role"] for one in await asked("users revoke", user, "viewer")] == ["author"]
+    assert (await asked("policies set", "openai_chat", "--floor", "0.5"))["floor"] == 0.5
+    assert [one["job_type"] for one in await asked("policies")] == ["openai_chat"]
+    assert (await asked("policies remove", "openai_chat"))["floor"] == 0.5
     assert (await asked("token", user))["user_id"] == user
 
     hook = await asked("webhooks create", NOTHING)
@@ -164,7 +168,7 @@ async def test_every_command_prints_json_with_the_fields_it_promises(shell: Shel
 
 LISTS = [
     ("jobs",), ("collections",), ("collections", "--public"), ("workers",), ("queue",), ("dead-letters",),
-    ("keys", "list"), ("webhooks", "list"), ("db", "samples"), ("users", "list"),
+    ("keys", "list"), ("webhooks", "list"), ("db", "samples"), ("users", "list"), ("policies",),
 ]  # fmt: skip
 
 
@@ -181,6 +185,20 @@ async def filled(shell: Shell) -> Shell:
     for name in ("the web app of the whole company", "b"):
         await shell.run("keys", "create", "--name", name, "--scope", "read", "--scope", "service", "--expires", "90d")
     await shell.run("users", "grant", str(system.user_id), "author")
+    every = ("--floor", "0.123456", "--max-pixels", "4096x4096", "--max-count", "4", "--max-seconds", "600")
+    fleet = (
+        "--concurrency",
+        "128",
+        "--per-minute",
+        "100000",
+        "--author",
+        str(system.user_id),
+        "--author",
+        str(new_id()),
+    )
+    models = ("--model", "a-model-with-a-long-name", "--model", "another-one")
+    await shell.run("policies", "set", "openai_image", *every, *fleet, *models)
+    await shell.run("policies", "set", "fetch_api", "--host", "images.example.com", *every, *models)
     hook = await shell.json("webhooks create", f"{NOTHING}/with/a/long/path/that/goes/on/and/on")
     await shell.run("webhooks", "test", hook["id"])
     return shell

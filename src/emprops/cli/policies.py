@@ -22,10 +22,16 @@ FIELDS = (
     "`job_type`, `host`, `builders`, `authors`, `floor`, `models`, `max_pixels`, `max_count`, `max_seconds`,"
     " `concurrency`, `per_minute`, `updated_at` and `updated_by`"
 )
+
+
+def _counted(builders: str) -> str:
+    return builders if builders.isalpha() else f"{builders.count(',') + 1} by id"
+
+
 COLUMNS = (
     Column("job type"),
-    Column("host"),
-    Column("builders"),
+    Column("host", least=12),
+    Column("builders", _counted),
     Column("floor", right=True),
     Column("models", least=8, rank=1),
     Column("pixels", right=True, rank=4),
