@@ -1142,6 +1142,8 @@ CREATE INDEX collection_version_by_workflow ON public.collection_version USING g
 
 CREATE INDEX credit_entry_of_user ON public.credit_entry USING btree (user_id, id DESC);
 
+CREATE INDEX credit_entry_of_user_by_time ON public.credit_entry USING btree (user_id, created_at);
+
 CREATE UNIQUE INDEX credit_entry_one_charge ON public.credit_entry USING btree (job_id) WHERE (kind = ANY (ARRAY['capture'::text, 'unpaid'::text]));
 
 CREATE UNIQUE INDEX credit_entry_one_end ON public.credit_entry USING btree (job_id, round) WHERE (kind = ANY (ARRAY['capture'::text, 'release'::text]));

@@ -238,6 +238,7 @@ TABLE = [
     # --- credits
     row("GET", "/credits", USER),
     row("GET", "/credits/ledger", USER),
+    row("GET", "/credits/statements/{month}", USER),
     row("PUT", "/credits/limits/{period}", USER, body={"amount": 5}),
     operator_row("PUT", "/credits/limits", body={"user_id": "{owner}", "period": "day", "amount": 5}),
     operator_row(

@@ -31,6 +31,7 @@ NAMES = {
     "name": "local_image",  # of a sample workflow
     "client_id": "page",
     "period": "day",
+    "month": "2026-01",
     "public_collection_id": SAMPLES.collections["art"],
     "global_collection_id": SAMPLES.collections["image-to-video"],
 }

@@ -1,7 +1,9 @@
 """``emprops credits``: give credits, take them back, see what a user has, and limit what may be spent."""
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated, cast
+from contextlib import nullcontext
+from datetime import UTC, datetime
+from typing import Annotated, Any, cast
 from uuid import UUID
 
 import typer
@@ -12,12 +14,14 @@ from emprops.cli.direct import with_transaction
 from emprops.cli.exits import fail
 from emprops.cli.output import answer, json_option, print_json
 from emprops.cli.tables import Column, show
-from emprops.credits import limit_store, limits, service
+from emprops.credits import limit_store, limits, service, statement_formats, statements
 from emprops.credits.amounts import to_micros, to_number, to_text
 from emprops.credits.limit_schemas import limit_json
 from emprops.credits.limit_store import Period
+from emprops.credits.schemas import account_json, entry_json
 from emprops.credits.service import Terms, terms_from
-from emprops.credits.store import Account
+from emprops.credits.statements import Statement
+from emprops.credits.store import Account, Entry
 from emprops.kit.database import Transaction
 from emprops.settings import Settings
 
@@ -29,6 +33,14 @@ LIMIT_COLUMNS = (
     Column("spent", right=True),
     Column("left", right=True),
     Column("resets", lambda at: f"{at:%Y-%m-%d %H:%M} UTC"),
+)
+STATEMENT_COLUMNS = (
+    Column("time", lambda at: f"{at:%Y-%m-%d %H:%M}"),
+    Column("kind"),
+    Column("amount", right=True),
+    Column("available", right=True),
+    Column("held", right=True),
+    Column("reason", least=12, rank=1),
 )
 User = Annotated[UUID, typer.Argument(help="The user's id.")]
 AsJson = Annotated[bool, json_option("`user_id`, `available`, `held`")]
@@ -122,6 +134,65 @@ def limit(
         for one in found
     ]
     show(LIMIT_COLUMNS, rows, empty="There is no limit: `emprops credits limit USER --day 5` sets one.")
+
+
+@app.command()
+def statement(
+    user: User,
+    month: Annotated[str | None, typer.Argument(help="As 2026-01 (UTC); the present one unless told.")] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, as the api writes it.")] = False,
+    as_json: Annotated[
+        bool,
+        json_option("`user_id`, `month`, `complete`, `opening`, `entries`, `totals`, `closing`"),
+    ] = False,
+) -> None:
+    """Print what happened to a user's credits in a month.
+
+    For example:
+
+        $ emprops credits statement $USER_ID 2026-01 --csv > january.csv
+    """
+    now = datetime.now(UTC)
+
+    async def work(tx: Transaction, _settings: Settings) -> None:
+        wanted = statements.read_month(month or f"{now:%Y-%m}", now=now)
+        made = await statements.open_statement(tx, user, wanted, now=now)
+        if as_csv:
+            async for lines in statement_formats.as_csv(made, lambda: nullcontext(tx)):
+                typer.echo(lines, nl=False)
+            return
+        rows = [row async for page in statements.entries_of(made, lambda: nullcontext(tx)) for row in page]
+        if as_json:
+            print_json(_statement_json(made, rows))
+            return
+        _show_statement(made, rows)
+
+    with_transaction(work)
+
+
+def _statement_json(made: Statement, rows: list[tuple[Entry, Account]]) -> dict[str, Any]:
+    return {
+        "user_id": made.user_id,
+        "month": made.month.name,
+        "complete": made.complete,
+        "opening": account_json(made.opening),
+        "entries": [entry_json(entry) for entry, _ in rows],
+        "totals": statement_formats.totals_json(made),
+        "closing": account_json(made.closing),
+    }
+
+
+def _show_statement(made: Statement, rows: list[tuple[Entry, Account]]) -> None:
+    shown: list[tuple[Any, ...]] = [(made.month.begins, "opening", None, *_texts(made.opening), "")]
+    shown += [
+        (entry.created_at, entry.kind, to_text(entry.amount), *_texts(after), entry.reason) for entry, after in rows
+    ]
+    shown += [(None, f"total {kind}", to_text(total.amount), None, None, "") for kind, total in made.totals.items()]
+    show(STATEMENT_COLUMNS, [*shown, (None, "closing", None, *_texts(made.closing), "")], empty="")
+
+
+def _texts(account: Account) -> tuple[str, str]:
+    return to_text(account.available), to_text(account.held)
 
 
 def _user_id(text: str) -> UUID | None:

@@ -1,14 +1,16 @@
 """See what one has and where it went; give credits to users; limit what is spent."""
 
-from typing import Annotated, Any
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
 
-from fastapi import Path
+from fastapi import Path, Query
+from starlette.responses import Response, StreamingResponse
 
 from emprops.audit.actions import Action
 from emprops.audit.service import record
 from emprops.auth.dependencies import CurrentCaller, CurrentUser, OperatorCaller
 from emprops.auth.once import Once
-from emprops.credits import limit_store, limits, service, store
+from emprops.credits import limit_store, limits, service, statements, store
 from emprops.credits.amounts import to_micros, to_number
 from emprops.credits.limit_schemas import (
     CreditsView,
@@ -20,6 +22,8 @@ from emprops.credits.limit_schemas import (
 )
 from emprops.credits.schemas import GrantBody, Granted, LedgerEntryView, account_json, entry_json
 from emprops.credits.service import terms_from
+from emprops.credits.statement_formats import as_csv, as_json
+from emprops.credits.statement_schemas import CSV_EXAMPLE, StatementView
 from emprops.errors import ForbiddenError
 from emprops.kit.web.endpoint import Reader, Shared, Tx, router
 from emprops.kit.web.envelope import Envelope, failures, ok
@@ -34,6 +38,36 @@ async def get_credits(caller: CurrentCaller, user_id: CurrentUser, tx: Tx, resou
     account = await service.account_of(tx, user_id, terms=terms_from(resources.settings))
     found = await limit_store.limits_of(tx, user_id, caller.key_id)
     return ok(account_json(account) | {"limits": [limit_json(limit) for limit in found]})
+
+
+@routes.get(
+    "/statements/{month}",
+    response_model=Envelope[StatementView],
+    responses={
+        200: {"content": {"text/csv": {"schema": {"type": "string"}, "example": CSV_EXAMPLE}}},
+        **failures(_400="month: must be a year and a month, such as 2026-01"),
+    },
+)
+async def get_statement(
+    month: Annotated[str, Path(max_length=20, description="The month, in UTC, as `2026-01`.", examples=["2026-01"])],
+    user_id: CurrentUser,
+    resources: Shared,
+    form: Annotated[
+        Literal["json", "csv"], Query(alias="format", description="Whether to answer with JSON or with CSV.")
+    ] = "json",
+) -> Response:
+    """Write the statement of a month: what the user had when it began, what happened, and what was left.
+
+    In CSV each entry has what the user had after it; what a spreadsheet might run as a formula gets an apostrophe.
+    """
+    now, connect = datetime.now(UTC), resources.database.reader
+    wanted = statements.read_month(month, now=now)
+    async with connect() as reader:
+        statement = await statements.open_statement(reader, user_id, wanted, now=now)
+    if form == "json":
+        return StreamingResponse(as_json(statement, connect), media_type="application/json")
+    headers = {"Content-Disposition": f'attachment; filename="credits-{wanted.name}.csv"'}
+    return StreamingResponse(as_csv(statement, connect), media_type="text/csv; charset=utf-8", headers=headers)
 
 
 @routes.put(
