@@ -164,9 +164,9 @@ async def test_a_crowd(desk: Desk, database: Database) -> None:
 
 async def test_the_table_allows_one_transfer_only(database: Database) -> None:
     async with database.transaction() as tx:
-        await transfer.transfer(tx, "lens", "vitalik", new_id(), requested_by="test")
+        await transfer.transfer(tx, "lens", "vitalik", new_id(), requested_by="test", actor="key:emp_test")
         with pytest.raises(ConflictError):
-            await transfer.transfer(tx, "lens", "vitalik", new_id(), requested_by="test")
+            await transfer.transfer(tx, "lens", "vitalik", new_id(), requested_by="test", actor="key:emp_test")
         link = await service.find_link(tx, "lens", "vitalik")
         assert link is not None
         assert await store.claim(tx, link.id, new_id()) is False

@@ -8,8 +8,9 @@ from uuid import UUID
 import httpx2
 import pytest
 from tests import factories
-from tests.apps import client_of, key_with, service_key
+from tests.apps import as_user, client_of, key_with, service_key
 from tests.auth.test_roles import SECRET, token
+from tests.rules.test_route_matrix import connect
 
 from emprops.audit.chaining import chain_entries
 from emprops.auth import role_store
@@ -224,3 +225,74 @@ async def test_the_log_is_listed_by_pages_and_filters(client: httpx2.AsyncClient
     assert len(await audit(client, since=first[0]["at"])) == 1
     assert len(await audit(client, action="key.", until=first[0]["at"])) == 2
     assert await audit(client, actor=f"user:{ANNA}") == []
+
+
+async def test_changes_by_services_are_recorded_and_owners_are_not(
+    client: httpx2.AsyncClient, database: Database
+) -> None:
+    async with database.transaction() as tx:
+        anna = await factories.make_user(tx, ANNA)
+        await role_store.grant(tx, anna, "author", by="cli")
+        collection = await factories.make_collection(tx, anna)
+        deck = await factories.make_deck(tx, collection)
+        output = await factories.make_output(tx, collection, deck_id=deck, status="completed")
+        workflow = await factories.make_workflow(tx, anna)
+        webhook = await factories.make_webhook(tx, anna)
+    requests = [
+        ("PATCH", f"/api/collections/{collection.id}", {"title": "New"}, f"collection:{collection.id}"),
+        ("PATCH", f"/api/projects/{collection.project_id}", {"name": "New"}, f"project:{collection.project_id}"),
+        ("PATCH", f"/decks/{deck}", {"name": "New"}, f"deck:{deck}"),
+        ("POST", f"/decks/{deck}/lock", None, f"deck:{deck}"),
+        ("DELETE", f"/outputs/{output}", None, f"output:{output}"),
+        ("PATCH", f"/api/workflows/{workflow}", {"label": "New"}, f"workflow:{workflow}"),
+        ("PATCH", f"/api/webhooks/{webhook}", {"description": "New"}, f"webhook:{webhook}"),
+    ]
+    service = await service_key(database)
+    for headers in (token(ANNA), service | {"user_id": str(ANNA)}):
+        for method, path, body, _ in requests:
+            reply = await client.request(method, path, json=body, headers=headers)
+            assert reply.status_code == 200, reply.text
+    assert await audit(client, action="foreign.changed") == []
+    for method, path, body, _ in requests:
+        assert (await client.request(method, path, json=body, headers=service)).status_code == 200
+    entries = await audit(client, action="foreign.changed")
+    assert [one["target"] for one in reversed(entries)] == [target for *_, target in requests]
+    assert {one["user_id"] for one in entries} == {str(ANNA)}
+
+
+async def test_a_transfer_of_custody_is_recorded_once(client: httpx2.AsyncClient, database: Database) -> None:
+    service = await service_key(database)
+    body = {"social_org": "farcaster", "social_identifier": "harbour", "user_id": str(ANNA)}
+    for _ in range(2):
+        assert (await client.post("/api/social-links/transfer", json=body, headers=service)).status_code == 200
+    [entry] = await audit(client, action="custody.")
+    assert entry["details"] == {"moved": {"collections": 0, "decks": 0, "outputs": 0}}
+    assert entry["user_id"] == str(ANNA)
+
+
+async def test_an_operator_watches_everything_by_a_ticket(client: httpx2.AsyncClient) -> None:
+    """The roles of a token go with the ticket that it was exchanged for."""
+    operator = token(BERT, roles=["operator"])
+    ticket = (await client.post("/ws/ticket", headers=operator)).json()["data"]["ticket"]
+    opened = await connect(client, f"/ws/monitor/desk?ticket={ticket}", {})
+    assert opened.status_code == 101
+    [entry] = await audit(client, action="foreign.read")
+    assert (entry["actor"], entry["details"]) == (f"user:{BERT}", {"what": "monitor"})
+    ticket = (await client.post("/ws/ticket", headers=token(ANNA))).json()["data"]["ticket"]
+    assert (await connect(client, f"/ws/monitor/desk?ticket={ticket}", {})).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [({}, 200), ({"allow_remote_local": True}, 403), ({"host": "0.0.0.0", "allow_remote_local": True}, 403)],
+)
+async def test_who_sits_at_the_machine_is_an_operator(
+    changes: dict[str, Any], status: int, settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    urls = {"database_url": settings.database_url, "redis_url": settings.redis_url, "data_dir": tmp_path}
+    app = create_app(Settings(mode="local", upkeep_in_api=False, **urls, **changes))
+    async with app.router.lifespan_context(app), client_of(app) as client:
+        assert (await client.get("/audit", headers=as_user(ANNA))).status_code == status
+        assert (await client.post("/api/workers/pause", headers=as_user(ANNA))).status_code == status
+        assert (await client.get("/audit")).status_code == 401
+        assert (await client.get("/audit", headers=await key_with("worker", database))).status_code == 403

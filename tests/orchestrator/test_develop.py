@@ -173,7 +173,7 @@ async def test_a_source_that_is_handed_over_meanwhile(rig: Rig, monkeypatch: pyt
 
     async def hand_over() -> None:
         async with rig.database.transaction() as tx:
-            await transfer(tx, "farcaster", "vitalik", person, requested_by="test")
+            await transfer(tx, "farcaster", "vitalik", person, requested_by="test", actor="key:emp_test")
 
     _, reply = await rig.race(
         hand_over(), custody, "lock_outputs", lambda: develop(rig, source, collection), monkeypatch
@@ -192,7 +192,7 @@ async def test_a_development_before_the_transfer_goes_with_it(rig: Rig, monkeypa
 
     async def hand_over() -> None:
         async with rig.database.transaction() as tx:
-            await transfer(tx, "farcaster", "vitalik", person, requested_by="test")
+            await transfer(tx, "farcaster", "vitalik", person, requested_by="test", actor="key:emp_test")
 
     from emprops.orchestrator.start import develop as room
 

@@ -21,7 +21,7 @@ _seen: set[tuple[str, str, UUID | None]] = set()
 async def note_change(tx: Transaction, caller: Caller, owner: UUID | None, target: str, what: str) -> None:
     """Record that a caller changes what belongs to another user. The owner's changes, and those of a service that
     speaks for the owner, are no news."""
-    if owner != caller.user_id:
+    if owner is not None and owner != caller.user_id:
         await record(tx, caller.actor, Action.FOREIGN_CHANGED, target, {"what": what}, user_id=owner)
 
 

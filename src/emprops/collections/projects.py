@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from emprops.auth import foreign
 from emprops.auth.caller import Caller
 from emprops.auth.store import ensure_user
 from emprops.collections import project_store as store
@@ -41,12 +42,14 @@ async def get_own(reader: Transaction, caller: Caller, project_id: UUID) -> Proj
     project = await store.get(reader, project_id)
     if project is None or not (caller.is_service or project.user_id == caller.user_id):
         raise _unknown()
+    await foreign.note_service(reader, caller, project.user_id)
     return project
 
 
 async def rename(tx: Transaction, caller: Caller, project_id: UUID, name: str) -> Project:
     """Rename one of the caller's projects. Raises :class:`~emprops.errors.NotFoundError`."""
-    await get_own(tx, caller, project_id)
+    project = await get_own(tx, caller, project_id)
+    await foreign.note_change(tx, caller, project.user_id, f"project:{project_id}", "rename")
     return await store.rename(tx, project_id, name)
 
 

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from emprops.auth import foreign
 from emprops.auth.caller import Caller
 from emprops.collections import fitting, instructions, projects, simple, store, variables, version_store
 from emprops.collections.simple import SimpleVariable
@@ -55,6 +56,7 @@ async def get_own(reader: Transaction, caller: Caller, id_or_slug: str | UUID, *
     collection = await store.get_working(reader, id_or_slug, lock=lock)
     if collection is None or not _is_theirs(caller, collection):
         raise _unknown()
+    await _note(reader, caller, collection, changes=lock)
     return collection
 
 
@@ -62,6 +64,7 @@ async def get(reader: Transaction, caller: Caller, id_or_slug: str | UUID) -> Co
     """Return what the caller may see of a collection: :class:`Working` if it is theirs, else what is published."""
     collection = await store.get_working(reader, id_or_slug)
     if collection is not None and _is_theirs(caller, collection):
+        await _note(reader, caller, collection, changes=False)
         return collection
     return await get_shown(reader, id_or_slug)
 
@@ -224,6 +227,13 @@ async def _reread(tx: Transaction, collection_id: UUID) -> Working:
     collection = await store.get_working(tx, collection_id)
     assert collection is not None  # noqa: S101 - this transaction wrote it
     return collection
+
+
+async def _note(tx: Transaction, caller: Caller, collection: Working, *, changes: bool) -> None:
+    if changes:
+        await foreign.note_change(tx, caller, collection.user_id, f"collection:{collection.id}", "change")
+    else:
+        await foreign.note_service(tx, caller, collection.user_id)
 
 
 def _is_theirs(caller: Caller, collection: Listed) -> bool:

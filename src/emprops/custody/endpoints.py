@@ -6,8 +6,6 @@ from uuid import UUID
 
 from fastapi import Path
 
-from emprops.audit.actions import Action
-from emprops.audit.service import record
 from emprops.auth.caller import Caller
 from emprops.auth.dependencies import CurrentCaller, ServiceCaller
 from emprops.custody import store, transfer
@@ -42,10 +40,13 @@ async def transfer_custody(body: TransferBody, service: ServiceCaller, tx: Tx) -
     vouches for the proof; `social_identifier` should be what the network never reassigns.
     """
     link, moved = await transfer.transfer(
-        tx, body.social_org, body.social_identifier, body.user_id, requested_by=service.principal
+        tx,
+        body.social_org,
+        body.social_identifier,
+        body.user_id,
+        requested_by=service.principal,
+        actor=service.actor,
     )
-    about = {"to": body.user_id}
-    await record(tx, service.actor, Action.CUSTODY_TRANSFERRED, f"social_link:{link.id}", about, user_id=body.user_id)
     return ok(transferred_view_of(link, moved))
 
 

@@ -7,6 +7,8 @@ still runs completes its output in its new place.
 from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
+from emprops.audit.actions import Action
+from emprops.audit.service import record
 from emprops.auth.store import ensure_user
 from emprops.custody import store
 from emprops.custody.service import identity
@@ -20,18 +22,20 @@ BATCH = 5_000
 
 
 async def transfer(
-    tx: Transaction, org: str, identifier: str, user_id: UUID, *, requested_by: str
+    tx: Transaction, org: str, identifier: str, user_id: UUID, *, requested_by: str, actor: str
 ) -> tuple[SocialLink, Transfer]:
     """Make a user the owner of everything that is held for an identity; an identity nobody knew is claimed as well.
 
-    A repetition for the same user changes nothing and gives what the first one did. Raises
-    :class:`~emprops.errors.ConflictError` if another user has claimed the identity, and
+    A repetition for the same user changes nothing and gives what the first one did. ``actor`` is for the audit log.
+
+    Raises :class:`~emprops.errors.ConflictError` if another user has claimed the identity, and
     :class:`~emprops.errors.BadRequestError` if it is none.
     """
     link = await _locked(tx, *identity(org, identifier))
     if link.user_id is None:
         await ensure_user(tx, user_id)
-        await _hand_over(tx, link, user_id, requested_by)
+        moved = await _hand_over(tx, link, user_id, requested_by)
+        await record(tx, actor, Action.CUSTODY_TRANSFERRED, f"social_link:{link.id}", {"moved": moved}, user_id=user_id)
         link = await _locked(tx, link.social_org, link.social_identifier)
     done = await store.transfer_of(tx, link.id)
     if link.user_id != user_id or done is None:
@@ -46,7 +50,8 @@ async def _locked(tx: Transaction, org: str, identifier: str) -> SocialLink:
     return link
 
 
-async def _hand_over(tx: Transaction, link: SocialLink, user_id: UUID, requested_by: str) -> None:
+async def _hand_over(tx: Transaction, link: SocialLink, user_id: UUID, requested_by: str) -> dict[str, int]:
+    """Move everything; returns how much of what."""
     await store.claim(tx, link.id, user_id)
     # the order in which everybody locks these: jobs, files, outputs, decks
     await store.lock_surroundings(tx, link.id)
@@ -63,6 +68,7 @@ async def _hand_over(tx: Transaction, link: SocialLink, user_id: UUID, requested
         holders=sorted({held.user_id for held in (*collections, *outputs, *decks)}),
         requested_by=requested_by,
     )
+    return {"collections": len(collections), "decks": len(decks), "outputs": len(outputs)}
 
 
 async def _move(

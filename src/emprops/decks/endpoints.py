@@ -5,6 +5,7 @@ from uuid import UUID
 
 from fastapi import Query
 
+from emprops.auth import foreign
 from emprops.auth.caller import Caller
 from emprops.auth.dependencies import CurrentCaller, CurrentUser
 from emprops.auth.once import Once
@@ -95,6 +96,7 @@ async def get_deck(
     private = caller.is_service or deck.user_id == caller.user_id
     if not private and deck.status not in SHARED:
         raise NotFoundError("Deck not found")
+    await foreign.note_service(reader, caller, deck.user_id)
     outputs = await queries.outputs_of_deck(reader, deck_id, Page(limit, offset))
     return ok(view_of(deck, outputs, resources.settings.base_url, private=private))
 
@@ -118,6 +120,7 @@ async def update_deck(
     columns = body.model_dump(include=body.model_fields_set - {"status"})
     status = DeckStatus(body.status) if "status" in body.model_fields_set else None
     deck = await service.change_deck(tx, deck_id, owner_of(caller), service.Changes(columns, status))
+    await _note(tx, caller, deck, "change")
     return ok(summary_of(deck, resources.settings.base_url))
 
 
@@ -144,13 +147,19 @@ async def reorder_deck(
     deck_id: UUID, body: DeckOrder, caller: CurrentCaller, tx: Tx, resources: Shared
 ) -> Envelope[DeckSummary]:
     """Put outputs of one of the caller's decks first, in the order given; the others follow as they were."""
-    return ok(
-        summary_of(await service.reorder(tx, deck_id, owner_of(caller), body.output_ids), resources.settings.base_url)
-    )
+    deck = await service.reorder(tx, deck_id, owner_of(caller), body.output_ids)
+    await _note(tx, caller, deck, "reorder")
+    return ok(summary_of(deck, resources.settings.base_url))
 
 
 async def _become(tx: Transaction, deck_id: UUID, caller: Caller, status: DeckStatus) -> DeckRow:
-    return await service.change_deck(tx, deck_id, owner_of(caller), service.Changes(status=status))
+    deck = await service.change_deck(tx, deck_id, owner_of(caller), service.Changes(status=status))
+    await _note(tx, caller, deck, status.value)
+    return deck
+
+
+async def _note(tx: Transaction, caller: Caller, deck: DeckRow, what: str) -> None:
+    await foreign.note_change(tx, caller, deck.user_id, f"deck:{deck.id}", what)
 
 
 @collection_routes.get("/collections/{collection_id}/decks")

@@ -13,6 +13,7 @@ from uuid import UUID
 import orjson
 import structlog
 
+from emprops.auth import foreign
 from emprops.auth.caller import Caller
 from emprops.auth.store import ensure_user
 from emprops.errors import BadRequestError, ConflictError, NotFoundError
@@ -87,6 +88,10 @@ async def get(reader: Transaction, caller: Caller, endpoint_id: UUID, *, lock: b
     anybody = caller.is_service and caller.user_id is None
     if endpoint is None or not (anybody or (endpoint.owner_user_id == caller.user_id and caller.user_id is not None)):
         raise NotFoundError("Webhook endpoint not found")
+    if lock:
+        await foreign.note_change(reader, caller, endpoint.owner_user_id, f"webhook:{endpoint_id}", "change")
+    elif endpoint.owner_user_id is not None:
+        await foreign.note_service(reader, caller, endpoint.owner_user_id)
     return endpoint
 
 
@@ -99,6 +104,7 @@ async def change(
     Raises :class:`NotFoundError`, and :class:`ConflictError` for the URL of another one of the same owner.
     """
     endpoint = await get(tx, caller, endpoint_id)
+    await foreign.note_change(tx, caller, endpoint.owner_user_id, f"webhook:{endpoint_id}", "change")
     changes = dict(columns)
     if "url" in changes and changes["url"] != endpoint.url:
         await store.lock_owner(tx, endpoint.owner_user_id)

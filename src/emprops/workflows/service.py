@@ -7,6 +7,7 @@ from uuid import UUID
 
 from psycopg.errors import UniqueViolation
 
+from emprops.auth import foreign
 from emprops.auth.caller import Caller
 from emprops.auth.store import ensure_user
 from emprops.catalog import service as catalog
@@ -245,6 +246,7 @@ async def _own(tx: Transaction, caller: Caller, name: str) -> WorkflowRow:
     row = await store.get(tx, name, lock=True)
     if row is None or not (caller.is_service or (caller.user_id is not None and row.user_id == caller.user_id)):
         raise NotFoundError("You have no workflow of this name.")
+    await foreign.note_change(tx, caller, row.user_id, f"workflow:{name}", "change")
     return row
 
 
