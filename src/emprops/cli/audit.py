@@ -148,7 +148,8 @@ def _tell(report: Report, *, as_json: bool) -> None:
         if report.unchained:
             say(f"{report.unchained} entries have not joined the chain yet: an api or `emprops upkeep` does that.")
     if report.problems:
-        fail(f"The audit log is not as it was written: {len(report.problems) + report.more} problems.")
+        count = len(report.problems) + report.more
+        fail(f"The audit log is not as it was written: {count} problem{'s' if count > 1 else ''}.")
     if not as_json:
         typer.echo(f"{report.entries} entries are as they were written, up to {report.position}:{report.hash.hex()}")
 
