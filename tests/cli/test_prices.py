@@ -7,7 +7,7 @@ import pytest
 from emprops.cli.prices import price_line
 
 FLAT = {"name": "draw", "price": 0.25, "why": "flat"}
-CHAT = {"name": "chat", "price": 0.25, "why": "0.000002 per total_tokens, at most 0.25"}
+CHAT = {"name": "chat", "price": 0.25, "why": "total_tokens at 0.000002 each, at most 0.25"}
 MANY = [{"name": f"step {n}", "price": n, "why": "flat"} for n in range(7)]
 
 
@@ -22,7 +22,7 @@ MANY = [{"name": f"step {n}", "price": n, "why": "flat"} for n in range(7)]
         ),
         (
             {"price": 0.25, "least": 0, "collection": 0, "steps": [CHAT]},
-            "at most 0.25 credits: chat 0.25 (0.000002 per total_tokens, at most 0.25)",
+            "at most 0.25 credits: chat 0.25 (total_tokens at 0.000002 each, at most 0.25)",
         ),
         (
             {
@@ -33,7 +33,7 @@ MANY = [{"name": f"step {n}", "price": n, "why": "flat"} for n in range(7)]
                 "collection": 0,
                 "steps": [CHAT | {"charged": 0.000002}],
             },
-            "0.000002 credits captured: chat 0.000002 (0.000002 per total_tokens, at most 0.25)",
+            "0.000002 credits captured: chat 0.000002 (total_tokens at 0.000002 each, at most 0.25)",
         ),
         (
             {"price": 21, "least": 21, "collection": 0, "steps": MANY},

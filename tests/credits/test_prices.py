@@ -161,15 +161,15 @@ def test_why_a_step_costs_what_it_does() -> None:
         (1, {}, "flat"),
         (TABLE, {"job_type": "openai"}, "job_type is openai"),
         (TABLE, {}, "the default for job_type"),
-        (TOKENS, {}, "0.000002 per total_tokens, at least 0.01 and at most 0.25"),
-        ({"per": "seconds", "rate": 10, "most": 5}, {}, "10 per seconds, at most 5"),
+        (TOKENS, {}, "total_tokens at 0.000002 each, at least 0.01 and at most 0.25"),
+        ({"per": "seconds", "rate": 10, "most": 5}, {}, "seconds at 10 each, at most 5"),
     ):
         assert why(read_price(definition).of(fields)) == reason
     assert why(read_price(None).of({}).at_least(5)) == "flat, raised to the least for its job type"
     assert why(read_price(1).of({}).at_least(5)) == "flat"
     both = table.of({"job_type": "chat"})
     assert (why(both), both.price, both.least) == (
-        "job_type is chat: 0.000002 per total_tokens, at least 0.01 and at most 0.25",
+        "job_type is chat: total_tokens at 0.000002 each, at least 0.01 and at most 0.25",
         0.25 * MICROS,
         0.01 * MICROS,
     )

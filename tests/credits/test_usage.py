@@ -88,6 +88,21 @@ async def test_what_a_worker_says_is_bounded_and_missing_usage_costs_the_minimum
     assert (await rig.job(job_id))["price"]["charged"] == charged
 
 
+@pytest.mark.parametrize(
+    ("tokens", "says"),
+    [
+        (5_000, "5000 total_tokens at 0.000002 = 0.01"),
+        (4_999, "4999 total_tokens at 0.000002, so the minimum of 0.01"),
+        (125_000, "125000 total_tokens at 0.000002 = 0.25"),
+        (125_001, "125001 total_tokens at 0.000002, so the most, 0.25"),
+    ],
+)
+async def test_the_ledger_says_how_much_was_used_and_which_bound_held(rig: Rig, tokens: int, says: str) -> None:
+    job_id = await begun(rig, TOKENS)
+    await rig.run(told({"total_tokens": tokens}))
+    assert (await ledger(rig, job_id))[1][2].endswith(f": {says}")
+
+
 async def test_missing_usage_is_said_in_the_ledger_and_in_the_job(rig: Rig) -> None:
     job_id = await begun(rig, TOKENS)
     await rig.run(told(None))
@@ -177,7 +192,7 @@ async def test_a_price_shows_its_parts_and_the_job_keeps_them(rig: Rig) -> None:
     ] * 2
     assert [dear[name] for name in ("price", "least", "collection")] == [0.7, 0.22, 0.2]
     assert dear["steps"][1]["usage"] == TOKENS
-    assert dear["steps"][1]["why"] == "quality is final: 0.000002 per total_tokens, at least 0.01 and at most 0.25"
+    assert dear["steps"][1]["why"] == "quality is final: total_tokens at 0.000002 each, at least 0.01 and at most 0.25"
     job_id = await begun(rig, table, generations=2, quality="final")
     await rig.execute("UPDATE workflow SET data = data || '{\"credits\": 9}'")  # a job keeps the price it started with
     kept = (await rig.job(job_id))["price"]["steps"]

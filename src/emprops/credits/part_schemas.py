@@ -12,7 +12,7 @@ STEP_EXAMPLE: dict[str, Any] = {
     "name": "openai_chat",
     "generation": 0,
     "price": 0.25,
-    "why": "0.000002 per total_tokens, at most 0.25",
+    "why": "total_tokens at 0.000002 each, at most 0.25",
     "by": None,
     "value": None,
     "usage": USAGE_EXAMPLE,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from emprops.credits.amounts import plain, to_number, to_text
+from emprops.credits.amounts import MICROS, plain, to_number, to_text
 from emprops.credits.prices import Cost, StepPrice
 from emprops.credits.usage import Usage
 
@@ -118,13 +118,11 @@ def _line(name: str, usage: Usage, used: Decimal | None, charged: int) -> str:
     cost = to_text(charged)
     if used is None:
         return f"{name}: {usage.per} not reported, so the minimum of {cost}"
-    return f"{name}: {plain(used)} {usage.per} at {plain(usage.rate)}{_bound(usage, charged)} = {cost}"
-
-
-def _bound(usage: Usage, charged: int) -> str:
-    if charged == usage.most:
-        return ", at most"
-    return ", at least" if charged == usage.minimum else ""
+    told = f"{name}: {plain(used)} {usage.per} at {plain(usage.rate)}"
+    exact = used * usage.rate * MICROS
+    if exact < usage.minimum:
+        return f"{told}, so the minimum of {cost}"
+    return f"{told}, so the most, {cost}" if exact > usage.most else f"{told} = {cost}"
 
 
 def step_json(part: Mapping[str, Any]) -> dict[str, Any]:
@@ -160,7 +158,7 @@ def _reason(cost: Cost) -> str:
         return row or ("flat" if cost.price else "free")
     usage = cost.usage
     least = f"at least {to_text(usage.minimum)} and " if usage.minimum else ""
-    rate = f"{plain(usage.rate)} per {usage.per}, {least}at most {to_text(usage.most)}"
+    rate = f"{usage.per} at {plain(usage.rate)} each, {least}at most {to_text(usage.most)}"
     return f"{row}: {rate}" if row else rate
 
 

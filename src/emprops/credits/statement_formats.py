@@ -37,7 +37,7 @@ async def as_csv(statement: Statement, connect: Connect) -> AsyncIterator[str]:
             for entry, after in page
         )
     totals = [
-        ("", "", f"total {kind}", to_text(total.amount), "", "", "", f"{total.count} entries")
+        ("", "", f"total {kind}", to_text(total.amount), "", "", "", f"entries: {total.count}")
         for kind, total in sorted(statement.totals.items())
     ]
     yield _lines([*totals, _balance_row("closing", statement.closing, "")])

@@ -32,7 +32,7 @@ CSV_EXAMPLE = (
     "time,id,kind,amount,available,held,job_id,reason\r\n"
     "2026-01-01T00:00:00Z,,opening,,2.5,0,,\r\n"
     "2026-01-10T12:00:00.123456Z,7,grant,10,12.5,0,,Welcome\r\n"
-    ",,total grant,10,,,,1 entries\r\n"
+    ",,total grant,10,,,,entries: 1\r\n"
     ",,closing,,12.5,0,,\r\n"
 )
 
