@@ -171,8 +171,8 @@ class TestBuilding:
         refused = await ben.send("POST", "", new | {"name": "bens"})
         assert (refused.status_code, refused.json()["code"]) == (403, "may_not_build")
         assert refused.json()["error"] == (
-            f"The owner of this may not build on {job_type}: not everybody may; ask the operator for it, or use another"
-            " job type."
+            f"The owner of this may not build on {job_type}: its policy names who may; ask the operator for it,"
+            " or use another job type."
         )
         assert refused.json()["details"] == {"job_type": job_type, "host": None}
         assert (await client.get("/api/workflows/bens")).status_code == 404

@@ -161,6 +161,10 @@ class TestFetchApi:
         work = KINDS["fetch_api"].plan(mine, {"promptText": "x"}, OCCASION)
         assert isinstance(work, PlannedWork)
         assert work.payload["workflow"] == {"id": str(mine.id), "name": "w", "roles": ["author"]}
+        operators = workflow("fetch_api", data, user_id=uuid4(), owner_roles=("operator",))
+        work = KINDS["fetch_api"].plan(operators, {"promptText": "x"}, OCCASION)
+        assert isinstance(work, PlannedWork)
+        assert {*work.payload["workflow"]["roles"]} == {"operator", "author", "viewer"}
         of_a_service = KINDS["fetch_api"].plan(workflow("fetch_api", data), {"promptText": "x"}, OCCASION)
         assert isinstance(of_a_service, PlannedWork)
         assert of_a_service.payload["workflow"]["roles"] == ["service"]

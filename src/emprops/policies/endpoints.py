@@ -45,7 +45,7 @@ async def put_policy(
 ) -> Envelope[PolicyView]:
     """Set the whole policy of a job type, or of one host of `fetch_api`, in place of the one before.
 
-    It holds for generations that start from now on, and for the steps of others that have not begun.
+    It holds for generations that start from now on, and for steps of others that get their inputs from now on.
     """
     policy = body.policy(job_type, service.read_host(job_type, host))
     return ok(view_of(await service.put(tx, policy, known, by=operator.actor)))

@@ -104,9 +104,9 @@ class Rules:
         """Raise :class:`MayNotBuildError` unless the owner of a workflow may build on what it uses."""
         for policy in self.about(job_type, api):
             if not policy.lets_build(owner):
-                who = "only services" if policy.builders == SERVICES else "not everybody"
+                who = "only services may" if policy.builders == SERVICES else "its policy names who may"
                 raise MayNotBuildError(
-                    f"The owner of this may not build on {policy.name}: {who} may; ask the operator for it, or use"
+                    f"The owner of this may not build on {policy.name}: {who}; ask the operator for it, or use"
                     " another job type.",
                     extra={"details": {"job_type": policy.job_type, "host": policy.host or None}},
                 )

@@ -11,7 +11,7 @@ that an author writes gets there, and no other workflow type may plan such jobs 
 from collections.abc import Mapping
 from typing import Any
 
-from emprops.auth.caller import SERVICE
+from emprops.auth.caller import OPERATOR, ROLES, SERVICE
 from emprops.connectors.fetch_api import definition
 from emprops.workflows.forms import Form, read_form
 from emprops.workflows.kinds.base import (
@@ -69,7 +69,14 @@ class FetchApi:
             "workflow": {
                 "id": str(workflow.id),
                 "name": workflow.name,
-                "roles": [SERVICE] if workflow.user_id is None else list(workflow.owner_roles),
+                "roles": _roles_of(workflow),
             },
         }
         return PlannedWork("fetch_api", payload, requirements_of(workflow), workflow.output_mime_type)
+
+
+def _roles_of(workflow: Workflow) -> list[str]:
+    """Return what the owner was granted; an operator is all that others are."""
+    if workflow.user_id is None:
+        return [SERVICE]
+    return list(ROLES if OPERATOR in workflow.owner_roles else workflow.owner_roles)
