@@ -141,3 +141,15 @@ async def test_an_entry_removed_before_it_was_chained_leaves_a_gap(database: Dat
     await meddle(database, "UPDATE audit_entry SET at = at - interval '1 hour'")
     [gap] = (await check(database)).gaps
     assert gap.first == gap.last == log[-1].id + 2
+
+
+@pytest.mark.parametrize("part", [1, 2, 3, 7, 100])
+async def test_gaps_are_found_in_parts_of_any_size(
+    part: int, database: Database, log: list[Entry], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queries, "PART", part)
+    first = log[0].id
+    await meddle(database, "UPDATE audit_entry SET at = at - interval '1 hour'")
+    await meddle(database, "DELETE FROM audit_entry WHERE id = ANY(%s)", [first + 1, first + 7, first + 8, first + 9])
+    gaps = (await check(database)).gaps
+    assert [(gap.first - first, gap.last - first) for gap in gaps] == [(1, 1), (7, 9)]

@@ -12,6 +12,9 @@ from emprops.kit.database import Transaction
 SETTLED = 10
 """Minutes after which no transaction is open any more that could still bring an entry with a lower id."""
 
+PART = 100_000
+"""Entries that one statement looks at, so that none runs into the statement timeout."""
+
 
 @dataclass(frozen=True, slots=True)
 class Filters:
@@ -77,15 +80,29 @@ async def count_unchained(reader: Transaction) -> int:
 
 async def gaps(reader: Transaction, limit: int) -> list[Gap]:
     """Return ids between the first and the last entry that no entry has, nor can have any more."""
+    found: list[Gap] = []
+    after = await reader.fetch_value("SELECT min(id) FROM audit_entry")
+    while after is not None and len(found) < limit:
+        last = await reader.fetch_value(
+            "SELECT max(id) FROM (SELECT id FROM audit_entry WHERE id > %s ORDER BY id LIMIT %s) part", (after, PART)
+        )
+        if last is not None:
+            found += await _gaps_between(reader, after, last, limit - len(found))
+        after = last
+    return found
+
+
+async def _gaps_between(reader: Transaction, after: int, last: int, limit: int) -> list[Gap]:
     return await reader.fetch_all(
         Gap,
         """
         SELECT before + 1 AS first, id - 1 AS last
-        FROM (SELECT id, at, lag(id) OVER (ORDER BY id) AS before FROM audit_entry) entry
-        WHERE id > before + 1 AND at < now() - %s * interval '1 minute'
-        ORDER BY id LIMIT %s
+        FROM (SELECT id, at, lag(id) OVER (ORDER BY id) AS before
+              FROM audit_entry WHERE id BETWEEN %(after)s AND %(last)s) entry
+        WHERE id > before + 1 AND at < now() - %(settled)s * interval '1 minute'
+        ORDER BY id LIMIT %(limit)s
         """,
-        (SETTLED, limit),
+        {"after": after, "last": last, "settled": SETTLED, "limit": limit},
     )
 
 
