@@ -5,6 +5,7 @@ from uuid import UUID
 
 import psycopg
 import structlog
+from psycopg.pq import TransactionStatus
 
 from emprops.audit.actions import Action
 from emprops.audit.service import record, record_daily
@@ -37,7 +38,7 @@ async def note_read(tx: Transaction, caller: Caller, owner: UUID | None, target:
 
 async def note_service(reader: Transaction, caller: Caller, owner: UUID | None) -> None:
     """Record, once a day (UTC), that a service which does not speak for a user looks at what the user has; None: at
-    what everybody has. A failure does not keep it from looking."""
+    what everybody has. A failure does not keep it from looking, unless it spoils a transaction."""
     if not caller.is_service or (owner is not None and owner == caller.user_id):
         return
     key = (f"{datetime.now(UTC):%Y-%m-%d}", caller.actor, owner)
@@ -47,8 +48,21 @@ async def note_service(reader: Transaction, caller: Caller, owner: UUID | None) 
     try:
         await record_daily(reader, caller.actor, Action.FOREIGN_READ, target, {"by": "service"}, user_id=owner)
     except psycopg.Error as error:
+        if _in_transaction(reader):
+            raise
         log.warning("foreign access not recorded", error=str(error))
         return
+    if _in_transaction(reader):
+        reader.after_commit(lambda: _remember(key))
+    else:
+        _remember(key)
+
+
+def _in_transaction(reader: Transaction) -> bool:
+    return reader.connection.info.transaction_status != TransactionStatus.IDLE
+
+
+def _remember(key: tuple[str, str, UUID | None]) -> None:
     if len(_seen) >= MAX_REMEMBERED:
         _seen.clear()
     _seen.add(key)
