@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
@@ -114,6 +114,16 @@ async def given_up(system: System, job_id: str) -> str:
     return str(step)
 
 
+async def credits_are_told(asked: Callable[..., Awaitable[Any]], user: str) -> None:
+    """Ask each command about credits."""
+    had = (await asked("credits balance", user))["available"]
+    assert (await asked("credits grant", user, "5"))["available"] == had + 5
+    assert (await asked("credits adjust", user, "-1", "--reason", "x"))["available"] == had + 4
+    assert [one["amount"] for one in await asked("credits limit", user, "--month", "500")] == [500]
+    assert (await asked("credits statement", user))["closing"]["available"] == had + 4
+    assert (await asked("price", "art"))["generations"] == 1
+
+
 async def test_every_command_prints_json_with_the_fields_it_promises(shell: Shell) -> None:
     system, asked, user = shell.system, shell.json, str(shell.system.user_id)
     art = await asked("generate", "art", "-v", "seed=4")
@@ -141,9 +151,7 @@ async def test_every_command_prints_json_with_the_fields_it_promises(shell: Shel
     current = await asked("db current")
     assert current["revision"] == current["newest"] == (await asked("db upgrade"))["revision"]
     assert "art" in {sample["slug"] for sample in await asked("db samples")}
-    had = (await asked("credits balance", user))["available"]
-    assert (await asked("credits grant", user, "5"))["available"] == had + 5
-    assert (await asked("credits adjust", user, "-1", "--reason", "x"))["available"] == had + 4
+    await credits_are_told(asked, user)
     key = await asked("keys create", "--name", "a", "--scope", "read")
     assert key["key"].startswith(key["prefix"])
     assert [one["id"] for one in await asked("keys list")] == [key["id"]]
@@ -216,6 +224,16 @@ async def test_every_list_fits_a_terminal_and_cuts_no_id(filled: Shell) -> None:
     [hook] = await filled.json("webhooks list")
     lines = await filled.terminal("webhooks", "deliveries", hook["id"])
     assert max(map(cell_len, lines)) <= 80, lines
+
+
+async def test_the_largest_amounts_fit_a_terminal(filled: Shell) -> None:
+    user = str(filled.system.user_id)
+    await filled.run("credits", "grant", user, "999998000.999999", "--reason", "a reason that goes on and on " * 4)
+    await filled.run("credits", "limit", user, "--day", "999999999.999999", "--month", "999999999.999999")
+    for command, amount in (("limit", "999999999.999999"), ("statement", "999998000.999999")):
+        lines = await filled.terminal("credits", command, user)
+        assert max(map(cell_len, lines)) <= 80, lines
+        assert any(amount in line for line in lines), lines
 
 
 async def test_one_job_in_a_terminal(filled: Shell) -> None:

@@ -30,7 +30,7 @@ LIMIT_COLUMNS = (
     Column("period"),
     Column("set by"),
     Column("limit", right=True),
-    Column("spent", right=True),
+    Column("spent", right=True, rank=1),
     Column("left", right=True),
     Column("resets", lambda at: f"{at:%Y-%m-%d %H:%M} UTC"),
 )
@@ -39,8 +39,8 @@ STATEMENT_COLUMNS = (
     Column("kind"),
     Column("amount", right=True),
     Column("available", right=True),
-    Column("held", right=True),
-    Column("reason", least=12, rank=1),
+    Column("held", right=True, rank=1),
+    Column("reason", least=12, rank=2),
 )
 User = Annotated[UUID, typer.Argument(help="The user's id.")]
 AsJson = Annotated[bool, json_option("`user_id`, `available`, `held`")]
