@@ -124,6 +124,20 @@ async def credits_are_told(asked: Callable[..., Awaitable[Any]], user: str) -> N
     assert (await asked("price", "art"))["generations"] == 1
 
 
+async def limits_and_records(shell: Shell, user: str) -> None:
+    """Ask what bounds a user, and what was done to them."""
+    asked = shell.json
+    [jobs] = [one for one in await asked("quotas set", "user", user, "--open-jobs", "7") if one["quota"] == "open_jobs"]
+    assert jobs["limit"] == 7
+    assert jobs in await asked("quotas get", "user", user)
+    assert [one["subject"] for one in await asked("quotas list")] == [user]
+    assert jobs not in await asked("quotas reset", "user", user)
+    done = [one["action"] for one in await asked("audit list", "--user", user)]
+    assert done[:3] == ["quota.removed", "quota.changed", "role.revoked"]
+    assert (await asked("audit verify"))["sound"] is True
+    assert (await asked("token", user))["user_id"] == user
+
+
 async def test_every_command_prints_json_with_the_fields_it_promises(shell: Shell) -> None:
     system, asked, user = shell.system, shell.json, str(shell.system.user_id)
     art = await asked("generate", "art", "-v", "seed=4")
@@ -163,8 +177,7 @@ async def test_every_command_prints_json_with_the_fields_it_promises(shell: Shel
     assert (await asked("policies set", "openai_chat", "--floor", "0.5"))["floor"] == 0.5
     assert [one["job_type"] for one in await asked("policies")] == ["openai_chat"]
     assert (await asked("policies remove", "openai_chat"))["floor"] == 0.5
-    assert (await asked("token", user))["user_id"] == user
-
+    await limits_and_records(shell, user)
     hook = await asked("webhooks create", NOTHING)
     sent = await asked("webhooks test", hook["id"])
     assert [one["id"] for one in await asked("webhooks list")] == [hook["id"]]
@@ -177,6 +190,7 @@ async def test_every_command_prints_json_with_the_fields_it_promises(shell: Shel
 LISTS = [
     ("jobs",), ("collections",), ("collections", "--public"), ("workers",), ("queue",), ("dead-letters",),
     ("keys", "list"), ("webhooks", "list"), ("db", "samples"), ("users", "list"), ("policies",),
+    ("audit", "list"),
 ]  # fmt: skip
 
 

@@ -30,6 +30,7 @@ FIELDS = (
 REPORT = "`sound`, `entries`, `position`, `hash`, `problems`, `more`, `unchained` and `gaps`"
 BATCH = 1_000
 COLUMNS = (
+    Column("id"),
     Column("time", at),
     Column("who", least=12),
     Column("did"),
@@ -200,4 +201,4 @@ def _filters(
 
 def _row(entry: Entry) -> tuple[Any, ...]:
     details = orjson.dumps(entry.details).decode() if entry.details else ""
-    return entry.at, entry.actor, entry.action, entry.target, details
+    return entry.id, entry.at, entry.actor, entry.action, entry.target, details

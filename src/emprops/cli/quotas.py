@@ -20,7 +20,10 @@ from emprops.quotas.limits import NO_LIMITS, QUOTAS, Kind, Subject, defaults_fro
 from emprops.settings import Settings
 
 SHOWN = 1_000
-SET_FIELDS = "`kind`, `subject`, `updated_at`, `updated_by` and each limit; null: as the settings say"
+SET_FIELDS = (
+    "`kind`, `subject`, `updated_at`, `updated_by`, and the limits, of which null means as the settings say:"
+    " `open_jobs`, `open_steps`, `running_steps`, `hourly_generations`, `daily_generations`, `stored_bytes`"
+)
 STANDING_FIELDS = "a list of `quota`, `limit` (null: none), `used` and `resets_at`"
 
 app = typer.Typer(
