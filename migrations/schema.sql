@@ -320,6 +320,14 @@ CREATE TABLE public.collection (
     CONSTRAINT collection_status_check CHECK ((status = ANY (ARRAY['draft'::text, 'published'::text])))
 );
 
+CREATE TABLE public.collection_moderation (
+    collection_id uuid NOT NULL,
+    stages text[] NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_by text NOT NULL,
+    CONSTRAINT collection_moderation_stages_check CHECK ((stages <@ ARRAY['start'::text, 'results'::text]))
+);
+
 CREATE TABLE public.collection_version (
     collection_id uuid NOT NULL,
     version integer NOT NULL,
@@ -519,9 +527,11 @@ CREATE TABLE public.job (
     trace text,
     key_id uuid,
     price jsonb,
+    moderation text,
     CONSTRAINT job_check CHECK (((retry_count >= 0) AND (retry_count <= max_retries))),
     CONSTRAINT job_check1 CHECK (((status = ANY (ARRAY['completed'::text, 'failed'::text])) = (completed_at IS NOT NULL))),
     CONSTRAINT job_check2 CHECK (((cancelled_at IS NULL) OR (status = 'failed'::text))),
+    CONSTRAINT job_moderation_check CHECK ((moderation = ANY (ARRAY['start_review'::text, 'results'::text, 'results_review'::text]))),
     CONSTRAINT job_priority_check CHECK (((priority >= 0) AND (priority <= 100))),
     CONSTRAINT job_progress_check CHECK (((progress >= (0)::double precision) AND (progress <= (100)::double precision))),
     CONSTRAINT job_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'processing'::text, 'completed'::text, 'failed'::text]))),
@@ -534,6 +544,8 @@ COMMENT ON COLUMN public.job.trace IS 'W3C traceparent of what started the prese
 COMMENT ON COLUMN public.job.key_id IS 'the API key that started it; null: a user''s own token or header did';
 
 COMMENT ON COLUMN public.job.price IS 'the parts of its price when it started, in micro-credits; null: free, or an older job';
+
+COMMENT ON COLUMN public.job.moderation IS 'What has to be decided before it goes on: a person about its start, the check of its results, or a person about these; null: nothing';
 
 CREATE TABLE public.job_history (
     id bigint NOT NULL,
@@ -722,6 +734,21 @@ CREATE TABLE public.quota_usage (
     hourly integer NOT NULL,
     day timestamp with time zone NOT NULL,
     daily integer NOT NULL
+);
+
+CREATE TABLE public.review (
+    id uuid NOT NULL,
+    job_id uuid NOT NULL,
+    stage text NOT NULL,
+    reason text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    decision text,
+    note text,
+    decided_at timestamp with time zone,
+    decided_by text,
+    CONSTRAINT review_check CHECK (((decision IS NULL) = (decided_at IS NULL))),
+    CONSTRAINT review_decision_check CHECK ((decision = ANY (ARRAY['released'::text, 'blocked'::text]))),
+    CONSTRAINT review_stage_check CHECK ((stage = ANY (ARRAY['start'::text, 'results'::text])))
 );
 
 CREATE TABLE public.saved_workflow (
@@ -963,6 +990,9 @@ ALTER TABLE ONLY public.audit_entry
 ALTER TABLE ONLY public.audit_head
     ADD CONSTRAINT audit_head_pkey PRIMARY KEY (only_row);
 
+ALTER TABLE ONLY public.collection_moderation
+    ADD CONSTRAINT collection_moderation_pkey PRIMARY KEY (collection_id);
+
 ALTER TABLE ONLY public.collection
     ADD CONSTRAINT collection_pkey PRIMARY KEY (id);
 
@@ -1058,6 +1088,9 @@ ALTER TABLE ONLY public.quota
 
 ALTER TABLE ONLY public.quota_usage
     ADD CONSTRAINT quota_usage_pkey PRIMARY KEY (kind, subject);
+
+ALTER TABLE ONLY public.review
+    ADD CONSTRAINT review_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.saved_workflow
     ADD CONSTRAINT saved_workflow_pkey PRIMARY KEY (workflow_id);
@@ -1250,6 +1283,10 @@ CREATE INDEX project_of_user ON public.project USING btree (user_id, created_at 
 
 CREATE UNIQUE INDEX project_one_default ON public.project USING btree (user_id) WHERE is_default;
 
+CREATE INDEX review_newest ON public.review USING btree (created_at DESC, id DESC);
+
+CREATE UNIQUE INDEX review_open ON public.review USING btree (job_id) WHERE (decision IS NULL);
+
 CREATE INDEX social_link_newest ON public.social_link USING btree (created_at DESC, id DESC);
 
 CREATE INDEX step_dead ON public.step USING btree (completed_at DESC, id DESC) WHERE (dead_letter IS NOT NULL);
@@ -1315,6 +1352,9 @@ ALTER TABLE ONLY public.api_key
 
 ALTER TABLE ONLY public.collection
     ADD CONSTRAINT collection_custodied_for_fkey FOREIGN KEY (custodied_for) REFERENCES public.social_link(id);
+
+ALTER TABLE ONLY public.collection_moderation
+    ADD CONSTRAINT collection_moderation_collection_id_fkey FOREIGN KEY (collection_id) REFERENCES public.collection(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.collection
     ADD CONSTRAINT collection_project_id_fkey FOREIGN KEY (project_id) REFERENCES public.project(id);
@@ -1390,6 +1430,9 @@ ALTER TABLE ONLY public.output
 
 ALTER TABLE ONLY public.project
     ADD CONSTRAINT project_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.app_user(id);
+
+ALTER TABLE ONLY public.review
+    ADD CONSTRAINT review_job_id_fkey FOREIGN KEY (job_id) REFERENCES public.job(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.saved_workflow
     ADD CONSTRAINT saved_workflow_workflow_id_fkey FOREIGN KEY (workflow_id) REFERENCES public.workflow(id) ON DELETE CASCADE;

@@ -40,6 +40,7 @@ from emprops.live.hub import Live
 from emprops.media.mux.client import client_from
 from emprops.media.mux.playback import signer_from
 from emprops.media.storage import storage_from
+from emprops.moderation.moderator import MODERATOR, moderator_from
 from emprops.observe.endpoints import EXPOSITION
 from emprops.observe.exposition import Exposition
 from emprops.orchestrator.advance.reports import Orchestrator
@@ -106,6 +107,7 @@ def equip(app: FastAPI, settings: Settings) -> None:
     GATEWAY.attach(app, Gateway(settings))
     EXPOSITION.attach(app, Exposition())
     MACHINES.attach(app, remembered_machines())
+    MODERATOR.attach(app, moderator_from(settings))
 
 
 def _headers(settings: Settings) -> dict[str, str]:
@@ -133,6 +135,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         stack.push_async_callback(asyncio.to_thread, tracing.stop_tracing)
         stack.push_async_callback(AUTHENTICATOR.get(app).close)
         stack.push_async_callback(GATEWAY.get(app).close)
+        stack.push_async_callback(MODERATOR.get(app).close)
         resources = RESOURCES.attach(app, await open_resources(settings, stack))
         LOOKOUT.attach(app, await stack.enter_async_context(lookout_from(resources)))
         LIVE.attach(app, Live(resources))

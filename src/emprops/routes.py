@@ -27,7 +27,7 @@ from emprops.media.mux import endpoints as mux
 from emprops.observe import endpoints as observe
 from emprops.operators import audit_endpoints as audit
 from emprops.operators import endpoints as operators
-from emprops.orchestrator.endpoints import dead_letters, develop, generations
+from emprops.orchestrator.endpoints import dead_letters, develop, generations, reviews
 from emprops.orchestrator.endpoints import jobs as job_changes
 from emprops.outputs import endpoints as outputs
 from emprops.pages import endpoints as pages
@@ -73,6 +73,7 @@ TABLE: list[tuple[Prefix, APIRouter]] = [
     ("/api", webhooks.routes),  # /webhooks /webhooks/{id} /webhooks/{id}/deliveries
     ("/api", fleet.routes),  # /workers /workers/pause /workers/{id}/pause /machines/{id}/pause
     ("/api", policies.routes),  # /policies /policies/{job_type}
+    ("", reviews.routes),  # /moderation/reviews /moderation/collections/{id}
     ("/api", dead_letters.routes),  # /dead-letters /dead-letters/{id} /dead-letters/{id}/offer
     ("/api", custody.routes),  # /social-links /social-links/transfer /social-links/{id}
 ]
@@ -111,6 +112,7 @@ TAGS: dict[str, str] = {
     "operations": "For operators: metrics, the whole queue, the demand for workers.",
     "fleet": "The live workers, and which of them are paused.",
     "policies": "What is allowed of job types: who builds on them, at what price at least, how much at once.",
+    "moderation": "Decide about what a check held, and say which collections are checked.",
     "dead letters": "Steps that used up their limit of failures or lost claims.",
     "health": "For load balancers.",
     "workers": "How workers on other machines get and report work; for keys with the scope `worker`.",

@@ -122,6 +122,20 @@ class Settings(BaseSettings):
     quota_stored_bytes: int | None = Field(default=None, ge=0)
     """Size of all stored files; 0: no limit. Unset: 50 GiB in production, else no limit."""
 
+    # --- moderation
+    moderation_url: str = Field(default="", pattern=r"^$|^https?://[^/@]+(/|$)")
+    """Service that judges what users ask for and what is made; may be private. Empty, and no plugin: nothing does."""
+    moderation_secret: SecretStr = SecretStr("")
+    """Bearer token that the service is sent; empty: none."""
+    moderation_plugin: str = ""
+    """Installed plugin that judges instead: a name in the entry-point group ``emprops.moderation``."""
+    moderation_stages: Literal["both", "start", "results", "none"] = "both"
+    """What is checked of collections for which an operator set nothing else."""
+    moderation_outage: Literal["closed", "open"] = "closed"
+    """While nobody answers: ``closed`` refuses starts and keeps results waiting, ``open`` allows everything."""
+    moderation_timeout: float = Field(default=10.0, gt=0, le=60)
+    """How long a verdict may take."""
+
     # --- streams and WebSockets
     stream_heartbeat: float = Field(default=15.0, gt=0)
     """A stream that has nothing to say sends a comment this often, so that proxies keep it open."""

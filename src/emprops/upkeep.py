@@ -29,7 +29,9 @@ from emprops.media import retention
 from emprops.media.mux import assets
 from emprops.media.mux.client import client_from
 from emprops.media.storage import storage_from
+from emprops.moderation.moderator import Moderator, moderator_from
 from emprops.orchestrator.advance.reports import Orchestrator
+from emprops.orchestrator.change.verdict import check_results
 from emprops.orchestrator.repair.holds import reconcile_holds
 from emprops.orchestrator.repair.reconcile import reconcile_duty
 from emprops.orchestrator.repair.rescue import (
@@ -64,7 +66,7 @@ class Duty:
     run_once: Callable[[], Awaitable[int]]
 
 
-def timetable(dispatcher: Dispatcher, orchestrator: Orchestrator) -> list[Duty]:
+def timetable(dispatcher: Dispatcher, orchestrator: Orchestrator, moderator: Moderator) -> list[Duty]:
     """Everything that runs by itself."""
     maintenance = Maintenance(dispatcher.database, dispatcher.queue.redis, dispatcher.queue.prefix)
     shop = Workshop(dispatcher.database, storage_from(orchestrator.settings), orchestrator.settings)
@@ -82,6 +84,7 @@ def timetable(dispatcher: Dispatcher, orchestrator: Orchestrator) -> list[Duty]:
         Duty("purge_idempotency_keys", 3600.0, lambda: idempotency.purge(dispatcher.database)),
         Duty("reconcile_stale_steps", 60.0, lambda: reconcile_duty(orchestrator)),
         Duty("reconcile_holds", 60.0, lambda: reconcile_holds(dispatcher, terms_from(orchestrator.settings))),
+        Duty("check_results", 1.0, lambda: check_results(dispatcher, moderator)),
         Duty("fold_output_counts", 2.0, lambda: fold_changes(dispatcher.database)),
         Duty("fold_stored_bytes", 2.0, lambda: quota_store.fold_changes(dispatcher.database)),
         Duty("import_files", 2.0, lambda: import_due(shop)),
@@ -131,10 +134,14 @@ async def run_orchestration(dispatcher: Dispatcher, orchestrator: Orchestrator) 
     """The orchestrator, the dispatcher, the deliverer of webhooks and the timetable, until cancelled."""
     settings = orchestrator.settings
     webhooks = Deliverer(dispatcher.database, SecretBox(settings), GuardedClient(settings))
-    duties = {duty.name: keep(duty) for duty in timetable(dispatcher, orchestrator)}
-    await run_together(
-        {"dispatcher": dispatcher.run(), "orchestrator": orchestrator.run(), "webhooks": webhooks.run(), **duties}
-    )
+    moderator = moderator_from(settings)
+    duties = {duty.name: keep(duty) for duty in timetable(dispatcher, orchestrator, moderator)}
+    try:
+        await run_together(
+            {"dispatcher": dispatcher.run(), "orchestrator": orchestrator.run(), "webhooks": webhooks.run(), **duties}
+        )
+    finally:
+        await moderator.close()
 
 
 async def main(settings: Settings) -> None:

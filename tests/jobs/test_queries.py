@@ -37,7 +37,7 @@ CONTRACT = {
     "workflow_output": (str, type(None)),
     "data": dict,
 }
-DETAIL = {"queue": (dict, type(None)), "price": (dict, type(None))}
+DETAIL = {"queue": (dict, type(None)), "price": (dict, type(None)), "review": (str, type(None))}
 EXTRA = {
     "current_step": int,
     "total_steps": int,
@@ -62,14 +62,14 @@ async def test_job_has_the_fields_and_types_of_the_contract(client: httpx2.Async
     assert {
         key: type(value) for key, value in data.items() if not isinstance(value, (CONTRACT | EXTRA | DETAIL)[key])
     } == {}
-    assert [data.pop(name, "missing") for name in DETAIL] == [None, None]
+    assert [data.pop(name, "missing") for name in DETAIL] == [None, None, None]
     assert data.keys() == (CONTRACT | EXTRA).keys()
     assert data["id"] == str(job.id)
     assert data["data"] == {
         "collectionId": str(job.collection.id),
         "variables": {"prompt": "a “harbour” 🌊", "n": 2**60, "ratio": 0.1, "none": None},
     }
-    JobView.model_validate(data | {"queue": None, "price": None})
+    JobView.model_validate(data | {"queue": None, "price": None, "review": None})
 
 
 async def test_a_job_names_its_outputs_in_the_order_of_its_generations(

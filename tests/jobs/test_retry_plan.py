@@ -141,6 +141,7 @@ def standing(**changes: Any) -> Standing:
         "error_message": None,
         "key_id": None,
         "collection_id": None,
+        "moderation": None,
         "idle": 0.0,
     }
     return Standing(**values | changes)

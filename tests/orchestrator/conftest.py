@@ -29,6 +29,7 @@ async def rig(settings: Settings, database: Database, redis: redis.asyncio.Redis
             database=database,
             redis=redis,
             client=client,
+            app=app,
             dispatcher=dispatcher,
             orchestrator=orchestrator,
             worker=Worker(redis),

@@ -10,6 +10,7 @@ from uuid import UUID
 import httpx2
 import pytest
 import redis.asyncio
+from fastapi import FastAPI
 from tests.apps import as_user
 from tests.factories import Collection, make_collection, make_noop_workflow
 from tests.locks import somebody_waits
@@ -72,6 +73,7 @@ class Rig:
     database: Database
     redis: redis.asyncio.Redis
     client: httpx2.AsyncClient
+    app: FastAPI
     dispatcher: Dispatcher
     orchestrator: Orchestrator
     worker: Worker

@@ -10,6 +10,7 @@ from tests.queue.helpers import lapse
 
 from emprops.jobs.stale_store import stale_steps, stalled_jobs
 from emprops.jobs.step_store import update_step_complete
+from emprops.moderation.moderator import moderator_from
 from emprops.orchestrator.repair.reconcile import Reconciled, reconcile_stale_steps
 from emprops.upkeep import timetable
 
@@ -205,7 +206,9 @@ async def test_a_lapsed_lease_is_not_its_business(rig: Rig) -> None:
 
 
 def test_it_runs_by_itself_every_minute(rig: Rig) -> None:
-    duties = {duty.name: duty.every for duty in timetable(rig.dispatcher, rig.orchestrator)}
+    duties = {
+        duty.name: duty.every for duty in timetable(rig.dispatcher, rig.orchestrator, moderator_from(rig.settings))
+    }
     assert duties["reconcile_stale_steps"] == 60
 
 

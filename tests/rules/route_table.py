@@ -228,6 +228,11 @@ TABLE = [
     operator_row("DELETE", "/keys/{prefix}", prefix="key_prefix"),
     # --- operators
     viewer_row("GET", "/audit"),
+    viewer_row("GET", "/moderation/reviews"),
+    viewer_row("GET", "/moderation/reviews/{review_id}"),
+    operator_row("POST", "/moderation/reviews/{review_id}/release", body={}),
+    operator_row("POST", "/moderation/reviews/{review_id}/block", body={"note": "Not here."}),
+    operator_row("PUT", "/moderation/collections/{collection_id}", body={"stages": ["start"]}),
     viewer_row("GET", "/operator/jobs", query="user_id={owner}"),
     viewer_row("GET", "/operator/jobs/{job_id}"),
     operator_row("POST", "/operator/jobs/{job_id}/cancel"),

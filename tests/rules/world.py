@@ -11,6 +11,7 @@ from emprops.auth import role_store, store
 from emprops.auth.keys import make_key
 from emprops.kit.database import Transaction
 from emprops.kit.ids import new_id
+from emprops.moderation import store as moderation
 from emprops.quotas import store as quota_store
 from emprops.quotas.limits import QuotaLimits, Subject
 from emprops.samples.store import SAMPLES
@@ -92,6 +93,7 @@ async def _things_of(tx: Transaction, owner: UUID) -> dict[str, Any]:
         "failed_job_id": jobs["failed"].id,
         "dead_step_id": await factories.make_step(tx, jobs["failed"], status="failed", dead_letter=dead),
         "done_job_id": jobs["done"].id,
+        "review_id": await _held(tx, jobs["held"]),
         "deck_id": deck,
         "output_id": output,
         "pending_output_id": pending,
@@ -102,10 +104,17 @@ async def _jobs(tx: Transaction, collection: factories.Collection) -> dict[str, 
     result = "https://cdn.example.com/a.png"
     states: dict[str, dict[str, Any]] = {
         "running": {"status": "processing", "progress": 40},
+        "held": {"status": "processing", "progress": 99},
         "failed": {"status": "failed", "error_message": "it broke"},
         "done": {"status": "completed", "progress": 100, "workflow_output": result},
     }
     return {name: await factories.make_job(tx, collection=collection, **state) for name, state in states.items()}
+
+
+async def _held(tx: Transaction, job: factories.Job) -> UUID:
+    """A review of the results of a job."""
+    await moderation.set_state(tx, job.id, "results_review")
+    return await moderation.open_review(tx, job.id, "results", "Somebody has to look at this first.")
 
 
 async def _names(tx: Transaction, owner: UUID) -> dict[str, str]:

@@ -33,6 +33,8 @@ class Action(StrEnum):
     """An operator looked at what belongs to a user; or a service did, for the first time that day (UTC)."""
     FOREIGN_CHANGED = "foreign.changed"
     """An operator, or a service that spoke for nobody, changed what belongs to a user."""
+    MODERATION_CHANGED = "moderation.changed"
+    """Which checks a collection has."""
     OUTPUT_REVIEWED = "output.reviewed"
     """An output that moderation held was released or blocked."""
     ENTRIES_EXPIRED = "audit.expired"

@@ -23,6 +23,7 @@ COMMANDS = {
     "credits": Place("emprops.cli.credits:app", "Give users credits; see what they have."),
     "comfy": Place("emprops.cli.comfy:app", "Convert the workflows of a ComfyUI."),
     "keys": Place("emprops.cli.keys:app", "Create, list and revoke API keys."),
+    "reviews": Place("emprops.cli.reviews:app", "Decide about what moderation held."),
     "quotas": Place("emprops.cli.quotas:app", "Limit what users, API keys and collections may have."),
     "policies": Place("emprops.cli.policies:app", "Say what job types may be used for, by whom, and for how much."),
     "users": Place("emprops.cli.users:app", "Grant users roles, such as that of an author."),

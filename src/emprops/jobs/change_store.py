@@ -27,6 +27,8 @@ class Standing:
     key_id: UUID | None
     """The API key that started it."""
     collection_id: UUID | None
+    moderation: str | None
+    """What has to be decided before it goes on."""
     idle: float
     """Seconds since anything happened to it."""
 
@@ -69,7 +71,7 @@ async def lock(tx: Transaction, job_id: UUID, *, owner: UUID | None) -> Standing
         Standing,
         """
         SELECT id, user_id, status, job_type, retry_count, max_retries, cancelled_at IS NOT NULL AS cancelled,
-               error_message, key_id, collection_id, extract(epoch FROM now() - updated_at)::float8 AS idle
+               error_message, key_id, collection_id, moderation, extract(epoch FROM now() - updated_at)::float8 AS idle
         FROM job WHERE id = %(id)s AND (%(owner)s::uuid IS NULL OR user_id = %(owner)s) FOR NO KEY UPDATE
         """,
         {"id": job_id, "owner": owner},
@@ -107,20 +109,23 @@ async def trace_of(tx: Transaction, job_id: UUID) -> str:
     return await tx.fetch_value("SELECT trace FROM job WHERE id = %s", (job_id,)) or ""
 
 
-async def begin_retry(tx: Transaction, job_id: UUID, *, retry_count: int, trace: str = "") -> bool:
-    """Make a job that had ``retry_count`` retries pending, with one more. Its ``data`` keeps what it has; ``trace`` is
-    that of the new attempt. False if it has completed, has another count by now, or has used its retries up."""
+async def begin_retry(
+    tx: Transaction, job_id: UUID, *, retry_count: int, trace: str = "", moderation: str | None = None
+) -> bool:
+    """Make a job that had ``retry_count`` retries pending, with one more. Its ``data`` keeps what it has; ``trace`` and
+    ``moderation`` are those of the new attempt. False if it has completed, has another count by now, or has used its
+    retries up."""
     return (
         await tx.execute(
             """
         UPDATE job SET status = 'pending', retry_count = retry_count + 1, progress = 0, current_step = 0,
                error_message = NULL, workflow_output = NULL, started_at = NULL, completed_at = NULL,
-               cancelled_at = NULL, trace = %s,
+               cancelled_at = NULL, trace = %s, moderation = %s,
                data = data || jsonb_build_object('last_retry_attempt', retry_count + 1),
                updated_at = now()
         WHERE id = %s AND retry_count = %s AND retry_count < max_retries AND status <> 'completed'
         """,
-            (trace or None, job_id, retry_count),
+            (trace or None, moderation, job_id, retry_count),
         )
         == 1
     )

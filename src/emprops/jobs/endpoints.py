@@ -108,7 +108,7 @@ async def get_job(job_id: UUID, caller: CurrentCaller, resources: Shared) -> Res
         await _check(reader, caller, None if job is None else job.user_id)
     assert job is not None  # noqa: S101 - checked
     place = None
-    if job.waiting_step is not None:
+    if job.waiting_step is not None and job.moderation != "start_review":
         place = await place_of(resources, job.waiting_step)
     return reply(queries.detail_json(job, place))
 
@@ -121,7 +121,10 @@ async def get_forensics(job_id: UUID, caller: CurrentCaller, resources: Shared) 
         job = await queries.job_of(reader, job_id)
         await _check(reader, caller, None if job is None else job.user_id)
     assert job is not None  # noqa: S101 - checked
-    found = await evidence(resources.database, resources.redis, resources.settings.queue_prefix, job)
+    results = caller.is_service or not job.moderated
+    found = await evidence(
+        resources.database, resources.redis, resources.settings.queue_prefix, job, with_results=results
+    )
     document = {"data": {"job": found}, "error": None, "job": found}
     return Response(queries.to_bytes(document), media_type="application/json")
 
@@ -150,7 +153,7 @@ async def get_preview(job_id: UUID, request: Request, caller: CurrentCaller, res
         await _check(reader, caller, None if job is None else job.user_id)
     assert job is not None  # noqa: S101 - checked
     shown = None
-    if job.status in OPEN:
+    if job.status in OPEN and not job.moderated:
         shown = await latest_preview(resources.redis, resources.settings.queue_prefix, job_id)
     if shown is None:
         raise NotFoundError("This job shows no preview now.")

@@ -5,7 +5,7 @@ It reads across features on purpose, and changes nothing. What callers of other 
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
@@ -25,21 +25,30 @@ MAX_RUNS = 10
 """Newest runs of a step whose attestations are asked for."""
 
 
-async def evidence(database: Database, redis: Redis, prefix: str, job: queries.JobRow) -> dict[str, Any]:
+async def evidence(
+    database: Database, redis: Redis, prefix: str, job: queries.JobRow, *, with_results: bool = True
+) -> dict[str, Any]:
     """Collect it: the job as ``GET /jobs/{id}`` shows it, with ``payload`` (its data and ``_flat_files``), outputs,
-    steps of all attempts, backups, history, the queue's records, attestations, workers and timings."""
+    steps of all attempts, backups, history, the queue's records, attestations, workers and timings.
+
+    Without results, what was made is left out: files, inputs and outputs of steps, and attestations."""
     data = orjson.loads(job.data)
     async with database.reader() as reader:
         now = await reader.fetch_value("SELECT now()")
         steps = await found.steps_of(reader, job.id)
+        files = await found.files_of(reader, job.id) if with_results else []
+        if not with_results:
+            steps = [replace(step, input_data=None, output_data=None) for step in steps]
         recorded = {
-            "payload": {**data, "_flat_files": await found.files_of(reader, job.id)},
+            "payload": {**data, "_flat_files": files},
             "outputs": await found.outputs_of(reader, job.id),
             "steps": [{**asdict(step), "timings": timings(step.queued_at, step, now)} for step in steps],
             "retry_backups": await found.backups_of(reader, job.id),
             "history": await found.history_of(reader, job.id),
         }
     in_redis = await _in_redis(redis, prefix, steps)
+    if not with_results:
+        in_redis["attestations"] = None
     return {**queries.as_json(job), "data": data, **recorded, **in_redis, "timings": timings(job.created_at, job, now)}
 
 

@@ -7,6 +7,8 @@ from uuid import UUID
 from emprops.kit.database import Transaction
 
 HELD = "s.held_back_for IS NOT NULL AND s.status = 'pending'"
+REVIEWED = "j.moderation IS NOT DISTINCT FROM 'start_review'"
+"""Somebody has to look at the job first, whatever quotas say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +22,13 @@ class HeldStep:
 
 async def users(reader: Transaction, *, limit: int) -> list[UUID]:
     """Return users for whose quotas steps are held back."""
-    return await reader.fetch_values(f"SELECT DISTINCT held_back_for FROM step s WHERE {HELD} LIMIT %s", (limit,))
+    return await reader.fetch_values(
+        f"""
+        SELECT DISTINCT s.held_back_for FROM step s JOIN job j ON j.id = s.job_id
+        WHERE {HELD} AND NOT {REVIEWED} LIMIT %s
+        """,
+        (limit,),
+    )
 
 
 async def users_of_jobs(reader: Transaction, job_ids: Collection[UUID]) -> list[UUID]:
@@ -40,7 +48,7 @@ async def steps_of(reader: Transaction, user_id: UUID, *, limit: int) -> list[He
         HeldStep,
         f"""
         SELECT s.id, j.key_id, j.collection_id FROM step s JOIN job j ON j.id = s.job_id
-        WHERE s.held_back_for = %s AND {HELD}
+        WHERE s.held_back_for = %s AND {HELD} AND NOT {REVIEWED}
         ORDER BY j.priority DESC, j.created_at, s.job_id, s.step_order LIMIT %s
         """,
         (user_id, limit),
@@ -63,7 +71,10 @@ async def let_go(tx: Transaction, step_ids: Collection[UUID]) -> list[UUID]:
 async def counts(reader: Transaction) -> dict[str, int]:
     """Return how many steps of each job type are held back."""
     rows = await reader.fetch_values(
-        f"SELECT ARRAY[step_type, count(*)::text] FROM step s WHERE {HELD} GROUP BY step_type"
+        f"""
+        SELECT ARRAY[s.step_type, count(*)::text] FROM step s JOIN job j ON j.id = s.job_id
+        WHERE {HELD} AND NOT {REVIEWED} GROUP BY s.step_type
+        """
     )
     return {job_type: int(count) for job_type, count in rows}
 

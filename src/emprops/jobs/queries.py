@@ -15,7 +15,7 @@ from emprops.kit.web.paging import Page
 COLUMNS_BUT_DATA = """
     j.id, j.user_id, j.name, j.description, j.status, j.progress, j.error_message, j.created_at, j.updated_at,
     j.started_at, j.completed_at, j.job_type, j.priority, j.workflow_output, j.current_step, j.total_steps,
-    j.retry_count, j.collection_version,
+    j.retry_count, j.collection_version, j.moderation IS NOT NULL AS moderated,
     ARRAY(SELECT o.id FROM output o WHERE o.job_id = j.id ORDER BY o.generation, o.id) AS output_ids
 """
 COLUMNS = f"{COLUMNS_BUT_DATA}, j.data::text AS data"
@@ -50,6 +50,8 @@ class JobRow:
     total_steps: int
     retry_count: int
     collection_version: int | None
+    moderated: bool
+    """Whether what it makes must not be seen yet, or ever."""
     output_ids: list[UUID]
     """In the order of its generations."""
 
@@ -62,6 +64,8 @@ class JobDetail(JobRow):
     """The first of its steps that waits for a worker; None if there is none."""
     price: dict[str, Any] | None
     """The parts of its price."""
+    moderation: str | None
+    """What has to be decided before it goes on."""
     paid: str | None
     """The state of its hold; None if it has none."""
     charged: int | None
@@ -96,7 +100,8 @@ def as_json(job: JobRow) -> dict[str, Any]:
 def detail_json(job: JobDetail, queue: Any) -> dict[str, Any]:
     """Return the job by itself as the API shows it, with its price and its place in the ``queue``."""
     price = None if job.price is None else price_json(job.price, job.paid, job.charged)
-    return as_json(job) | {"price": price, "queue": queue}
+    review = {"start_review": "start", "results_review": "results"}.get(job.moderation or "")
+    return as_json(job) | {"price": price, "queue": queue, "review": review}
 
 
 def _number(value: float | None) -> float | int | None:
@@ -126,7 +131,7 @@ async def detail_of(reader: Transaction, job_id: UUID) -> JobDetail | None:
                          AND s.input_data IS NOT NULL
                    ORDER BY s.step_order LIMIT 1
                ) END AS waiting_step,
-               j.price, h.state AS paid,
+               j.moderation, j.price, h.state AS paid,
                CASE WHEN h.state = 'captured' THEN coalesce(h.charged, h.amount) END AS charged
         FROM job j LEFT JOIN credit_hold h ON h.job_id = j.id WHERE j.id = %s
         """,

@@ -32,7 +32,7 @@ EXAMPLE: dict[str, Any] = {
     "collection_version": 1,
     "output_ids": ["0192f3a4-0000-7000-8000-000000000022"],
 }
-DETAIL_EXAMPLE: dict[str, Any] = {**EXAMPLE, "price": PRICE_EXAMPLE, "queue": None}
+DETAIL_EXAMPLE: dict[str, Any] = {**EXAMPLE, "price": PRICE_EXAMPLE, "queue": None, "review": None}
 
 
 class JobData(Schema):
@@ -113,6 +113,8 @@ class JobView(JobFields):
 
     queue: QueuePlace | None
     """Null while nothing of the job waits for a worker, and while the queue cannot be asked."""
+    review: Literal["start", "results"] | None
+    """What an operator has to look at before the job goes on; null: nothing."""
 
 
 class RetryView(Schema):

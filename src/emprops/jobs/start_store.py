@@ -28,6 +28,8 @@ class NewJob:
     max_retries: int = 3
     trace: str = ""
     """W3C ``traceparent`` of what starts it, or empty."""
+    moderation: str | None = None
+    """What has to be decided before it goes on."""
     key_id: UUID | None = None
     """The API key that starts it, if one does."""
     price: dict[str, Any] | None = None
@@ -78,8 +80,8 @@ async def insert_job(tx: Transaction, job: NewJob) -> datetime | None:
     created_at: datetime | None = await tx.fetch_value(
         """
         INSERT INTO job (id, user_id, collection_id, collection_version, name, description, job_type, priority,
-                         total_steps, data, max_retries, trace, key_id, price, progress)
-        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 0)
+                         total_steps, data, max_retries, trace, key_id, price, moderation, progress)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 0)
         ON CONFLICT (id) DO NOTHING
         RETURNING created_at
         """,
@@ -98,6 +100,7 @@ async def insert_job(tx: Transaction, job: NewJob) -> datetime | None:
             job.trace or None,
             job.key_id,
             None if job.price is None else Jsonb(job.price),
+            job.moderation,
         ),
     )
     return created_at

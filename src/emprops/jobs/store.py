@@ -29,6 +29,8 @@ class LockedJob:
     retry_count: int
     data: dict[str, Any]
     created_at: datetime
+    moderation: str | None
+    """What has to be decided before it goes on; see :mod:`emprops.moderation`."""
 
 
 @dataclass(slots=True)
@@ -87,18 +89,25 @@ async def add_history(tx: Transaction, entries: Iterable[HistoryEntry]) -> None:
     )
 
 
+JOB_COLUMNS = """
+    id, user_id, collection_id, status, priority, progress, total_steps, current_step, retry_count, data, created_at,
+    moderation
+"""
+
+
 async def lock_jobs(tx: Transaction, job_ids: Iterable[UUID]) -> dict[UUID, LockedJob]:
     """Lock jobs, in the order of their ids so that two batches never wait for each other."""
     rows = await tx.fetch_all(
         LockedJob,
-        """
-        SELECT id, user_id, collection_id, status, priority, progress, total_steps, current_step, retry_count, data,
-               created_at
-        FROM job WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE
-        """,
+        f"SELECT {JOB_COLUMNS} FROM job WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE",
         (sorted(job_ids),),
     )
     return {row.id: row for row in rows}
+
+
+async def read_job(reader: Transaction, job_id: UUID) -> LockedJob | None:
+    """Read a job without locking it."""
+    return await reader.fetch_one(LockedJob, f"SELECT {JOB_COLUMNS} FROM job WHERE id = %s", (job_id,))
 
 
 async def current_steps(tx: Transaction, job_ids: Iterable[UUID]) -> list[StepState]:

@@ -86,7 +86,7 @@ class Watched:
         if face != self._face:
             self.version, self._face = self.version + 1, face
         self.newest, self.updated_at = look.newest, look.updated_at
-        self.ended, self.running = look.status in TERMINAL, look.status == "processing"
+        self.ended, self.running = look.status in TERMINAL, look.status == "processing" and not look.moderated
         return Seen(look, document, self.version)
 
 

@@ -6,7 +6,7 @@ An operator's own token opens nothing of others on the users' routes: there, a f
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Path, Query
+from fastapi import Depends, Path, Query
 from starlette.responses import Response
 
 from emprops.auth import foreign, role_store
@@ -24,12 +24,14 @@ from emprops.jobs.schemas import JobView, ListedJob, RetryView, Status
 from emprops.kit.web.endpoint import Shared, Tx, router
 from emprops.kit.web.envelope import Envelope, failures, ok
 from emprops.kit.web.paging import Paging
+from emprops.moderation.verdicts import Cleared
 from emprops.operators import queries, service
 from emprops.operators.schemas import OperatorJobView, OperatorOutputView, UserSummary
 from emprops.orchestrator.change.cancel import cancel_job
 from emprops.orchestrator.change.retry import retry_job
-from emprops.orchestrator.endpoints.generations import Sending
+from emprops.orchestrator.endpoints.generations import Moderating, Sending
 from emprops.orchestrator.endpoints.jobs import show_job
+from emprops.orchestrator.start.moderated import clear_retry
 from emprops.outputs.queries import OutputDetail
 from emprops.outputs.schemas import view_of
 from emprops.workflows.machines import LiveMachines
@@ -77,6 +79,16 @@ async def cancel_any_job(job_id: UUID, operator: OperatorCaller, tx: Tx, dispatc
     return await show_job(tx, job_id)
 
 
+async def cleared_any_retry(
+    job_id: UUID, _operator: OperatorCaller, resources: Shared, moderator: Moderating
+) -> Cleared:
+    """Have the next attempt checked, if it has to be."""
+    return await clear_retry(resources, moderator, None, job_id)
+
+
+ClearedAnyRetry = Annotated[Cleared, Depends(cleared_any_retry)]
+
+
 @routes.post(
     "/jobs/{job_id}/retry",
     operation_id="retryAnyJob",
@@ -89,6 +101,7 @@ async def retry_any_job(
     job_id: UUID,
     operator: OperatorCaller,
     machines: LiveMachines,
+    cleared: ClearedAnyRetry,
     tx: Tx,
     resources: Shared,
     dispatcher: Sending,
@@ -96,7 +109,7 @@ async def retry_any_job(
 ) -> Envelope[RetryView]:
     """Try anybody's failed job again, within its limit of retries and at its owner's cost."""
     job = await service.take_job(tx, operator, job_id, "retry")
-    retried = await retry_job(tx, job, resources.settings, dispatcher, machines)
+    retried = await retry_job(tx, job, resources.settings, dispatcher, machines, cleared)
     return ok(RetryView(jobId=job.id, retryAttempt=retried.attempt, message=retried.message))
 
 

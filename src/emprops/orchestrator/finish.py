@@ -12,12 +12,17 @@ from emprops.jobs import dispatch_store
 from emprops.jobs import store as jobs
 from emprops.jobs.results import StepOutput, by_generation
 from emprops.jobs.states import OPEN
+from emprops.kit import outbox
 from emprops.kit.database import Transaction
 from emprops.media.file_store import FileRow
+from emprops.moderation import store as reviews
 from emprops.orchestrator.metrics import USAGE_MISSING, count_end
 from emprops.outputs import job_results as outputs
 
 log = structlog.get_logger(__name__)
+
+CHECK_RESULTS = "check_results"
+"""Outbox kind: a job is done, but for the check of its results."""
 
 
 def result_urls(steps: Sequence[jobs.StepState]) -> str | None:
@@ -44,7 +49,12 @@ async def complete_job(
     steps: Sequence[jobs.StepState],
     files: Mapping[UUID, Sequence[FileRow]],
 ) -> bool:
-    """End a job with success. ``files`` are the file rows of its result steps. False if it had ended before."""
+    """End a job with success. ``files`` are the file rows of its result steps. False if it had ended before, or if
+    somebody has to judge its results first."""
+    if job.moderation is not None:
+        if job.moderation == "results":
+            await _have_judged(tx, job)
+        return False
     return await succeed(
         tx,
         job.id,
@@ -54,6 +64,12 @@ async def complete_job(
         files=by_generation([(step.generation, step.id) for step in steps if step.is_result], files),
         from_states=sorted(OPEN),
     )
+
+
+async def _have_judged(tx: Transaction, job: jobs.LockedJob) -> None:
+    """Have the results checked; until then, nobody sees them. Asked for once an attempt."""
+    if await outbox.put(tx, CHECK_RESULTS, f"{CHECK_RESULTS}:{job.id}:{job.retry_count}", {"job_id": str(job.id)}):
+        await jobs.add_history(tx, [jobs.HistoryEntry(job.id, "processing", "The results are being checked")])
 
 
 async def succeed(
@@ -108,6 +124,7 @@ async def fail_job(
     commit), or None if the job had ended before."""
     if not await jobs.fail(tx, job_id, message=message, data=data, cancelled=cancelled):
         return None
+    await reviews.close_reviews(tx, job_id)
     count_end(tx, "cancelled" if cancelled else "failed")
     await credit.release(tx, job_id)
     closed = await dispatch_store.close_open_steps(tx, job_id, status="failed", message=message)

@@ -80,6 +80,7 @@ class Dispatcher:
     def __init__(self, database: Database, queue: Queue, settings: Settings) -> None:
         self.database = database
         self.queue = queue
+        self.settings = settings
         self.limits = limits_from(settings)
         self.quotas = defaults_from(settings)
         self._waiting: list[dispatch_store.ReadyStep] = []

@@ -59,7 +59,7 @@ async def test_snapshot_is_the_object_that_get_gives(http: httpx2.AsyncClient, s
         await following.next()
         _, snapshot, _ = await following.next()
     reply = await http.get(f"/api/jobs/{story.job.id}", headers=as_user(story.job.user_id))
-    assert snapshot | {"price": None, "queue": None} == reply.json()["data"]
+    assert snapshot | {"price": None, "queue": None, "review": None} == reply.json()["data"]
 
 
 async def test_resuming_anywhere_misses_nothing_and_repeats_nothing(http: httpx2.AsyncClient, story: Story) -> None:

@@ -231,10 +231,10 @@ class Orchestrator:
         elif not folded.steps:
             effects.closed += await fail_job(tx, folded.job.id, message="The job has no steps to run.") or []
         elif folded.all_done:
-            effects.ended[folded.job.id] = "completed"
             missing = [step.id for step in folded.steps if step.is_result and step.id not in rows]
             rows.update(await media.files_of_steps(tx, self.settings, missing))
-            await complete_job(tx, folded.job, folded.steps, rows)
+            if await complete_job(tx, folded.job, folded.steps, rows):
+                effects.ended[folded.job.id] = "completed"
 
     async def _make_ready(self, tx: Transaction, folds: Sequence[Folded], effects: Effects) -> None:
         ready = {step.id: (step, folded) for folded in folds for step in folded.newly_ready()}

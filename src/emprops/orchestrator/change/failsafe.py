@@ -14,6 +14,7 @@ from emprops.jobs.results import by_generation
 from emprops.kit.database import Transaction
 from emprops.media import file_store as media
 from emprops.media.file_store import FileRow
+from emprops.moderation import store as reviews
 from emprops.orchestrator.finish import fail_job, result_list, succeed
 from emprops.orchestrator.tickets import Dispatcher
 from emprops.settings import Settings
@@ -46,6 +47,7 @@ async def complete_from_outside(
     if metadata is not None:
         data["metadata"] = metadata
     closed = await dispatch_store.close_open_steps(tx, job.id, status="completed", message=None)
+    await reviews.close_reviews(tx, job.id)  # a service has decided
     await succeed(
         tx,
         job.id,

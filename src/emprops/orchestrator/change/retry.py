@@ -14,6 +14,8 @@ from emprops.kit.database import Transaction
 from emprops.kit.ids import new_id
 from emprops.kit.telemetry import tracing
 from emprops.media import file_store as media
+from emprops.moderation import store as reviews
+from emprops.moderation.verdicts import NOTHING_TO_CHECK, Cleared
 from emprops.orchestrator.admission import gated
 from emprops.orchestrator.change.retry_plan import check_retryable, next_steps
 from emprops.orchestrator.finish import complete_job
@@ -43,10 +45,16 @@ class Retried:
 
 
 async def retry_job(
-    tx: Transaction, job: Standing, settings: Settings, dispatcher: Dispatcher, machines: Machines = NO_MACHINES
+    tx: Transaction,
+    job: Standing,
+    settings: Settings,
+    dispatcher: Dispatcher,
+    machines: Machines = NO_MACHINES,
+    cleared: Cleared | None = None,
 ) -> Retried:
     """Begin the next attempt of a locked job: same id, new steps, finished ones reused; if all had finished, the job
-    ends at once. Nothing is charged twice.
+    ends at once. Nothing is charged twice. ``cleared``: what moderation says; None: as before, but nobody looks at the
+    start.
 
     Raises :class:`~emprops.errors.BadRequestError` for a job that may not be retried,
     :class:`~emprops.errors.QuotaExceededError` if too much is open already,
@@ -62,28 +70,33 @@ async def retry_job(
     closed = await dispatch_store.close_open_steps(tx, job.id, status="failed", message=SUPERSEDED)
     rules = await policies.rules(tx)
     steps = [_placed(step, machines, rules) for step in next_steps(earlier, attempt=attempt, new_id=new_id)]
-    steps = await _gated(tx, job, steps, dispatcher)
+    if cleared is None:
+        cleared = Cleared("results") if job.moderation else NOTHING_TO_CHECK
+    steps = await _gated(tx, job, steps, dispatcher, held=cleared.state == "start_review")
     await credit.hold_again(tx, job.id, terms=credit.terms_from(settings))
     await change_store.back_up(tx, job.id)
-    await _begin(tx, job)
+    await _begin(tx, job, cleared)
     await change_store.insert_next_steps(tx, steps)
     await outputs.reopen_for_job(tx, job.id)
     message = _message(steps, attempt, job.max_retries)
-    await jobs.add_history(tx, _history(job, steps, attempt, message))
-    if all(step.reuses for step in steps):
+    told = [jobs.HistoryEntry(job.id, "pending", warning) for warning in cleared.warnings]
+    await jobs.add_history(tx, [*_history(job, steps, attempt, message), *told])
+    if all(step.reuses for step in steps) and cleared.state != "start_review":
         await _finish(tx, job.id, settings)
     ready = await dispatch_store.ready_steps(tx, [step.step.id for step in steps])
     dispatcher.after_commit(tx, [job.id], ready=ready, closed=closed)
     return Retried(attempt, message)
 
 
-async def _gated(tx: Transaction, job: Standing, steps: Sequence[NextStep], dispatcher: Dispatcher) -> list[NextStep]:
+async def _gated(
+    tx: Transaction, job: Standing, steps: Sequence[NextStep], dispatcher: Dispatcher, *, held: bool
+) -> list[NextStep]:
     """Count the attempt for its quotas; hold back what has no room in the queue yet."""
     new = [step.step for step in steps if step.reuses is None]
     need = quotas.Need(jobs=int(job.status not in OPEN), steps=len(new))
     subjects = subjects_of(job.user_id, job.key_id, job.collection_id)
     room = await quotas.reserve(tx, subjects, dispatcher.quotas, need)
-    by_id = {step.id: step for step in gated(new, job.user_id, room)}
+    by_id = {step.id: step for step in gated(new, job.user_id, 0 if held else room)}
     return [replace(step, step=by_id.get(step.step.id, step.step)) for step in steps]
 
 
@@ -98,11 +111,17 @@ def _placed(step: NextStep, machines: Machines, rules: Rules) -> NextStep:
     return replace(step, step=replace(new, requirements=requirements.to_json()))
 
 
-async def _begin(tx: Transaction, job: Standing) -> None:
+async def _begin(tx: Transaction, job: Standing, cleared: Cleared) -> None:
     before = await change_store.trace_of(tx, job.id) if tracing.enabled() else ""
     with tracing.span("generation.retry", {"emprops.job_id": str(job.id)}, links=[before] if before else ()):
-        if not await change_store.begin_retry(tx, job.id, retry_count=job.retry_count, trace=tracing.current()):
+        begun = await change_store.begin_retry(
+            tx, job.id, retry_count=job.retry_count, trace=tracing.current(), moderation=cleared.state
+        )
+        if not begun:
             raise ConflictError("The job has changed meanwhile; look at it and try again.")
+    await reviews.close_reviews(tx, job.id)
+    if cleared.state == "start_review":
+        await reviews.open_review(tx, job.id, "start", cleared.reason)
     tx.after_commit(JOBS_RETRIED.inc)
 
 

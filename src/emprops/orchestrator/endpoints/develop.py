@@ -1,8 +1,9 @@
 """Develop outputs."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
+from fastapi import Depends
 from pydantic import ConfigDict, Field
 
 from emprops.auth.dependencies import CurrentCaller, StartsWork
@@ -13,8 +14,10 @@ from emprops.errors import NotEnoughCreditsError
 from emprops.kit.web.endpoint import Shared, Tx, router
 from emprops.kit.web.envelope import Envelope, failures, ok
 from emprops.kit.web.schema import Schema
-from emprops.orchestrator.endpoints.generations import Sending
+from emprops.moderation.verdicts import Cleared
+from emprops.orchestrator.endpoints.generations import Moderating, Sending
 from emprops.orchestrator.start.develop import develop
+from emprops.orchestrator.start.moderated import clear_development
 from emprops.orchestrator.start.node_classes import NodeClassMissingError
 from emprops.outputs.endpoints import owner_of
 from emprops.workflows.machines import LiveMachines
@@ -102,6 +105,17 @@ class DevelopmentView(Schema):
     """What was probably not meant, such as variables that the collection does not have."""
 
 
+async def cleared_development(
+    output_id: UUID, body: DevelopBody, caller: CurrentCaller, resources: Shared, moderator: Moderating
+) -> Cleared:
+    """Have what was asked for checked, if it has to be."""
+    owner = owner_of(caller)
+    return await clear_development(resources, moderator, owner, output_id, body.collection_id, body.variables)
+
+
+ClearedDevelopment = Annotated[Cleared, Depends(cleared_development)]
+
+
 @routes.post(
     "/{output_id}/develop",
     dependencies=[StartsWork],
@@ -119,6 +133,7 @@ async def develop_output(
     body: DevelopBody,
     caller: CurrentCaller,
     machines: LiveMachines,
+    cleared: ClearedDevelopment,
     tx: Tx,
     resources: Shared,
     dispatcher: Sending,
@@ -136,6 +151,7 @@ async def develop_output(
         variables=body.variables,
         strict=body.strict,
         key_id=caller.key_id,
+        cleared=cleared,
         terms=terms_from(resources.settings),
         machines=machines,
         dispatcher=dispatcher,

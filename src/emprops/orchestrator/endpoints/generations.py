@@ -21,6 +21,9 @@ from emprops.kit.web.endpoint import Reader, Shared, Tx, note, router
 from emprops.kit.web.envelope import Envelope, failures, ok
 from emprops.kit.web.parts import Part
 from emprops.kit.web.schema import Schema
+from emprops.moderation.moderator import MODERATOR, Moderator
+from emprops.moderation.verdicts import Cleared
+from emprops.orchestrator.start.moderated import clear_generation
 from emprops.orchestrator.start.start import GenerationRequest, plan_generation, start_generation
 from emprops.orchestrator.tickets import Dispatcher
 from emprops.workflows.machines import LiveMachines
@@ -32,6 +35,7 @@ legacy = router(tags=["generation"])
 
 DISPATCHER: Part[Dispatcher] = Part("dispatcher")
 Sending = Annotated[Dispatcher, Depends(DISPATCHER.depend)]
+Moderating = Annotated[Moderator, Depends(MODERATOR.depend)]
 CollectionRef = Annotated[str, Path(max_length=200, description="The collection's id, or its short name.")]
 
 
@@ -120,6 +124,16 @@ class GenerationPriceView(Schema):
     """What was probably not meant, such as variables that the collection does not have."""
 
 
+async def cleared_generation(
+    collection_id: CollectionRef, body: GenerateBody, user_id: CurrentUser, resources: Shared, moderator: Moderating
+) -> Cleared:
+    """Have what was asked for checked, if it has to be."""
+    return await clear_generation(resources, moderator, user_id, collection_id, body.variables)
+
+
+ClearedGeneration = Annotated[Cleared, Depends(cleared_generation)]
+"""Declare it before the transaction, which should not be open while moderation is asked."""
+
 GENERATE: dict[str, Any] = {
     "dependencies": [StartsWork],
     "response_model": Envelope[Generated],
@@ -141,6 +155,7 @@ async def generate(
     caller: CurrentCaller,
     user_id: CurrentUser,
     machines: LiveMachines,
+    cleared: ClearedGeneration,
     tx: Tx,
     resources: Shared,
     dispatcher: Sending,
@@ -160,6 +175,7 @@ async def generate(
             output_id=body.output_id,
             strict=body.strict,
             key_id=caller.key_id,
+            cleared=cleared,
         ),
         terms=terms_from(resources.settings),
         machines=machines,

@@ -25,11 +25,13 @@ from emprops.kit.database import Transaction
 from emprops.kit.web.endpoint import Shared, Tx, router
 from emprops.kit.web.envelope import Envelope, failures, ok
 from emprops.kit.web.schema import Schema
+from emprops.moderation.verdicts import Cleared
 from emprops.orchestrator.change.cancel import cancel_job
 from emprops.orchestrator.change.failsafe import complete_from_outside, fail_from_outside
 from emprops.orchestrator.change.retry import retry_job
-from emprops.orchestrator.endpoints.generations import Sending
+from emprops.orchestrator.endpoints.generations import Moderating, Sending
 from emprops.orchestrator.repair.recover import recover_output
+from emprops.orchestrator.start.moderated import clear_retry
 from emprops.workflows.machines import LiveMachines
 
 routes = router(prefix="/jobs", tags=["jobs"])
@@ -115,6 +117,14 @@ AnyJob = Annotated[Standing, Depends(_any_job, scope="function")]
 """A job that a service names, locked."""
 
 
+async def cleared_retry(job_id: UUID, caller: CurrentCaller, resources: Shared, moderator: Moderating) -> Cleared:
+    """Have the next attempt checked, if it has to be."""
+    return await clear_retry(resources, moderator, None if caller.is_service else caller.user_id, job_id)
+
+
+ClearedRetry = Annotated[Cleared, Depends(cleared_retry)]
+
+
 @routes.post(
     "/{job_id}/retry",
     operation_id="retryJob",
@@ -125,10 +135,16 @@ AnyJob = Annotated[Standing, Depends(_any_job, scope="function")]
     ),
 )
 async def retry(
-    machines: LiveMachines, job: OwnJob, tx: Tx, resources: Shared, dispatcher: Sending, _once: Once = None
+    machines: LiveMachines,
+    cleared: ClearedRetry,
+    job: OwnJob,
+    tx: Tx,
+    resources: Shared,
+    dispatcher: Sending,
+    _once: Once = None,
 ) -> Envelope[RetryView]:
     """Try a failed or stuck job again, under the same id. What had finished is not run, and nothing paid, twice."""
-    retried = await retry_job(tx, job, resources.settings, dispatcher, machines)
+    retried = await retry_job(tx, job, resources.settings, dispatcher, machines, cleared)
     return ok(RetryView(jobId=job.id, retryAttempt=retried.attempt, message=retried.message))
 
 

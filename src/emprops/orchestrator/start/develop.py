@@ -13,6 +13,7 @@ from emprops.errors import BadRequestError, NotFoundError
 from emprops.kit.database import Transaction
 from emprops.kit.ids import new_id
 from emprops.media.types import mime_type_of
+from emprops.moderation.verdicts import NOTHING_TO_CHECK, Cleared
 from emprops.orchestrator.start.source_input import TEXT, find_input, with_input
 from emprops.orchestrator.start.start import GenerationRequest, Parent, Started, run_collection
 from emprops.orchestrator.tickets import Dispatcher
@@ -24,6 +25,15 @@ from emprops.workflows import store as workflows
 from emprops.workflows.machines import NO_MACHINES, Machines
 
 INPUT_TYPES = ("image", "video", TEXT)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An output, and the collection and variables that develop it."""
+
+    source: OutputDetail
+    collection: Collection
+    variables: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +57,44 @@ async def develop(
     dispatcher: Dispatcher,
     strict: bool = False,
     key_id: UUID | None = None,
+    cleared: Cleared = NOTHING_TO_CHECK,
 ) -> Developing:
     """Start a job that develops a finished output of this owner's (None: of anybody's), who pays for it as for a
     generation. What it makes belongs to the same user, is held for the same identity and is put into the same deck.
 
+    Raises what :func:`prepare` and starting a generation raise, and :class:`BadRequestError` for a deck that takes no
+    outputs.
+    """
+    prepared = await prepare(tx, owner, output_id, collection_ref, variables)
+    source, collection = prepared.source, prepared.collection
+    started = await run_collection(
+        tx,
+        job_id=new_id(),
+        user_id=source.user_id,
+        collection=collection,
+        request=GenerationRequest(
+            variables=prepared.variables,
+            source=source.source,
+            parent=_parent_of(source),
+            strict=strict,
+            key_id=key_id,
+            cleared=cleared,
+        ),
+        terms=terms,
+        machines=machines,
+        dispatcher=dispatcher,
+    )
+    return Developing(started, source, collection)
+
+
+async def prepare(
+    tx: Transaction, owner: UUID | None, output_id: UUID, collection_ref: str, variables: dict[str, Any]
+) -> Prepared:
+    """Find what is to be developed, and put it into the collection. If it is held for somebody, it is until the
+    transaction ends.
+
     Raises :class:`NotFoundError` for the output or the collection, :class:`BadRequestError` for an output that is not
-    completed, a collection that is not global or takes something else, or a deck that takes no outputs; and what
-    starting a generation raises.
+    completed, or a collection that is not global or takes something else.
     """
     source = await _source(tx, owner, output_id)
     if source.status != "completed" or source.url is None:
@@ -61,19 +102,7 @@ async def develop(
     collection = await collections.get_runnable(tx, source.user_id, collection_ref)
     input_type = _check_types(source, collection)
     collection, variables = await _with_source(tx, source, collection, variables, input_type)
-    started = await run_collection(
-        tx,
-        job_id=new_id(),
-        user_id=source.user_id,
-        collection=collection,
-        request=GenerationRequest(
-            variables=variables, source=source.source, parent=_parent_of(source), strict=strict, key_id=key_id
-        ),
-        terms=terms,
-        machines=machines,
-        dispatcher=dispatcher,
-    )
-    return Developing(started, source, collection)
+    return Prepared(source, collection, variables)
 
 
 async def _source(tx: Transaction, owner: UUID | None, output_id: UUID) -> OutputDetail:

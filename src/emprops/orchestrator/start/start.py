@@ -17,6 +17,8 @@ from emprops.jobs import store as jobs
 from emprops.kit.database import Transaction
 from emprops.kit.ids import new_id
 from emprops.kit.telemetry import tracing
+from emprops.moderation import store as reviews
+from emprops.moderation.verdicts import NOTHING_TO_CHECK, Cleared
 from emprops.orchestrator.admission import gated
 from emprops.orchestrator.metrics import JOBS_STARTED
 from emprops.orchestrator.policing import Policing
@@ -58,6 +60,8 @@ class GenerationRequest:
     """Variables that the collection does not have are an error, not a warning."""
     key_id: UUID | None = None
     """The API key that came with the request."""
+    cleared: Cleared = NOTHING_TO_CHECK
+    """What moderation said of it."""
 
     @property
     def job_type(self) -> str:
@@ -130,6 +134,7 @@ async def run_collection(
         need = quotas.Need(jobs=1, steps=len(plan.steps), generations=len(plan.generations))
         subjects = subjects_of(user_id, request.key_id, collection.id)
         room = await quotas.reserve(tx, subjects, dispatcher.quotas, need)
+        room = 0 if request.cleared.state == "start_review" else room
         await credit.hold(
             tx,
             user_id=user_id,
@@ -139,13 +144,12 @@ async def run_collection(
             terms=terms,
             key_id=request.key_id,
         )
-        price = to_stored(plan.own_price, plan.prices, enforced=terms.enforced)
-        ready = await _insert(tx, job_id, user_id, collection, plan, request, selector, price, room)
-        opens = request.create_output
-        output_ids = await _open_outputs(tx, job_id, user_id, collection, plan, request) if opens else ()
+        draft = _Draft(job_id, user_id, collection, plan, request, selector)
+        ready = await _insert(tx, draft, room, to_stored(plan.own_price, plan.prices, enforced=terms.enforced))
+        output_ids = await _open_outputs(tx, draft) if request.create_output else ()
     tx.after_commit(JOBS_STARTED.labels(request.job_type).inc)
     dispatcher.after_commit(tx, [job_id], ready=ready)
-    return Started(job_id, tuple(output_ids), plan.warnings)
+    return Started(job_id, tuple(output_ids), (*plan.warnings, *request.cleared.warnings))
 
 
 async def plan_generation(tx: Transaction, collection: Collection, variables: dict[str, Any]) -> Plan:
@@ -186,30 +190,35 @@ async def choose_job_id(
     return job_id, None, Started(job_id, tuple(await outputs.ids_of_job(tx, job_id)))
 
 
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A job about to be stored."""
+
+    job_id: UUID
+    user_id: UUID
+    collection: Collection
+    plan: Plan
+    request: GenerationRequest
+    selector: str | None
+
+
 async def _insert(
-    tx: Transaction,
-    job_id: UUID,
-    user_id: UUID,
-    collection: Collection,
-    plan: Plan,
-    request: GenerationRequest,
-    selector: str | None,
-    price: dict[str, Any] | None,
-    room: int | None,
+    tx: Transaction, draft: _Draft, room: int | None, price: dict[str, Any] | None
 ) -> list[dispatch_store.ReadyStep]:
     """Insert the job with its steps and history; returns the steps that can run at once, for which there is room."""
+    job_id, collection, plan, request = draft.job_id, draft.collection, draft.plan, draft.request
     data: dict[str, Any] = {
         "collectionId": str(collection.id),
         "variables": request.variables,
         "generations": [{"hash": g.hash, "variables": g.variables} for g in plan.generations],
     }
-    if selector is not None:
-        data["workflowId"] = selector
+    if draft.selector is not None:
+        data["workflowId"] = draft.selector
     if request.parent is not None:
         data["sourceOutputId"] = str(request.parent.output_id)
     job = start_store.NewJob(
         id=job_id,
-        user_id=user_id,
+        user_id=draft.user_id,
         collection_id=collection.id,
         collection_version=collection.version if collection.status == "published" else None,
         name=request.name(collection),
@@ -221,15 +230,18 @@ async def _insert(
         trace=tracing.current(),
         key_id=request.key_id,
         price=price,
+        moderation=request.cleared.state,
     )
     created_at = await start_store.insert_job(tx, job)
     if created_at is None:
         raise ConflictError("workflow_id names a job that exists already.")
-    steps = gated([_new_step(job_id, step) for step in plan.steps], user_id, room)
+    steps = gated([_new_step(job_id, step) for step in plan.steps], draft.user_id, room)
     await start_store.insert_steps(tx, steps)
     history = [jobs.HistoryEntry(job_id, "pending", "Job created", data={"total_steps": len(plan.steps)})]
-    history += [jobs.HistoryEntry(job_id, "pending", warning) for warning in plan.warnings]
+    history += [jobs.HistoryEntry(job_id, "pending", told) for told in (*plan.warnings, *request.cleared.warnings)]
     await jobs.add_history(tx, history)
+    if request.cleared.state == "start_review":
+        await reviews.open_review(tx, job_id, "start", request.cleared.reason)
     ready = [step for step in steps if step.input_data is not None and step.held_back_for is None]
     return [dispatch_store.first_run(job, step, created_at) for step in ready]
 
@@ -252,17 +264,15 @@ def _new_step(job_id: UUID, step: PlannedStep) -> start_store.NewStep:
     )
 
 
-async def _open_outputs(
-    tx: Transaction, job_id: UUID, user_id: UUID, collection: Collection, plan: Plan, request: GenerationRequest
-) -> list[UUID]:
-    parent = request.parent
+async def _open_outputs(tx: Transaction, draft: _Draft) -> list[UUID]:
+    request, parent = draft.request, draft.request.parent
     return await outputs.open_for_job(
         tx,
-        job_id=job_id,
-        user_id=user_id,
-        collection_id=collection.id,
-        collection_title=collection.title,
-        generations=len(plan.generations),
+        job_id=draft.job_id,
+        user_id=draft.user_id,
+        collection_id=draft.collection.id,
+        collection_title=draft.collection.title,
+        generations=len(draft.plan.generations),
         source=request.source,
         input_metadata={"variables": request.variables, **(parent.metadata if parent else {})},
         output_id=request.output_id,

@@ -1,0 +1,89 @@
+"""Whether what somebody asks for may start. Asked before the request's transaction begins: a verdict may take seconds,
+and no connection to the database is held meanwhile."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from emprops.collections import service as collections
+from emprops.collections.store import Collection
+from emprops.errors import ForbiddenError
+from emprops.jobs import change_store
+from emprops.jobs import store as jobs
+from emprops.kit.database import Transaction
+from emprops.kit.web.endpoint import Resources
+from emprops.moderation import store
+from emprops.moderation.moderator import Moderator
+from emprops.moderation.verdicts import NOTHING_TO_CHECK, Cleared, Question, seen_in
+from emprops.orchestrator.start.develop import prepare
+from emprops.orchestrator.start.start import plan_generation
+
+
+class ModerationBlockedError(ForbiddenError):
+    """What was asked for is not allowed here; the sentence says why."""
+
+    code = "moderation_blocked"
+
+
+async def clear_generation(
+    resources: Resources, moderator: Moderator, user_id: UUID, collection_ref: str, variables: Mapping[str, Any]
+) -> Cleared:
+    """Have a generation checked. Raises :class:`ModerationBlockedError`,
+    :class:`~emprops.moderation.moderator.ModerationAwayError`, and what planning it raises."""
+    if not moderator.on:
+        return NOTHING_TO_CHECK
+    async with resources.database.reader() as reader:
+        collection = await collections.get_runnable(reader, user_id, collection_ref)
+        question = await _question(reader, user_id, collection, variables)
+        own = await store.stages_of(reader, collection.id)
+    return await _clear(moderator, question, own)
+
+
+async def clear_development(
+    resources: Resources,
+    moderator: Moderator,
+    owner: UUID | None,
+    output_id: UUID,
+    collection_ref: str,
+    variables: Mapping[str, Any],
+) -> Cleared:
+    """The same of a development."""
+    if not moderator.on:
+        return NOTHING_TO_CHECK
+    async with resources.database.transaction() as tx:  # it may wait for a transfer of custody
+        prepared = await prepare(tx, owner, output_id, collection_ref, dict(variables))
+        question = await _question(tx, prepared.source.user_id, prepared.collection, prepared.variables)
+        own = await store.stages_of(tx, prepared.collection.id)
+    return await _clear(moderator, question, own)
+
+
+async def clear_retry(resources: Resources, moderator: Moderator, owner: UUID | None, job_id: UUID) -> Cleared:
+    """The same of the next attempt of a job; one that is not there, or not the owner's, is left to who retries it."""
+    if not moderator.on:
+        return NOTHING_TO_CHECK
+    async with resources.database.reader() as reader:
+        job = await jobs.read_job(reader, job_id)
+        if job is None or owner not in (None, job.user_id):
+            return NOTHING_TO_CHECK
+        steps = await change_store.earlier_steps(reader, job_id, job.retry_count)
+        own = await store.stages_of(reader, job.collection_id)
+    texts, files = seen_in([step.input_data or step.template for step in steps])
+    variables = job.data.get("variables", {})
+    question = Question("start", job.user_id, job.collection_id, variables, texts, files, job_id)
+    return await _clear(moderator, question, own)
+
+
+async def _question(tx: Transaction, user_id: UUID, collection: Collection, variables: Mapping[str, Any]) -> Question:
+    plan = await plan_generation(tx, collection, dict(variables))
+    texts, files = seen_in([variables, *(step.payload for step in plan.steps)])
+    return Question("start", user_id, collection.id, variables, texts, files)
+
+
+async def _clear(moderator: Moderator, question: Question, own: list[str] | None) -> Cleared:
+    if moderator.applies("start", own):
+        verdict = await moderator.ask(question)
+        if verdict.kind == "block":
+            raise ModerationBlockedError(verdict.reason)
+        if verdict.kind == "review":
+            return Cleared("start_review", verdict.reason)
+    return Cleared("results") if moderator.applies("results", own) else NOTHING_TO_CHECK
