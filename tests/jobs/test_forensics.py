@@ -48,9 +48,7 @@ async def test_the_documents_example(client: httpx2.AsyncClient, database: Datab
     assert shown["payload"]["variables"] == {"prompt": "a quiet harbour"}
     plain = await client.get(f"/api/jobs/{job.id}", headers=as_user(job.user_id))
     detail = ("price", "queue", "review")
-    assert (
-        shown.items() >= {name: value for name, value in plain.json()["data"].items() if name not in detail}.items()
-    )
+    assert shown.items() >= {name: value for name, value in plain.json()["data"].items() if name not in detail}.items()
     assert (await client.get(f"/jobs/{job.id}/forensics", headers=as_user(job.user_id))).status_code == 200
 
 

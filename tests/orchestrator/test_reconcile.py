@@ -206,9 +206,8 @@ async def test_a_lapsed_lease_is_not_its_business(rig: Rig) -> None:
 
 
 def test_it_runs_by_itself_every_minute(rig: Rig) -> None:
-    duties = {
-        duty.name: duty.every for duty in timetable(rig.dispatcher, rig.orchestrator, moderator_from(rig.settings))
-    }
+    moderator = moderator_from(rig.settings)
+    duties = {duty.name: duty.every for duty in timetable(rig.dispatcher, rig.orchestrator, moderator)}
     assert duties["reconcile_stale_steps"] == 60
 
 
