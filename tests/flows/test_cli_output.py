@@ -19,6 +19,8 @@ from typer.testing import CliRunner
 from emprops.cli.main import app
 from emprops.kit.database import Database
 from emprops.kit.ids import new_id
+from emprops.moderation import store as moderation
+from emprops.quotas.limits import QUOTAS
 from emprops.settings import Settings
 
 pytestmark = pytest.mark.usefixtures("shared_worker")
@@ -89,13 +91,13 @@ async def shell(flow_settings: Settings, database: Database, redis: redis.asynci
         yield shell
 
 
-async def unserved(system: System) -> str:
+async def unserved(system: System, name: str = "nobody") -> str:
     """A collection of the user whose job no worker can run."""
     job = {"service_required": "openai_chat", "payload": {"model": "m", "prompt": "hello"}}
-    workflow = {"name": "nobody", "label": "", "description": "", "type": "direct_job"}
+    workflow = {"name": name, "label": "", "description": "", "type": "direct_job"}
     workflow |= {"output_mime_type": "text/plain", "data": {"form": {"fields": []}, "job": job}}
     assert (await system.post("/api/workflows", workflow)).is_success
-    recipe = {"version": "v2", "steps": [{"id": 1, "nodeName": "nobody", "nodePayload": {}}], "variables": []}
+    recipe = {"version": "v2", "steps": [{"id": 1, "nodeName": name, "nodePayload": {}}], "variables": []}
     made = await system.post("/api/collections", {"title": TITLE, "data": recipe})
     assert made.is_success, made.text
     return str(made.json()["data"]["id"])
@@ -124,18 +126,39 @@ async def credits_are_told(asked: Callable[..., Awaitable[Any]], user: str) -> N
     assert (await asked("price", "art"))["generations"] == 1
 
 
-async def limits_and_records(shell: Shell, user: str) -> None:
-    """Ask what bounds a user, and what was done to them."""
-    asked = shell.json
-    [jobs] = [one for one in await asked("quotas set", "user", user, "--open-jobs", "7") if one["quota"] == "open_jobs"]
-    assert jobs["limit"] == 7
-    assert jobs in await asked("quotas get", "user", user)
+async def rules_are_told(asked: Callable[..., Awaitable[Any]], user: str) -> None:
+    """Ask each command about who may do what, and how much of it."""
+    assert [one["role"] for one in await asked("users grant", user, "author")] == ["author"]
+    await asked("users grant", user, "viewer")
+    assert {one["role"] for one in await asked("users list")} == {"author", "viewer"}
+    assert [one["role"] for one in await asked("users revoke", user, "viewer")] == ["author"]
+    assert (await asked("policies set", "openai_chat", "--floor", "0.5"))["floor"] == 0.5
+    assert [one["job_type"] for one in await asked("policies")] == ["openai_chat"]
+    assert (await asked("policies remove", "openai_chat"))["floor"] == 0.5
+    limited = await asked("quotas set", "user", user, "--open-jobs", "9")
+    assert limited[0]["limit"] == 9
+    assert (await asked("quotas get", "user", user))[0] == limited[0]
     assert [one["subject"] for one in await asked("quotas list")] == [user]
-    assert jobs not in await asked("quotas reset", "user", user)
-    done = [one["action"] for one in await asked("audit list", "--user", user)]
-    assert done[:3] == ["quota.removed", "quota.changed", "role.revoked"]
-    assert (await asked("audit verify"))["sound"] is True
-    assert (await asked("token", user))["user_id"] == user
+    assert (await asked("quotas reset", "user", user))[0]["limit"] is None
+    assert "quota.changed" in {one["action"] for one in await asked("audit list")}
+    assert (await asked("audit verify"))["problems"] == []
+
+
+async def held(system: System, job_id: str) -> str:
+    """Have the start of a waiting job held for a review; returns the review's id."""
+    async with system.database.transaction() as tx:
+        await moderation.set_state(tx, UUID(job_id), "start_review")
+        return str(await moderation.open_review(tx, UUID(job_id), "start", "Somebody has to look at this first."))
+
+
+async def reviews_are_told(system: System, asked: Callable[..., Awaitable[Any]]) -> None:
+    """Ask each command about what moderation held."""
+    collection = await unserved(system, "held")
+    for command in ("release", "block"):
+        review = await held(system, await system.generate(collection))
+        assert [one["id"] for one in await asked("reviews")] == [review]
+        assert "hello" in (await asked("reviews show", review))["texts"]
+        assert (await asked(f"reviews {command}", review, "--note", "So be it."))["note"] == "So be it."
 
 
 async def test_every_command_prints_json_with_the_fields_it_promises(shell: Shell) -> None:
@@ -170,27 +193,23 @@ async def test_every_command_prints_json_with_the_fields_it_promises(shell: Shel
     assert key["key"].startswith(key["prefix"])
     assert [one["id"] for one in await asked("keys list")] == [key["id"]]
     assert (await asked("keys revoke", key["id"]))["state"] == "revoked"
-    assert [one["role"] for one in await asked("users grant", user, "author")] == ["author"]
-    await asked("users grant", user, "viewer")
-    assert {one["role"] for one in await asked("users list")} == {"author", "viewer"}
-    assert [one["role"] for one in await asked("users revoke", user, "viewer")] == ["author"]
-    assert (await asked("policies set", "openai_chat", "--floor", "0.5"))["floor"] == 0.5
-    assert [one["job_type"] for one in await asked("policies")] == ["openai_chat"]
-    assert (await asked("policies remove", "openai_chat"))["floor"] == 0.5
-    await limits_and_records(shell, user)
+    assert (await asked("token", user))["user_id"] == user
+
     hook = await asked("webhooks create", NOTHING)
     sent = await asked("webhooks test", hook["id"])
     assert [one["id"] for one in await asked("webhooks list")] == [hook["id"]]
     assert [one["event_id"] for one in await asked("webhooks deliveries", hook["id"])] == [sent["event_id"]]
     assert await asked("webhooks replay", hook["id"], "--event", sent["event_id"]) == {"replayed": 1, "more": False}
     assert (await asked("webhooks enable", hook["id"]))["enabled"] is True
+    await rules_are_told(asked, user)
+    await reviews_are_told(system, asked)
     assert shell.asked == {name for name, command in commands().items() if json_option_of(command)}
 
 
 LISTS = [
     ("jobs",), ("collections",), ("collections", "--public"), ("workers",), ("queue",), ("dead-letters",),
     ("keys", "list"), ("webhooks", "list"), ("db", "samples"), ("users", "list"), ("policies",),
-    ("audit", "list"),
+    ("quotas", "list"), ("reviews",), ("audit", "list"),
 ]  # fmt: skip
 
 
@@ -221,6 +240,9 @@ async def filled(shell: Shell) -> Shell:
     models = ("--model", "a-model-with-a-long-name", "--model", "another-one")
     await shell.run("policies", "set", "openai_image", *every, *fleet, *models)
     await shell.run("policies", "set", "fetch_api", "--host", "images.example.com", *every, *models)
+    limits = [f"--{name.replace('_', '-')}=1234567" for name in QUOTAS]
+    await shell.run("quotas", "set", "user", str(system.user_id), *limits)
+    await held(system, await system.generate(collection))
     hook = await shell.json("webhooks create", f"{NOTHING}/with/a/long/path/that/goes/on/and/on")
     await shell.run("webhooks", "test", hook["id"])
     return shell
@@ -251,7 +273,7 @@ async def test_the_largest_amounts_fit_a_terminal(filled: Shell) -> None:
 
 
 async def test_one_job_in_a_terminal(filled: Shell) -> None:
-    [waiting, cancelled, done] = [job["id"] for job in await filled.json("jobs")]
+    [_, waiting, cancelled, done] = [job["id"] for job in await filled.json("jobs")]
     shown = await filled.terminal("jobs", "show", waiting)
     assert "waits    no live worker can run it: job type openai_chat" in shown
     assert "title    Nobody serves [/this]  [31m漢字漢字漢字漢字漢字漢字漢字" in shown

@@ -21,8 +21,8 @@ from emprops.settings import Settings
 
 SHOWN = 1_000
 SET_FIELDS = (
-    "`kind`, `subject`, `updated_at`, `updated_by`, and the limits, of which null means as the settings say:"
-    " `open_jobs`, `open_steps`, `running_steps`, `hourly_generations`, `daily_generations`, `stored_bytes`"
+    "`kind`, `subject`, `open_jobs`, `open_steps`, `running_steps`, `hourly_generations`, `daily_generations`,"
+    " `stored_bytes` (null: as the settings say), `updated_at`, `updated_by`"
 )
 STANDING_FIELDS = "a list of `quota`, `limit` (null: none), `used` and `resets_at`"
 
