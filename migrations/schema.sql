@@ -718,13 +718,16 @@ CREATE TABLE public.quota (
     stored_bytes bigint,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_by text NOT NULL,
+    weight integer,
     CONSTRAINT quota_daily_generations_check CHECK ((daily_generations >= 0)),
     CONSTRAINT quota_hourly_generations_check CHECK ((hourly_generations >= 0)),
     CONSTRAINT quota_kind_check CHECK ((kind = ANY (ARRAY['user'::text, 'key'::text, 'collection'::text]))),
     CONSTRAINT quota_open_jobs_check CHECK ((open_jobs >= 0)),
     CONSTRAINT quota_open_steps_check CHECK ((open_steps >= 0)),
     CONSTRAINT quota_running_steps_check CHECK ((running_steps >= 0)),
-    CONSTRAINT quota_stored_bytes_check CHECK ((stored_bytes >= 0))
+    CONSTRAINT quota_stored_bytes_check CHECK ((stored_bytes >= 0)),
+    CONSTRAINT quota_weight_check CHECK (((weight >= 1) AND (weight <= 100))),
+    CONSTRAINT quota_weight_of_user CHECK (((weight IS NULL) OR (kind = 'user'::text)))
 );
 
 CREATE TABLE public.quota_usage (

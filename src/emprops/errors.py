@@ -40,6 +40,16 @@ class InvalidVariablesError(BadRequestError):
         super().__init__("Invalid variables", extra={"details": dict(details)})
 
 
+class WeightNotForUserError(BadRequestError):
+    """A weight was given to an API key or a collection, which have no turns of their own."""
+
+    code = "weight_not_for_user"
+
+    def __init__(self, kind: str) -> None:
+        named = {"key": "an API key"}.get(kind, f"a {kind}")
+        super().__init__(f"Only users take turns, so {named} has no weight; set the user's, or leave `weight` out.")
+
+
 class CollectionCorruptedError(BadRequestError):
     """The stored collection data cannot be run. ``details`` lists every fault."""
 

@@ -32,6 +32,7 @@ def make_ticket(
     limits: Limits | None = None,
     payload: dict[str, Any] | None = None,
     user: str = "",
+    weight: int = 1,
 ) -> Ticket:
     """A ticket of a job made ``at`` milliseconds after :data:`EPOCH`."""
     return Ticket(
@@ -44,6 +45,7 @@ def make_ticket(
         attempts_before=attempts_before,
         limits=limits or Limits(),
         user=user,
+        weight=weight,
     )
 
 

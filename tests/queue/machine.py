@@ -1,5 +1,9 @@
 """Random histories of the queue with faults, held against the model. Time passes by decree."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, ClassVar
+
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -26,6 +30,7 @@ class QueueMachine(RuleBasedStateMachine):
     world: World
     affinity_wait = 0.0
     users: tuple[str, ...] = ("", "u", "v")
+    weights: ClassVar[Mapping[str, int]] = {}
 
     def __init__(self) -> None:
         super().__init__()
@@ -56,7 +61,13 @@ class QueueMachine(RuleBasedStateMachine):
             self.counter += 1
             owner = self.users[user % len(self.users)]
             name = f"s{self.counter:03}"
-            ticket = make_ticket(name, at=at, priority=priority, models=models, limits=LIMITS, user=owner)
+            what: dict[str, Any] = {
+                "priority": priority,
+                "models": models,
+                "user": owner,
+                "weight": self.weights.get(owner, 1),
+            }
+            ticket = make_ticket(name, at=at, limits=LIMITS, **what)
             self.steps[name] = Step(ticket)
             tickets.append(ticket)
         assert self.do(self.queue.enqueue(tickets)) == ["new"] * count
@@ -67,7 +78,14 @@ class QueueMachine(RuleBasedStateMachine):
         step = data.draw(st.sampled_from(list(self.steps.values())))
         run = step.ticket.run + newer
         ticket = make_ticket(
-            step.ticket.id, at=1, models=models, run=run, limits=LIMITS, attempts_before=step.attempt, user=step.user
+            step.ticket.id,
+            at=1,
+            models=models,
+            run=run,
+            limits=LIMITS,
+            attempts_before=step.attempt,
+            user=step.user,
+            weight=step.ticket.weight,
         )
         (answer,) = self.do(self.queue.enqueue([ticket]))
         if newer > 0:
@@ -232,16 +250,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.handed_out = [(name, claim) for name, claim in self.handed_out if claim.ticket.id in self.steps]
         tickets = []
         for name, step in self.steps.items():
-            ticket = make_ticket(
-                name,
-                at=step.ticket.workflow_context.workflow_datetime - make_ticket("x").workflow_context.workflow_datetime,
-                priority=step.ticket.workflow_context.workflow_priority,
-                models=step.ticket.requirements.models,
-                run=step.ticket.run,
-                limits=LIMITS,
-                attempts_before=step.attempt,
-                user=step.user,
-            )
+            ticket = replace(step.ticket, attempts_before=step.attempt)
             self.steps[name] = Step(ticket, attempt=step.attempt)
             tickets.append(ticket)
         assert self.do(self.queue.enqueue(tickets)) == ["new"] * len(tickets)

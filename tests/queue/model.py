@@ -56,25 +56,33 @@ class Step:
 
 @dataclass
 class Debts:
-    """Between two tickets that a class takes of one user, it takes one of everybody who waits meanwhile."""
+    """Whoever waits for a class sees it take at most one ticket of another user before one of theirs; with a weight, at
+    most so many."""
 
-    owed: dict[tuple[str, str], set[tuple[str, int]]] = field(default_factory=dict)
-    """Class (by its models) and user that it served -> users, and in which priority, that are to be served before that
-    one again, as they have waited ever since."""
+    owed: dict[tuple[str, str], dict[tuple[str, int], int]] = field(default_factory=dict)
+    """Class (by its models) and user that it served -> users, and in which priority, who have waited ever since -> how
+    many of that user's tickets they have seen go."""
 
     def serve(self, have: str, step: Step, steps: Iterable[Step]) -> None:
         """A class takes a step; what it took before costs no turn."""
         if step.again:
             return
-        first = self.owed.get((have, step.user), set())
-        assert not [user for user, priority in first if priority == step.priority]
+        seen = self.owed.get((have, step.user), {})
+        at_most = step.ticket.weight
+        late = {user: n for (user, priority), n in seen.items() if priority == step.priority and n >= at_most}
+        assert not late, f"{have} takes one more of {step.user}"
         for owed in self.owed.values():
-            owed.difference_update({one for one in owed if one[0] == step.user})
-        self.owed[have, step.user] = {one for one in waiting(have, steps) if one[0] != step.user}
+            for one in [one for one in owed if one[0] == step.user]:
+                del owed[one]
+        others = {one for one in waiting(have, steps) if one[0] != step.user}
+        self.owed[have, step.user] = {one: seen.get(one, 0) + 1 for one in others}
 
     def forgive(self, steps: Iterable[Step]) -> None:
         """Who does not wait any more is owed nothing."""
-        self.owed = {(have, user): owed & waiting(have, steps) for (have, user), owed in self.owed.items()}
+        for (have, _), owed in self.owed.items():
+            present = waiting(have, steps)
+            for one in [one for one in owed if one not in present]:
+                del owed[one]
 
 
 def waiting(have: str, steps: Iterable[Step]) -> set[tuple[str, int]]:

@@ -1,6 +1,7 @@
 """Turns over random histories in which much waits: whom each class serves, and in which order."""
 
 import random
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -15,8 +16,8 @@ CLASSES = ("ab", "a", "b")
 class History:
     """Random calls, each held against the model."""
 
-    def __init__(self, queue: Queue, client: Any, seed: int) -> None:
-        self.queue, self.dice = queue, random.Random(seed)
+    def __init__(self, queue: Queue, client: Any, seed: int, weights: Mapping[str, int]) -> None:
+        self.queue, self.dice, self.weights = queue, random.Random(seed), weights
         self.workers = {have: Worker(client, have, with_models(*have)) for have in CLASSES}
         self.steps: dict[str, Step] = {}
         self.debts = Debts()
@@ -31,7 +32,8 @@ class History:
 
     async def enqueue(self) -> None:
         what: dict[str, Any] = {
-            "user": self.dice.choice("uuuvwx"),
+            "user": (user := self.dice.choice("uuuvwx")),
+            "weight": self.weights.get(user, 1),
             "priority": self.dice.choice((50, 50, 50, 60)),
             "models": self.dice.choice(("", "a", "b", "ab")),
         }
@@ -76,9 +78,12 @@ class History:
             self.debts.forgive(self.steps.values())
 
 
+@pytest.mark.parametrize("weights", [{}, {"u": 2, "v": 5}, {"u": 100}], ids=["alike", "some", "one"])
 @pytest.mark.parametrize("seed", range(12))
-async def test_between_two_of_a_user_everybody_else_is_served(queue: Queue, client: Any, seed: int) -> None:
-    history = History(queue, client, seed)
+async def test_between_two_turns_of_a_user_everybody_else_is_served(
+    queue: Queue, client: Any, seed: int, weights: dict[str, int]
+) -> None:
+    history = History(queue, client, seed, weights)
     for _ in range(250):
         await history.dice.choice([history.enqueue] * 4 + [history.claim] * 4 + [history.cancel])()
     while history.waiting():

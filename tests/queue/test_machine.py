@@ -1,6 +1,8 @@
 """The queue against a model of plain dictionaries, over random histories with faults. Time passes by decree."""
 
 import asyncio
+from collections.abc import Mapping
+from typing import ClassVar
 
 import pytest
 import redis
@@ -47,7 +49,13 @@ class WarmMachine(QueueMachine):
         super().teardown()
 
 
-@pytest.mark.parametrize(("machine", "examples"), [(QueueMachine, 60), (WarmMachine, 30)])
+class WeightMachine(QueueMachine):
+    """The same with users of whom several tickets are taken in one turn."""
+
+    weights: ClassVar[Mapping[str, int]] = {"u": 3, "v": 2}
+
+
+@pytest.mark.parametrize(("machine", "examples"), [(QueueMachine, 60), (WarmMachine, 30), (WeightMachine, 40)])
 @pytest.mark.timeout(400)  # many rounds: slow where the machine is busy
 def test_random_histories(engines: Engines, machine: type[QueueMachine], examples: int) -> None:
     loop = asyncio.new_event_loop()

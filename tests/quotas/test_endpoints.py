@@ -63,6 +63,34 @@ async def test_operators_set_and_reset_limits(rig: Rig) -> None:
     assert refused.status_code == 400
 
 
+async def test_operators_give_users_a_weight(rig: Rig) -> None:
+    path = f"/quotas/user/{rig.user_id}"
+    assert (await rig.client.get(path, headers=rig.service)).json()["data"]["weight"] == 1
+    put = await rig.client.put(path, json={"weight": 3, "open_jobs": 9}, headers=rig.service)
+    assert put.json()["data"]["weight"] == 3
+    assert by_name(put.json()["data"]["quotas"])["open_jobs"]["limit"] == 9
+    (listed,) = (await rig.client.get("/quotas", headers=rig.service)).json()["data"]
+    assert (listed["weight"], listed["open_jobs"], listed["open_steps"]) == (3, 9, None)
+    (recorded,) = await rig.rows("SELECT details FROM audit_entry WHERE action = 'quota.changed'")
+    assert recorded["details"]["weight"] == 3
+    put = await rig.client.put(path, json={"open_jobs": 9}, headers=rig.service)
+    assert put.json()["data"]["weight"] == 1, "the whole is set"
+    for weight in (0, 101, 1.5):
+        assert (await rig.client.put(path, json={"weight": weight}, headers=rig.service)).status_code == 400
+
+
+@pytest.mark.parametrize(("kind", "named"), [("key", "an API key"), ("collection", "a collection")])
+async def test_only_users_have_a_weight(rig: Rig, kind: str, named: str) -> None:
+    path = f"/quotas/{kind}/{ANNA}"
+    refused = await rig.client.put(path, json={"weight": 3}, headers=rig.service)
+    assert (refused.status_code, refused.json()["code"]) == (400, "weight_not_for_user")
+    assert refused.json()["error"] == (
+        f"Only users take turns, so {named} has no weight; set the user's, or leave `weight` out."
+    )
+    put = await rig.client.put(path, json={"open_jobs": 3}, headers=rig.service)
+    assert (put.status_code, put.json()["data"]["weight"]) == (200, None)
+
+
 async def test_a_key_with_limits_sees_them(rig: Rig) -> None:
     (key,) = await rig.rows("SELECT id FROM api_key")
     await rig.client.put(f"/quotas/key/{key['id']}", json={"open_jobs": 2}, headers=rig.service)
@@ -114,3 +142,15 @@ def test_the_command_line(run: Any) -> None:
     assert (missing.exit_code, "No limits were set for user" in missing.stderr) == (1, True)
     nothing = run("set", "user", ANNA)
     assert (nothing.exit_code, "Say what to limit" in nothing.stderr) == (1, True)
+
+
+def test_weights_on_the_command_line(run: Any) -> None:
+    assert "Weight 3: up to 3 steps in each turn." in run("set", "user", ANNA, "--weight", "3").stdout
+    assert run("set", "user", ANNA, "--open-jobs", "10").exit_code == 0
+    assert "open jobs 10, weight 3" in run("list").stdout
+    (listed,) = json.loads(run("list", "--json").stdout)
+    assert (listed["weight"], listed["open_jobs"]) == (3, 10)
+    refused = run("set", "collection", ANNA, "--weight", "3")
+    assert (refused.exit_code, "a collection has no weight" in refused.stderr) == (1, True)
+    assert run("set", "user", ANNA, "--weight", "101").exit_code == 2
+    assert "Weight 1: one step in each turn." in run("reset", "user", ANNA).stdout

@@ -16,13 +16,13 @@ from emprops.cli.times import ago
 from emprops.kit.database import Transaction
 from emprops.kit.web.paging import Page
 from emprops.quotas import service, store
-from emprops.quotas.limits import NO_LIMITS, QUOTAS, Kind, Subject, defaults_from
+from emprops.quotas.limits import MAX_WEIGHT, QUOTAS, Kind, Subject, defaults_from
 from emprops.settings import Settings
 
 SHOWN = 1_000
 SET_FIELDS = (
     "`kind`, `subject`, `open_jobs`, `open_steps`, `running_steps`, `hourly_generations`, `daily_generations`,"
-    " `stored_bytes` (null: as the settings say), `updated_at`, `updated_by`"
+    " `stored_bytes`, `weight` (null: as the settings say), `updated_at`, `updated_by`"
 )
 STANDING_FIELDS = "a list of `quota`, `limit` (null: none), `used` and `resets_at`"
 
@@ -53,14 +53,14 @@ def list_(as_json: Annotated[bool, json_option(f"a list of {SET_FIELDS}")] = Fal
         print_json([asdict(one) for one in found])
         return
     columns = (Column("kind"), Column("id"), Column("limits", least=20), Column("set", ago, right=True))
-    rows = [(one.kind, one.subject, _in_words(one.limits.as_set()), one.updated_at) for one in found]
+    rows = [(one.kind, one.subject, _in_words(one), one.updated_at) for one in found]
     show(columns, rows, empty="No limits were set: `emprops quotas set user ID --open-jobs 20` sets one.")
 
 
 @app.command()
 def get(kind: KindOf, subject: Id, as_json: AsJson = False) -> None:
-    """Show how a user, an API key or a collection stands with each quota."""
-    _show(with_transaction(lambda tx, settings: _standings(tx, settings, Subject(kind, subject))), as_json=as_json)
+    """Show how a user, an API key or a collection stands with each quota, and the weight of a user."""
+    _show(with_transaction(lambda tx, settings: _standing(tx, settings, Subject(kind, subject))), as_json=as_json)
 
 
 @app.command(name="set")
@@ -73,37 +73,49 @@ def set_(
     hourly_generations: Annotated[int | None, _most("Generations started in an hour")] = None,
     daily_generations: Annotated[int | None, _most("Generations started in a day")] = None,
     stored_bytes: Annotated[int | None, _most("Size of all stored files")] = None,
+    weight: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=MAX_WEIGHT,
+            show_default=False,
+            metavar="N",
+            help="How many of a user's steps are taken in one turn, before others have theirs; 1 for most.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Set limits. Those that are not given stay as they are.
+    """Set limits, and the weight of a user. Those that are not given stay as they are.
 
     For example:
 
-        $ emprops quotas set user $USER_ID --running-steps 4
+        $ emprops quotas set user $USER_ID --running-steps 4 --weight 3
     """
     given = (open_jobs, open_steps, running_steps, hourly_generations, daily_generations, stored_bytes)
     changes = {name: value for name, value in zip(QUOTAS, given, strict=True) if value is not None}
-    if not changes:
+    if not changes and weight is None:
         fail("Say what to limit, such as --open-jobs 20: see `emprops quotas set --help`.")
     one = Subject(kind, subject)
 
-    async def change(tx: Transaction, settings: Settings) -> list[service.Standing]:
-        own = (await store.limits_of(tx, [one])).get(one, NO_LIMITS)
-        await service.set_limits(tx, one, replace(own, **changes), by=at_the_terminal())
-        return await _standings(tx, settings, one)
+    async def change(tx: Transaction, settings: Settings) -> Standing:
+        own = (await store.set_for(tx, [one])).get(one, store.Quota())
+        await service.set_quota(
+            tx, one, replace(own.limits, **changes), own.weight if weight is None else weight, by=at_the_terminal()
+        )
+        return await _standing(tx, settings, one)
 
     _show(with_transaction(change), as_json=as_json)
 
 
 @app.command()
 def reset(kind: KindOf, subject: Id, as_json: AsJson = False) -> None:
-    """Forget the limits that were set: those of the settings hold again."""
+    """Forget the limits and the weight that were set: those of the settings hold again."""
     one = Subject(kind, subject)
 
-    async def forget(tx: Transaction, settings: Settings) -> list[service.Standing] | None:
+    async def forget(tx: Transaction, settings: Settings) -> Standing | None:
         if not await service.reset_limits(tx, one, by=at_the_terminal()):
             return None
-        return await _standings(tx, settings, one)
+        return await _standing(tx, settings, one)
 
     left = with_transaction(forget)
     if left is None:
@@ -111,11 +123,17 @@ def reset(kind: KindOf, subject: Id, as_json: AsJson = False) -> None:
     _show(left, as_json=as_json)
 
 
-async def _standings(tx: Transaction, settings: Settings, subject: Subject) -> list[service.Standing]:
-    return await service.standings(tx, subject, defaults_from(settings))
+Standing = tuple[list[service.Standing], int | None]
+"""How one stands with each quota, and a user's weight."""
 
 
-def _show(found: list[service.Standing], *, as_json: bool) -> None:
+async def _standing(tx: Transaction, settings: Settings, subject: Subject) -> Standing:
+    found = await service.standings(tx, subject, defaults_from(settings))
+    return found, await service.weight_of(tx, subject)
+
+
+def _show(standing: Standing, *, as_json: bool) -> None:
+    found, weight = standing
     if as_json:
         print_json([asdict(one) for one in found])
         return
@@ -127,11 +145,14 @@ def _show(found: list[service.Standing], *, as_json: bool) -> None:
     )
     rows = [(one.quota, one.used, one.limit, one.resets_at and f"{one.resets_at:%H:%M} UTC") for one in found]
     show(columns, [tuple("" if value is None else value for value in row) for row in rows], empty="")
+    if weight is not None:
+        typer.echo(f"\nWeight {weight}: {'one step' if weight == 1 else f'up to {weight} steps'} in each turn.")
 
 
 def _limit(value: Any) -> str:
     return f"{value:,}" if value != "" else "none"
 
 
-def _in_words(limits: dict[str, int]) -> str:
-    return ", ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in limits.items()) or "none"
+def _in_words(quota: store.Quota) -> str:
+    told = quota.limits.as_set() | ({"weight": quota.weight} if quota.weight else {})
+    return ", ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in told.items()) or "none"

@@ -28,16 +28,20 @@ class ReadyStep:
     job_created_at: datetime
     trace: str | None
     user_id: UUID
+    weight: int
+    """How many of the user's steps are taken in one turn."""
 
 
 READY_COLUMNS = """
     s.id, s.job_id, s.step_type, s.step_order, s.run, s.attempt, s.input_data, s.requirements, j.priority,
-    j.total_steps, j.created_at AS job_created_at, j.trace, j.user_id
+    j.total_steps, j.created_at AS job_created_at, j.trace, j.user_id, coalesce(q.weight, 1) AS weight
 """
+READY_FROM = "step s JOIN job j ON j.id = s.job_id LEFT JOIN quota q ON q.kind = 'user' AND q.subject = j.user_id"
 
 
-def first_run(job: NewJob, step: NewStep, created_at: datetime) -> ReadyStep:
-    """Return the ready step that a step with its input is when it has just been inserted with its job."""
+def first_run(job: NewJob, step: NewStep, created_at: datetime, weight: int) -> ReadyStep:
+    """Return the ready step that a step with its input is when it has just been inserted with its job. ``weight``: the
+    user's."""
     return ReadyStep(
         id=step.id,
         job_id=job.id,
@@ -52,6 +56,7 @@ def first_run(job: NewJob, step: NewStep, created_at: datetime) -> ReadyStep:
         job_created_at=created_at,
         trace=job.trace or None,
         user_id=job.user_id,
+        weight=weight,
     )
 
 
@@ -60,7 +65,7 @@ async def ready_steps(tx: Transaction, step_ids: Sequence[UUID]) -> list[ReadySt
     return await tx.fetch_all(
         ReadyStep,
         f"""
-        SELECT {READY_COLUMNS} FROM step s JOIN job j ON j.id = s.job_id
+        SELECT {READY_COLUMNS} FROM {READY_FROM}
         WHERE s.id = ANY(%s) AND s.status = 'pending' AND s.input_data IS NOT NULL AND s.held_back_for IS NULL
         """,
         (list(step_ids),),
@@ -72,7 +77,7 @@ async def unsent_steps(tx: Transaction, *, older_than: float, limit: int) -> lis
     return await tx.fetch_all(
         ReadyStep,
         f"""
-        SELECT {READY_COLUMNS} FROM step s JOIN job j ON j.id = s.job_id
+        SELECT {READY_COLUMNS} FROM {READY_FROM}
         WHERE s.status = 'pending' AND s.queued_at IS NULL AND s.input_data IS NOT NULL AND s.held_back_for IS NULL
               AND s.updated_at < now() - make_interval(secs => %s)
         ORDER BY s.created_at LIMIT %s

@@ -67,6 +67,7 @@ def ticket_of(step: dispatch_store.ReadyStep, limits: Limits, sending: tracing.B
         limits=limits,
         trace=sending.traceparent if sending else step.trace or "",
         user=str(step.user_id),
+        weight=step.weight,
     )
 
 

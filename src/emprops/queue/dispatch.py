@@ -129,4 +129,5 @@ def _ticket_arguments(ticket: Ticket) -> list[Argument]:
         ticket.limits.max_failures,
         ticket.limits.max_lost_claims,
         ticket.user,
+        "" if ticket.weight == 1 else ticket.weight,
     ]

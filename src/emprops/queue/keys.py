@@ -15,7 +15,8 @@ class Keys:
     ticket: str = "ticket:"
     """hash per step: body, run, sig, score, job, state, since (when it came into that state, ms), attempt,
     failures, lost, worker, token, avoid, warm_until, remembered (of work that an earlier attempt began) and by whom,
-    user, lifted (the score it was taken at, if that was before all bands); one without a worker was never taken."""
+    user, weight (if it is more than 1), lifted (the score it was taken at, if that was before all bands); one without
+    a worker was never taken."""
     wait: str = "wait:"
     """zset per signature: waiting step ids by order (lowest score first)."""
     line: str = "line:"
@@ -27,6 +28,10 @@ class Keys:
     """string: the newest turn (rising; milliseconds of Redis' clock, made unique)."""
     served: str = "served:"
     """zset per worker class: user -> the turn after the one in which the class last took something of theirs."""
+    spent: str = "spent:"
+    """hash per worker class: user with a weight -> the turn after the one in which the class last took something of
+    theirs, and how many it has taken in the present one. Hash per band and user: signature -> turn of its head, and how
+    many were taken in it. Both expire after an hour."""
     sigs: str = "sigs"
     """zset: requirement signature -> its registration number (rising; microseconds of Redis' clock, made unique)."""
     sig_seq: str = "sig_seq"

@@ -92,6 +92,8 @@ class Ticket:
     """W3C ``traceparent`` of the request that started the job, or empty."""
     user: str = field(default="", compare=False)
     """Whose turn it is taken in; tickets without an owner are as those of one user. Not sent to workers."""
+    weight: int = field(default=1, compare=False)
+    """How many of the user's tickets are taken in one turn. Not sent to workers."""
 
     def to_bytes(self) -> bytes:
         """Encode for the wire."""
@@ -125,7 +127,7 @@ class Ticket:
         )
 
 
-SENT = tuple(name for name in Ticket.__dataclass_fields__ if name != "user")
+SENT = tuple(name for name in Ticket.__dataclass_fields__ if name not in {"user", "weight"})
 
 
 @dataclass(frozen=True, slots=True)

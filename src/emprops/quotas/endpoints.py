@@ -15,7 +15,7 @@ from emprops.kit.web.paging import Paging
 from emprops.quotas import store
 from emprops.quotas.limits import NO_LIMITS, Kind, QuotaLimits, Subject, defaults_from
 from emprops.quotas.schemas import MyLimitsView, QuotaBody, QuotaView, StandingView, SubjectStandingView
-from emprops.quotas.service import reset_limits, set_limits, standings
+from emprops.quotas.service import reset_limits, set_quota, standings, weight_of
 
 own_routes = router(tags=["users"])
 routes = router(prefix="/quotas", tags=["quotas"])
@@ -45,13 +45,14 @@ async def _key_standing(reader: Transaction, caller: Caller) -> SubjectStandingV
     if caller.key_id is None:
         return None
     subject = Subject("key", caller.key_id)
-    limited = await store.limits_of(reader, [subject])
+    limited = await store.set_for(reader, [subject])
     return await _standing(reader, subject, NO_LIMITS) if limited else None
 
 
 async def _standing(reader: Transaction, subject: Subject, defaults: QuotaLimits) -> SubjectStandingView:
     found = [StandingView.model_validate(one) for one in await standings(reader, subject, defaults)]
-    return SubjectStandingView(kind=subject.kind, id=subject.id, quotas=found)
+    weight = await weight_of(reader, subject)
+    return SubjectStandingView(kind=subject.kind, id=subject.id, quotas=found, weight=weight)
 
 
 @routes.get("")
@@ -72,9 +73,11 @@ async def get_quota(
 async def put_quota(
     kind: KindOf, subject_id: SubjectId, body: QuotaBody, operator: OperatorCaller, tx: Tx, resources: Shared
 ) -> Envelope[SubjectStandingView]:
-    """Set the limits of a user, an API key or a collection. What is open already stays; it counts."""
+    """Set the limits of a user, an API key or a collection, and the weight of a user. What is open already stays; it
+    counts. A new weight holds for steps that go to the queue from now on."""
     subject = Subject(kind, subject_id)
-    await set_limits(tx, subject, QuotaLimits(**body.model_dump()), by=operator.actor)
+    limits = QuotaLimits(**body.model_dump(exclude={"weight"}))
+    await set_quota(tx, subject, limits, body.weight, by=operator.actor)
     return ok(await _standing(tx, subject, defaults_from(resources.settings)))
 
 
@@ -82,7 +85,7 @@ async def put_quota(
 async def delete_quota(
     kind: KindOf, subject_id: SubjectId, operator: OperatorCaller, tx: Tx, resources: Shared
 ) -> Envelope[SubjectStandingView]:
-    """Forget the limits that were set: those of the settings hold again."""
+    """Forget the limits and the weight that were set: those of the settings, and a weight of 1, hold again."""
     subject = Subject(kind, subject_id)
     if not await reset_limits(tx, subject, by=operator.actor):
         raise NotFoundError("No limits were set for it.")

@@ -6,11 +6,13 @@ operator set. A job counts for its user, for the key that started it and for its
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 from uuid import UUID
 
 from emprops.settings import Settings
 
+MAX_WEIGHT: Final = 100
+"""The most of a user's steps that are taken in one turn."""
 Kind = Literal["user", "key", "collection"]
 
 

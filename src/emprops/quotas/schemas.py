@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import ConfigDict, Field
 
 from emprops.kit.web.schema import Schema
-from emprops.quotas.limits import Kind
+from emprops.quotas.limits import MAX_WEIGHT, Kind
 
 EXAMPLE: dict[str, Any] = {
     "kind": "user",
@@ -18,6 +18,7 @@ EXAMPLE: dict[str, Any] = {
     "hourly_generations": None,
     "daily_generations": None,
     "stored_bytes": None,
+    "weight": 3,
     "updated_at": "2026-01-10T12:00:00Z",
     "updated_by": "emp_2f1c9a7be01d",
 }
@@ -55,6 +56,8 @@ class SubjectStandingView(Schema):
     """Its id."""
     quotas: list[StandingView]
     """Each quota."""
+    weight: int | None
+    """How many of a user's steps are taken in one turn; null for API keys and collections, which have no turns."""
 
 
 class MyLimitsView(Schema):
@@ -88,6 +91,8 @@ class QuotaBody(Schema):
     """Generations started in one day (UTC)."""
     stored_bytes: Annotated[int | None, Field(ge=0, le=2**62)] = None
     """Size of all stored files."""
+    weight: Annotated[int | None, Field(ge=1, le=MAX_WEIGHT)] = None
+    """How many of a user's steps are taken in one turn, before others have theirs; null: 1. Only for users."""
 
 
 class QuotaView(QuotaBody):

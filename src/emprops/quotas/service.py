@@ -9,7 +9,7 @@ from uuid import UUID
 
 from emprops.audit import service as audit
 from emprops.audit.actions import Action
-from emprops.errors import QuotaExceededError
+from emprops.errors import QuotaExceededError, WeightNotForUserError
 from emprops.kit.database import Transaction
 from emprops.quotas import store
 from emprops.quotas.limits import QUOTAS, QuotaLimits, Subject, effective
@@ -39,15 +39,27 @@ class Standing:
     resets_at: datetime | None = None
 
 
-async def reserve(tx: Transaction, subjects: Collection[Subject], defaults: QuotaLimits, need: Need) -> int | None:
-    """Count what is about to start. Returns how many more steps may go to the queue now; None: any number.
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """What a start got."""
+
+    room: int | None
+    """How many more steps may go to the queue now; None: any number."""
+    weight: int
+    """How many of the user's steps are taken in one turn."""
+
+
+async def reserve(tx: Transaction, subjects: Collection[Subject], defaults: QuotaLimits, need: Need) -> Reserved:
+    """Count what is about to start.
 
     Until the transaction ends, nothing else starts for those of these subjects that have limits. Raises
     :class:`~emprops.errors.QuotaExceededError`, which ends the transaction and so takes the count back.
     """
-    limited = effective(subjects, await store.limits_of(tx, subjects), defaults)
+    own = await store.set_for(tx, subjects)
+    weight = next((quota.weight for quota in own.values() if quota.weight), 1)
+    limited = effective(subjects, _limits(own), defaults)
     if not limited:
-        return None
+        return Reserved(None, weight)
     started = await store.count_started(tx, limited.keys(), need.generations)
     rooms = []
     for subject, limits in limited.items():
@@ -59,7 +71,7 @@ async def reserve(tx: Transaction, subjects: Collection[Subject], defaults: Quot
             _check_open(subject, limits, present, need)
             if limits.running_steps:
                 rooms.append(max(0, limits.running_steps - present.queued))
-    return min(rooms, default=None)
+    return Reserved(min(rooms, default=None), weight)
 
 
 async def room_for(tx: Transaction, subjects: Collection[Subject], defaults: QuotaLimits) -> dict[Subject, int]:
@@ -67,18 +79,26 @@ async def room_for(tx: Transaction, subjects: Collection[Subject], defaults: Quo
     transaction ends, nothing else starts for the others."""
     limited = {
         subject: limits.running_steps
-        for subject, limits in effective(subjects, await store.limits_of(tx, subjects), defaults).items()
+        for subject, limits in effective(subjects, _limits(await store.set_for(tx, subjects)), defaults).items()
         if limits.running_steps
     }
     await store.count_started(tx, limited.keys(), 0)
     return {subject: max(0, most - (await store.open_of(tx, subject)).queued) for subject, most in limited.items()}
 
 
-async def set_limits(tx: Transaction, subject: Subject, limits: QuotaLimits, *, by: str) -> None:
-    """Set all limits of a subject. ``by``: the actor, as the audit log has it."""
-    await store.put(tx, subject, limits, by=by)
+def _limits(own: Mapping[Subject, store.Quota]) -> dict[Subject, QuotaLimits]:
+    return {subject: quota.limits for subject, quota in own.items()}
+
+
+async def set_quota(tx: Transaction, subject: Subject, limits: QuotaLimits, weight: int | None, *, by: str) -> None:
+    """Set all limits of a subject, and the weight of a user. ``by``: the actor, as the audit log has it. Raises
+    :class:`~emprops.errors.WeightNotForUserError`."""
+    if weight is not None and subject.kind != "user":
+        raise WeightNotForUserError(subject.kind)
+    await store.put(tx, subject, limits, weight, by=by)
     target = f"{subject.kind}:{subject.id}"
-    await audit.record(tx, by, Action.QUOTA_CHANGED, target, asdict(limits), user_id=_user(subject))
+    told = asdict(limits) | {"weight": weight}
+    await audit.record(tx, by, Action.QUOTA_CHANGED, target, told, user_id=_user(subject))
 
 
 async def reset_limits(tx: Transaction, subject: Subject, *, by: str) -> bool:
@@ -95,7 +115,8 @@ def _user(subject: Subject) -> UUID | None:
 
 async def standings(reader: Transaction, subject: Subject, defaults: QuotaLimits) -> list[Standing]:
     """Return how a subject stands with each quota."""
-    limits = effective([subject], await store.limits_of(reader, [subject]), defaults).get(subject, QuotaLimits())
+    own = _limits(await store.set_for(reader, [subject]))
+    limits = effective([subject], own, defaults).get(subject, QuotaLimits())
     present, started = await store.open_of(reader, subject), await store.started_by(reader, subject)
     used: Mapping[str, int] = {
         "open_jobs": present.jobs,
@@ -107,6 +128,14 @@ async def standings(reader: Transaction, subject: Subject, defaults: QuotaLimits
     }
     resets = {"hourly_generations": started.next_hour, "daily_generations": started.next_day}
     return [Standing(name, getattr(limits, name) or None, used[name], resets.get(name)) for name in QUOTAS]
+
+
+async def weight_of(reader: Transaction, subject: Subject) -> int | None:
+    """Return how many of a user's steps are taken in one turn; None for API keys and collections."""
+    if subject.kind != "user":
+        return None
+    own = (await store.set_for(reader, [subject])).get(subject)
+    return (own and own.weight) or 1
 
 
 def _check_started(subject: Subject, limits: QuotaLimits, started: store.Started, need: Need) -> None:

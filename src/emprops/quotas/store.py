@@ -19,6 +19,8 @@ class Quota(QuotaLimits):
 
     kind: Kind = "user"
     subject: Any = None
+    weight: int | None = None
+    """How many of a user's steps are taken in one turn; None: 1."""
     updated_at: datetime | None = None
     updated_by: str = ""
 
@@ -32,17 +34,17 @@ def _columns(subjects: Collection[Subject]) -> dict[str, list[Any]]:
     return {"kinds": [subject.kind for subject in subjects], "ids": [subject.id for subject in subjects]}
 
 
-async def limits_of(reader: Transaction, subjects: Collection[Subject]) -> dict[Subject, QuotaLimits]:
+async def set_for(reader: Transaction, subjects: Collection[Subject]) -> dict[Subject, Quota]:
     """Return what was set for those of these subjects for whom something was."""
     rows = await reader.fetch_all(
         Quota,
         f"""
-        SELECT kind, subject, {COLUMNS}, updated_at, updated_by FROM quota
+        SELECT kind, subject, {COLUMNS}, weight, updated_at, updated_by FROM quota
         WHERE (kind, subject) IN (SELECT * FROM unnest(%(kinds)s::text[], %(ids)s::uuid[]))
         """,
         _columns(subjects),
     )
-    return {Subject(row.kind, row.subject): row.limits for row in rows}
+    return {Subject(row.kind, row.subject): row for row in rows}
 
 
 async def list_quotas(reader: Transaction, page: Page) -> list[Quota]:
@@ -50,23 +52,23 @@ async def list_quotas(reader: Transaction, page: Page) -> list[Quota]:
     return await reader.fetch_all(
         Quota,
         f"""
-        SELECT kind, subject, {COLUMNS}, updated_at, updated_by FROM quota
+        SELECT kind, subject, {COLUMNS}, weight, updated_at, updated_by FROM quota
         ORDER BY updated_at DESC, kind, subject LIMIT %s OFFSET %s
         """,
         (page.limit, page.offset),
     )
 
 
-async def put(tx: Transaction, subject: Subject, limits: QuotaLimits, *, by: str) -> None:
-    """Set all limits of a subject."""
-    names = ", ".join(f"%({name})s" for name in QUOTAS)
+async def put(tx: Transaction, subject: Subject, limits: QuotaLimits, weight: int | None = None, *, by: str) -> None:
+    """Set all limits of a subject, and the weight of a user."""
+    columns, values = f"{COLUMNS}, weight", ", ".join(f"%({name})s" for name in (*QUOTAS, "weight"))
     await tx.execute(
         f"""
-        INSERT INTO quota (kind, subject, {COLUMNS}, updated_by) VALUES (%(kind)s, %(subject)s, {names}, %(by)s)
+        INSERT INTO quota (kind, subject, {columns}, updated_by) VALUES (%(kind)s, %(subject)s, {values}, %(by)s)
         ON CONFLICT (kind, subject) DO UPDATE
-        SET ({COLUMNS}, updated_at, updated_by) = ({names}, now(), %(by)s)
+        SET ({columns}, updated_at, updated_by) = ({values}, now(), %(by)s)
         """,
-        {"kind": subject.kind, "subject": subject.id, "by": by, **asdict(limits)},
+        {"kind": subject.kind, "subject": subject.id, "weight": weight, "by": by, **asdict(limits)},
     )
 
 

@@ -133,8 +133,9 @@ async def run_collection(
             raise InvalidVariablesError(plan.unknown)
         need = quotas.Need(jobs=1, steps=len(plan.steps), generations=len(plan.generations))
         subjects = subjects_of(user_id, request.key_id, collection.id)
-        room = await quotas.reserve(tx, subjects, dispatcher.quotas, need)
-        room = 0 if request.cleared.state == "start_review" else room
+        reserved = await quotas.reserve(tx, subjects, dispatcher.quotas, need)
+        if request.cleared.state == "start_review":
+            reserved = replace(reserved, room=0)
         await credit.hold(
             tx,
             user_id=user_id,
@@ -145,7 +146,7 @@ async def run_collection(
             key_id=request.key_id,
         )
         draft = _Draft(job_id, user_id, collection, plan, request, selector)
-        ready = await _insert(tx, draft, room, to_stored(plan.own_price, plan.prices, enforced=terms.enforced))
+        ready = await _insert(tx, draft, reserved, to_stored(plan.own_price, plan.prices, enforced=terms.enforced))
         output_ids = await _open_outputs(tx, draft) if request.create_output else ()
     tx.after_commit(JOBS_STARTED.labels(request.job_type).inc)
     dispatcher.after_commit(tx, [job_id], ready=ready)
@@ -203,7 +204,7 @@ class _Draft:
 
 
 async def _insert(
-    tx: Transaction, draft: _Draft, room: int | None, price: dict[str, Any] | None
+    tx: Transaction, draft: _Draft, reserved: quotas.Reserved, price: dict[str, Any] | None
 ) -> list[dispatch_store.ReadyStep]:
     """Insert the job with its steps and history; returns the steps that can run at once, for which there is room."""
     job_id, collection, plan, request = draft.job_id, draft.collection, draft.plan, draft.request
@@ -235,7 +236,7 @@ async def _insert(
     created_at = await start_store.insert_job(tx, job)
     if created_at is None:
         raise ConflictError("workflow_id names a job that exists already.")
-    steps = gated([_new_step(job_id, step) for step in plan.steps], draft.user_id, room)
+    steps = gated([_new_step(job_id, step) for step in plan.steps], draft.user_id, reserved.room)
     await start_store.insert_steps(tx, steps)
     history = [jobs.HistoryEntry(job_id, "pending", "Job created", data={"total_steps": len(plan.steps)})]
     history += [jobs.HistoryEntry(job_id, "pending", told) for told in (*plan.warnings, *request.cleared.warnings)]
@@ -243,7 +244,7 @@ async def _insert(
     if request.cleared.state == "start_review":
         await reviews.open_review(tx, job_id, "start", request.cleared.reason)
     ready = [step for step in steps if step.input_data is not None and step.held_back_for is None]
-    return [dispatch_store.first_run(job, step, created_at) for step in ready]
+    return [dispatch_store.first_run(job, step, created_at, reserved.weight) for step in ready]
 
 
 def _new_step(job_id: UUID, step: PlannedStep) -> start_store.NewStep:

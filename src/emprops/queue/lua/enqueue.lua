@@ -1,5 +1,5 @@
 -- enqueue(keep_s, hold_ms, then for each ticket: step, run, sig, requirement, score, body, job, attempts_before,
---         max_failures, max_lost, user) -> for each: 'new' | 'known' | 'finished' | 'stale'
+--         max_failures, max_lost, user, weight of the user or '') -> for each: 'new' | 'known' | 'finished' | 'stale'
 -- Idempotent by (step, run). A ticket that already has its attestation is reported again instead of run again; one that
 -- was cancelled before it came stays out, silently.
 -- For `hold_ms`, a ticket that requires models is left for workers that have them loaded, if such workers wait.
@@ -36,7 +36,7 @@ local function register(sig, requirement)
   for _, class in ipairs(redis.call('SMEMBERS', K.idle_classes)) do wake_class(class, now) end
 end
 
-for i = 3, #ARGV, 11 do
+for i = 3, #ARGV, 12 do
   local step, run, sig, score, user = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 4], ARGV[i + 10]
   local known = redis.call('HMGET', K.ticket .. step, 'run', 'state')
   local known_run = tonumber(known[1] or 0)
@@ -53,6 +53,7 @@ for i = 3, #ARGV, 11 do
     redis.call('HSET', K.ticket .. step, 'run', run, 'sig', sig, 'score', score, 'body', ARGV[i + 5],
       'job', ARGV[i + 6], 'state', 'waiting', 'attempt', ARGV[i + 7], 'failures', 0, 'lost', 0,
       'max_failures', ARGV[i + 8], 'max_lost', ARGV[i + 9], 'user', user, 'since', stamp_of(now))
+    if ARGV[i + 11] ~= '' then redis.call('HSET', K.ticket .. step, 'weight', ARGV[i + 11]) end
     if hold_ms > 0 and models_of(sig) then redis.call('HSET', K.ticket .. step, 'warm_until', now + hold_ms) end
     join(step, sig, tonumber(score), user, now)
     if not added[sig] then

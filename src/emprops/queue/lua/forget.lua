@@ -29,7 +29,7 @@ end
 for _, class in ipairs(redis.call('ZRANGEBYSCORE', K.classes, '-inf', now - ARGV[2], 'LIMIT', 0, 20)) do
   redis.call('ZREM', K.classes, class)
   redis.call('HDEL', K.judged, class)
-  redis.call('DEL', K.heads .. class, K.idle .. class, K.members .. class, K.served .. class)
+  redis.call('DEL', K.heads .. class, K.idle .. class, K.members .. class, K.served .. class, K.spent .. class)
   redis.call('SREM', K.idle_classes, class)
   dropped_classes = dropped_classes + 1
 end

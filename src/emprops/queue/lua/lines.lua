@@ -25,6 +25,20 @@ local function lines_of(band, user)
   return K.lines .. band .. ':' .. user
 end
 
+-- How much of his present turn a user with a weight has had: two numbers as one text.
+local function spent_of(band, user)
+  return K.spent .. band .. ':' .. user
+end
+
+local function pair(first, second)
+  return string.format('%.0f:%.0f', first, second)
+end
+
+local function read_pair(text)
+  local first, second = string.match(text or '', '^(%d+):(%d+)$')
+  return tonumber(first), tonumber(second)
+end
+
 -- Turns are numbers that only rise, and never stay behind the clock: so they keep rising when Redis loses its memory,
 -- and tickets of older versions, which have the time of their job in this place, come before those that came later.
 local newest_turn, kept_turn
@@ -58,7 +72,7 @@ local function first_of(line, q)
   end
 end
 
--- Let the first ticket of a line come forward, to this score.
+-- Let the first ticket of a line come forward, to this score. Whether there is one.
 local function come_forward(sig, band, user, score)
   local line, q = line_of(sig, band, user), K.wait .. sig
   local step, created = first_of(line, q)
@@ -68,6 +82,7 @@ local function come_forward(sig, band, user, score)
   else
     redis.call('ZREM', lines_of(band, user), sig)
   end
+  return step ~= nil
 end
 
 -- What one call has seen of lines: line -> the first ticket's step, age and score.

@@ -1,7 +1,7 @@
 -- place(step, most_signatures) -> { requirement, due (ms) or empty, position, turns, own }; nothing if it does not wait
 -- Where a ticket stands: `own` tickets of its user come before it, `turns` of other users come before his next one. Reads
--- only. Every user who waits gets a turn between two of his, so the position is exact as long as they all have enough;
--- it is never more than what waits.
+-- only. Every user who waits gets a turn between two of his, so the position is exact as long as they all have enough
+-- and no weights; it is never more than what waits.
 
 local step = ARGV[1]
 local t = load(step)
@@ -38,6 +38,12 @@ for _, sig in ipairs(redis.call('ZRANGE', K.sigs, 0, ARGV[2] - 1)) do
   waiting = waiting + redis.call('ZCOUNT', q, text(from), '(' .. text(to))
 end
 local others = math.max(0, waiting - own_waiting)
-local turns = math.min(before + own * math.max(0, heads - own_heads), others)
+-- a user with a weight has so many in each turn, and perhaps a part of the present one behind him
+local weight, rounds = tonumber(redis.call('HGET', K.ticket .. step, 'weight') or 1), own
+if weight > 1 then
+  local at, spent = read_pair(redis.call('HGET', spent_of(band, user), t.sig))
+  rounds = math.floor((own + (at == turn % BAND and spent or 0)) / weight)
+end
+local turns = math.min(before + rounds * math.max(0, heads - own_heads), others)
 return { redis.call('HGET', K.requirements, t.sig) or '', redis.call('ZSCORE', K.delayed, step) or '',
   1 + urgent + own + turns, before, own }

@@ -49,10 +49,11 @@ end
 -- What to know of a waiting ticket before it is taken; nil if this entry is the ghost of one.
 local function brief(step, sig)
   local v = redis.call('HMGET', K.ticket .. step, 'state', 'sig', 'body', 'attempt', 'job', 'run', 'avoid',
-    'avoid_until', 'since', 'remembered', 'remembered_by', 'user', 'score', 'worker')
+    'avoid_until', 'since', 'remembered', 'remembered_by', 'user', 'score', 'worker', 'weight')
   if v[1] ~= 'waiting' or v[2] ~= sig then return nil end
   local t = { body = v[3], attempt = v[4], job = v[5], run = v[6], since = v[9] or stamp_of(now),
-    work = v[10] or '', by = v[11] or '', user = v[12] or '', band = band_of(v[13]), again = v[14] ~= false }
+    work = v[10] or '', by = v[11] or '', user = v[12] or '', band = band_of(v[13]), again = v[14] ~= false,
+    weight = v[15] and tonumber(v[15]) }
   t.created = v[13] - t.band * BAND
   if tonumber(v[8] or 0) > now then
     t.shunned = v[7] == worker and has_rival(sig)
@@ -102,18 +103,59 @@ local function is_stale(user, score)
   return stale <= STALE
 end
 
--- These tickets of one line were taken in one turn of their user's: the next one waits for his next turn.
-local function end_turn(sig, t, steps)
+local function strike_off(sig, t, steps)
   local line = line_of(sig, t.band, t.user)
   if #steps > 1 and redis.call('ZRANK', line, steps[#steps]) == #steps - 1 then
     redis.call('ZREMRANGEBYRANK', line, 0, #steps - 1)
   else
     redis.call('ZREM', line, unpack(steps))
   end
-  served[t.user] = next_turn(now)
-  newly_served[t.user] = served[t.user]
+end
+
+local function note_served(user, turn)
+  served[user] = turn
+  newly_served[user] = turn
+end
+
+-- A user was served: the score of his next turn.
+local function serve(t)
+  note_served(t.user, next_turn(now))
   if stale_user ~= t.user then stale_user, stale = t.user, 0 end
-  come_forward(sig, t.band, t.user, t.band * BAND + served[t.user])
+  return t.band * BAND + served[t.user]
+end
+
+-- Whether the turn of a user with a weight goes on after `count` more tickets. It ends when the class has taken as many as
+-- the weight in it, of whatever signatures, or when as many went from this place, to whatever classes. A head that got its
+-- place after the class last took something of the user's begins a new turn; the user's other heads wait anew since then.
+local function goes_on(sig, t, place, count)
+  if place < 0 or not is_head(place) then return false end
+  local by_class, by_place, turn = K.spent .. class, spent_of(t.band, t.user), place % BAND
+  local newest, taken_here = read_pair(redis.call('HGET', by_class, t.user))
+  if newest and turn > newest then note_served(t.user, math.max(newest, served_at(t.user))) end
+  if not newest or turn > newest then taken_here = 0 end
+  local at, from_place = read_pair(redis.call('HGET', by_place, sig))
+  if at ~= turn then from_place = 0 end
+  taken_here, from_place = taken_here + count, from_place + count
+  if math.max(taken_here, from_place) >= t.weight then
+    redis.call('HDEL', by_class, t.user)
+    redis.call('HDEL', by_place, sig)
+    return false
+  end
+  redis.call('HSET', by_class, t.user, pair(next_turn(now), taken_here))
+  redis.call('EXPIRE', by_class, SERVED_S)
+  redis.call('HSET', by_place, sig, pair(turn, from_place))
+  redis.call('EXPIRE', by_place, SERVED_S)
+  return true
+end
+
+-- These tickets of one line were taken in a turn of their user's: the next one waits for his next turn, or takes their place
+-- if this one goes on.
+local function end_turn(sig, t, steps, place)
+  strike_off(sig, t, steps)
+  local on = t.weight and goes_on(sig, t, place, #steps)
+  if not come_forward(sig, t.band, t.user, on and place or serve(t)) and on then
+    redis.call('HDEL', spent_of(t.band, t.user), sig)
+  end
 end
 
 -- The user's first ticket of another signature, if it comes before this one in his own order and this class can run it:
@@ -138,13 +180,18 @@ local function earlier(sig, t)
   return nil, nil, nil, math.huge
 end
 
--- Take a user's earlier ticket of another signature.
-local function take_earlier(other, step, first)
-  take(step, other, first, redis.call('ZSCORE', K.wait .. other, step))
+-- Take a user's earlier ticket of another signature, in the turn that the head of this one has. Whether it goes on: then his
+-- heads stay where they are.
+local function take_earlier(sig, t, place, other, step, first)
+  local score = redis.call('ZSCORE', K.wait .. other, step)
+  take(step, other, first, score)
   redis.call('ZREM', K.wait .. other, step)
-  end_turn(other, first, { step })
+  strike_off(other, first, { step })
+  local on = t.weight and is_head(tonumber(score)) and goes_on(sig, t, place, 1)
+  come_forward(other, first.band, first.user, on and score or serve(t))
   local rest = redis.call('ZRANGE', K.wait .. other, 0, 0, 'WITHSCORES')
   if rest[1] then redis.call('ZADD', heads, rest[2], other) else redis.call('ZREM', heads, other) end
+  return on
 end
 
 -- Look at the first tickets of one signature, from place `at` on, and take what comes before `limit` (the first ticket of
@@ -159,7 +206,7 @@ local function take_some(sig, limit, at, count)
     local step, score = batch[i], tonumber(batch[i + 1])
     local last = turns[#turns]
     -- behind the heads are those of users who were just served; or his own next one, if only one user waits
-    local follows = last ~= nil and not (is_head(score) and band_of(score) == last.place)
+    local follows = last ~= nil and not (is_head(score) and band_of(score) == band_of(last.place))
     met = want == 0 or (limit ~= nil and score > limit) or is_full(sig, now, want)
     if met or score > behind or (follows and turns[2]) then break end
     local t = brief(step, sig)
@@ -188,7 +235,10 @@ local function take_some(sig, limit, at, count)
         looked = looked - 1
         break
       end
-      if other then take_earlier(other, found, first) end
+      if other and take_earlier(sig, t, score, other, found, first) then
+        moved = moved + 1
+        break
+      end
       if waits_anew or other then
         behind = math.min(behind, t.band * BAND + served[t.user])
         redis.call('ZADD', q, t.band * BAND + served[t.user], step)
@@ -196,7 +246,9 @@ local function take_some(sig, limit, at, count)
       else
         take(step, sig, t, batch[i + 1])
         gone[#gone + 1] = step
-        turns[#turns + 1] = { t = t, place = band_of(score), steps = { step }, until_age = until_age }
+        turns[#turns + 1] = { t = t, place = score, steps = { step }, until_age = until_age }
+        -- the next one of a weight may take this place: nobody else's turn is given out before that is known
+        if t.weight and batch[i + 3] and is_head(tonumber(batch[i + 3])) then break end
       end
     end
   end
@@ -205,7 +257,7 @@ local function take_some(sig, limit, at, count)
   elseif #gone > 0 then
     redis.call('ZREM', q, unpack(gone))
   end
-  for _, one in ipairs(turns) do end_turn(sig, one.t, one.steps) end
+  for _, one in ipairs(turns) do end_turn(sig, one.t, one.steps, one.place) end
   return #gone + moved, shunned, met
 end
 

@@ -137,7 +137,7 @@ if want > 0 and not more then
   redis.call('EXPIRE', K.idle .. class, 60)
   redis.call('SADD', K.idle_classes, class)
   -- nothing waits for this class, so it does not matter whom it served
-  if redis.call('EXISTS', heads) == 0 then redis.call('UNLINK', K.served .. class) end
+  if redis.call('EXISTS', heads) == 0 then redis.call('UNLINK', K.served .. class, K.spent .. class) end
 else
   redis.call('ZREM', K.idle .. class, worker)
 end
