@@ -26,7 +26,7 @@ from emprops.credits.statement_formats import as_csv, as_json
 from emprops.credits.statement_schemas import CSV_EXAMPLE, StatementView
 from emprops.errors import ForbiddenError
 from emprops.kit.web.endpoint import Reader, Shared, Tx, router
-from emprops.kit.web.envelope import Envelope, failures, ok
+from emprops.kit.web.envelope import Envelope, failures, ok, reply
 from emprops.kit.web.paging import Paging
 
 routes = router(prefix="/credits", tags=["credits"])
@@ -111,10 +111,10 @@ async def set_limit(body: LimitBody, operator: OperatorCaller, tx: Tx) -> Any:
     operation_id="getCreditLedger",
     response_model=Envelope[list[LedgerEntryView]],
 )
-async def get_ledger(user_id: CurrentUser, reader: Reader, page: Paging) -> Any:
+async def get_ledger(user_id: CurrentUser, reader: Reader, page: Paging) -> Response:
     """List what happened to the caller's credits, newest first."""
     entries = await store.entries_of(reader, user_id, limit=page.limit, offset=page.offset)
-    return ok([entry_json(entry) for entry in entries])
+    return reply([entry_json(entry) for entry in entries])
 
 
 @routes.post("/grant", status_code=201, response_model=Envelope[Granted])

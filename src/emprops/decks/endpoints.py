@@ -4,6 +4,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Query
+from starlette.responses import Response
 
 from emprops.auth import foreign
 from emprops.auth.caller import Caller
@@ -29,7 +30,7 @@ from emprops.decks.states import SHARED, DeckStatus
 from emprops.errors import NotFoundError
 from emprops.kit.database import Transaction
 from emprops.kit.web.endpoint import Reader, Shared, Tx, router
-from emprops.kit.web.envelope import Envelope, failures, ok
+from emprops.kit.web.envelope import Envelope, failures, ok, reply
 from emprops.kit.web.paging import MAX_LIMIT, MAX_OFFSET, Page, Paging
 
 routes = router(prefix="/decks", tags=["decks"])
@@ -46,10 +47,8 @@ def owner_of(caller: Caller) -> UUID | None:
     return None if caller.is_service and caller.user_id is None else caller.user_id
 
 
-@routes.post("", status_code=201, responses=failures(_404="Collection not found"))
-async def create_deck(
-    body: NewDeck, user_id: CurrentUser, tx: Tx, resources: Shared, _once: Once
-) -> Envelope[DeckSummary]:
+@routes.post("", status_code=201, response_model=Envelope[DeckSummary], responses=failures(_404="Collection not found"))
+async def create_deck(body: NewDeck, user_id: CurrentUser, tx: Tx, resources: Shared, _once: Once) -> Response:
     """Make a deck for a collection; it is empty and active."""
     deck = await service.create_deck(
         tx,
@@ -59,10 +58,10 @@ async def create_deck(
         description=body.description,
         beneficiary=named_identity(body.social_org, body.social_identifier),
     )
-    return ok(summary_of(deck, resources.settings.base_url))
+    return reply(summary_of(deck, resources.settings.base_url), status=201)
 
 
-@routes.get("")
+@routes.get("", response_model=Envelope[list[DeckSummary]])
 async def list_decks(
     user_id: CurrentUser,
     reader: Reader,
@@ -71,16 +70,16 @@ async def list_decks(
     status: Status | None = None,
     social_org: SocialOrg | None = None,
     social_identifier: SocialIdentifier = None,
-) -> Envelope[list[DeckSummary]]:
+) -> Response:
     """List the caller's decks over all collections, newest first; archived ones only by ``status=archived``."""
     held_for = named_identity(social_org, social_identifier)
     wanted = queries.DeckFilter(user_id=user_id, status=status, held_for=held_for)
-    return ok(
+    return reply(
         [summary_of(deck, resources.settings.base_url) for deck in await queries.list_decks(reader, wanted, page)]
     )
 
 
-@routes.get("/{deck_id}")
+@routes.get("/{deck_id}", response_model=Envelope[DeckView])
 async def get_deck(
     deck_id: UUID,
     caller: CurrentCaller,
@@ -88,7 +87,7 @@ async def get_deck(
     resources: Shared,
     limit: Limit = MAX_LIMIT,
     offset: Offset = 0,
-) -> Envelope[DeckView]:
+) -> Response:
     """Read one of the caller's decks, or a published one, with its visible outputs by position."""
     deck = await queries.deck_of(reader, deck_id)
     if deck is None:
@@ -98,7 +97,7 @@ async def get_deck(
         raise NotFoundError("Deck not found")
     await foreign.note_service(reader, caller, deck.user_id)
     outputs = await queries.outputs_of_deck(reader, deck_id, Page(limit, offset))
-    return ok(view_of(deck, outputs, resources.settings.base_url, private=private))
+    return reply(view_of(deck, outputs, resources.settings.base_url, private=private))
 
 
 @routes.get("/{deck_id}/stats")
@@ -112,44 +111,40 @@ async def get_deck_stats(deck_id: UUID, caller: CurrentCaller, reader: Reader) -
     return ok(DeckStats(byStatus=counts.by_status(with_hidden=private)))
 
 
-@routes.patch("/{deck_id}", operation_id="changeDeck")
-async def update_deck(
-    deck_id: UUID, body: DeckChanges, caller: CurrentCaller, tx: Tx, resources: Shared
-) -> Envelope[DeckSummary]:
+@routes.patch("/{deck_id}", operation_id="changeDeck", response_model=Envelope[DeckSummary])
+async def update_deck(deck_id: UUID, body: DeckChanges, caller: CurrentCaller, tx: Tx, resources: Shared) -> Response:
     """Change one of the caller's decks: name, description, cover, status. Only what is sent changes."""
     columns = body.model_dump(include=body.model_fields_set - {"status"})
     status = DeckStatus(body.status) if "status" in body.model_fields_set else None
     deck = await service.change_deck(tx, deck_id, owner_of(caller), service.Changes(columns, status))
     await _note(tx, caller, deck, "change")
-    return ok(summary_of(deck, resources.settings.base_url))
+    return reply(summary_of(deck, resources.settings.base_url))
 
 
-@routes.delete("/{deck_id}")
-async def archive_deck(deck_id: UUID, caller: CurrentCaller, tx: Tx, resources: Shared) -> Envelope[DeckSummary]:
+@routes.delete("/{deck_id}", response_model=Envelope[DeckSummary])
+async def archive_deck(deck_id: UUID, caller: CurrentCaller, tx: Tx, resources: Shared) -> Response:
     """Archive one of the caller's decks: it leaves the default views and takes no outputs until it is active again."""
-    return ok(summary_of(await _become(tx, deck_id, caller, DeckStatus.ARCHIVED), resources.settings.base_url))
+    return reply(summary_of(await _become(tx, deck_id, caller, DeckStatus.ARCHIVED), resources.settings.base_url))
 
 
-@routes.post("/{deck_id}/publish")
-async def publish_deck(deck_id: UUID, caller: CurrentCaller, tx: Tx, resources: Shared) -> Envelope[DeckSummary]:
+@routes.post("/{deck_id}/publish", response_model=Envelope[DeckSummary])
+async def publish_deck(deck_id: UUID, caller: CurrentCaller, tx: Tx, resources: Shared) -> Response:
     """Publish one of the caller's decks: anyone who has its id may read it. The first time of publication stays."""
-    return ok(summary_of(await _become(tx, deck_id, caller, DeckStatus.PUBLISHED), resources.settings.base_url))
+    return reply(summary_of(await _become(tx, deck_id, caller, DeckStatus.PUBLISHED), resources.settings.base_url))
 
 
-@routes.post("/{deck_id}/lock")
-async def lock_deck(deck_id: UUID, caller: CurrentCaller, tx: Tx, resources: Shared) -> Envelope[DeckSummary]:
+@routes.post("/{deck_id}/lock", response_model=Envelope[DeckSummary])
+async def lock_deck(deck_id: UUID, caller: CurrentCaller, tx: Tx, resources: Shared) -> Response:
     """Lock one of the caller's decks: no output is added any more, not even by jobs that are running."""
-    return ok(summary_of(await _become(tx, deck_id, caller, DeckStatus.LOCKED), resources.settings.base_url))
+    return reply(summary_of(await _become(tx, deck_id, caller, DeckStatus.LOCKED), resources.settings.base_url))
 
 
-@routes.patch("/{deck_id}/order")
-async def reorder_deck(
-    deck_id: UUID, body: DeckOrder, caller: CurrentCaller, tx: Tx, resources: Shared
-) -> Envelope[DeckSummary]:
+@routes.patch("/{deck_id}/order", response_model=Envelope[DeckSummary])
+async def reorder_deck(deck_id: UUID, body: DeckOrder, caller: CurrentCaller, tx: Tx, resources: Shared) -> Response:
     """Put outputs of one of the caller's decks first, in the order given; the others follow as they were."""
     deck = await service.reorder(tx, deck_id, owner_of(caller), body.output_ids)
     await _note(tx, caller, deck, "reorder")
-    return ok(summary_of(deck, resources.settings.base_url))
+    return reply(summary_of(deck, resources.settings.base_url))
 
 
 async def _become(tx: Transaction, deck_id: UUID, caller: Caller, status: DeckStatus) -> DeckRow:
@@ -162,7 +157,7 @@ async def _note(tx: Transaction, caller: Caller, deck: DeckRow, what: str) -> No
     await foreign.note_change(tx, caller, deck.user_id, f"deck:{deck.id}", what)
 
 
-@collection_routes.get("/collections/{collection_id}/decks")
+@collection_routes.get("/collections/{collection_id}/decks", response_model=Envelope[list[DeckSummary]])
 async def list_collection_decks(
     collection_id: UUID,
     caller: CurrentCaller,
@@ -172,7 +167,7 @@ async def list_collection_decks(
     status: Status | None = None,
     social_org: SocialOrg | None = None,
     social_identifier: SocialIdentifier = None,
-) -> Envelope[list[DeckSummary]]:
+) -> Response:
     """List a collection's decks, newest first: all for its owner, for others their own and published ones."""
     held_for = named_identity(social_org, social_identifier)
     scope = await queries.scope_of(reader, collection_id, caller.user_id)
@@ -186,6 +181,6 @@ async def list_collection_decks(
         status=status,
         held_for=held_for,
     )
-    return ok(
+    return reply(
         [summary_of(deck, resources.settings.base_url) for deck in await queries.list_decks(reader, wanted, page)]
     )

@@ -1,6 +1,6 @@
 """The shapes of deck replies."""
 
-from dataclasses import asdict
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -133,25 +133,32 @@ class DeckOrder(Schema):
     """Visible outputs of the deck."""
 
 
-def summary_of(deck: DeckRow, base_url: str) -> DeckSummary:
-    """Show a deck without its outputs."""
-    return DeckSummary.model_validate(_deck(deck, base_url))
-
-
-def view_of(deck: DeckRow, outputs: list[DeckOutputRow], base_url: str, *, private: bool) -> DeckView:
-    """Show a deck; ``private``: with what concerns only its owner."""
-    concealed = {} if private else {"job_id": None, "error_message": None}
-    shown = [{**asdict(output), **concealed} for output in outputs]
-    return DeckView.model_validate({**_deck(deck, base_url), "outputs": shown})
-
-
-def _deck(deck: DeckRow, base_url: str) -> dict[str, Any]:
+def summary_of(deck: DeckRow, base_url: str) -> dict[str, Any]:
+    """Show a deck without its outputs, as :class:`DeckSummary` says."""
     return {
-        **asdict(deck),
-        "page_url": f"{base_url}/d/{deck.id}" if deck.status in SHARED else None,
+        "id": deck.id,
+        "name": deck.name,
+        "description": deck.description,
+        "status": deck.status,
+        "output_count": deck.output_count,
+        "collection_id": deck.collection_id,
         "collection": {
             "id": deck.collection_id,
             "title": deck.collection_title,
             "cover_image_url": deck.collection_cover,
         },
+        "cover_output_id": deck.cover_output_id,
+        "is_custodial": deck.is_custodial,
+        "custodied_for": deck.custodied_for,
+        "published_at": deck.published_at,
+        "page_url": f"{base_url}/d/{deck.id}" if deck.status in SHARED else None,
+        "created_at": deck.created_at,
+        "updated_at": deck.updated_at,
     }
+
+
+def view_of(deck: DeckRow, outputs: list[DeckOutputRow], base_url: str, *, private: bool) -> dict[str, Any]:
+    """Show a deck as :class:`DeckView` says; ``private``: with what concerns only its owner."""
+    # the rows are encoded as they are
+    shown = outputs if private else [replace(output, job_id=None, error_message=None) for output in outputs]
+    return {**summary_of(deck, base_url), "outputs": shown}

@@ -25,7 +25,7 @@ from emprops.jobs.states import OPEN
 from emprops.jobs.stream import row_id_of, saw_end
 from emprops.kit.database import Transaction
 from emprops.kit.web.endpoint import Reader, Shared, router
-from emprops.kit.web.envelope import Envelope, ok
+from emprops.kit.web.envelope import Envelope, ok, reply
 from emprops.kit.web.paging import Paging
 from emprops.kit.web.parts import Part
 from emprops.kit.web.sse import event_stream
@@ -206,8 +206,3 @@ async def _check(reader: Transaction, caller: Caller, owner: UUID | None) -> Non
     if not may_touch(caller, owner):
         raise NotFoundError("Job not found")
     await foreign.note_service(reader, caller, owner)
-
-
-def reply(data: Any) -> Response:
-    """Answer with data that was encoded by hand."""
-    return Response(queries.to_bytes({"data": data, "error": None}), media_type="application/json")

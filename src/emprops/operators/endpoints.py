@@ -18,11 +18,10 @@ from emprops.credits.schemas import account_json
 from emprops.credits.store import Account
 from emprops.errors import NotEnoughCreditsError, NotFoundError
 from emprops.jobs import queries as jobs
-from emprops.jobs.endpoints import reply
 from emprops.jobs.forensics import evidence
 from emprops.jobs.schemas import JobView, ListedJob, RetryView, Status
 from emprops.kit.web.endpoint import Shared, Tx, router
-from emprops.kit.web.envelope import Envelope, failures, ok
+from emprops.kit.web.envelope import Envelope, failures, ok, reply
 from emprops.kit.web.paging import Paging
 from emprops.moderation.verdicts import Cleared
 from emprops.operators import queries, service

@@ -4,6 +4,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Query
+from starlette.responses import Response
 
 from emprops.auth import foreign
 from emprops.auth.caller import Caller
@@ -16,7 +17,7 @@ from emprops.decks.queries import scope_of
 from emprops.errors import ConflictError, NotFoundError
 from emprops.kit.database import Transaction
 from emprops.kit.web.endpoint import Reader, Shared, Tx, router
-from emprops.kit.web.envelope import Envelope, failures, ok
+from emprops.kit.web.envelope import Envelope, failures, ok, reply
 from emprops.kit.web.paging import Paging
 from emprops.outputs import lineage_queries, queries, service
 from emprops.outputs.schemas import (
@@ -135,7 +136,7 @@ async def move_output(output_id: UUID, body: OutputMove, caller: CurrentCaller, 
     return await _changed(tx, caller, output_id, "move")
 
 
-@routes.get("/outputs")
+@routes.get("/outputs", response_model=Envelope[list[OutputItem]])
 async def list_outputs(
     user_id: CurrentUser,
     reader: Reader,
@@ -145,11 +146,11 @@ async def list_outputs(
     status: ShownStatus | None = None,
     media_type: MediaType | None = None,
     q: SearchText = "",
-) -> Envelope[list[OutputItem]]:
+) -> Response:
     """List the caller's outputs over all collections, newest first; hidden ones are left out."""
     wanted = queries.OutputFilter(deck_id, status, media_type=media_type)
     rows = await queries.all_of_user(reader, user_id, collection_id, wanted, page, q.strip() or None)
-    return ok([item_of(row, private=True) for row in rows])
+    return reply([item_of(row, private=True) for row in rows])
 
 
 @routes.get("/outputs/{output_id}")
@@ -196,7 +197,7 @@ async def get_lineage(output_id: UUID, caller: CurrentCaller, reader: Reader) ->
     )
 
 
-@routes.get("/collections/{collection_id}/outputs")
+@routes.get("/collections/{collection_id}/outputs", response_model=Envelope[list[OutputItem]])
 async def list_collection_outputs(
     collection_id: UUID,
     caller: CurrentCaller,
@@ -205,7 +206,7 @@ async def list_collection_outputs(
     social: Beneficiary,
     deck_id: UUID | None = None,
     status: Status | None = None,
-) -> Envelope[list[OutputItem]]:
+) -> Response:
     """List a collection's outputs, newest first: all for its owner, for others their own and published ones."""
     scope = await scope_of(reader, collection_id, caller.user_id)
     if scope is None or not (caller.is_service or scope.is_owner or scope.is_known):
@@ -216,7 +217,7 @@ async def list_collection_outputs(
         rows = await queries.all_of_collection(reader, collection_id, wanted, page)
     else:
         rows = await queries.known_of_collection(reader, collection_id, caller.user_id, wanted, page)
-    return ok([item_of(row, private=sees_all or row.user_id == caller.user_id) for row in rows])
+    return reply([item_of(row, private=sees_all or row.user_id == caller.user_id) for row in rows])
 
 
 @routes.get(

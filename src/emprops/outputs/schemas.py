@@ -188,16 +188,11 @@ class OutputStats(Schema):
     """Only statuses that occur."""
 
 
-def item_of(row: OutputRow, *, private: bool) -> OutputItem:
-    """Show an output; ``private``: with what concerns only those it belongs to."""
-    return OutputItem.model_validate(_item(row, private=private))
-
-
 def view_of(row: OutputDetail, *, private: bool) -> OutputView:
     """Show an output by itself."""
     return OutputView.model_validate(
         {
-            **_item(row, private=private),
+            **item_of(row, private=private),
             "collection": OutputCollection(id=row.collection_id, title=row.collection_title),
             "input_metadata": row.input_metadata if private else None,
             "output_metadata": row.output_metadata if private else None,
@@ -205,7 +200,8 @@ def view_of(row: OutputDetail, *, private: bool) -> OutputView:
     )
 
 
-def _item(row: OutputRow, *, private: bool) -> dict[str, Any]:
+def item_of(row: OutputRow, *, private: bool) -> dict[str, Any]:
+    """Show an output as :class:`OutputItem` says; ``private``: with what concerns only those it belongs to."""
     in_deck = row.deck_id is not None and row.deck_name is not None
     return {
         "id": row.id,

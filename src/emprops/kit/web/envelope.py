@@ -72,6 +72,16 @@ def ok(data: Data) -> Envelope[Data]:
     return Envelope(data=data)
 
 
+def reply(data: Any, *, status: int = 200) -> Response:
+    """Answer with data made of plain values, ids and times, as ``ok`` would but without a walk through models.
+
+    For what is asked often: validating and encoding a list takes longer than everything else about it. The route names
+    the shape as its ``response_model``, and the tests hold each answer against that (``tests/conformance.py``).
+    """
+    body = orjson.dumps({"data": data, "error": None}, option=orjson.OPT_UTC_Z)
+    return Response(body, status, media_type="application/json")
+
+
 def failures(**reasons: str | AppError) -> dict[int | str, dict[str, Any]]:
     """Describe a route's own failures for OpenAPI: ``responses=failures(_402=NotEnoughCreditsError())``.
 

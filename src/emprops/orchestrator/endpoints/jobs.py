@@ -18,12 +18,11 @@ from emprops.auth.once import Once
 from emprops.errors import NotEnoughCreditsError, NotFoundError
 from emprops.jobs import change_store, queries
 from emprops.jobs.change_store import Standing
-from emprops.jobs.endpoints import reply
 from emprops.jobs.schemas import JobOutputView, JobView, RetryView
 from emprops.jobs.states import OPEN
 from emprops.kit.database import Transaction
 from emprops.kit.web.endpoint import Shared, Tx, router
-from emprops.kit.web.envelope import Envelope, failures, ok
+from emprops.kit.web.envelope import Envelope, failures, ok, reply
 from emprops.kit.web.schema import Schema
 from emprops.moderation.verdicts import Cleared
 from emprops.orchestrator.change.cancel import cancel_job
