@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import httpx2
+import hypothesis
 import pytest
 import redis.asyncio
 import structlog
@@ -22,6 +23,10 @@ from emprops.settings import Settings
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell starts what it runs in the background so, and each process that a test starts would inherit it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# How long it takes to make an input says something about the machine, and nothing about us.
+hypothesis.settings.register_profile("ours", suppress_health_check=[hypothesis.HealthCheck.too_slow], deadline=None)
+hypothesis.settings.load_profile("ours")
 
 # Without the values of variables: to show them takes seconds where an error passed through a client of Redis.
 _plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)

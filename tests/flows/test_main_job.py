@@ -55,7 +55,7 @@ async def test_a_websocket_shows_the_same_job_to_its_end(system: System) -> None
         while not seen or (seen[-1].get("job_id"), seen[-1].get("status")) != (job_id, "completed"):
             seen.append(json.loads(await socket.recv()))
     shown = await system.get(f"/api/jobs/{job_id}")
-    assert seen[-1]["job"] | {"price": shown["price"], "queue": None} == shown
+    assert seen[-1]["job"] | {"price": shown["price"], "queue": None, "review": None} == shown
     told = [one["type"] for one in seen if "workflow_context" in one and one["type"] != "update_job_progress"]
     assert told[-4:] == ["complete_job", "job_submitted", "job_assigned", "complete_job"]
     progress = [one["workflow_progress"] for one in seen if one["type"] == "update_job_progress"]

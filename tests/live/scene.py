@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -11,7 +11,6 @@ from uuid import UUID
 import orjson
 import redis
 import redis.asyncio
-from fastapi import FastAPI
 from tests.apps import api, as_user, served
 from tests.orchestrator.rig import Rig
 from tests.queue.helpers import PREFIX, Worker
@@ -84,7 +83,6 @@ class Scene(Rig):
     """A rig whose api is served, too."""
 
     base: str = ""
-    app: FastAPI = field(default_factory=FastAPI)
 
     @property
     def live(self) -> Live:
