@@ -40,7 +40,9 @@ async def test_a_subscriber_gets_the_whole_life_of_its_job(scene: Scene) -> None
     job_id = await scene.start(steps=2)
     async with scene.page() as page:
         answer = await page.subscribe(job_id)
-        assert answer["job"] == {k: v for k, v in (await scene.job(job_id)).items() if k not in ("price", "queue")}
+        assert answer["job"] == {
+            k: v for k, v in (await scene.job(job_id)).items() if k not in ("price", "queue", "review")
+        }
         assert [step["status"] for step in answer["steps"]] == ["pending", "pending"]
         page.log.clear()
         first = await scene.worker.claim_one()
@@ -70,7 +72,7 @@ async def test_a_subscriber_gets_the_whole_life_of_its_job(scene: Scene) -> None
     assert done["result"]["output_files"][0]["mime_type"] == "image/png"
     assert page.log[-1] == end
     shown = await scene.job(job_id)
-    assert end["job"] | {"price": None, "queue": None} == shown
+    assert end["job"] | {"price": None, "queue": None, "review": None} == shown
     assert end["job_id"] == str(job_id)
     assert end["job"]["workflow_output"].endswith("b.png")
 
