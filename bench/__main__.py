@@ -10,6 +10,7 @@ import uvloop
 PARTS = {
     "queue": "bench.parts.queue",
     "turns": "bench.parts.turns",
+    "day": "bench.parts.day",
     "gateway": "bench.parts.gateway",
     "cycles": "bench.parts.cycles",
     "reads": "bench.parts.reads",

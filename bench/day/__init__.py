@@ -1,0 +1,1 @@
+"""A day of an installation, replayed on a clock of its own."""
