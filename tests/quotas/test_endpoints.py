@@ -145,7 +145,7 @@ def test_the_command_line(run: Any) -> None:
 
 
 def test_weights_on_the_command_line(run: Any) -> None:
-    assert "Weight 3: up to 3 steps in each turn." in run("set", "user", ANNA, "--weight", "3").stdout
+    assert "Weight 3: up to 3 steps in each turn." in run("set", "user", ANNA, "--weight", "3").stderr
     assert run("set", "user", ANNA, "--open-jobs", "10").exit_code == 0
     assert "open jobs 10, weight 3" in run("list").stdout
     (listed,) = json.loads(run("list", "--json").stdout)
@@ -153,4 +153,4 @@ def test_weights_on_the_command_line(run: Any) -> None:
     refused = run("set", "collection", ANNA, "--weight", "3")
     assert (refused.exit_code, "a collection has no weight" in refused.stderr) == (1, True)
     assert run("set", "user", ANNA, "--weight", "101").exit_code == 2
-    assert "Weight 1: one step in each turn." in run("reset", "user", ANNA).stdout
+    assert "Weight 1: one step in each turn." in run("reset", "user", ANNA).stderr

@@ -146,7 +146,7 @@ def _show(standing: Standing, *, as_json: bool) -> None:
     rows = [(one.quota, one.used, one.limit, one.resets_at and f"{one.resets_at:%H:%M} UTC") for one in found]
     show(columns, [tuple("" if value is None else value for value in row) for row in rows], empty="")
     if weight is not None:
-        typer.echo(f"\nWeight {weight}: {'one step' if weight == 1 else f'up to {weight} steps'} in each turn.")
+        typer.echo(f"Weight {weight}: {'one step' if weight == 1 else f'up to {weight} steps'} in each turn.", err=True)
 
 
 def _limit(value: Any) -> str:
