@@ -1,9 +1,10 @@
 """Decide about what moderation held, and say which collections are checked."""
 
+from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Path, Query
+from fastapi import Depends, Path, Query
 
 from emprops.audit import service as audit
 from emprops.audit.actions import Action
@@ -11,13 +12,16 @@ from emprops.auth import foreign
 from emprops.auth.dependencies import OperatorCaller, ViewerCaller
 from emprops.collections import store as collections
 from emprops.errors import NotFoundError
+from emprops.kit.database import Transaction
 from emprops.kit.web.endpoint import Reader, Tx, router
 from emprops.kit.web.envelope import Envelope, failures, ok
 from emprops.kit.web.paging import Paging
 from emprops.moderation import store
+from emprops.moderation.moderator import Moderator
 from emprops.moderation.schemas import DecisionBody, HeldJobView, ReviewView, StagesBody
-from emprops.orchestrator.change.verdict import decide, subject_of
+from emprops.orchestrator.change.verdict import Decision, decide, subject_of
 from emprops.orchestrator.endpoints.generations import Moderating, Sending
+from emprops.orchestrator.tickets import Dispatcher
 
 routes = router(prefix="/moderation", tags=["moderation"])
 
@@ -50,36 +54,49 @@ async def get_review(review_id: ReviewId, operator: ViewerCaller, tx: Tx) -> Env
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Deciding:
+    """Who decides about which review, and what it takes."""
+
+    tx: Transaction
+    review_id: UUID
+    by: str
+    moderator: Moderator
+    dispatcher: Dispatcher
+
+    async def decide(self, decision: Decision, note: str | None) -> Envelope[ReviewView]:
+        """Decide, and show the review as it is then."""
+        decided = await decide(
+            self.tx,
+            self.review_id,
+            decision,
+            note=note,
+            by=self.by,
+            moderator=self.moderator,
+            dispatcher=self.dispatcher,
+        )
+        return ok(ReviewView.model_validate(decided))
+
+
+async def _deciding(
+    review_id: ReviewId, operator: OperatorCaller, tx: Tx, moderator: Moderating, dispatcher: Sending
+) -> Deciding:
+    return Deciding(tx, review_id, operator.actor, moderator, dispatcher)
+
+
+Decider = Annotated[Deciding, Depends(_deciding, scope="function")]
+
+
 @routes.post("/reviews/{review_id}/release", responses=DECIDED)
-async def release(
-    review_id: ReviewId,
-    operator: OperatorCaller,
-    tx: Tx,
-    moderator: Moderating,
-    dispatcher: Sending,
-    body: DecisionBody,
-) -> Envelope[ReviewView]:
+async def release(body: DecisionBody, decider: Decider) -> Envelope[ReviewView]:
     """Let a job that is held start, or show its results."""
-    decided = await decide(
-        tx, review_id, "released", note=body.note, by=operator.actor, moderator=moderator, dispatcher=dispatcher
-    )
-    return ok(ReviewView.model_validate(decided))
+    return await decider.decide("released", body.note)
 
 
 @routes.post("/reviews/{review_id}/block", responses=DECIDED)
-async def block(
-    review_id: ReviewId,
-    operator: OperatorCaller,
-    tx: Tx,
-    moderator: Moderating,
-    dispatcher: Sending,
-    body: DecisionBody,
-) -> Envelope[ReviewView]:
+async def block(body: DecisionBody, decider: Decider) -> Envelope[ReviewView]:
     """End a job that is held: it fails with the note as its message, shows nothing, and costs nothing."""
-    decided = await decide(
-        tx, review_id, "blocked", note=body.note, by=operator.actor, moderator=moderator, dispatcher=dispatcher
-    )
-    return ok(ReviewView.model_validate(decided))
+    return await decider.decide("blocked", body.note)
 
 
 @routes.put("/collections/{collection_id}")
