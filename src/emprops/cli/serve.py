@@ -7,6 +7,7 @@ import uvicorn
 import emprops.upkeep
 from emprops.cli.exits import fail, one_sentence
 from emprops.cli.serving import allow_files, serving_settings
+from emprops.kit.memory import settle
 from emprops.kit.web.server import SERVER_OPTIONS
 from emprops.main import create_app, refuse_unusable
 
@@ -21,6 +22,7 @@ def api() -> None:
     with one_sentence():
         refuse_unusable(settings)
     allow_files(settings)
+    settle()
     uvicorn.run(
         app,
         host=settings.host,

@@ -1,13 +1,13 @@
 """The worker process: opens everything a worker has, runs the loop, closes it again."""
 
 import asyncio
-import gc
 from collections.abc import Mapping, Sequence
 
 import structlog
 
 from emprops.connectors.base import Connector
 from emprops.connectors.registry import load_connectors, names_from_text
+from emprops.kit.memory import settle
 from emprops.kit.nearest import did_you_mean
 from emprops.kit.outbound.client import GuardedClient
 from emprops.kit.outbound.tls import trusted
@@ -65,10 +65,7 @@ async def work(
     loop = _loop_for(connection, board, tools, by_job_type, surveyor.survey.offers)
     presence = Presence(connection, board, loop, surveyor.survey)
     heartbeat = _heartbeat_of(presence)
-    # what is loaded by now stays: the collector need not walk it again with every few hundred tickets
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000)
+    settle()
     heartbeat.start()
     tasks = [asyncio.create_task(surveyor.keep_asking(presence.surveyed), name="surveys")]
     if connection.show is not None:
