@@ -21,6 +21,7 @@ from emprops.decks import endpoints as decks
 from emprops.fleet import endpoints as fleet
 from emprops.gateway import endpoints as gateway
 from emprops.jobs import endpoints as jobs
+from emprops.kit.web.routing import Index, placed
 from emprops.live import endpoints as live
 from emprops.media import endpoints as media
 from emprops.media.mux import endpoints as mux
@@ -122,10 +123,10 @@ TAGS: dict[str, str] = {
 
 def mount(app: FastAPI) -> None:
     """Add every route under both prefixes. Raises ``RuntimeError`` if one does not say who may call it."""
-    for documented, routes in TABLE:
-        app.include_router(routes, prefix=documented)
-    for documented, routes in TABLE:
-        app.include_router(routes, prefix="" if documented else "/api", include_in_schema=False)
+    of_table = [(prefix, route) for prefix, routes in TABLE for route in routes.routes]
+    mounted = [(placed(route, prefix, documented=True), route) for prefix, route in of_table]
+    mounted += [(placed(route, "" if prefix else "/api", documented=False), route) for prefix, route in of_table]
+    app.router.routes += [Index(mounted), *(under for under, _ in mounted)]
     unmarked = unmarked_routes(app.routes)
     if unmarked:
         raise RuntimeError(f"routes without a caller: {', '.join(unmarked)}; see auth/dependencies.py")

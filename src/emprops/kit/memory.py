@@ -7,7 +7,7 @@ THRESHOLD = 20_000
 
 
 def settle() -> None:
-    """Tell the collector that what is loaded by now stays, so that it need not walk it again with every few hundred
+    """Have the collector leave alone what is loaded by now: it would walk all of it again with every few hundred
     requests. Call once a process, before its work begins."""
     gc.collect()
     gc.freeze()
