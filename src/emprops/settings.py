@@ -104,7 +104,7 @@ class Settings(BaseSettings):
     affinity_wait: float = Field(default=3.0, ge=0)
     """How long a step is kept for waiting workers that have its models loaded, before any takes it. 0: not at all."""
     user_priority_max: int = Field(default=50, ge=50, le=100)
-    """Highest priority that users get; a higher one is lowered, with a warning. Services may ask for 100."""
+    """Highest priority that users get: more is lowered, with a warning. Services and operators get up to 100."""
     priority_age: float = Field(default=1800.0, ge=0)
     """After so long, a user's next step no longer waits for steps of higher priority, but goes before all. 0: never."""
 

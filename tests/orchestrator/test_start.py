@@ -9,6 +9,7 @@ from tests.factories import Collection
 from tests.orchestrator.rig import Rig, make_recipe
 from tests.orchestrator.sources import develop, make_global, make_source
 
+from emprops.auth import role_store
 from emprops.kit.ids import new_id
 
 PROMT = "promt is no variable of this collection; did you mean prompt?"
@@ -62,6 +63,11 @@ async def test_users_cannot_ask_for_more_priority_than_they_may(rig: Rig, servic
     started = response.json()["data"]
     (job,) = await rig.rows("SELECT priority FROM job WHERE id = %s", started["jobId"])
     assert (job["priority"], started["warnings"]) == (100, [])
+    async with rig.database.transaction() as tx:
+        await role_store.grant(tx, rig.user_id, "operator", by="the test")
+    started = (await generate(rig, collection, workflow_priority=80)).json()["data"]
+    (job,) = await rig.rows("SELECT priority FROM job WHERE id = %s", started["jobId"])
+    assert (job["priority"], started["warnings"]) == (80, [])
 
 
 @pytest.mark.parametrize("opens", [True, False])

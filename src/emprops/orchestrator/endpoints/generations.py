@@ -1,5 +1,6 @@
 """Start a generation; say what it would cost."""
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -8,9 +9,10 @@ from pydantic import ConfigDict, Field
 from starlette.requests import Request
 
 from emprops.auth.authenticators import reads_only
-from emprops.auth.caller import SERVICE, Caller
+from emprops.auth.caller import OPERATOR
 from emprops.auth.dependencies import CurrentCaller, CurrentUser, StartsWork
 from emprops.auth.once import Once
+from emprops.auth.roles import has_role
 from emprops.collections import service as collections
 from emprops.credits.amounts import to_number
 from emprops.credits.part_schemas import STEP_EXAMPLE, StepPriceView
@@ -54,8 +56,8 @@ class GenerateBody(Schema):
     workflow_id: str | None = Field(default=None, max_length=200)
     """Names a workflow, or is a UUID to use as the job's id: sent twice, it starts one job."""
     workflow_priority: Annotated[int | None, Field(ge=1, le=100, strict=True)] = DEFAULT_PRIORITY
-    """The higher, the sooner; null means what leaving it out means. What only services may ask for is lowered, with a
-    warning."""
+    """The higher, the sooner; null means what leaving it out means. What only services and operators may ask for is
+    lowered, with a warning."""
     create_output: bool = True
     """False: the job runs without showing in a deck."""
     output_id: UUID | None = None
@@ -124,6 +126,26 @@ class GenerationPriceView(Schema):
     """What was probably not meant, such as variables that the collection does not have."""
 
 
+@dataclass(frozen=True, slots=True)
+class Priority:
+    """The priority that a caller gets, and a warning if it is not the one asked for."""
+
+    value: int
+    warnings: tuple[str, ...] = ()
+
+
+async def allowed_priority(request: Request, body: GenerateBody, caller: CurrentCaller, resources: Shared) -> Priority:
+    """Return the priority that was asked for, if the caller may ask for it: users only up to a limit."""
+    asked = DEFAULT_PRIORITY if body.workflow_priority is None else body.workflow_priority
+    most = resources.settings.user_priority_max
+    if asked <= most or await has_role(request, caller, OPERATOR):
+        return Priority(asked)
+    return Priority(most, (f"workflow_priority {asked} was lowered to {most}, the highest that users may ask for.",))
+
+
+AllowedPriority = Annotated[Priority, Depends(allowed_priority)]
+
+
 async def cleared_generation(
     collection_id: CollectionRef, body: GenerateBody, user_id: CurrentUser, resources: Shared, moderator: Moderating
 ) -> Cleared:
@@ -155,6 +177,7 @@ async def generate(
     caller: CurrentCaller,
     user_id: CurrentUser,
     machines: LiveMachines,
+    priority: AllowedPriority,
     cleared: ClearedGeneration,
     tx: Tx,
     resources: Shared,
@@ -162,14 +185,13 @@ async def generate(
     _once: Once,
 ) -> Any:
     """Start a generation; answers with the job's id once everything about it is stored."""
-    priority, lowered = allowed_priority(body.workflow_priority, caller, resources.settings.user_priority_max)
     started = await start_generation(
         tx,
         user_id=user_id,
         collection_ref=collection_id,
         request=GenerationRequest(
             variables=body.variables,
-            priority=priority,
+            priority=priority.value,
             workflow_id=body.workflow_id,
             create_output=body.create_output,
             output_id=body.output_id,
@@ -182,15 +204,8 @@ async def generate(
         dispatcher=dispatcher,
     )
     note(request, job_id=str(started.job_id))
-    return ok({"jobId": started.job_id, "outputIds": started.output_ids, "warnings": [*started.warnings, *lowered]})
-
-
-def allowed_priority(asked: int | None, caller: Caller, most: int) -> tuple[int, list[str]]:
-    """Return the priority that a caller gets, and the warning if it is not the one asked for."""
-    priority = DEFAULT_PRIORITY if asked is None else asked
-    if priority <= most or SERVICE in caller.scopes:
-        return priority, []
-    return most, [f"workflow_priority {priority} was lowered to {most}, the highest that users may ask for."]
+    warnings = [*started.warnings, *priority.warnings]
+    return ok({"jobId": started.job_id, "outputIds": started.output_ids, "warnings": warnings})
 
 
 @routes.post(
