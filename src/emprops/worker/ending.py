@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import structlog
+import uvloop
 
 log = structlog.get_logger(__name__)
 
@@ -35,7 +36,7 @@ def run_process(main: Coroutine[Any, Any, None]) -> None:
     cancellation.
     """
     before = set(threading.enumerate())
-    loop, threads = asyncio.new_event_loop(), ThreadPoolExecutor(thread_name_prefix="worker")
+    loop, threads = uvloop.new_event_loop(), ThreadPoolExecutor(thread_name_prefix="worker")
     loop.set_default_executor(threads)
     asyncio.set_event_loop(loop)
     task, code = loop.create_task(main), 1
