@@ -176,18 +176,18 @@ class StoredFile:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "StoredFile":
         """Decode within :mod:`~emprops.queue.bounds`; unknown fields are ignored."""
-        known = {name: data[name] for name in cls.__dataclass_fields__ if name in data}
-        node = known.get("node")
+        node = data.get("node")
         return cls(
-            **known
-            | {
-                "mime_type": bounds.media_type(known["mime_type"]),
-                "name": bounds.line(known.get("name", ""), bounds.MAX_FILE_NAME),
-                "width": bounds.side(known.get("width")),
-                "height": bounds.side(known.get("height")),
-                "duration": bounds.duration(known.get("duration")),
-                "node": None if node is None else bounds.line(node, bounds.MAX_NODE),
-            }
+            key=data["key"],
+            mime_type=bounds.media_type(data["mime_type"]),
+            size=data["size"],
+            sha256=data["sha256"],
+            name=bounds.line(data.get("name", ""), bounds.MAX_FILE_NAME),
+            width=bounds.side(data.get("width")),
+            height=bounds.side(data.get("height")),
+            duration=bounds.duration(data.get("duration")),
+            thumbnail_key=data.get("thumbnail_key"),
+            node=None if node is None else bounds.line(node, bounds.MAX_NODE),
         )
 
 

@@ -31,9 +31,7 @@ async def run_claim(claim: Claim, connector: Connector, context: Context, storag
                 outcome = checked(await connector.run(claim.ticket, context), connector.name)
             _refuse_by_size(outcome, context.max_result_bytes)  # a stat costs a twentieth of a thread's errand
             files = [await _store(claim, number, file, storage) for number, file in enumerate(outcome.files)]
-        finished = Finished(files=tuple(files), data=outcome.data)
-        finished.to_bytes()  # what cannot be sent must fail here, as this step's fault
-        return finished
+        return Finished(files=tuple(files), data=outcome.data)
     except asyncio.CancelledError:
         if context.cancelled() and _cancelling():
             raise
@@ -78,11 +76,10 @@ def _refuse_by_size(outcome: Outcome, limit: int) -> None:
     # all of them before the first is stored, so that a refused result leaves nothing behind
     for file in outcome.files:
         size = file.content.stat().st_size if isinstance(file.content, Path) else len(file.content)
-        name = bounds.line(file.name, bounds.MAX_FILE_NAME)
         if size > limit:
-            raise too_large(f"The result {name}", limit)
+            raise too_large(f"The result {bounds.line(file.name, bounds.MAX_FILE_NAME)}", limit)
         if not size and not file.mime_type.startswith("text/"):
-            raise FinalError(f"The result {name} is empty.")
+            raise FinalError(f"The result {bounds.line(file.name, bounds.MAX_FILE_NAME)} is empty.")
 
 
 async def _store(claim: Claim, number: int, file: Produced, storage: Storage) -> StoredFile:
