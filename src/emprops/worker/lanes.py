@@ -33,7 +33,7 @@ class Lane:
 
     @property
     def room(self) -> int:
-        """Slots that are neither in use nor asked for. Fewer than none if a lost answer brought more than was wanted."""
+        """Slots that are neither in use nor asked for; negative if a lost answer brought more than was wanted."""
         return self.free - self.asked
 
     @property
