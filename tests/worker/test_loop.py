@@ -134,7 +134,7 @@ class FakeLink:
     """A link whose first answer takes its time: meanwhile a wake-up arrives."""
 
     poll = 2.0
-    beside = False
+    parallel = False
     turns: list[int] = field(default_factory=list)
     woken: asyncio.Event = field(default_factory=asyncio.Event)
     asked_again: asyncio.Event = field(default_factory=asyncio.Event)
@@ -169,7 +169,7 @@ async def test_a_wake_up_during_a_call_is_not_forgotten(make_rig: MakeRig) -> No
 class SlowLink(FakeLink):
     """A link that answers a call only when another one comes; its first answer brings as much as was asked for."""
 
-    beside = True
+    parallel = True
     calls: list[tuple[int, int]] = field(default_factory=list)
     """How many runs each call told of, and how many it asked for."""
 

@@ -60,7 +60,7 @@ class Transport(Protocol):
 
     poll: float
     """Seconds between looks at the queue when nothing wakes the worker: the net under the wake-ups."""
-    beside: bool
+    parallel: bool
     """Whether a second turn may be under way at the same time."""
 
     async def turn(self, finished: Sequence[Settled], want: int, offers: WorkerOffers) -> Turn:
@@ -68,7 +68,7 @@ class Transport(Protocol):
 
         After an error repeat it with the same ``finished``: until an answer comes it carries the same request token,
         so what the lost answer handed out is handed out again, also when nothing more is wanted by then. At most two
-        calls at a time, or one if not :attr:`beside`.
+        calls at a time, or one if not :attr:`parallel`.
         """
 
     async def release(self, claims: Sequence[Claim]) -> int:

@@ -39,7 +39,7 @@ class WorkerLink:
     """A worker's connection to the queue over Redis (:class:`~emprops.queue.transport.Transport`)."""
 
     poll = 2.0
-    beside = True
+    parallel = True
 
     def __init__(
         self,

@@ -99,7 +99,7 @@ class WorkerLoop:
     async def run(self) -> None:
         """Work until :meth:`stop`."""
         listener = asyncio.create_task(self._listen(), name="wake-ups")
-        second = asyncio.create_task(self._call_beside(), name="second calls")
+        second = asyncio.create_task(self._call_meanwhile(), name="second calls")
         for task in (listener, second):
             task.add_done_callback(lambda _: self._news.set())
         try:
@@ -137,13 +137,13 @@ class WorkerLoop:
                 if self._stopping and not self._draining:
                     return  # an outage must not keep the worker from stopping in its time
 
-    async def _call_beside(self) -> None:
+    async def _call_meanwhile(self) -> None:
         """Make a second call while one is under way, if there is much to say: Redis works on one of them while this
         process works on what the other brought."""
         while not self._stopping:
             await self._much.wait()
             self._much.clear()
-            if self.link.beside and len(self._done) >= MUCH and (lane := self._next_lane()) is not None:
+            if self.link.parallel and len(self._done) >= MUCH and (lane := self._next_lane()) is not None:
                 with contextlib.suppress(*AWAY):  # the main loop will notice, and wait
                     await self._exchange(lane)
                 self._news.set()
