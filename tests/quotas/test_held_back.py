@@ -5,6 +5,7 @@ from tests.orchestrator.rig import FAILED, Rig, picture
 from tests.quotas.test_start import limit, limit_of
 
 from emprops.kit.ids import new_id
+from emprops.orchestrator import admission
 from emprops.orchestrator.repair.reconcile import reconcile_stale_steps
 from emprops.orchestrator.repair.rescue import admit_held_back, rebuild_redis, send_unsent
 from emprops.queue.keys import KEYS
@@ -107,6 +108,19 @@ async def test_a_collection_that_is_full_leaves_the_others_alone(rig: Rig) -> No
     await rig.client.post(path, json={"variables": {}}, headers={"user_id": str(rig.user_id)})
     await rig.start()
     assert (await in_queue(rig), await held(rig)) == (4, 3)
+
+
+async def test_many_steps_of_a_full_collection_do_not_hide_others(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admission, "AT_ONCE", 2)
+    await limit(rig, running_steps=1)
+    first = await rig.start(generations=6)
+    (job,) = await rig.rows("SELECT collection_id FROM job WHERE id = %s", first)
+    await limit_of(rig, Subject("collection", job["collection_id"]), running_steps=1)
+    other = await rig.start()
+    await limit(rig, running_steps=2)
+    assert await admit_held_back(rig.dispatcher) == 1
+    (step,) = await rig.steps(other)
+    assert step["held_back_for"] is None
 
 
 async def test_a_retry_is_held_back_too(rig: Rig) -> None:

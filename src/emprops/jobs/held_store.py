@@ -43,13 +43,20 @@ async def users_of_jobs(reader: Transaction, job_ids: Collection[UUID]) -> list[
 
 
 async def steps_of(reader: Transaction, user_id: UUID, *, limit: int) -> list[HeldStep]:
-    """Return the steps that are held back for a user, in the order in which they are to go."""
+    """Return the steps that are held back for a user, in the order in which they are to go; of each key and collection
+    so many at most, so that one that is full does not hide the others."""
     return await reader.fetch_all(
         HeldStep,
         f"""
-        SELECT s.id, j.key_id, j.collection_id FROM step s JOIN job j ON j.id = s.job_id
-        WHERE s.held_back_for = %s AND {HELD} AND NOT {REVIEWED}
-        ORDER BY j.priority DESC, j.created_at, s.job_id, s.step_order LIMIT %s
+        SELECT id, key_id, collection_id FROM (
+            SELECT s.id, j.key_id, j.collection_id, row_number() OVER in_order AS place,
+                   row_number() OVER (PARTITION BY j.key_id, j.collection_id
+                                      ORDER BY j.priority DESC, j.created_at, s.job_id, s.step_order) AS among_its_kind
+            FROM step s JOIN job j ON j.id = s.job_id
+            WHERE s.held_back_for = %s AND {HELD} AND NOT {REVIEWED}
+            WINDOW in_order AS (ORDER BY j.priority DESC, j.created_at, s.job_id, s.step_order)
+        ) held
+        WHERE among_its_kind <= %s ORDER BY place
         """,
         (user_id, limit),
     )

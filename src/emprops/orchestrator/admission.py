@@ -16,8 +16,8 @@ from emprops.kit.database import Transaction
 from emprops.quotas import service as quotas
 from emprops.quotas.limits import QuotaLimits, Subject, subjects_of
 
-AT_ONCE: Final = 500
-"""Steps of a user that one transaction looks at."""
+AT_ONCE: Final = 200
+"""Steps of a user, key and collection that one transaction looks at."""
 
 
 def gated(steps: Sequence[NewStep], user_id: UUID, room: int | None) -> list[NewStep]:
