@@ -13,6 +13,7 @@ from tests.orchestrator.sources import develop, make_global, make_source
 
 from emprops.credits import service as credit
 from emprops.moderation import store
+from emprops.moderation.verdicts import MAX_TEXT
 
 BLOCK = {"verdict": "block", "reason": "No harbours, please."}
 REVIEW = {"verdict": "review", "reason": "Is this a real harbour?"}
@@ -43,6 +44,26 @@ async def test_the_service_is_asked_about_what_will_run(rig: Rig, moderate: Mode
     assert (asked["stage"], asked["user_id"], asked["variables"]) == ("start", str(rig.user_id), {"prompt": "a fox"})
     assert asked["texts"] == ["a fox"]
     assert UUID(asked["collection_id"])
+
+
+@pytest.mark.parametrize("text", ["data:, a nude", "https:// a nude", "data:;base64,a nude"])
+async def test_no_text_hides_behind_how_it_begins(
+    rig: Rig, moderate: Moderate, judge: FakeModeration, text: str
+) -> None:
+    moderate()
+    await generate(rig, {"prompt": text})
+    assert judge.asked[0]["texts"] == [text]
+
+
+async def test_what_is_not_seen_as_a_whole_is_not_allowed_unseen(
+    rig: Rig, moderate: Moderate, judge: FakeModeration
+) -> None:
+    moderate()
+    started = (await generate(rig, {"other": "x" * MAX_TEXT, "prompt": "a fox"})).json()["data"]
+    assert (judge.asked[0]["whole"], judge.asked[0]["texts"]) == (False, ["x" * MAX_TEXT])
+    assert (await rig.job(UUID(started["jobId"])))["review"] == "start"
+    judge.start = BLOCK
+    assert (await generate(rig, {"other": "x" * MAX_TEXT, "prompt": "a fox"})).status_code == 403
 
 
 async def test_what_is_blocked_starts_nothing_and_costs_nothing(

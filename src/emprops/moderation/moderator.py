@@ -13,7 +13,16 @@ from emprops.errors import UnavailableError
 from emprops.kit.outbound.client import GuardedClient, OutboundError, OutboundUnavailableError
 from emprops.kit.telemetry.metrics import counter
 from emprops.kit.web.parts import Part
-from emprops.moderation.verdicts import ALLOWED, STAGES, NoVerdictError, Question, Stage, Verdict, read_verdict
+from emprops.moderation.verdicts import (
+    ALLOWED,
+    STAGES,
+    TOO_MUCH,
+    NoVerdictError,
+    Question,
+    Stage,
+    Verdict,
+    read_verdict,
+)
 from emprops.settings import Settings, SettingsError
 
 log = structlog.get_logger(__name__)
@@ -69,8 +78,8 @@ class Moderator:
         return self.on and stage in (self._stages if own is None else own)
 
     async def ask(self, question: Question) -> Verdict:
-        """Return the verdict. While nobody answers, everything is allowed if the settings say so; else raises
-        :class:`ModerationAwayError`."""
+        """Return the verdict. One about a part allows nothing. While nobody answers, everything is allowed if the
+        settings say so; else raises :class:`ModerationAwayError`."""
         if self._judge is None:
             return ALLOWED
         try:
@@ -82,6 +91,8 @@ class Moderator:
             if self._opens:
                 return ALLOWED
             raise ModerationAwayError from None
+        if verdict.kind == "allow" and not question.whole:
+            verdict = Verdict("review", TOO_MUCH)
         VERDICTS.labels(question.stage, verdict.kind).inc()
         return verdict
 

@@ -4,20 +4,23 @@ Over HTTP the question is the JSON of :meth:`Question.to_json`, and the answer `
 ``review`` with a ``reason``: one sentence, which the user is shown.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 from uuid import UUID
 
 Stage = Literal["start", "results"]
 STAGES: Final[tuple[Stage, ...]] = ("start", "results")
 VERDICTS: Final = ("allow", "block", "review")
-MAX_TEXT: Final = 20_000
-"""Characters of all texts of a question together; what comes later is left out."""
+MAX_TEXT: Final = 200_000
+"""Characters of all texts of a question together; what comes later is left out, and the question says so."""
 MAX_FILES: Final = 256
 MAX_REASON: Final = 500
 BLOCKED: Final = "This is not allowed here."
 HELD: Final = "Somebody has to look at this first."
+TOO_MUCH: Final = "This is more than can be checked at once, so somebody has to look at it first."
+_ENCODED: Final = re.compile(r"data:[^,\s]{0,200};base64,[A-Za-z0-9+/=_-]*")
 
 
 class NoVerdictError(ValueError):
@@ -39,6 +42,8 @@ class Question:
     """URLs: of a start, of the files that go in; of results, of those that were made."""
     job_id: UUID | None = None
     """Of results, and of a retry."""
+    whole: bool = True
+    """Whether the texts and files are all there are."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the question as it is sent."""
@@ -50,6 +55,7 @@ class Question:
             "variables": dict(self.variables),
             "texts": list(self.texts),
             "files": list(self.files),
+            "whole": self.whole,
         }
 
 
@@ -93,19 +99,30 @@ def read_verdict(answer: Any) -> Verdict:
     return Verdict(kind, text or (BLOCKED if kind == "block" else HELD))
 
 
-def seen_in(values: Iterable[Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the texts and the URLs that are anywhere in these values, each once, in order; of long texts the
+class Seen(NamedTuple):
+    """What there is to judge in some values."""
+
+    texts: tuple[str, ...]
+    files: tuple[str, ...]
+    whole: bool
+    """Whether nothing was left out."""
+
+
+def seen_in(values: Iterable[Any]) -> Seen:
+    """Return the texts and the URLs that are anywhere in these values, each once, in order; of too much, the
     beginning."""
     texts: dict[str, None] = {}
     files: dict[str, None] = {}
-    room = MAX_TEXT
+    room, whole = MAX_TEXT, True
     for text in _strings(values):
-        if text.startswith(("http://", "https://", "/files/")):
+        if text.startswith(("http://", "https://", "/files/")) and len(text.split()) == 1:
             files.setdefault(text)
-        elif not text.startswith("data:") and text not in texts and room > 0 and text.strip():
-            texts[text[:room]] = None
-            room -= len(text)
-    return tuple(texts), tuple(files)[:MAX_FILES]
+        elif text.strip() and text not in texts and not _ENCODED.fullmatch(text):
+            whole = whole and len(text) <= room
+            if room > 0:
+                texts[text[:room]] = None
+                room -= len(text)
+    return Seen(tuple(texts), tuple(files)[:MAX_FILES], whole and len(files) <= MAX_FILES)
 
 
 def _strings(values: Iterable[Any]) -> Iterable[str]:

@@ -116,9 +116,10 @@ async def _question(reader: Transaction, job_id: UUID) -> Question | None:
 async def _about_results(reader: Transaction, job: jobs.LockedJob) -> Question:
     results = [step for step in await jobs.current_steps(reader, [job.id]) if step.is_result]
     outputs = [StepOutput.from_json(step.output_data) for step in results]
-    texts, _ = seen_in([output.data for output in outputs])
+    seen = seen_in([output.data for output in outputs])
     files = tuple(str(file["url"]) for output in outputs for file in output.files)
-    return Question("results", job.user_id, job.collection_id, job.data.get("variables", {}), texts, files, job.id)
+    variables = job.data.get("variables", {})
+    return Question("results", job.user_id, job.collection_id, variables, seen.texts, files, job.id, seen.whole)
 
 
 async def subject_of(reader: Transaction, review: Review) -> Question:
@@ -128,5 +129,6 @@ async def subject_of(reader: Transaction, review: Review) -> Question:
     if review.stage == "results":
         return await _about_results(reader, job)
     steps = await change_store.earlier_steps(reader, job.id, job.retry_count)
-    texts, files = seen_in([step.input_data or step.template for step in steps])
-    return Question("start", job.user_id, job.collection_id, job.data.get("variables", {}), texts, files, job.id)
+    seen = seen_in([step.input_data or step.template for step in steps])
+    variables = job.data.get("variables", {})
+    return Question("start", job.user_id, job.collection_id, variables, seen.texts, seen.files, job.id, seen.whole)

@@ -67,16 +67,16 @@ async def clear_retry(resources: Resources, moderator: Moderator, owner: UUID | 
             return NOTHING_TO_CHECK
         steps = await change_store.earlier_steps(reader, job_id, job.retry_count)
         own = await store.stages_of(reader, job.collection_id)
-    texts, files = seen_in([step.input_data or step.template for step in steps])
+    seen = seen_in([step.input_data or step.template for step in steps])
     variables = job.data.get("variables", {})
-    question = Question("start", job.user_id, job.collection_id, variables, texts, files, job_id)
+    question = Question("start", job.user_id, job.collection_id, variables, seen.texts, seen.files, job_id, seen.whole)
     return await _clear(moderator, question, own)
 
 
 async def _question(tx: Transaction, user_id: UUID, collection: Collection, variables: Mapping[str, Any]) -> Question:
     plan = await plan_generation(tx, collection, dict(variables))
-    texts, files = seen_in([variables, *(step.payload for step in plan.steps)])
-    return Question("start", user_id, collection.id, variables, texts, files)
+    seen = seen_in([variables, *(step.payload for step in plan.steps)])
+    return Question("start", user_id, collection.id, variables, seen.texts, seen.files, whole=seen.whole)
 
 
 async def _clear(moderator: Moderator, question: Question, own: list[str] | None) -> Cleared:
