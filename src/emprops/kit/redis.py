@@ -86,9 +86,12 @@ class _QuickPacking:
     def pack_command(self, *args: Any) -> list[bytes]:
         name, *rest = args
         words = (name.encode() if isinstance(name, str) else name).split()  # such as SCRIPT LOAD
-        packed: bytes = hiredis.pack_command(
-            (*words, *(bytes(arg) if isinstance(arg, bytearray | memoryview) else arg for arg in rest))
-        )
+        try:
+            packed: bytes = hiredis.pack_command((*words, *rest))
+        except TypeError:  # it takes no buffers; looking for them first costs as much as packing
+            packed = hiredis.pack_command(
+                (*words, *(bytes(arg) if isinstance(arg, bytearray | memoryview) else arg for arg in rest))
+            )
         return [packed]
 
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import orjson
 from redis.asyncio import Redis
 
+from emprops.queue.gathered import Gathered
 from emprops.queue.keys import KEYS
 from emprops.queue.matching import order_score, ticket_signature
 from emprops.queue.messages import Ticket
@@ -43,18 +44,19 @@ class Queue:
         self.scripts = Scripts(redis, prefix)
         self.keep = attestation_days * 86_400
         self.hold_ms = int(affinity_wait * 1000)
+        self._enqueue = Gathered(self._send, BATCH)
 
     async def enqueue(self, tickets: Sequence[Ticket]) -> list[EnqueueAnswer]:
         """Put tickets into their waiting order. Idempotent by (id, run); a ticket that has its attestation already is
         reported again instead of run again. Raises redis-py connection errors."""
         answers: list[EnqueueAnswer] = []
         for start in range(0, len(tickets), BATCH):
-            arguments: list[Argument] = [self.keep, self.hold_ms]
-            for ticket in tickets[start : start + BATCH]:
-                arguments += _ticket_arguments(ticket)
-            replies = await self.scripts("enqueue", *arguments)
-            answers += [reply.decode() for reply in replies]
+            answers += await self._enqueue([_ticket_arguments(ticket) for ticket in tickets[start : start + BATCH]])
         return answers
+
+    async def _send(self, tickets: Sequence[list[Argument]]) -> list[EnqueueAnswer]:
+        arguments = [argument for ticket in tickets for argument in ticket]
+        return [reply.decode() for reply in await self.scripts("enqueue", self.keep, self.hold_ms, *arguments)]
 
     async def cancel(self, steps: Sequence[tuple[str, int]], reason: str) -> list[str]:
         """Take (step id, run) tickets out. Answers for each the state it was in: ``waiting``, ``claimed``, ``delayed``,

@@ -21,6 +21,7 @@ end
 
 -- An older run of the step leaves every place it may be in.
 local function withdraw(step)
+  flush_joined()
   local t = load(step)
   leave(step, t.sig, t.score, t.user or '')
   for _, place in ipairs({ K.delayed, K.leases, K.dead }) do redis.call('ZREM', place, step) end
@@ -36,11 +37,15 @@ local function register(sig, requirement)
   for _, class in ipairs(redis.call('SMEMBERS', K.idle_classes)) do wake_class(class, now) end
 end
 
+local names = {}
+for i = 3, #ARGV, 12 do names[#names + 1] = K.attestation .. ARGV[i] .. ':' .. ARGV[i + 1] end
+local attestations = names[1] and redis.call('MGET', unpack(names))
+
 for i = 3, #ARGV, 12 do
   local step, run, sig, score, user = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 4], ARGV[i + 10]
   local known = redis.call('HMGET', K.ticket .. step, 'run', 'state')
   local known_run = tonumber(known[1] or 0)
-  local attestation = redis.call('GET', K.attestation .. step .. ':' .. run)
+  local attestation = attestations[(i + 9) / 12]
   if attestation then
     if string.sub(attestation, 1, #CANCELLED) ~= CANCELLED then publish_report(attestation) end
     answers[#answers + 1] = 'finished'
@@ -50,9 +55,10 @@ for i = 3, #ARGV, 12 do
     answers[#answers + 1] = 'known'
   else
     if known[1] then withdraw(step) end
-    redis.call('HSET', K.ticket .. step, 'run', run, 'sig', sig, 'score', score, 'body', ARGV[i + 5],
-      'job', ARGV[i + 6], 'state', 'waiting', 'attempt', ARGV[i + 7], 'failures', 0, 'lost', 0,
-      'max_failures', ARGV[i + 8], 'max_lost', ARGV[i + 9], 'user', user, 'since', stamp_of(now))
+    -- the body last: what comes before it can be read and changed without touching it
+    redis.call('HSET', K.ticket .. step, 'run', run, 'sig', sig, 'score', score, 'job', ARGV[i + 6],
+      'state', 'waiting', 'attempt', ARGV[i + 7], 'failures', 0, 'lost', 0, 'max_failures', ARGV[i + 8],
+      'max_lost', ARGV[i + 9], 'user', user, 'since', stamp_of(now), 'body', ARGV[i + 5])
     if ARGV[i + 11] ~= '' then redis.call('HSET', K.ticket .. step, 'weight', ARGV[i + 11]) end
     if hold_ms > 0 and models_of(sig) then redis.call('HSET', K.ticket .. step, 'warm_until', now + hold_ms) end
     join(step, sig, tonumber(score), user, now)
@@ -65,6 +71,7 @@ for i = 3, #ARGV, 12 do
   end
 end
 
+flush_joined()
 for sig, count in pairs(added) do
   lower_heads(sig, redis.call('ZRANGE', K.wait .. sig, 0, 0, 'WITHSCORES')[2])
   for _ = 1, count do

@@ -88,6 +88,24 @@ end
 -- What one call has seen of lines: line -> the first ticket's step, age and score.
 local firsts = {}
 
+-- What is to be added to sorted sets at the end of a call: key -> scores and members. One command for many costs a third.
+local joined = {}
+
+local function add_later(key, score, member)
+  local batch = joined[key] or {}
+  joined[key] = batch
+  batch[#batch + 1] = score
+  batch[#batch + 1] = member
+end
+
+-- Every script that joins ends with this, and calls it before it looks.
+local function flush_joined()
+  for key, batch in pairs(joined) do
+    for i = 1, #batch, 400 do redis.call('ZADD', key, unpack(batch, i, math.min(i + 399, #batch))) end
+  end
+  joined = {}
+end
+
 -- Put a new ticket into its user's line. It waits for his next turn there, or takes the turn of the ticket it comes
 -- before; who had nothing in line gets a new one, behind everyone who waits.
 local function join(step, sig, order, user, now)
@@ -104,11 +122,13 @@ local function join(step, sig, order, user, now)
     firsts[line] = first
     redis.call('ZADD', line, created, step)
     redis.call('EXPIRE', line, LINE_S)
+  elseif first[1] and created > first[2] then
+    add_later(line, created, step)
   else
     redis.call('ZADD', line, created, step)
   end
   if first[1] and (created > first[2] or (created == first[2] and redis.call('ZRANGE', line, 0, 0)[1] ~= step)) then
-    redis.call('ZADD', q, band * BAND + HALF + created, step)
+    add_later(q, band * BAND + HALF + created, step)
     return
   end
   if first[1] then redis.call('ZADD', q, band * BAND + HALF + first[2], first[1]) end

@@ -1,0 +1,64 @@
+"""Calls of many callers at once, made as few."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+
+
+class Gathered(Generic[Item, Answer]):
+    """What comes while a call is under way goes together in the next one; a caller who comes alone does not wait.
+
+    ``send`` makes one call and answers each item. A call that fails fails for all whose items are in it.
+    """
+
+    def __init__(self, send: Callable[[Sequence[Item]], Awaitable[Sequence[Answer]]], most: int) -> None:
+        self._send = send
+        self._most = most
+        self._busy = False
+        self._waiting: list[tuple[Sequence[Item], asyncio.Future[Sequence[Answer]]]] = []
+        self._next: asyncio.Task[None] | None = None
+
+    async def __call__(self, items: Sequence[Item]) -> Sequence[Answer]:
+        """Return the answers to these items, at most as many as go in one call."""
+        if self._busy:
+            answers: asyncio.Future[Sequence[Answer]] = asyncio.get_running_loop().create_future()
+            self._waiting.append((items, answers))
+            return await answers
+        self._busy = True
+        try:
+            return await self._send(items)
+        finally:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        if self._waiting:
+            # a task of its own: none of its callers ends it for the others by going away
+            self._next = asyncio.create_task(self._send_waiting())
+        else:
+            self._busy = False
+
+    async def _send_waiting(self) -> None:
+        group: list[tuple[Sequence[Item], asyncio.Future[Sequence[Answer]]]] = []
+        count = 0
+        while self._waiting and (not group or count + len(self._waiting[0][0]) <= self._most):
+            group.append(self._waiting.pop(0))
+            count += len(group[-1][0])
+        try:
+            answers = await self._send([item for items, _ in group for item in items])
+        except BaseException as error:
+            for _, future in group:
+                if not future.done():
+                    future.set_exception(error) if isinstance(error, Exception) else future.cancel()
+            if not isinstance(error, Exception):
+                raise
+        else:
+            start = 0
+            for items, future in group:
+                if not future.done():
+                    future.set_result(answers[start : start + len(items)])
+                start += len(items)
+        finally:
+            self._go_on()

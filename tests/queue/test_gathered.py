@@ -1,0 +1,73 @@
+"""Enqueueing by many callers at once: few calls, and none is for another caller's fault or patience."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from tests.queue.helpers import make_ticket
+
+from emprops.queue.dispatch import Queue
+from emprops.queue.gathered import Gathered
+
+
+@dataclass
+class Sent:
+    """Calls that wait until they may end; one that contains ``bad`` fails."""
+
+    calls: list[list[str]] = field(default_factory=list)
+    may_end: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def send(self, items: Sequence[str]) -> list[str]:
+        self.calls.append(list(items))
+        await self.may_end.wait()
+        if "bad" in items:
+            raise ValueError("bad")
+        return [item.upper() for item in items]
+
+
+async def until_waiting() -> None:
+    """Let every task run until it waits."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def test_what_comes_during_a_call_goes_together_in_the_next() -> None:
+    sent = Sent()
+    gathered = Gathered(sent.send, 3)
+    tasks = [asyncio.create_task(gathered([f"a{n}", f"b{n}"][: 1 + n % 2])) for n in range(5)]
+    await until_waiting()
+    assert sent.calls == [["a0"]]
+    sent.may_end.set()
+    assert [list(await task) for task in tasks] == [["A0"], ["A1", "B1"], ["A2"], ["A3", "B3"], ["A4"]]
+    assert sent.calls == [["a0"], ["a1", "b1", "a2"], ["a3", "b3", "a4"]]
+
+
+async def test_who_goes_away_takes_nobody_along() -> None:
+    sent = Sent()
+    gathered = Gathered(sent.send, 10)
+    first, second, third = (asyncio.create_task(gathered([name])) for name in "abc")
+    await until_waiting()
+    first.cancel()
+    await until_waiting()
+    assert sent.calls == [["a"], ["b", "c"]]
+    second.cancel()
+    sent.may_end.set()
+    assert list(await third) == ["C"]
+    assert list(await gathered(["d"])) == ["D"]
+
+
+async def test_a_call_that_fails_fails_for_those_in_it() -> None:
+    sent = Sent()
+    gathered = Gathered(sent.send, 2)
+    tasks = [asyncio.create_task(gathered([name])) for name in ("a", "b", "bad", "c")]
+    await until_waiting()
+    sent.may_end.set()
+    outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [list, ValueError, ValueError, list]
+
+
+async def test_callers_at_once_each_learn_of_their_own_tickets(queue: Queue) -> None:
+    await queue.enqueue([make_ticket("s3")])
+    answers = await asyncio.gather(*(queue.enqueue([make_ticket(f"s{n}")]) for n in range(200)))
+    assert [answer for (answer,) in answers] == ["known" if n == 3 else "new" for n in range(200)]
+    assert set(await queue.ticket_states([f"s{n}" for n in range(200)])) == {"waiting"}
