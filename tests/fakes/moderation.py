@@ -20,6 +20,8 @@ class FakeModeration:
     status: int = 200
     asked: list[dict[str, Any]] = field(default_factory=list)
     tokens: list[str] = field(default_factory=list)
+    waiting: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once an answer waits."""
     release: asyncio.Event | None = None
     """Answers wait for it."""
 
@@ -28,6 +30,7 @@ class FakeModeration:
         self.asked.append(question)
         self.tokens.append(request.headers.get("authorization", ""))
         if self.release is not None:
+            self.waiting.set()
             await self.release.wait()
         return JSONResponse(getattr(self, question["stage"]), status_code=self.status)
 

@@ -1,5 +1,6 @@
 """What is checked before something starts, and what the answers do."""
 
+import asyncio
 from typing import Any
 from uuid import UUID
 
@@ -53,6 +54,22 @@ async def test_no_text_hides_behind_how_it_begins(
     moderate()
     await generate(rig, {"prompt": text})
     assert judge.asked[0]["texts"] == [text]
+
+
+@pytest.mark.parametrize("table", ["collection_version", "workflow"])
+async def test_what_starts_is_what_was_checked(rig: Rig, moderate: Moderate, judge: FakeModeration, table: str) -> None:
+    moderate()
+    judge.release = asyncio.Event()
+    asking = asyncio.create_task(generate(rig, {"prompt": "a fox"}))
+    await judge.waiting.wait()
+    await rig.execute(f"UPDATE {table} SET data = data || '{{\"more\": 1}}'")
+    judge.release.set()
+    refused = await asking
+    assert (refused.status_code, refused.json()["error"]) == (
+        409,
+        "The collection was changed while this was being checked; try again.",
+    )
+    assert await rig.rows("SELECT id FROM job") == []
 
 
 async def test_what_is_not_seen_as_a_whole_is_not_allowed_unseen(

@@ -77,6 +77,8 @@ class Cleared:
     state: Literal["start_review", "results"] | None = None
     reason: str = ""
     """Why somebody has to look at the start first."""
+    origin: str | None = None
+    """What the start that was checked is made from; None: it was not checked, or is a retry, which keeps its steps."""
 
     @property
     def warnings(self) -> tuple[str, ...]:

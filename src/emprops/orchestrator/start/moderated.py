@@ -16,7 +16,8 @@ from emprops.moderation import store
 from emprops.moderation.moderator import Moderator
 from emprops.moderation.verdicts import NOTHING_TO_CHECK, Cleared, Question, seen_in
 from emprops.orchestrator.start.develop import prepare
-from emprops.orchestrator.start.start import plan_generation
+from emprops.orchestrator.start.origin import origin_of
+from emprops.orchestrator.start.start import plan_with_workflows
 
 
 class ModerationBlockedError(ForbiddenError):
@@ -34,9 +35,9 @@ async def clear_generation(
         return NOTHING_TO_CHECK
     async with resources.database.reader() as reader:
         collection = await collections.get_runnable(reader, user_id, collection_ref)
-        question = await _question(reader, user_id, collection, variables)
+        question, origin = await _question(reader, user_id, collection, variables)
         own = await store.stages_of(reader, collection.id)
-    return await _clear(moderator, question, own)
+    return await _clear(moderator, question, own, origin)
 
 
 async def clear_development(
@@ -52,9 +53,9 @@ async def clear_development(
         return NOTHING_TO_CHECK
     async with resources.database.transaction() as tx:  # it may wait for a transfer of custody
         prepared = await prepare(tx, owner, output_id, collection_ref, dict(variables))
-        question = await _question(tx, prepared.source.user_id, prepared.collection, prepared.variables)
+        question, origin = await _question(tx, prepared.source.user_id, prepared.collection, prepared.variables)
         own = await store.stages_of(tx, prepared.collection.id)
-    return await _clear(moderator, question, own)
+    return await _clear(moderator, question, own, origin)
 
 
 async def clear_retry(resources: Resources, moderator: Moderator, owner: UUID | None, job_id: UUID) -> Cleared:
@@ -73,17 +74,22 @@ async def clear_retry(resources: Resources, moderator: Moderator, owner: UUID | 
     return await _clear(moderator, question, own)
 
 
-async def _question(tx: Transaction, user_id: UUID, collection: Collection, variables: Mapping[str, Any]) -> Question:
-    plan = await plan_generation(tx, collection, dict(variables))
+async def _question(
+    tx: Transaction, user_id: UUID, collection: Collection, variables: Mapping[str, Any]
+) -> tuple[Question, str]:
+    plan, known = await plan_with_workflows(tx, collection, dict(variables))
     seen = seen_in([variables, *(step.payload for step in plan.steps)])
-    return Question("start", user_id, collection.id, variables, seen.texts, seen.files, whole=seen.whole)
+    question = Question("start", user_id, collection.id, variables, seen.texts, seen.files, whole=seen.whole)
+    return question, origin_of(collection, known, variables)
 
 
-async def _clear(moderator: Moderator, question: Question, own: list[str] | None) -> Cleared:
-    if moderator.applies("start", own):
+async def _clear(moderator: Moderator, question: Question, own: list[str] | None, origin: str | None = None) -> Cleared:
+    if not moderator.applies("start", own):
+        origin = None
+    else:
         verdict = await moderator.ask(question)
         if verdict.kind == "block":
             raise ModerationBlockedError(verdict.reason)
         if verdict.kind == "review":
-            return Cleared("start_review", verdict.reason)
-    return Cleared("results") if moderator.applies("results", own) else NOTHING_TO_CHECK
+            return Cleared("start_review", verdict.reason, origin)
+    return Cleared("results" if moderator.applies("results", own) else None, origin=origin)

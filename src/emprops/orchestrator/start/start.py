@@ -23,6 +23,7 @@ from emprops.orchestrator.admission import gated
 from emprops.orchestrator.metrics import JOBS_STARTED
 from emprops.orchestrator.policing import Policing
 from emprops.orchestrator.start.node_classes import placed
+from emprops.orchestrator.start.origin import origin_of
 from emprops.orchestrator.start.plan import Plan, PlannedStep, make_plan
 from emprops.orchestrator.tickets import Dispatcher
 from emprops.outputs import job_results as outputs
@@ -31,6 +32,7 @@ from emprops.quotas import service as quotas
 from emprops.quotas.limits import subjects_of
 from emprops.workflows import store as workflows
 from emprops.workflows.machines import NO_MACHINES, Machines
+from emprops.workflows.store import Workflow
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,11 @@ async def run_collection(
     """Plan, pay and insert a new job of a user who exists, with a collection that they may run. ``machines``: those
     that live; what no machine can run is refused, see :mod:`emprops.orchestrator.start.node_classes`."""
     with tracing.span("generation.start", {"emprops.job_id": str(job_id)}):
-        plan = placed(await plan_generation(tx, collection, request.variables), machines)
+        plan, known = await plan_with_workflows(tx, collection, request.variables)
+        checked = request.cleared.origin
+        if checked is not None and checked != origin_of(collection, known, request.variables):
+            raise ConflictError("The collection was changed while this was being checked; try again.")
+        plan = placed(plan, machines)
         if request.strict and plan.unknown:
             raise InvalidVariablesError(plan.unknown)
         need = quotas.Need(jobs=1, steps=len(plan.steps), generations=len(plan.generations))
@@ -155,6 +161,13 @@ async def run_collection(
 
 async def plan_generation(tx: Transaction, collection: Collection, variables: dict[str, Any]) -> Plan:
     """Validate the collection's data and plan its steps with these variables. Writes nothing."""
+    return (await plan_with_workflows(tx, collection, variables))[0]
+
+
+async def plan_with_workflows(
+    tx: Transaction, collection: Collection, variables: dict[str, Any]
+) -> tuple[Plan, dict[str, Workflow]]:
+    """Do the same; returns the workflows it was made from, too."""
     known = await workflows.by_names(tx, instructions.workflow_names(collection.data))
     policing = Policing(await policies.rules(tx), maker=collection.user_id)
     plan = make_plan(collection=collection, workflows=known, variables=variables, new_id=new_id, policing=policing)
@@ -162,7 +175,7 @@ async def plan_generation(tx: Transaction, collection: Collection, variables: di
         each = price_of_collection(collection.price, collection.blockchain)
     except PriceError as error:
         raise CollectionCorruptedError([f"the collection's price: {error}"]) from None
-    return replace(plan, own_price=each * len(plan.generations))
+    return replace(plan, own_price=each * len(plan.generations)), known
 
 
 async def choose_job_id(
