@@ -109,7 +109,7 @@ async def get_job(job_id: UUID, caller: CurrentCaller, resources: Shared) -> Res
     assert job is not None  # noqa: S101 - checked
     place = None
     if job.waiting_step is not None and job.moderation != "start_review":
-        place = await place_of(resources, job.waiting_step)
+        place = await place_of(resources, job.waiting_step, held_back=job.held_back)
     return reply(queries.detail_json(job, place))
 
 

@@ -62,6 +62,8 @@ class JobDetail(JobRow):
 
     waiting_step: UUID | None
     """The first of its steps that waits for a worker; None if there is none."""
+    held_back: bool
+    """Whether a quota keeps that step out of the queue."""
     price: dict[str, Any] | None
     """The parts of its price."""
     moderation: str | None
@@ -124,16 +126,17 @@ async def detail_of(reader: Transaction, job_id: UUID) -> JobDetail | None:
     return await reader.fetch_one(
         JobDetail,
         f"""
-        SELECT {COLUMNS},
-               CASE WHEN j.status IN ('pending', 'processing') THEN (
-                   SELECT s.id FROM step s
-                   WHERE s.job_id = j.id AND s.retry_attempt = j.retry_count AND s.status = 'pending'
-                         AND s.input_data IS NOT NULL
-                   ORDER BY s.step_order LIMIT 1
-               ) END AS waiting_step,
+        SELECT {COLUMNS}, next.id AS waiting_step, coalesce(next.held_back, false) AS held_back,
                j.moderation, j.price, h.state AS paid,
                CASE WHEN h.state = 'captured' THEN coalesce(h.charged, h.amount) END AS charged
-        FROM job j LEFT JOIN credit_hold h ON h.job_id = j.id WHERE j.id = %s
+        FROM job j LEFT JOIN credit_hold h ON h.job_id = j.id
+        LEFT JOIN LATERAL (
+            SELECT s.id, s.held_back_for IS NOT NULL AS held_back FROM step s
+            WHERE s.job_id = j.id AND s.retry_attempt = j.retry_count AND s.status = 'pending'
+                  AND s.input_data IS NOT NULL
+            ORDER BY s.step_order LIMIT 1
+        ) next ON j.status IN ('pending', 'processing')
+        WHERE j.id = %s
         """,
         (job_id,),
     )
