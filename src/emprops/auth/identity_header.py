@@ -16,6 +16,7 @@ from emprops.errors import BadRequestError
 USER_ID_HEADERS = ("user_id", "user-id", "x-user-id")
 """The spec's spelling, and two that survive proxies which drop names with an underscore."""
 
+_SPELLINGS = frozenset(name.encode() for name in USER_ID_HEADERS)
 _ANY_SPELLING = re.compile(rb"x*userid")
 _NOT_A_LETTER = re.compile(rb"[^a-z0-9]")
 _CLAIMED = "claimed_user"
@@ -60,7 +61,7 @@ def claimed_user(connection: HTTPConnection) -> UUID | None:
 
 
 def _values(headers: Headers) -> set[str]:
-    return {value.strip() for name in USER_ID_HEADERS for value in headers.getlist(name)}
+    return {value.decode("latin-1").strip() for name, value in headers.raw if name.lower() in _SPELLINGS}
 
 
 def canonical_uuid(value: str) -> UUID | None:

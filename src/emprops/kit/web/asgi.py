@@ -170,8 +170,9 @@ def _note(scope: Scope, method: str, reply: _Reply, span: Any) -> None:
         span.set_attributes({"http.route": route, "http.response.status_code": reply.status})
         if reply.status >= 500:
             tracing.failed(str(reply.status))
-    named = {name: str(scope.get("path_params", {}).get(name, "")) for name in ABOUT}
-    about = {name: value for name, value in named.items() if ID.fullmatch(value)} | scope["state"].get("log", {})
+    named = scope.get("path_params", {})
+    about = {name: str(named[name]) for name in ABOUT if name in named and ID.fullmatch(str(named[name]))}
+    about |= scope["state"].get("log", {})
     write = log.debug if scope["path"] in QUIET_PATHS and reply.status < 400 else log.info
     write("request", method=method, path=_path(scope), status=reply.status, ms=milliseconds, **about)
 

@@ -2,6 +2,7 @@
 drive-by posts) and of origins that are named; to any other, pages of named origins (CORS)."""
 
 import re
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI
@@ -63,6 +64,7 @@ class RequestGuard:
         return None
 
 
+@lru_cache(maxsize=256)
 def _host_of(url: str) -> str:
     try:
         return (urlsplit(url).hostname or "").lower()
