@@ -25,6 +25,9 @@ from emprops.workflows.references import Reference
         ({"size": 512}, 512 * 512),
         ({"megapixels": 1.5}, 1_500_000),
         ({"width": 1024}, 1024 * 1024),
+        ({"width": "1_024", "height": " +512 "}, 1024 * 512),
+        ({"width": "1e3", "height": ".5e3"}, 1000 * 500),
+        ({"width": "9" * 40, "height": "1e999"}, 1e30),
         ({"width": 1024, "height": None}, 1024 * 1024),
         ({"size": "auto", "image_size": "square_hd", "batch_size": 4, "font_size": 12, "width": True}, 0),
         ({"width": -4096, "height": 4096}, 4096 * -4096),
@@ -76,10 +79,13 @@ def test_of_a_request_the_body_and_the_queries_count() -> None:
 
 def test_of_a_graph_links_are_followed_to_nodes_that_hold_a_number() -> None:
     graph = {
-        "1": {"class_type": "EmptyLatentImage", "inputs": {"width": ["2", 0], "height": ["2", 0], "batch_size": 3}},
+        "1": {"class_type": "EmptyLatentImage", "inputs": {"width": ["5", 0], "height": ["5", 0], "batch_size": 3}},
         "2": {"class_type": "PrimitiveInt", "inputs": {"value": 4096}},
         "3": {"class_type": "KSampler", "inputs": {"model": ["4", 0], "latent_image": ["1", 0]}},
         "4": {"class_type": "OpenAIImage", "inputs": {"model": "gpt-image-1"}},
+        "5": {"class_type": "PrimitiveInt", "inputs": {"value": ["2", 0]}},
+        "6": {"class_type": "PrimitiveInt", "inputs": {"value": ["6", 0]}},
+        "7": {"class_type": "EmptyLatentImage", "inputs": {"width": ["6", 0]}},
     }
     found = measured(of_graph(graph))
     assert (found.pixels, found.count, found.models) == (4096 * 4096, 3, {"gpt-image-1"})

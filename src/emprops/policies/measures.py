@@ -18,7 +18,12 @@ SECONDS = frozenset({"duration", "seconds", "duration_seconds"})
 SIDE = re.compile(r"(.*?)[_-]?(width|height)", re.IGNORECASE)
 AREA = re.compile(r"(?:.*[_-])?(?:size|resolution|dimensions)", re.IGNORECASE)
 BY = re.compile(r"\s*(\d{1,9})\s*[x×*]\s*(\d{1,9})\s*", re.IGNORECASE)
-NUMBER = re.compile(r"\s*(\d{1,15}(?:\.\d{1,15})?)\s*(?:px|s|sec|secs|seconds?)?\s*", re.IGNORECASE)
+NUMBER = re.compile(
+    r"\s*\+?((?:\d[\d_]*(?:\.\d*)?|\.\d+)(?:e\+?\d{1,4})?)\s*(?:px|s|sec|secs|seconds?)?\s*", re.IGNORECASE
+)
+"""A number as services may read it; ComfyUI takes ``1_024`` and ``+1024``."""
+MOST = 1e15
+MOST_LINKS = 20
 LITERALS = ("value", "int", "float", "number")
 """Inputs of ComfyUI's nodes that only hold a number, for others to be linked to."""
 MEGA = 1_000_000
@@ -74,13 +79,13 @@ def of_graph(graph: Any) -> Any:
     ]
 
 
-def _linked(graph: Mapping[str, Any], value: Any) -> Any:
+def _linked(graph: Mapping[str, Any], value: Any, links: int = 0) -> Any:
     if not (isinstance(value, list) and len(value) == 2 and isinstance(value[0], str) and value[0] in graph):
         return value
     node = graph.get(value[0])
     inputs = node.get("inputs") if isinstance(node, Mapping) else None
     held = [inputs[name] for name in inputs if name.lower() in LITERALS] if isinstance(inputs, Mapping) else []
-    return held[0] if len(held) == 1 and not isinstance(held[0], list) else None
+    return _linked(graph, held[0], links + 1) if len(held) == 1 and links < MOST_LINKS else None
 
 
 def _objects(node: Any) -> Iterator[Mapping[str, Any]]:
@@ -123,9 +128,9 @@ def _number(value: Any) -> float:
     if isinstance(value, bool):
         return 0.0
     if isinstance(value, int | float):
-        return float(value) if abs(value) < 1e15 else 1e15
+        return float(value) if abs(value) < MOST else MOST
     match = NUMBER.fullmatch(value) if isinstance(value, str) else None
-    return float(match[1]) if match else 0.0
+    return min(float(match[1].replace("_", "")), MOST) if match else 0.0
 
 
 def _name(value: Any) -> set[str]:
