@@ -115,11 +115,13 @@ async def take_back(tx: Transaction, steps: Sequence[StaleStep]) -> list[UUID]:
 
 
 async def stalled_jobs(reader: Transaction, *, stale_after: float, limit: int) -> list[UUID]:
-    """Read open jobs without news for that many seconds that have no ready step to wait for, the oldest first."""
+    """Read open jobs without news for that many seconds that have no ready step to wait for, and no person, the oldest
+    first."""
     return await reader.fetch_values(
         """
         SELECT j.id FROM job j
         WHERE j.status IN ('pending', 'processing') AND j.updated_at < now() - make_interval(secs => %s)
+              AND j.moderation IS DISTINCT FROM 'results_review'
               AND NOT EXISTS (
                   SELECT FROM step s
                   WHERE s.job_id = j.id AND s.retry_attempt = j.retry_count AND s.input_data IS NOT NULL
