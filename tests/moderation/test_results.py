@@ -1,5 +1,6 @@
 """Results are seen by nobody before they are judged."""
 
+import asyncio
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from tests.moderation.conftest import Moderate
 from tests.moderation.test_start import BLOCK, REVIEW, decide, generate, reviews
 from tests.orchestrator.rig import Rig, picture
 
+from emprops.jobs.stale_store import stalled_jobs
 from emprops.moderation.moderator import Moderator
 from emprops.orchestrator.change.verdict import check_results
 
@@ -86,6 +88,9 @@ async def test_held_results_wait_for_a_decision(
     await check(rig, moderator)
     assert (await rig.job(job_id))["review"] == "results"
     await unseen(rig, job_id)
+    await rig.execute("UPDATE job SET updated_at = now() - interval '1 day'")
+    async with rig.database.reader() as reader:
+        assert await stalled_jobs(reader, stale_after=60, limit=10) == []
     (held,) = await reviews(rig)
     shown = (await rig.client.get(f"/moderation/reviews/{held['id']}", headers=rig.service)).json()["data"]
     assert shown["files"][0].endswith("generations/a.png")
@@ -140,3 +145,24 @@ async def test_a_cancelled_job_is_not_completed_by_a_late_verdict(
     await check(rig, moderator)
     assert judge.asked == []
     assert (await rig.job(job_id))["status"] == "failed"
+
+
+async def test_a_late_verdict_is_not_about_the_next_attempt(
+    rig: Rig, moderate: Moderate, judge: FakeModeration
+) -> None:
+    moderator = moderate(moderation_stages="results")
+    job_id = await made(rig)
+    judge.release = asyncio.Event()
+    checking = asyncio.create_task(check(rig, moderator))
+    await judge.waiting.wait()
+    await rig.ok(job_id, "cancel")
+    await rig.execute("UPDATE step SET output_data = NULL")  # so that it has to be made again
+    await rig.ok(job_id, "retry")
+    judge.release.set()
+    await checking
+    assert (await rig.job(job_id))["status"] == "pending"
+    await rig.dispatcher.flush()
+    await rig.run(picture())
+    await check(rig, moderator)
+    assert (await rig.job(job_id))["status"] == "completed"
+    assert len(judge.asked) == 2

@@ -32,21 +32,22 @@ async def check_results(dispatcher: Dispatcher, moderator: Moderator) -> int:
     async def check(entry: outbox.Entry) -> None:
         job_id = UUID(entry.payload["job_id"])
         async with dispatcher.database.reader() as reader:
-            question = await _question(reader, job_id)
-        if question is None:
-            return
+            job = await jobs.read_job(reader, job_id)
+            if job is None or not _waits(job):
+                return
+            question = await _about_results(reader, job)
         verdict = await moderator.ask(question)
         async with dispatcher.database.transaction() as tx:
-            await settle(tx, job_id, verdict, dispatcher)
+            await settle(tx, job_id, verdict, dispatcher, attempt=job.retry_count)
 
     handler = outbox.Handler(check, delays=DELAYS)
     return await outbox.deliver_due(dispatcher.database, {CHECK_RESULTS: handler})
 
 
-async def settle(tx: Transaction, job_id: UUID, verdict: Verdict, dispatcher: Dispatcher) -> None:
-    """Do what the verdict on a job's results says, unless something else ended the job meanwhile."""
+async def settle(tx: Transaction, job_id: UUID, verdict: Verdict, dispatcher: Dispatcher, *, attempt: int) -> None:
+    """Do what the verdict on the results of a job's attempt says, unless something else ended that meanwhile."""
     job = (await jobs.lock_jobs(tx, [job_id])).get(job_id)
-    if job is None or job.status not in OPEN or job.moderation != "results":
+    if job is None or not _waits(job) or job.retry_count != attempt:
         return
     if verdict.kind == "review":
         await store.set_state(tx, job_id, "results_review")
@@ -106,11 +107,8 @@ async def _end(tx: Transaction, job: jobs.LockedJob, blocked: str | None, dispat
     dispatcher.after_commit(tx, [job.id])
 
 
-async def _question(reader: Transaction, job_id: UUID) -> Question | None:
-    job = await jobs.read_job(reader, job_id)
-    if job is None or job.status not in OPEN or job.moderation != "results":
-        return None
-    return await _about_results(reader, job)
+def _waits(job: jobs.LockedJob) -> bool:
+    return job.status in OPEN and job.moderation == "results"
 
 
 async def _about_results(reader: Transaction, job: jobs.LockedJob) -> Question:
