@@ -12,7 +12,7 @@ from tests.moderation.test_start import BLOCK, REVIEW, decide, generate, reviews
 from tests.orchestrator.rig import Rig, picture
 
 from emprops.jobs.stale_store import stalled_jobs
-from emprops.moderation.moderator import Moderator
+from emprops.moderation.moderator import Moderator, moderator_from
 from emprops.orchestrator.change.verdict import check_results
 
 
@@ -166,3 +166,29 @@ async def test_a_late_verdict_is_not_about_the_next_attempt(
     await check(rig, moderator)
     assert (await rig.job(job_id))["status"] == "completed"
     assert len(judge.asked) == 2
+
+
+async def test_a_process_without_the_settings_shows_nothing_unjudged(
+    rig: Rig, moderate: Moderate, judge: FakeModeration
+) -> None:
+    moderate(moderation_stages="results")
+    job_id = await made(rig)
+    await check(rig, moderator_from(rig.settings))
+    assert (await rig.job(job_id))["status"] == "processing"
+    await unseen(rig, job_id)
+    await check(rig, moderator_from(rig.settings.model_copy(update={"moderation_outage": "open"})))
+    assert (await rig.job(job_id))["status"] == "completed"
+
+
+async def test_blocked_results_stay_hidden_when_their_collection_is_checked_no_more(
+    rig: Rig, moderate: Moderate, judge: FakeModeration
+) -> None:
+    moderator = moderate(moderation_stages="results")
+    judge.results = BLOCK
+    job_id = await made(rig)
+    await check(rig, moderator)
+    moderate(moderation_stages="none")
+    await rig.ok(job_id, "retry")
+    await unseen(rig, job_id)
+    await check(rig, moderator)
+    assert (await rig.job(job_id))["status"] == "failed"

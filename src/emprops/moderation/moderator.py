@@ -80,8 +80,11 @@ class Moderator:
     async def ask(self, question: Question) -> Verdict:
         """Return the verdict. One about a part allows nothing. While nobody answers, everything is allowed if the
         settings say so; else raises :class:`ModerationAwayError`."""
-        if self._judge is None:
-            return ALLOWED
+        if self._judge is None:  # asked about what another process, or an earlier setting, wants checked
+            if self._opens:
+                return ALLOWED
+            log.warning("moderation not set", job_id=str(question.job_id))
+            raise ModerationAwayError
         try:
             async with asyncio.timeout(self._patience):
                 verdict = await self._judge(question)
