@@ -192,3 +192,17 @@ async def test_blocked_results_stay_hidden_when_their_collection_is_checked_no_m
     await unseen(rig, job_id)
     await check(rig, moderator)
     assert (await rig.job(job_id))["status"] == "failed"
+
+
+async def test_what_a_service_completes_is_held_no_more(rig: Rig, moderate: Moderate, judge: FakeModeration) -> None:
+    moderator = moderate(moderation_stages="results")
+    judge.results = REVIEW
+    job_id = await made(rig)
+    await check(rig, moderator)
+    body = {"workflow_output": "https://cdn.example.com/a.png", "outputs": None}
+    reply = await rig.client.post(f"/api/jobs/{job_id}/complete", json=body, headers=rig.service)
+    assert reply.status_code == 200, reply.text
+    job = await rig.job(job_id)
+    assert (job["status"], job["review"]) == ("completed", None)
+    seen = await rig.client.get(f"/api/jobs/{job_id}/forensics", headers=as_user(rig.user_id))
+    assert seen.json()["job"]["steps"][0]["output_data"]

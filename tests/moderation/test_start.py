@@ -163,6 +163,13 @@ async def test_cancelling_takes_the_review_back(rig: Rig, moderate: Moderate, ju
     started = (await generate(rig)).json()["data"]
     await rig.ok(UUID(started["jobId"]), "cancel")
     assert await reviews(rig) == []
+    assert (await rig.job(UUID(started["jobId"])))["review"] is None
+    moderate(moderation_stages="start")
+    judge.start = {"verdict": "allow"}
+    await rig.ok(UUID(started["jobId"]), "retry")
+    await rig.dispatcher.flush()
+    await rig.run(picture())
+    assert (await rig.job(UUID(started["jobId"])))["status"] == "completed"
 
 
 async def test_developing_and_retrying_are_checked_too(rig: Rig, moderate: Moderate, judge: FakeModeration) -> None:

@@ -102,7 +102,8 @@ def as_json(job: JobRow) -> dict[str, Any]:
 def detail_json(job: JobDetail, queue: Any) -> dict[str, Any]:
     """Return the job by itself as the API shows it, with its price and its place in the ``queue``."""
     price = None if job.price is None else price_json(job.price, job.paid, job.charged)
-    review = {"start_review": "start", "results_review": "results"}.get(job.moderation or "")
+    held = "" if job.status in TERMINAL else job.moderation or ""
+    review = {"start_review": "start", "results_review": "results"}.get(held)
     return as_json(job) | {"price": price, "queue": queue, "review": review}
 
 

@@ -48,6 +48,7 @@ async def complete_from_outside(
         data["metadata"] = metadata
     closed = await dispatch_store.close_open_steps(tx, job.id, status="completed", message=None)
     await reviews.close_reviews(tx, job.id)  # a service has decided
+    await reviews.set_state(tx, job.id, None)
     await succeed(
         tx,
         job.id,

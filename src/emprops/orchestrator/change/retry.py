@@ -72,7 +72,7 @@ async def retry_job(
     steps = [_placed(step, machines, rules) for step in next_steps(earlier, attempt=attempt, new_id=new_id)]
     if cleared is None:
         cleared = NOTHING_TO_CHECK
-    if job.moderation and cleared.state is None:
+    if job.moderation in {"results", "results_review"} and cleared.state is None:
         cleared = replace(cleared, state="results")  # what was blocked or not judged yet may be among what is reused
     steps = await _gated(tx, job, steps, dispatcher, held=cleared.state == "start_review")
     await credit.hold_again(tx, job.id, terms=credit.terms_from(settings))
