@@ -1,6 +1,5 @@
 """A script runs, its reply is lost: the worker must learn what it was given, and nobody may be given it twice."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -121,17 +120,3 @@ async def test_a_repeated_claim_leaves_out_what_was_lost_meanwhile(
         await behind.claim(2)
     await queue.cancel([("s", 1)], "by the user")
     assert ids(await behind.claim(2)) == ["t"]
-
-
-async def test_two_calls_whose_answers_were_lost_are_both_answered_alike(
-    queue: Queue, proxy: Proxy, behind: Worker
-) -> None:
-    await queue.enqueue([make_ticket(f"s{n}", at=n) for n in range(5)])
-    proxy.cuts = 4  # the calls and their repetitions
-    outcomes = await asyncio.gather(behind.claim(2), behind.claim(2), return_exceptions=True)
-    assert [type(outcome) for outcome in outcomes] == [RedisConnectionError] * 2
-    claims = await behind.claim(2)
-    assert sorted(ids(claims)) == ["s0", "s1", "s2", "s3"]
-    assert await queue.ticket_states(["s4"]) == ["waiting"]
-    assert all([await behind.finish(claim) for claim in claims])
-    assert ids(await behind.claim(2)) == ["s4"]

@@ -178,8 +178,7 @@ async def test_connections_cut_by_redis_lose_nothing(
 async def test_an_outage_does_not_keep_the_worker_from_stopping(
     queue: Queue, make_rig: MakeRig, log: ReportLog, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("loop", "runs"):
-        monkeypatch.setattr(f"emprops.worker.{module}.STOP_TIME", 0.2)
+    monkeypatch.setattr("emprops.worker.loop.STOP_TIME", 0.2)
     go_on = asyncio.Event()
 
     async def work(ticket: Ticket, context: RunContext) -> Outcome:

@@ -17,9 +17,7 @@ from emprops.queue.fleet import Counters
 from emprops.queue.matching import WorkerOffers
 from emprops.queue.messages import Claim, Ticket
 from emprops.queue.transport import Settled, Turn, Wake
-from emprops.worker.loop import MUCH
-from emprops.worker.patience import pause_after
-from emprops.worker.runs import stop_all
+from emprops.worker.loop import pause_after
 
 MakeRig = Callable[..., Rig]
 
@@ -134,7 +132,6 @@ class FakeLink:
     """A link whose first answer takes its time: meanwhile a wake-up arrives."""
 
     poll = 2.0
-    parallel = False
     turns: list[int] = field(default_factory=list)
     woken: asyncio.Event = field(default_factory=asyncio.Event)
     asked_again: asyncio.Event = field(default_factory=asyncio.Event)
@@ -165,41 +162,12 @@ async def test_a_wake_up_during_a_call_is_not_forgotten(make_rig: MakeRig) -> No
         await link.asked_again.wait()
 
 
-@dataclass
-class SlowLink(FakeLink):
-    """A link that answers a call only when another one comes; its first answer brings as much as was asked for."""
-
-    parallel = True
-    calls: list[tuple[int, int]] = field(default_factory=list)
-    """How many runs each call told of, and how many it asked for."""
-
-    async def turn(self, finished: Sequence[Settled], want: int, _offers: WorkerOffers) -> Turn:
-        self.calls.append((len(finished), want))
-        if len(self.calls) == 1:
-            return Turn(tuple(Claim(make_ticket(f"s{n}"), "token", 1) for n in range(want)), ())
-        if len(self.calls) == 2:
-            await self.asked_again.wait()
-        self.asked_again.set()
-        return Turn((), ())
-
-
-async def test_much_that_ended_is_told_of_while_a_call_is_under_way(make_rig: MakeRig) -> None:
-    rig = make_rig(body=nothing, concurrency=4 * MUCH, grace=0.0)
-    rig.loop.link = link = SlowLink()  # type: ignore[assignment]
-    async with rig.working(), asyncio.timeout(PATIENCE):
-        await link.asked_again.wait()
-        assert link.calls[:2] == [(0, 2 * MUCH), (0, 2 * MUCH)]
-        told, wanted = link.calls[2]
-        assert MUCH <= told <= 2 * MUCH
-        assert wanted <= 2 * MUCH  # what the call under way asked for is not asked for again
-
-
 async def test_a_claim_lost_before_its_work_began_frees_its_slot(make_rig: MakeRig) -> None:
     rig = make_rig(body=nothing)
     claim = Claim(make_ticket("s"), "token", 1)
     rig.loop._start(claim, time.monotonic())
     assert rig.loop.lanes.free == 0
-    assert await stop_all(rig.loop._running, 0.0) == [claim]
+    assert await rig.loop._stop_running() == [claim]
     assert (rig.loop.lanes.free, rig.loop.counters.abandoned, len(rig.board)) == (1, 1, 0)
     await rig.http.close()
 

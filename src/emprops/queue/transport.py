@@ -60,15 +60,13 @@ class Transport(Protocol):
 
     poll: float
     """Seconds between looks at the queue when nothing wakes the worker: the net under the wake-ups."""
-    parallel: bool
-    """Whether a second turn may be under way at the same time."""
 
     async def turn(self, finished: Sequence[Settled], want: int, offers: WorkerOffers) -> Turn:
         """Settle what ended and claim up to ``want`` tickets, in one call.
 
         After an error repeat it with the same ``finished``: until an answer comes it carries the same request token,
-        so what the lost answer handed out is handed out again, also when nothing more is wanted by then. At most two
-        calls at a time, or one if not :attr:`parallel`.
+        so what the lost answer handed out is handed out again, also when nothing more is wanted by then. One call at
+        a time.
         """
 
     async def release(self, claims: Sequence[Claim]) -> int:

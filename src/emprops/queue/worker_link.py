@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -39,7 +38,6 @@ class WorkerLink:
     """A worker's connection to the queue over Redis (:class:`~emprops.queue.transport.Transport`)."""
 
     poll = 2.0
-    parallel = True
 
     def __init__(
         self,
@@ -58,22 +56,15 @@ class WorkerLink:
         self.lease_ms = int(lease * 1000)
         self.keep = attestation_days * 86_400
         self.scripts = Scripts(redis, prefix)
-        self._unanswered: list[str] = []
+        self._unanswered: str | None = None
         self._classes: deque[tuple[WorkerOffers, str]] = deque(maxlen=MAX_CLASSES)
 
     async def turn(self, finished: Sequence[Settled], want: int, offers: WorkerOffers) -> Turn:
         """Settle what ended and claim, under one request token until an answer comes."""
-        requests, self._unanswered = self._unanswered or [uuid4().hex], []
-        *others, request = requests
-        claims: tuple[Claim, ...] = ()
-        try:
-            for other in others:  # two calls were under way when the queue went away
-                claims += (await self.carry_out(other, (), 0, offers)).claims
-            turn = await self.carry_out(request, finished, want, offers)
-        except BaseException:
-            self._unanswered += requests
-            raise
-        return replace(turn, claims=claims + turn.claims) if claims else turn
+        request = self._unanswered = self._unanswered or uuid4().hex
+        turn = await self.carry_out(request, finished, want, offers)
+        self._unanswered = None
+        return turn
 
     async def carry_out(self, request: str, finished: Sequence[Settled], want: int, offers: WorkerOffers) -> Turn:
         """The same for a caller that keeps the request token itself; it becomes the claims' fence."""

@@ -21,8 +21,6 @@ class Lane:
     offers: WorkerOffers
     running: int = 0
     """Slots in use."""
-    asked: int = 0
-    """Slots that calls under way may fill."""
     hungry: bool = True
     """Whether there may be something to claim."""
 
@@ -32,14 +30,9 @@ class Lane:
         return self.slots - self.running
 
     @property
-    def room(self) -> int:
-        """Slots that are neither in use nor asked for; negative if a lost answer brought more than was wanted."""
-        return self.free - self.asked
-
-    @property
     def want(self) -> int:
         """How many to ask for: half of the slots a call, so that one half runs while Redis refills the other."""
-        return max(0, min(self.room, (self.slots + 1) // 2))
+        return min(self.free, (self.slots + 1) // 2)
 
 
 @dataclass(slots=True)
@@ -95,13 +88,13 @@ class Lanes:
     def next_hungry(self) -> Lane | None:
         """Return the lane that has not asked for longest, of those that should; None if none should."""
         for lane in self._order:
-            if lane.hungry and lane.offers and lane.room > 0:
+            if lane.hungry and lane.offers and lane.free > 0:
                 return lane
         return None
 
     def roomiest(self) -> Lane:
-        """Return the lane with the most room."""
-        return max(self._order, key=lambda lane: lane.room)
+        """Return the lane with the most free slots."""
+        return max(self._order, key=lambda lane: lane.free)
 
     def served(self, lane: Lane) -> None:
         """Note that a lane has had its turn."""

@@ -19,13 +19,16 @@ from emprops.queue.transport import AWAY, Settled, Transport, WorkerRefusedError
 from emprops.worker import spans
 from emprops.worker.board import Board
 from emprops.worker.lanes import Lane, Lanes
-from emprops.worker.patience import STOP_TIME, pause_after
-from emprops.worker.runs import Observe, Run, Tools, finish, hand_back, ids_of, stop_all
+from emprops.worker.runs import Observe, Run, Tools, finish, ids_of
 
 log = structlog.get_logger(__name__)
 
-MUCH = 32
-"""Ended runs that are worth a call of their own while another is under way."""
+STOP_TIME = 10.0
+"""Seconds that cancelled work gets to end, and the last words to the queue to arrive, when the worker stops. Cancelled
+work gets no more than the grace, though always :data:`SHORTEST_STOP`."""
+SHORTEST_STOP = 2.0
+LONGEST_PAUSE = 5.0
+"""Seconds between tries while the queue is away."""
 
 
 @dataclass(slots=True)
@@ -50,8 +53,6 @@ class WorkerLoop:
     _running: dict[asyncio.Task[None], Run] = field(default_factory=dict)
     _done: list[Settled] = field(default_factory=list)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
-    _much: asyncio.Event = field(default_factory=asyncio.Event)
-    """Whether so much has ended that a second call is worth it."""
     _left: list[WorkerOffers] = field(default_factory=list)
     """Lines to leave before anything else is asked."""
     _paused: bool = False
@@ -62,7 +63,6 @@ class WorkerLoop:
         """Claim nothing more; finish or hand back what is running."""
         self._stopping = True
         self._news.set()
-        self._much.set()
 
     def offer(self, offers: WorkerOffers) -> None:
         """Claim by these offers from now on; what runs goes on."""
@@ -99,79 +99,54 @@ class WorkerLoop:
     async def run(self) -> None:
         """Work until :meth:`stop`."""
         listener = asyncio.create_task(self._listen(), name="wake-ups")
-        second = asyncio.create_task(self._call_meanwhile(), name="second calls")
-        for task in (listener, second):
-            task.add_done_callback(lambda _: self._news.set())
+        listener.add_done_callback(lambda _: self._news.set())
         try:
             while not self._stopping:
                 await self._stop_waiting()
                 await self._tick()
                 await self._news.wait()
                 self._news.clear()
-                for task in (listener, second):
-                    if task.done():
-                        task.result()  # a deaf worker must not stay
-            await second
+                if listener.done():
+                    listener.result()  # a deaf worker must not stay
             await self._drain()
         except BaseException as error:
-            second.cancel()
-            stopped = await stop_all(self._running, self.grace)
+            stopped = await self._stop_running()
             if isinstance(error, Exception) and not isinstance(error, WorkerRefusedError):
-                await hand_back(self.link, stopped)
+                await self._hand_back(stopped)
             raise
         finally:
-            for task in (listener, second):
-                task.cancel()
-            await asyncio.gather(listener, second, return_exceptions=True)
+            listener.cancel()
+            await asyncio.gather(listener, return_exceptions=True)
 
     async def _tick(self) -> None:
         """Report what ended and fill free slots, until there is nothing to say. An outage is waited out."""
         failures = 0
         while (lane := self._next_lane()) is not None:
+            settled, self._done = self._done, []
+            want = lane.want if self._claiming else 0
+            lane.hungry = False
+            begun = time.monotonic()
             try:
-                await self._exchange(lane)
+                turn = await self.link.turn(settled, want, lane.offers)
+            except asyncio.CancelledError:
+                self._done = settled + self._done
+                raise
             except AWAY as error:
+                self._done = settled + self._done
+                lane.hungry = True
                 failures += 1
                 log.warning("queue unreachable", error=str(error), unreported=len(self._done))
                 await asyncio.sleep(pause_after(failures) * random.uniform(0.5, 1.0))
                 if self._stopping and not self._draining:
                     return  # an outage must not keep the worker from stopping in its time
-
-    async def _call_meanwhile(self) -> None:
-        """Make a second call while one is under way, if there is much to say: Redis works on one of them while this
-        process works on what the other brought."""
-        while not self._stopping:
-            await self._much.wait()
-            self._much.clear()
-            if self.link.parallel and len(self._done) >= MUCH and (lane := self._next_lane()) is not None:
-                with contextlib.suppress(*AWAY):  # the main loop will notice, and wait
-                    await self._exchange(lane)
-                self._news.set()
-
-    async def _exchange(self, lane: Lane) -> None:
-        """Report what ended and ask for what fits into a lane. Raises :data:`AWAY`; all is still to be said then."""
-        settled, self._done = self._done, []
-        want, offers = lane.want if self._claiming else 0, lane.offers
-        lane.hungry = False
-        lane.asked += want
-        begun = time.monotonic()
-        try:
-            turn = await self.link.turn(settled, want, offers)
-        except (asyncio.CancelledError, *AWAY):
-            self._done = settled + self._done
-            lane.hungry = True
-            raise
-        finally:
-            lane.asked -= want
-        self.lanes.served(lane)
-        spans.reported(settled, time.monotonic() - begun)
-        self._note_late(turn.late)
-        await self._take(turn.claims, begun)
-        # never back to False here: a wake-up may have come while the answer was on its way
-        if turn.more or (turn.claims and len(turn.claims) == want):
-            lane.hungry = True
-        elif want and (offers is not lane.offers or not self._claiming):
-            self._left.append(offers)  # it may have joined the line after it was left
+                continue
+            self.lanes.served(lane)
+            spans.reported(settled, time.monotonic() - begun)
+            self._note_late(turn.late)
+            await self._take(turn.claims, begun)
+            # never back to False here: a wake-up may have come while the answer was on its way
+            if turn.more or (turn.claims and len(turn.claims) == want):
+                lane.hungry = True
 
     @property
     def _claiming(self) -> bool:
@@ -184,7 +159,7 @@ class WorkerLoop:
 
     async def _take(self, claims: Sequence[Claim], since: float) -> None:
         if self._stopping:
-            await hand_back(self.link, claims)
+            await self._hand_back(claims)
             return
         for claim in claims:
             self._start(claim, since)
@@ -234,8 +209,6 @@ class WorkerLoop:
         run.lane.hungry = True
         self.counters.busy_seconds += time.monotonic() - run.begun
         self.board.remove(run.claim)
-        if len(self._done) >= MUCH:
-            self._much.set()
         if task.cancelled():
             self.counters.abandoned += 1
         elif task.exception() is not None:
@@ -273,11 +246,11 @@ class WorkerLoop:
                     await self._news.wait()
                     self._news.clear()
                     await self._tick()
-        stopped = await stop_all(self._running, self.grace)
+        stopped = await self._stop_running()
         try:
             async with asyncio.timeout(STOP_TIME):
                 await self._tick()
-                await hand_back(self.link, stopped)  # but for those that ended well in spite of it, and are settled now
+                await self._hand_back(stopped)  # but for those that ended well in spite of it, and are settled now
         except TimeoutError:
             log.warning("reports not delivered", unreported=len(self._done))
 
@@ -293,3 +266,32 @@ class WorkerLoop:
             self._left.pop()
             self.lanes.wake()  # a lane may have begun to wait again
             await self._take(turn.claims, begun)
+
+    async def _stop_running(self) -> list[Claim]:
+        """Cancel what is running and wait for it, though not for ever. Returns the claims it was stopped on.
+
+        What ignores that is left to itself: it can report nothing any more, and the process does not wait for it.
+        """
+        tasks = dict(self._running)
+        for task, run in tasks.items():
+            run.abandon()
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=min(STOP_TIME, max(self.grace, SHORTEST_STOP)))
+        return [run.claim for run in tasks.values()]
+
+    async def _hand_back(self, claims: Sequence[Claim]) -> None:
+        if not claims:
+            return
+        try:
+            async with asyncio.timeout(STOP_TIME):
+                count = await self.link.release(claims)
+        except (*AWAY, WorkerRefusedError) as error:
+            log.warning("steps not handed back", steps=len(claims), error=str(error))
+        else:
+            log.info("steps handed back", steps=count)
+
+
+def pause_after(failures: int) -> float:
+    """Return the seconds until the queue is asked again after so many failures in a row, however long that goes on."""
+    return min(LONGEST_PAUSE, 0.2 * 2.0 ** min(failures, 10))

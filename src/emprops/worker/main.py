@@ -25,10 +25,9 @@ from emprops.worker.connection import Connection, open_connection
 from emprops.worker.ending import CLOSING_TIME, close_all, heeding_signals, in_thread
 from emprops.worker.heartbeat import HeartbeatThread
 from emprops.worker.lanes import Lanes, slots_from
-from emprops.worker.loop import WorkerLoop
+from emprops.worker.loop import WorkerLoop, pause_after
 from emprops.worker.metrics import LoopCollector, observe
 from emprops.worker.offers import Surveyor, keep_showing
-from emprops.worker.patience import pause_after
 from emprops.worker.presence import Presence
 from emprops.worker.runs import Tools
 

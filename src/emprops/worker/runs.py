@@ -1,26 +1,19 @@
 """Each claim that the loop runs: what belongs to it, and how its end is found out."""
 
-import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-
-import structlog
 
 from emprops.connectors.base import Connector
 from emprops.kit.outbound.client import GuardedClient
 from emprops.kit.storage import Storage
 from emprops.queue.messages import Claim, Finished
-from emprops.queue.transport import AWAY, Transport, WorkerRefusedError
 from emprops.settings import Settings
 from emprops.worker.board import Board
 from emprops.worker.context import Context
 from emprops.worker.lanes import Lane
-from emprops.worker.patience import SHORTEST_STOP, STOP_TIME
 from emprops.worker.run import run_claim, unserved
-
-log = structlog.get_logger(__name__)
 
 Observe = Callable[[str, str, Finished, float], None]
 """Told of each run: job type, connector, how it ended, after how many seconds."""
@@ -76,30 +69,3 @@ async def finish(run: Run, connector: Connector | None, storage: Storage, observ
 def ids_of(claim: Claim) -> dict[str, str]:
     """Return what log lines about a claim carry."""
     return {"job_id": claim.ticket.workflow_context.workflow_id, "step_id": claim.ticket.id}
-
-
-async def stop_all(running: Mapping[asyncio.Task[None], Run], grace: float) -> list[Claim]:
-    """Cancel what is running and wait for it, though not for ever. Returns the claims it was stopped on.
-
-    What ignores that is left to itself: it can report nothing any more, and the process does not wait for it.
-    """
-    tasks = dict(running)
-    for task, run in tasks.items():
-        run.abandon()
-        task.cancel()
-    if tasks:
-        await asyncio.wait(tasks, timeout=min(STOP_TIME, max(grace, SHORTEST_STOP)))
-    return [run.claim for run in tasks.values()]
-
-
-async def hand_back(link: Transport, claims: Sequence[Claim]) -> None:
-    """Let others have these claims, if the queue can be told of it in time."""
-    if not claims:
-        return
-    try:
-        async with asyncio.timeout(STOP_TIME):
-            count = await link.release(claims)
-    except (*AWAY, WorkerRefusedError) as error:
-        log.warning("steps not handed back", steps=len(claims), error=str(error))
-    else:
-        log.info("steps handed back", steps=count)

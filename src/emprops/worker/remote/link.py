@@ -36,8 +36,6 @@ MAX_CALL_ITEMS = 200
 class RemoteLink:
     """A worker's connection to the queue over HTTP (:class:`~emprops.queue.transport.Transport`)."""
 
-    parallel = False
-
     def __init__(self, server: Server, *, poll: float = 10.0) -> None:
         self.server = server
         self.poll = poll
