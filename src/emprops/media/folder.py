@@ -51,7 +51,7 @@ class FolderStorage:
 
     async def stream(self, key: str, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
         """Read a part in chunks."""
-        file = await asyncio.to_thread(self._open, key)
+        file = await self._opened(key)
         try:
             await asyncio.to_thread(file.seek, start)
             left = length
@@ -105,6 +105,15 @@ class FolderStorage:
             raise FileNotFoundError(f"there is no stored file {key}")
         return path
 
+    async def _opened(self, key: str) -> BinaryIO:
+        """Open a file in a thread. If nobody waits for it any more when it is open, it is closed again."""
+        opening = asyncio.ensure_future(asyncio.to_thread(self._open, key))
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(_close_again)
+            raise
+
     def _open(self, key: str) -> BinaryIO:
         descriptor = os.open(self._existing(key), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         return os.fdopen(descriptor, "rb")
@@ -126,6 +135,11 @@ class FolderStorage:
             temporary.unlink(missing_ok=True)
             raise
         _sync_folder(target.parent)
+
+
+def _close_again(opening: asyncio.Future[BinaryIO]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()
 
 
 def _write_all(target: BinaryIO, content: bytes) -> None:
