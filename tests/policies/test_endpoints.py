@@ -82,7 +82,7 @@ class TestSetting:
         assert [one["action"] for one in recorded] == ["policy.changed", "policy.removed"]
         assert {one["target"] for one in recorded} == {"job_type:fetch_api@a.example"}
         assert all(one["actor"].startswith("key:emp_") for one in recorded)
-        said = {"builders": "authors", "authors": [str(ANNA)], "floor": 2_000_000}
+        said = {"builders": "authors", "authors": [str(ANNA)], "floor": 2}
         assert [one["details"] for one in recorded] == [said, said]
 
     async def test_one_is_set_as_a_whole(self, policies: Policies) -> None:

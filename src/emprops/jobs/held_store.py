@@ -21,11 +21,12 @@ class HeldStep:
 
 
 async def users(reader: Transaction, *, limit: int) -> list[UUID]:
-    """Return users for whose quotas steps are held back."""
+    """Return users for whose quotas steps are held back; of more than ``limit`` any, so that all have their turn."""
     return await reader.fetch_values(
         f"""
-        SELECT DISTINCT s.held_back_for FROM step s JOIN job j ON j.id = s.job_id
-        WHERE {HELD} AND NOT {REVIEWED} LIMIT %s
+        SELECT held_back_for FROM (
+            SELECT DISTINCT s.held_back_for FROM step s JOIN job j ON j.id = s.job_id WHERE {HELD} AND NOT {REVIEWED}
+        ) held ORDER BY random() LIMIT %s
         """,
         (limit,),
     )

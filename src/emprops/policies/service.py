@@ -10,6 +10,7 @@ from redis.exceptions import RedisError
 from emprops.audit import service as audit
 from emprops.audit.actions import Action
 from emprops.connectors.registry import JOB_TYPES
+from emprops.credits.amounts import to_number
 from emprops.credits.prices import MOST
 from emprops.errors import BadRequestError, NotFoundError
 from emprops.kit.database import Transaction
@@ -85,8 +86,10 @@ def _target(policy: Policy) -> str:
 
 
 def _limits_of(policy: Policy) -> dict[str, Any]:
-    """Return what a policy says, for the audit log."""
+    """Return what a policy says, for the audit log: amounts in credits."""
     said = {name: value for name, value in asdict(policy).items() if value and name not in UNRECORDED}
+    if policy.floor:
+        said["floor"] = to_number(policy.floor)
     return said | ({"authors": [str(author) for author in policy.authors]} if policy.authors else {})
 
 
