@@ -9,8 +9,7 @@ from dataclasses import asdict, dataclass
 from uuid import UUID
 
 from emprops.kit.database import Database, Transaction
-
-FOLDED_AT_ONCE = 20_000
+from emprops.kit.folding import fold
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,30 +52,23 @@ async def counts_of(reader: Transaction, subject: UUID) -> Counts:
 
 
 async def fold_changes(database: Database) -> int:
-    """Add noted changes to the totals; an upkeep duty. Returns how many notes it took.
-
-    One process at a time; another one that comes meanwhile has nothing to do.
-    """
-    async with database.transaction() as tx:
-        # two statements: the second must not see the notes as they were before the lock was there
-        if not await tx.fetch_value("SELECT pg_try_advisory_xact_lock(hashtextextended('fold_output_counts', 0))"):
-            return 0
-        taken: int = await tx.fetch_value(
-            """
-            WITH taken AS (
-                DELETE FROM output_count_change
-                WHERE ctid = ANY (ARRAY(SELECT ctid FROM output_count_change LIMIT %s)) RETURNING *
-            ), folded AS (
-                INSERT INTO output_count AS total
-                SELECT subject, sum(pending), sum(processing), sum(completed), sum(failed), sum(hidden)
-                FROM taken GROUP BY subject
-                ON CONFLICT (subject) DO UPDATE
-                SET pending = total.pending + excluded.pending, processing = total.processing + excluded.processing,
-                    completed = total.completed + excluded.completed, failed = total.failed + excluded.failed,
-                    hidden = total.hidden + excluded.hidden
-            )
-            SELECT count(*) FROM taken
-            """,
-            (FOLDED_AT_ONCE,),
+    """Add noted changes to the totals; an upkeep duty. Returns how many notes it took."""
+    return await fold(
+        database,
+        "fold_output_counts",
+        """
+        WITH taken AS (
+            DELETE FROM output_count_change
+            WHERE ctid = ANY (ARRAY(SELECT ctid FROM output_count_change LIMIT %s)) RETURNING *
+        ), folded AS (
+            INSERT INTO output_count AS total
+            SELECT subject, sum(pending), sum(processing), sum(completed), sum(failed), sum(hidden)
+            FROM taken GROUP BY subject
+            ON CONFLICT (subject) DO UPDATE
+            SET pending = total.pending + excluded.pending, processing = total.processing + excluded.processing,
+                completed = total.completed + excluded.completed, failed = total.failed + excluded.failed,
+                hidden = total.hidden + excluded.hidden
         )
-        return taken
+        SELECT count(*) FROM taken
+        """,
+    )

@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Any, Final
 
 from emprops.kit.database import Database, Transaction
+from emprops.kit.folding import fold
 from emprops.kit.web.paging import Page
 from emprops.quotas.limits import QUOTAS, Kind, QuotaLimits, Subject
 
 COLUMNS = ", ".join(QUOTAS)
-FOLDED_AT_ONCE = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,26 +175,19 @@ async def bytes_of(reader: Transaction, subject: Subject) -> int:
 
 
 async def fold_changes(database: Database) -> int:
-    """Add noted changes of stored bytes to the totals; an upkeep duty. Returns how many notes it took.
-
-    One process at a time; another one that comes meanwhile has nothing to do.
-    """
-    async with database.transaction() as tx:
-        # two statements: the second must not see the notes as they were before the lock was there
-        if not await tx.fetch_value("SELECT pg_try_advisory_xact_lock(hashtextextended('fold_stored_bytes', 0))"):
-            return 0
-        taken: int = await tx.fetch_value(
-            """
-            WITH taken AS (
-                DELETE FROM stored_bytes_change
-                WHERE ctid = ANY (ARRAY(SELECT ctid FROM stored_bytes_change LIMIT %s)) RETURNING *
-            ), folded AS (
-                INSERT INTO stored_bytes AS total
-                SELECT kind, subject, sum(bytes) FROM taken GROUP BY kind, subject
-                ON CONFLICT (kind, subject) DO UPDATE SET bytes = total.bytes + excluded.bytes
-            )
-            SELECT count(*) FROM taken
-            """,
-            (FOLDED_AT_ONCE,),
+    """Add noted changes of stored bytes to the totals; an upkeep duty. Returns how many notes it took."""
+    return await fold(
+        database,
+        "fold_stored_bytes",
+        """
+        WITH taken AS (
+            DELETE FROM stored_bytes_change
+            WHERE ctid = ANY (ARRAY(SELECT ctid FROM stored_bytes_change LIMIT %s)) RETURNING *
+        ), folded AS (
+            INSERT INTO stored_bytes AS total
+            SELECT kind, subject, sum(bytes) FROM taken GROUP BY kind, subject
+            ON CONFLICT (kind, subject) DO UPDATE SET bytes = total.bytes + excluded.bytes
         )
-        return taken
+        SELECT count(*) FROM taken
+        """,
+    )
