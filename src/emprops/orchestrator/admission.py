@@ -22,15 +22,10 @@ AT_ONCE: Final = 200
 
 def gated(steps: Sequence[NewStep], user_id: UUID, room: int | None) -> list[NewStep]:
     """Return the steps of a new attempt, with those that are ready held back from the ``room``-th on; None: none is."""
-    found = []
-    for step in steps:
-        if room is not None and step.input_data is not None:
-            held = room <= 0
-            room -= 1
-            found.append(replace(step, held_back_for=user_id) if held else step)
-        else:
-            found.append(step)
-    return found
+    if room is None:
+        return list(steps)
+    held = {step.id for step in [step for step in steps if step.input_data is not None][room:]}
+    return [replace(step, held_back_for=user_id) if step.id in held else step for step in steps]
 
 
 async def admit(tx: Transaction, user_id: UUID, defaults: QuotaLimits) -> list[dispatch_store.ReadyStep]:

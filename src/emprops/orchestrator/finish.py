@@ -14,10 +14,12 @@ from emprops.jobs.results import StepOutput, by_generation
 from emprops.jobs.states import OPEN
 from emprops.kit import outbox
 from emprops.kit.database import Transaction
+from emprops.media import file_store as media
 from emprops.media.file_store import FileRow
 from emprops.moderation import store as reviews
 from emprops.orchestrator.metrics import USAGE_MISSING, count_end
 from emprops.outputs import job_results as outputs
+from emprops.settings import Settings
 
 log = structlog.get_logger(__name__)
 
@@ -64,6 +66,13 @@ async def complete_job(
         files=by_generation([(step.generation, step.id) for step in steps if step.is_result], files),
         from_states=sorted(OPEN),
     )
+
+
+async def complete_as_stored(tx: Transaction, job: jobs.LockedJob, settings: Settings) -> bool:
+    """End a locked job with success, with the results that are stored of its steps. See :func:`complete_job`."""
+    steps = await jobs.current_steps(tx, [job.id])
+    files = await media.files_of_steps(tx, settings, [step.id for step in steps if step.is_result])
+    return await complete_job(tx, job, steps, files)
 
 
 async def _have_judged(tx: Transaction, job: jobs.LockedJob) -> None:

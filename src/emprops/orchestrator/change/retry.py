@@ -13,12 +13,11 @@ from emprops.jobs.states import OPEN
 from emprops.kit.database import Transaction
 from emprops.kit.ids import new_id
 from emprops.kit.telemetry import tracing
-from emprops.media import file_store as media
 from emprops.moderation import store as reviews
 from emprops.moderation.verdicts import NOTHING_TO_CHECK, Cleared
 from emprops.orchestrator.admission import gated
 from emprops.orchestrator.change.retry_plan import check_retryable, next_steps
-from emprops.orchestrator.finish import complete_job
+from emprops.orchestrator.finish import complete_as_stored
 from emprops.orchestrator.metrics import JOBS_RETRIED
 from emprops.orchestrator.policing import check_step
 from emprops.orchestrator.start.node_classes import required
@@ -129,9 +128,7 @@ async def _begin(tx: Transaction, job: Standing, cleared: Cleared) -> None:
 
 async def _finish(tx: Transaction, job_id: UUID, settings: Settings) -> None:
     locked = await jobs.lock_jobs(tx, [job_id])
-    steps = await jobs.current_steps(tx, [job_id])
-    files = await media.files_of_steps(tx, settings, [step.id for step in steps if step.is_result])
-    await complete_job(tx, locked[job_id], steps, files)
+    await complete_as_stored(tx, locked[job_id], settings)
 
 
 def _message(steps: Sequence[NextStep], attempt: int, limit: int) -> str:

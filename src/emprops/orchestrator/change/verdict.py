@@ -7,18 +7,16 @@ from uuid import UUID
 from emprops.audit import service as audit
 from emprops.audit.actions import Action
 from emprops.errors import ConflictError, NotFoundError
-from emprops.jobs import change_store
 from emprops.jobs import store as jobs
-from emprops.jobs.results import StepOutput
 from emprops.jobs.states import OPEN
 from emprops.kit import outbox
 from emprops.kit.database import Transaction
-from emprops.media import file_store as media
 from emprops.moderation import store
 from emprops.moderation.moderator import Moderator
 from emprops.moderation.store import Review
-from emprops.moderation.verdicts import BLOCKED, Question, Verdict, seen_in
-from emprops.orchestrator.finish import CHECK_RESULTS, complete_job, fail_job
+from emprops.moderation.verdicts import BLOCKED, Question, Verdict
+from emprops.orchestrator.finish import CHECK_RESULTS, complete_as_stored, fail_job
+from emprops.orchestrator.questions import about_results, about_start
 from emprops.orchestrator.tickets import Dispatcher
 
 Decision = Literal["released", "blocked"]
@@ -35,7 +33,7 @@ async def check_results(dispatcher: Dispatcher, moderator: Moderator) -> int:
             job = await jobs.read_job(reader, job_id)
             if job is None or not _waits(job):
                 return
-            question = await _about_results(reader, job)
+            question = await about_results(reader, job)
         verdict = await moderator.ask(question)
         async with dispatcher.database.transaction() as tx:
             await settle(tx, job_id, verdict, dispatcher, attempt=job.retry_count)
@@ -101,9 +99,7 @@ async def _end(tx: Transaction, job: jobs.LockedJob, blocked: str | None, dispat
         dispatcher.after_commit(tx, [job.id], closed=closed or [])
         return
     await store.set_state(tx, job.id, None)
-    steps = await jobs.current_steps(tx, [job.id])
-    files = await media.files_of_steps(tx, dispatcher.settings, [step.id for step in steps if step.is_result])
-    await complete_job(tx, replace(job, moderation=None), steps, files)
+    await complete_as_stored(tx, replace(job, moderation=None), dispatcher.settings)
     dispatcher.after_commit(tx, [job.id])
 
 
@@ -111,22 +107,8 @@ def _waits(job: jobs.LockedJob) -> bool:
     return job.status in OPEN and job.moderation == "results"
 
 
-async def _about_results(reader: Transaction, job: jobs.LockedJob) -> Question:
-    results = [step for step in await jobs.current_steps(reader, [job.id]) if step.is_result]
-    outputs = [StepOutput.from_json(step.output_data) for step in results]
-    seen = seen_in([output.data for output in outputs])
-    files = tuple(str(file["url"]) for output in outputs for file in output.files)
-    variables = job.data.get("variables", {})
-    return Question("results", job.user_id, job.collection_id, variables, seen.texts, files, job.id, seen.whole)
-
-
 async def subject_of(reader: Transaction, review: Review) -> Question:
     """Return what a review is about, as the check was asked."""
     job = await jobs.read_job(reader, review.job_id)
     assert job is not None  # noqa: S101 - a review does not outlive its job
-    if review.stage == "results":
-        return await _about_results(reader, job)
-    steps = await change_store.earlier_steps(reader, job.id, job.retry_count)
-    seen = seen_in([step.input_data or step.template for step in steps])
-    variables = job.data.get("variables", {})
-    return Question("start", job.user_id, job.collection_id, variables, seen.texts, seen.files, job.id, seen.whole)
+    return await (about_results if review.stage == "results" else about_start)(reader, job)

@@ -8,13 +8,13 @@ from uuid import UUID
 from emprops.collections import service as collections
 from emprops.collections.store import Collection
 from emprops.errors import ForbiddenError
-from emprops.jobs import change_store
 from emprops.jobs import store as jobs
 from emprops.kit.database import Transaction
 from emprops.kit.web.endpoint import Resources
 from emprops.moderation import store
 from emprops.moderation.moderator import Moderator
 from emprops.moderation.verdicts import NOTHING_TO_CHECK, Cleared, Question, seen_in
+from emprops.orchestrator.questions import about_start
 from emprops.orchestrator.start.develop import prepare
 from emprops.orchestrator.start.origin import origin_of
 from emprops.orchestrator.start.start import plan_with_workflows
@@ -66,11 +66,8 @@ async def clear_retry(resources: Resources, moderator: Moderator, owner: UUID | 
         job = await jobs.read_job(reader, job_id)
         if job is None or owner not in (None, job.user_id):
             return NOTHING_TO_CHECK
-        steps = await change_store.earlier_steps(reader, job_id, job.retry_count)
+        question = await about_start(reader, job)
         own = await store.stages_of(reader, job.collection_id)
-    seen = seen_in([step.input_data or step.template for step in steps])
-    variables = job.data.get("variables", {})
-    question = Question("start", job.user_id, job.collection_id, variables, seen.texts, seen.files, job_id, seen.whole)
     return await _clear(moderator, question, own)
 
 
