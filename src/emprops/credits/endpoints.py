@@ -34,7 +34,7 @@ routes = router(prefix="/credits", tags=["credits"])
 
 @routes.get("", response_model=Envelope[CreditsView])
 async def get_credits(caller: CurrentCaller, user_id: CurrentUser, tx: Tx, resources: Shared) -> Any:
-    """Say how many credits the caller has, and what may be spent of them."""
+    """Return how many credits the caller has, and what may be spent of them."""
     account = await service.account_of(tx, user_id, terms=terms_from(resources.settings))
     found = await limit_store.limits_of(tx, user_id, caller.key_id)
     return ok(account_json(account) | {"limits": [limit_json(limit) for limit in found]})

@@ -147,7 +147,7 @@ def step_json(part: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def why(cost: Cost) -> str:
-    """Say in words why a step costs what it does."""
+    """Return in words why a step costs what it does."""
     reason = _reason(cost)
     return f"{reason}, raised to the least for its job type" if cost.floored else reason
 

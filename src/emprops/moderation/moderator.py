@@ -113,9 +113,7 @@ def moderator_from(settings: Settings) -> Moderator:
         judge = _over_http(settings, client)
     elif settings.moderation_plugin:
         judge = _plugin(settings.moderation_plugin)
-    stages: tuple[Stage, ...] = STAGES if settings.moderation_stages == "both" else ()
-    if settings.moderation_stages in STAGES:
-        stages = (settings.moderation_stages,)
+    stages = [stage for stage in STAGES if settings.moderation_stages in ("both", stage)]
     opens, patience = settings.moderation_outage == "open", settings.moderation_timeout
     return Moderator(judge, stages=stages, opens=opens, patience=patience, client=client)
 

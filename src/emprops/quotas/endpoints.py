@@ -28,7 +28,7 @@ SubjectId = Annotated[UUID, Path(description="Id of the user, API key or collect
 async def get_my_limits(
     caller: CurrentCaller, user_id: CurrentUser, reader: Reader, resources: Shared
 ) -> Envelope[MyLimitsView]:
-    """Say what the caller may have at once and start in a time, and how much of it is used."""
+    """Return what the caller may have at once and start in a time, and how much of it is used."""
     settings = resources.settings
     mine = await standings(reader, Subject("user", user_id), defaults_from(settings))
     return ok(
@@ -65,7 +65,7 @@ async def list_quotas(_viewer: ViewerCaller, reader: Reader, page: Paging) -> En
 async def get_quota(
     kind: KindOf, subject_id: SubjectId, _viewer: ViewerCaller, reader: Reader, resources: Shared
 ) -> Envelope[SubjectStandingView]:
-    """Say how a user, an API key or a collection stands with each quota."""
+    """Return how a user, an API key or a collection stands with each quota."""
     return ok(await _standing(reader, Subject(kind, subject_id), defaults_from(resources.settings)))
 
 

@@ -12,7 +12,7 @@ from emprops.audit.actions import Action
 from emprops.errors import QuotaExceededError, WeightNotForUserError
 from emprops.kit.database import Transaction
 from emprops.quotas import store
-from emprops.quotas.limits import QUOTAS, QuotaLimits, Subject, effective
+from emprops.quotas.limits import NO_LIMITS, QUOTAS, QuotaLimits, Subject, effective
 
 TRY_AGAIN: Final = 10
 """Seconds after which a caller may ask again when nobody knows when there will be room."""
@@ -116,7 +116,7 @@ def _user(subject: Subject) -> UUID | None:
 async def standings(reader: Transaction, subject: Subject, defaults: QuotaLimits) -> list[Standing]:
     """Return how a subject stands with each quota."""
     own = _limits(await store.set_for(reader, [subject]))
-    limits = effective([subject], own, defaults).get(subject, QuotaLimits())
+    limits = effective([subject], own, defaults).get(subject, NO_LIMITS)
     present, started = await store.open_of(reader, subject), await store.started_by(reader, subject)
     used: Mapping[str, int] = {
         "open_jobs": present.jobs,
