@@ -76,7 +76,7 @@ async def list_keys(_viewer: ViewerCaller, reader: Reader, page: Paging) -> Enve
     """List the API keys, newest first, by their public parts."""
     return ok(
         [
-            KeyView.model_validate(_fields(key))
+            KeyView.model_validate(key_service.fields_of(key))
             for key in await store.list_keys(reader, limit=page.limit, offset=page.offset)
         ]
     )
@@ -96,7 +96,7 @@ async def create_key(body: NewKeyBody, operator: OperatorCaller, tx: Tx) -> Enve
         life=None if body.expires_in_days is None else timedelta(days=body.expires_in_days),
         actor=operator.actor,
     )
-    return ok(MadeKeyView.model_validate(_fields(made.row) | {"key": made.text}))
+    return ok(MadeKeyView.model_validate(key_service.fields_of(made.row) | {"key": made.text}))
 
 
 @routes.delete("/{prefix}")
@@ -105,19 +105,4 @@ async def revoke_key(prefix: Which, operator: OperatorCaller, tx: Tx) -> Envelop
     key = await key_service.revoke(tx, prefix.removeprefix("emp_"), actor=operator.actor)
     if key is None:
         raise NotFoundError("API key not found")
-    return ok(KeyView.model_validate(_fields(key)))
-
-
-def _fields(key: store.ApiKey) -> dict[str, object]:
-    return {
-        "id": key.id,
-        "prefix": f"emp_{key.prefix}",
-        "name": key.name,
-        "scopes": key.scopes,
-        "user_id": key.owner_user_id,
-        "state": key_service.state_of(key),
-        "created_at": key.created_at,
-        "expires_at": key.expires_at,
-        "last_used_at": key.last_used_at,
-        "revoked_at": key.revoked_at,
-    }
+    return ok(KeyView.model_validate(key_service.fields_of(key)))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from emprops.audit.actions import Action
@@ -49,3 +50,19 @@ def state_of(key: ApiKey) -> str:
     if key.revoked_at:
         return "revoked"
     return "live" if key.live else "expired"
+
+
+def fields_of(key: ApiKey) -> dict[str, Any]:
+    """Return what is shown of a key, by the api and by commands."""
+    return {
+        "id": key.id,
+        "prefix": f"emp_{key.prefix}",
+        "name": key.name,
+        "scopes": key.scopes,
+        "user_id": key.owner_user_id,
+        "state": state_of(key),
+        "created_at": key.created_at,
+        "expires_at": key.expires_at,
+        "last_used_at": key.last_used_at,
+        "revoked_at": key.revoked_at,
+    }

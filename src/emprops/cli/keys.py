@@ -9,7 +9,7 @@ import typer
 from emprops.audit.service import at_the_terminal
 from emprops.auth import key_service, store
 from emprops.auth.caller import SCOPES
-from emprops.auth.key_service import state_of
+from emprops.auth.key_service import fields_of, state_of
 from emprops.auth.keys import REMEMBER
 from emprops.cli.direct import with_transaction
 from emprops.cli.exits import fail
@@ -74,7 +74,7 @@ def list_(as_json: Annotated[bool, json_option(f"a list of {FIELDS}")] = False) 
 
     found = with_transaction(read)
     if as_json:
-        print_json([_view(key) for key in found])
+        print_json([fields_of(key) for key in found])
         return
     empty = "No API keys yet: make one with `emprops keys create --name … --scope service`."
     show(COLUMNS, [_row(key) for key in found], empty=empty)
@@ -95,25 +95,10 @@ def revoke(
     if key is None:
         fail(f"There is no API key {which[:12]}: see `emprops keys list`.")
     ends = f"is revoked; it stops working everywhere within {REMEMBER:g} seconds"
-    answer(f"emp_{key.prefix}_… ({clean(key.name)}) {ends}.", _view(key), as_json=as_json)
+    answer(f"emp_{key.prefix}_… ({clean(key.name)}) {ends}.", fields_of(key), as_json=as_json)
 
 
 def _row(key: store.ApiKey) -> tuple[Any, ...]:
     scopes = ", ".join(key.scopes)
     times = key.created_at, key.expires_at, key.last_used_at
     return f"emp_{key.prefix}", state_of(key), key.name, scopes, key.owner_user_id, *times
-
-
-def _view(key: store.ApiKey) -> dict[str, Any]:
-    return {
-        "id": key.id,
-        "prefix": f"emp_{key.prefix}",
-        "name": key.name,
-        "scopes": key.scopes,
-        "user_id": key.owner_user_id,
-        "state": state_of(key),
-        "created_at": key.created_at,
-        "expires_at": key.expires_at,
-        "last_used_at": key.last_used_at,
-        "revoked_at": key.revoked_at,
-    }
