@@ -136,6 +136,19 @@ async def test_key_and_token_do_not_go_together(production: httpx2.AsyncClient, 
     assert (await production.get("/whoami", headers=headers)).status_code == 400
 
 
+async def test_a_key_is_taken_as_bearer_token_too(
+    production: httpx2.AsyncClient, open_api: OpenApi, add_key: MakeKey
+) -> None:
+    text = await add_key("service")
+    as_token = {"Authorization": f"Bearer {text}"}
+    assert (await production.get("/whoami", headers=as_token)).json()["data"] == {"user": None, "service": True}
+    wrong = await production.get("/whoami", headers={"Authorization": f"Bearer {make_key().text}"})
+    assert wrong.json()["error"] == "The API key is not valid."
+    assert (await production.get("/whoami", headers={**as_token, **key(text)})).status_code == 400
+    async with open_api(mode="local") as client:
+        assert (await client.get("/whoami", headers=as_token)).json()["data"] == {"user": None, "service": True}
+
+
 # --- which keys work
 
 

@@ -1,7 +1,8 @@
 """How a request's caller is found. One implementation per mode; ``main.py`` picks it once.
 
-In both modes an ``X-API-Key`` says which service calls, and a Bearer token which user. Without either, local mode
-believes the ``user_id`` header, and production knows nobody.
+In both modes an ``X-API-Key`` says which service calls, and a Bearer token which user. Clients of other APIs can send
+nothing but a Bearer token, so an API key is taken there too. Without either, local mode believes the ``user_id``
+header, and production knows nobody.
 """
 
 import re
@@ -16,7 +17,7 @@ from starlette.requests import HTTPConnection
 from emprops.auth import store
 from emprops.auth.caller import READ, SERVICE, Caller
 from emprops.auth.identity_header import canonical_uuid, claimed_user
-from emprops.auth.keys import KeyRing, contains_key
+from emprops.auth.keys import KeyRing, contains_key, looks_like_key
 from emprops.auth.limits import LIMITER
 from emprops.auth.sign_ins import SignIns
 from emprops.auth.startup import check_settings
@@ -72,6 +73,8 @@ class Credentials:
     async def _proven(self, connection: HTTPConnection) -> Caller | None:
         refuse_credentials_in_url(connection)
         keys, tokens = connection.headers.getlist("x-api-key"), connection.headers.getlist("authorization")
+        if not keys and len(tokens) == 1 and (key := key_in(tokens[0])) is not None:
+            keys, tokens = [key], []
         verifier = self._verifier
         if keys and tokens and verifier is not None:
             raise BadRequestError("Send a token (Authorization) or an API key (X-API-Key), not both.")
@@ -195,6 +198,13 @@ def bearer_token(authorization: str) -> str:
     if scheme.lower() != "bearer":
         raise UnauthorizedError("The token is not valid.")
     return token.strip()
+
+
+def key_in(authorization: str) -> str | None:
+    """Return the API key that was sent as Bearer token; None if the header has something else."""
+    scheme, _, token = authorization.partition(" ")
+    token = token.strip()
+    return token if scheme.lower() == "bearer" and looks_like_key(token) else None
 
 
 def refuse_credentials_in_url(connection: HTTPConnection) -> None:

@@ -193,7 +193,7 @@ SCHEMES: dict[str, dict[str, str]] = {
         "type": "http",
         "scheme": "bearer",
         "bearerFormat": "JWT",
-        "description": "A token of the installation's issuer.",
+        "description": "A token of the installation's issuer, or an API key.",
     },
     "api_key": {
         "type": "apiKey",

@@ -23,6 +23,7 @@ REMEMBER_WRONG = 60.0
 """Seconds in which a wrong key that comes again is no further guess."""
 MAX_REMEMBERED = 10_000
 
+BEGINS = "emp_"
 _KEY = re.compile(r"emp_([a-z0-9]{8})_([A-Za-z0-9_-]{43})")
 _ALPHABET = string.ascii_lowercase + string.digits
 _NO_DIGEST = bytes(32)
@@ -47,6 +48,11 @@ def make_key() -> NewKey:
 def digest_of(text: str) -> bytes:
     """Return what is stored of a key."""
     return hashlib.sha256(text.encode()).digest()
+
+
+def looks_like_key(text: str) -> bool:
+    """Return whether a text is meant as an API key, a mistyped one included."""
+    return text.startswith(BEGINS)
 
 
 def contains_key(text: str) -> bool:

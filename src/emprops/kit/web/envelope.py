@@ -20,6 +20,7 @@ from starlette.types import Scope
 
 from emprops.errors import AppError, BadRequestError, NotFoundError, TooLargeError, UnavailableError
 from emprops.kit.database_errors import UNAVAILABLE, is_about_values
+from emprops.kit.web.doors import Failed, translated
 from emprops.kit.web.methods import allowed_methods
 from emprops.kit.web.schema import Schema
 
@@ -124,11 +125,13 @@ def failure(
     extra: Mapping[str, Any] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """Build the reply to a failed request."""
-    body = _body(sentence, code, request_id_of(scope), extra)
+    """Build the reply to a failed request, in the form of the API that it is for."""
+    request_id = request_id_of(scope)
+    told = translated(Failed(scope["path"], status, code, sentence, extra or {}, request_id), scope)
+    body = _body(sentence, code, request_id, extra) if told is None else told.body
     return Response(
         orjson.dumps(body, default=str, option=orjson.OPT_NON_STR_KEYS),
-        status_code=status,
+        status_code=status if told is None else told.status,
         headers=dict(headers or {}),
         media_type="application/json",
     )
