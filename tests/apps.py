@@ -17,6 +17,7 @@ from tests import conformance
 from emprops.auth import store as auth
 from emprops.auth.caller import SERVICE
 from emprops.auth.keys import make_key
+from emprops.jobs.ends import ends_from
 from emprops.jobs.lookout import lookout_from
 from emprops.kit.database import Database
 from emprops.kit.pubsub import Pokes
@@ -57,7 +58,10 @@ async def api(
             streams=streams_from(settings),
         )
         app.state.live = Live(app.state.resources)
-        async with lookout_from(app.state.resources) as app.state.lookout:
+        async with (
+            lookout_from(app.state.resources) as app.state.lookout,
+            ends_from(app.state.resources) as app.state.ends,
+        ):
             yield app
 
 

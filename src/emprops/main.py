@@ -21,7 +21,9 @@ from emprops.auth.startup import is_loopback
 from emprops.gateway.endpoints import GATEWAY
 from emprops.gateway.service import Gateway
 from emprops.jobs.endpoints import LOOKOUT
+from emprops.jobs.ends import ends_from
 from emprops.jobs.lookout import lookout_from
+from emprops.jobs.waiting import ENDS
 from emprops.kit import migrate
 from emprops.kit.database import database_from
 from emprops.kit.pubsub import Pokes
@@ -138,6 +140,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         stack.push_async_callback(MODERATOR.get(app).close)
         resources = RESOURCES.attach(app, await open_resources(settings, stack))
         LOOKOUT.attach(app, await stack.enter_async_context(lookout_from(resources)))
+        ENDS.attach(app, await stack.enter_async_context(ends_from(resources)))
         LIVE.attach(app, Live(resources))
         await _open_orchestration(app, resources, stack)
         yield

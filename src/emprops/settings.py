@@ -154,6 +154,14 @@ class Settings(BaseSettings):
     socket_limit_per_user: int = Field(default=20, ge=1)
     """Open WebSockets of one user per process; one more is answered 503."""
 
+    # --- requests that wait for a job to end
+    wait_longest: float = Field(default=60.0, gt=0, le=60)
+    """Longest wait; who asks for more waits for so long. Less than the patience of a proxy before the api."""
+    wait_limit: int = Field(default=1_000, ge=1)
+    """Requests that may wait at once, per process; one more is answered 503."""
+    wait_limit_per_user: int = Field(default=100, ge=1)
+    """Requests of one user that may wait at once, per process; one more is answered 429."""
+
     # --- credits
     credits_enforced: bool = True
     """False: generations show their price, and cost nothing."""

@@ -15,6 +15,16 @@ from websockets.asyncio.client import connect
 pytestmark = pytest.mark.usefixtures("shared_worker")
 
 
+async def test_one_request_generates_and_answers_with_the_picture(system: System) -> None:
+    path, body = "/api/collections/art/generate", {"variables": {"prompt": "a quiet harbour"}}
+    response = await system.http.post(path, json=body, headers=as_user(system.user_id) | {"Prefer": "wait=60"})
+    assert response.status_code == 200
+    data = response.json()["data"]
+    assert (data["status"], data["progress"]) == ("completed", 100)
+    picture = await system.file(data["workflow_output"])
+    assert Image.open(io.BytesIO(picture.content)).format == "PNG"
+
+
 async def test_generate_watch_and_find_the_picture(system: System) -> None:
     job_id = await system.generate("art", {"prompt": "a quiet harbour at dawn", "seed": 7}, workflow_priority=40)
     seen = [(name, data) async for name, data in system.events(job_id)]

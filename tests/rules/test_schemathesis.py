@@ -42,9 +42,9 @@ FUZZED = 8
 async def client(
     settings: Settings, database: Database, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[httpx2.AsyncClient]:
-    """The whole api on loopback; its streams are short, as those of jobs that nobody runs would not end."""
+    """The whole api on loopback; its streams and waits are short, as those of jobs that nobody runs would not end."""
     folder = tmp_path_factory.mktemp("fuzz")
-    quick = {"data_dir": folder, "upkeep_in_api": False, "stream_life": 0.2, "gateway_poll": 0.05}
+    quick = {"data_dir": folder, "upkeep_in_api": False, "stream_life": 0.2, "gateway_poll": 0.05, "wait_longest": 0.05}
     stored = folder / "files" / FILE_KEY
     stored.parent.mkdir(parents=True)
     stored.write_bytes(b"\x89PNG\r\n\x1a\n")

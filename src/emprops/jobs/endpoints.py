@@ -13,8 +13,9 @@ from emprops.auth.authenticators import reads_only
 from emprops.auth.caller import Caller, may_touch
 from emprops.auth.dependencies import CurrentCaller, StreamCaller
 from emprops.auth.tickets import TICKET_LIFE, issue_ticket, stream_of
-from emprops.errors import NotFoundError, UnauthorizedError
+from emprops.errors import NotFoundError, TooManyRequestsError, UnauthorizedError
 from emprops.jobs import queries
+from emprops.jobs.ends import FULL
 from emprops.jobs.forensics import evidence
 from emprops.jobs.forensics_schemas import ForensicsReply
 from emprops.jobs.lookout import Lookout
@@ -23,11 +24,13 @@ from emprops.jobs.preview import Way, latest_preview
 from emprops.jobs.schemas import DETAIL_EXAMPLE, HistoryRow, JobView, ListedJob, Status, StreamTicket
 from emprops.jobs.states import OPEN
 from emprops.jobs.stream import row_id_of, saw_end
+from emprops.jobs.waiting import Ending, applied, end_within, waiter
 from emprops.kit.database import Transaction
-from emprops.kit.web.endpoint import Reader, Shared, router
-from emprops.kit.web.envelope import Envelope, ok, reply
+from emprops.kit.web.endpoint import Reader, Resources, Shared, router
+from emprops.kit.web.envelope import Envelope, failures, ok, reply
 from emprops.kit.web.paging import Paging
 from emprops.kit.web.parts import Part
+from emprops.kit.web.prefer import APPLIED_HEADER, AskedWait
 from emprops.kit.web.sse import event_stream
 
 routes = router(prefix="/jobs", tags=["jobs"])
@@ -99,14 +102,39 @@ async def list_jobs(
 @routes.get(
     "/{job_id}",
     response_model=Envelope[JobView],
-    responses={200: {"content": {"application/json": {"example": {"data": DETAIL_EXAMPLE, "error": None}}}}},
+    responses={
+        200: {
+            "headers": APPLIED_HEADER,
+            "content": {"application/json": {"example": {"data": DETAIL_EXAMPLE, "error": None}}},
+        },
+        **failures(_429=TooManyRequestsError(FULL.format(100))),
+    },
 )
-async def get_job(job_id: UUID, caller: CurrentCaller, resources: Shared) -> Response:
-    """Read a job's present state and, while it waits for a worker, its place in the queue and what keeps it there."""
+async def get_job(
+    job_id: UUID, request: Request, caller: CurrentCaller, resources: Shared, seconds: AskedWait, ends: Ending
+) -> Response:
+    """Read a job's present state and, while it waits for a worker, its place in the queue and what keeps it there.
+
+    With `wait`, the answer comes when the job has ended, or after that time with the job as it stands.
+    """
+    if not seconds:
+        return await _shown(resources, await _readable(resources, caller, job_id))
+    with ends.place(waiter(caller)), ends.expecting(str(job_id)) as end:
+        job = await _readable(resources, caller, job_id)
+        if job.status in OPEN:
+            job = await end_within(request.scope, end, seconds) or await _readable(resources, caller, job_id)
+    return applied(await _shown(resources, job), seconds)
+
+
+async def _readable(resources: Resources, caller: Caller, job_id: UUID) -> queries.JobDetail:
     async with resources.database.reader() as reader:
         job = await queries.detail_of(reader, job_id)
         await _check(reader, caller, None if job is None else job.user_id)
     assert job is not None  # noqa: S101 - checked
+    return job
+
+
+async def _shown(resources: Resources, job: queries.JobDetail) -> Response:
     place = None
     if job.waiting_step is not None and job.moderation != "start_review":
         place = await place_of(resources, job.waiting_step, held_back=job.held_back)

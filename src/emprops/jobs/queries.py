@@ -1,5 +1,6 @@
 """Reads on jobs: what callers see of a job, of a list of jobs, and of a job's history."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -122,25 +123,29 @@ async def job_of(reader: Transaction, job_id: UUID) -> JobRow | None:
     return await reader.fetch_one(JobRow, f"SELECT {COLUMNS} FROM job j WHERE j.id = %s", (job_id,))
 
 
+_DETAILS = f"""
+    SELECT {COLUMNS}, next.id AS waiting_step, coalesce(next.held_back, false) AS held_back,
+           j.moderation, j.price, h.state AS paid,
+           CASE WHEN h.state = 'captured' THEN coalesce(h.charged, h.amount) END AS charged
+    FROM job j LEFT JOIN credit_hold h ON h.job_id = j.id
+    LEFT JOIN LATERAL (
+        SELECT s.id, s.held_back_for IS NOT NULL AS held_back FROM step s
+        WHERE s.job_id = j.id AND s.retry_attempt = j.retry_count AND s.status = 'pending'
+              AND s.input_data IS NOT NULL
+        ORDER BY s.step_order LIMIT 1
+    ) next ON j.status IN ('pending', 'processing')
+"""
+
+
 async def detail_of(reader: Transaction, job_id: UUID) -> JobDetail | None:
     """Read one job by its key, with the step it waits for."""
-    return await reader.fetch_one(
-        JobDetail,
-        f"""
-        SELECT {COLUMNS}, next.id AS waiting_step, coalesce(next.held_back, false) AS held_back,
-               j.moderation, j.price, h.state AS paid,
-               CASE WHEN h.state = 'captured' THEN coalesce(h.charged, h.amount) END AS charged
-        FROM job j LEFT JOIN credit_hold h ON h.job_id = j.id
-        LEFT JOIN LATERAL (
-            SELECT s.id, s.held_back_for IS NOT NULL AS held_back FROM step s
-            WHERE s.job_id = j.id AND s.retry_attempt = j.retry_count AND s.status = 'pending'
-                  AND s.input_data IS NOT NULL
-            ORDER BY s.step_order LIMIT 1
-        ) next ON j.status IN ('pending', 'processing')
-        WHERE j.id = %s
-        """,
-        (job_id,),
-    )
+    return await reader.fetch_one(JobDetail, f"{_DETAILS} WHERE j.id = %s", (job_id,))
+
+
+async def ended(reader: Transaction, job_ids: Sequence[str]) -> list[JobDetail]:
+    """Read those of these jobs that have ended."""
+    where = "WHERE j.id = ANY(%s::uuid[]) AND j.status = ANY(%s)"
+    return await reader.fetch_all(JobDetail, f"{_DETAILS} {where}", (job_ids, list(TERMINAL)))
 
 
 async def owner_of(reader: Transaction, job_id: UUID) -> UUID | None:

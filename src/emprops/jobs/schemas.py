@@ -33,6 +33,14 @@ EXAMPLE: dict[str, Any] = {
     "output_ids": ["0192f3a4-0000-7000-8000-000000000022"],
 }
 DETAIL_EXAMPLE: dict[str, Any] = {**EXAMPLE, "price": PRICE_EXAMPLE, "queue": None, "review": None}
+ENDED_EXAMPLE: dict[str, Any] = {
+    **DETAIL_EXAMPLE,
+    "status": "completed",
+    "progress": 100,
+    "completed_at": "2026-01-10T12:00:09Z",
+    "workflow_output": "https://cdn.example.com/a.png",
+    "current_step": 2,
+}
 
 
 class JobData(Schema):

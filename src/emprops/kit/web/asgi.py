@@ -49,11 +49,17 @@ SECURITY_HEADERS = {
 
 Guard = Callable[[Scope], AppError | None]
 _REPLY_HEADERS = "reply_headers"
+_WAITED = "waited"
 
 
 def add_reply_headers(scope: Scope, headers: Mapping[str, str]) -> None:
     """Have headers sent with whatever the reply to this request will be, a failure included."""
     scope["state"].setdefault(_REPLY_HEADERS, {}).update(headers)
+
+
+def note_wait(scope: Scope, seconds: float) -> None:
+    """Leave out of a request's time in metrics what it waited because it was asked to."""
+    scope["state"][_WAITED] = seconds
 
 
 class RequestShell:
@@ -136,7 +142,7 @@ class _Reply:
 
     def _begins(self, status: int) -> None:
         self.status = status
-        self.answered = time.perf_counter() - self.began
+        self.answered = time.perf_counter() - self.began - self._scope["state"].get(_WAITED, 0.0)
 
 
 def _span(scope: Scope, method: str) -> AbstractContextManager[Any]:

@@ -109,14 +109,24 @@ def before_commit(request: Request, action: Callable[[Response], Awaitable[None]
     request.scope["state"].setdefault("before_commit", []).append(action)
 
 
+def replace_reply(request: Request, replace: Callable[[Response], Response]) -> None:
+    """Have a successful reply, also one that was given before, replaced by another. What that does when it is sent
+    happens after the endpoint's transaction."""
+    request.scope["state"]["replace_reply"] = replace
+
+
 async def _answer(handle: Callable[[Request], Awaitable[Response]], request: Request) -> Response:
+    state = request.scope["state"]
     try:
         response = await handle(request)
     except AnsweredError as answered:
-        return answered.response
-    if response.status_code < 300:
-        for action in request.scope["state"].pop("before_commit", ()):
-            await action(response)
+        response = answered.response
+    else:
+        if response.status_code < 300:
+            for action in state.pop("before_commit", ()):
+                await action(response)
+    if response.status_code < 300 and "replace_reply" in state:
+        response = state.pop("replace_reply")(response)
     return response
 
 

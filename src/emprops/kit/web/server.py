@@ -1,7 +1,8 @@
 """uvicorn's HTTP protocol, which can hand a connection over; and what every server of the api passes to uvicorn."""
 
 import weakref
-from collections.abc import MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
+from contextlib import contextmanager
 from typing import Any, Final, Protocol
 
 from starlette.types import Scope
@@ -41,8 +42,18 @@ class HttpProtocol(HttpToolsProtocol):
         """Called when the server stops."""
         self.is_stopping = True
         super().shutdown()
+        self.interrupt()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Called when the connection is over."""
+        super().connection_lost(exc)
+        self.interrupt()
 
     is_stopping = False
+
+    @staticmethod
+    def interrupt() -> None:
+        """Interrupt the current request: the server stops, or the client has left. See :func:`interrupted`."""
 
     def hand_over(self, heir: Heir) -> bool:
         """Hand the connection over; False if that cannot be done. See :func:`hand_over`."""
@@ -82,6 +93,29 @@ def is_stopping(scope: Scope) -> bool:
     """Return whether the server was told to stop. A request that is held open should then be answered at once."""
     protocol = _protocol_of(scope)
     return protocol is not None and protocol.is_stopping
+
+
+@contextmanager
+def interrupted(scope: Scope, interrupt: Callable[[], None]) -> Iterator[None]:
+    """Have ``interrupt`` called, for the length of the block, when the server is told to stop or the client has left;
+    at once if that has happened. Of a server that is not ours nothing is heard."""
+    protocol = _protocol_of(scope)
+    if protocol is None:
+        yield
+        return
+    protocol.interrupt = interrupt  # type: ignore[method-assign]
+    try:
+        if protocol.is_stopping or has_left(scope):
+            interrupt()
+        yield
+    finally:
+        del protocol.interrupt
+
+
+def has_left(scope: Scope) -> bool:
+    """Return whether the client has closed the connection of a request."""
+    protocol = _protocol_of(scope)
+    return protocol is not None and protocol.transport.is_closing() and not protocol.is_stopping
 
 
 SERVER_OPTIONS: Final[dict[str, Any]] = {

@@ -11,8 +11,11 @@ from emprops.auth.once import Once
 from emprops.collections.schemas import DevelopType
 from emprops.credits.service import terms_from
 from emprops.errors import NotEnoughCreditsError
+from emprops.jobs.schemas import ENDED_EXAMPLE, JobView
+from emprops.jobs.waiting import Waiting
 from emprops.kit.web.endpoint import Shared, Tx, router
 from emprops.kit.web.envelope import Envelope, failures, ok
+from emprops.kit.web.prefer import APPLIED_HEADER
 from emprops.kit.web.schema import Schema
 from emprops.moderation.verdicts import Cleared
 from emprops.orchestrator.endpoints.generations import Moderating, Sending
@@ -64,45 +67,55 @@ class SourceOutput(Schema):
     """The type of its content; null while it is not known."""
 
 
-class DevelopmentView(Schema):
-    """A development that has begun."""
+DEVELOPMENT_EXAMPLE: dict[str, Any] = {
+    "job_id": "0192f3a4-0000-7000-8000-000000000001",
+    "output_id": "0192f3a4-0000-7000-8000-000000000022",
+    "output_ids": ["0192f3a4-0000-7000-8000-000000000022"],
+    "status": "pending",
+    "develop_collection": {
+        "id": "0192f3a4-0000-7000-8000-000000000021",
+        "title": "Image to Video",
+        "input_type": "image",
+        "output_type": "video",
+    },
+    "source_output": {
+        "id": "0192f3a4-0000-7000-8000-000000000020",
+        "url": "https://cdn.example.com/a.png",
+        "mime_type": "image/png",
+    },
+    "warnings": [],
+}
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "example": {
-                "job_id": "0192f3a4-0000-7000-8000-000000000001",
-                "output_id": "0192f3a4-0000-7000-8000-000000000022",
-                "output_ids": ["0192f3a4-0000-7000-8000-000000000022"],
-                "status": "pending",
-                "develop_collection": {
-                    "id": "0192f3a4-0000-7000-8000-000000000021",
-                    "title": "Image to Video",
-                    "input_type": "image",
-                    "output_type": "video",
-                },
-                "source_output": {
-                    "id": "0192f3a4-0000-7000-8000-000000000020",
-                    "url": "https://cdn.example.com/a.png",
-                    "mime_type": "image/png",
-                },
-                "warnings": [],
-            }
-        }
-    )
+
+class DevelopmentFields(Schema):
+    """What replies about a development have."""
 
     job_id: UUID
     """The job that makes it."""
     output_id: UUID
-    """The new output, pending."""
-    output_ids: list[UUID]
-    """All new outputs: a collection with several generations makes several."""
-    status: Literal["pending"] = "pending"
+    """The new output."""
     develop_collection: DevelopCollection
     """The collection it is made with."""
     source_output: SourceOutput
     """The output it is made from."""
     warnings: list[str]
     """What was probably not meant, such as variables that the collection does not have."""
+
+
+class DevelopmentView(DevelopmentFields):
+    """A development that has begun."""
+
+    model_config = ConfigDict(json_schema_extra={"example": DEVELOPMENT_EXAMPLE})
+
+    output_ids: list[UUID]
+    """All new outputs: a collection with several generations makes several."""
+    status: Literal["pending"] = "pending"
+
+
+class DevelopedJob(DevelopmentFields, JobView):
+    """A development that has ended: its job, with what it was made from."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {**DEVELOPMENT_EXAMPLE, **ENDED_EXAMPLE}})
 
 
 async def cleared_development(
@@ -121,12 +134,20 @@ ClearedDevelopment = Annotated[Cleared, Depends(cleared_development)]
     dependencies=[StartsWork],
     status_code=202,
     response_model=Envelope[DevelopmentView],
-    responses=failures(
-        _400="Image to Video develops image outputs, and this one is video/mp4; choose a collection whose input_type"
-        " fits.",
-        _402=NotEnoughCreditsError(0.25, 0.1),
-        _409=NodeClassMissingError("Upscale", ["FaceDetailer"]),
-    ),
+    responses={
+        200: {
+            "model": Envelope[DevelopedJob],
+            "description": "With `wait`: the job has ended in time.",
+            "headers": APPLIED_HEADER,
+        },
+        202: {"headers": APPLIED_HEADER},
+        **failures(
+            _400="Image to Video develops image outputs, and this one is video/mp4; choose a collection whose"
+            " input_type fits.",
+            _402=NotEnoughCreditsError(0.25, 0.1),
+            _409=NodeClassMissingError("Upscale", ["FaceDetailer"]),
+        ),
+    },
 )
 async def develop_output(
     output_id: UUID,
@@ -134,6 +155,7 @@ async def develop_output(
     caller: CurrentCaller,
     machines: LiveMachines,
     cleared: ClearedDevelopment,
+    waiting: Waiting,
     tx: Tx,
     resources: Shared,
     dispatcher: Sending,
@@ -141,7 +163,8 @@ async def develop_output(
 ) -> Any:
     """Start making a new output from one of the caller's completed ones, with a global collection, in the same deck.
 
-    Costs what generating with that collection costs.
+    Costs what generating with that collection costs. With `wait`, the answer comes when the job has ended, and has the
+    job in addition; if that takes longer, it is the same as without.
     """
     developing = await develop(
         tx,
@@ -156,6 +179,7 @@ async def develop_output(
         machines=machines,
         dispatcher=dispatcher,
     )
+    waiting.started(is_new=True)
     source, collection = developing.source, developing.collection
     return ok(
         {

@@ -1,12 +1,13 @@
 """Start a generation; say what it would cost."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import Depends, Path
 from pydantic import ConfigDict, Field
 from starlette.requests import Request
+from starlette.responses import Response
 
 from emprops.auth.authenticators import reads_only
 from emprops.auth.caller import OPERATOR
@@ -19,9 +20,12 @@ from emprops.credits.part_schemas import STEP_EXAMPLE, StepPriceView
 from emprops.credits.parts import step_json, stored_steps
 from emprops.credits.service import terms_from
 from emprops.errors import CollectionCorruptedError, NotEnoughCreditsError
+from emprops.jobs.schemas import JobData
+from emprops.jobs.waiting import Waiting
 from emprops.kit.web.endpoint import Reader, Shared, Tx, note, router
-from emprops.kit.web.envelope import Envelope, failures, ok
+from emprops.kit.web.envelope import Envelope, failures, ok, reply
 from emprops.kit.web.parts import Part
+from emprops.kit.web.prefer import APPLIED_HEADER
 from emprops.kit.web.schema import Schema
 from emprops.moderation.moderator import MODERATOR, Moderator
 from emprops.moderation.verdicts import Cleared
@@ -66,18 +70,17 @@ class GenerateBody(Schema):
     """True: variables that the collection does not have are refused, not ignored with a warning."""
 
 
-class Generated(Schema):
-    """A generation that was started."""
+STARTED_EXAMPLE: dict[str, Any] = {
+    "jobId": "0192f3a4-0000-7000-8000-000000000001",
+    "outputIds": ["0192f3a4-0000-7000-8000-000000000022"],
+    "warnings": ["promt is no variable of this collection; did you mean prompt?"],
+}
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "example": {
-                "jobId": "0192f3a4-0000-7000-8000-000000000001",
-                "outputIds": ["0192f3a4-0000-7000-8000-000000000022"],
-                "warnings": ["promt is no variable of this collection; did you mean prompt?"],
-            }
-        }
-    )
+
+class Generated(Schema):
+    """A generation that was started; with `wait`, once it has ended, all fields of its job in addition."""
+
+    model_config = ConfigDict(extra="allow", json_schema_extra={"example": STARTED_EXAMPLE})
 
     jobId: UUID  # noqa: N815 - the contract's spelling
     """For tracking."""
@@ -85,6 +88,14 @@ class Generated(Schema):
     """The pending outputs that the job completes, one per generation; none with `create_output: false`."""
     warnings: list[str]
     """What was probably not meant, such as variables that the collection does not have."""
+    status: Literal["completed", "failed"] | None = None
+    """How the job ended; left out if it goes on."""
+    error_message: str | None = None
+    """Why it failed; left out if it goes on."""
+    workflow_output: str | None = None
+    """URL of the final result; left out if it goes on."""
+    data: JobData | None = None
+    """What it was asked for and what it gave; left out if it goes on."""
 
 
 class PriceBody(Schema):
@@ -159,11 +170,18 @@ ClearedGeneration = Annotated[Cleared, Depends(cleared_generation)]
 GENERATE: dict[str, Any] = {
     "dependencies": [StartsWork],
     "response_model": Envelope[Generated],
-    "responses": failures(
-        _400=CollectionCorruptedError(["step 1 has no nodeName"]),
-        _402=NotEnoughCreditsError(0.25, 0.1),
-        _409="workflow_id names a job that exists already, or no live worker has the node classes of a step.",
-    ),
+    "responses": {
+        200: {
+            "description": "The generation was started; with `wait`, and if its job has ended in time, with the job.",
+            "headers": APPLIED_HEADER,
+            "content": {"application/json": {"example": {"data": STARTED_EXAMPLE, "error": None}}},
+        },
+        **failures(
+            _400=CollectionCorruptedError(["step 1 has no nodeName"]),
+            _402=NotEnoughCreditsError(0.25, 0.1),
+            _409="workflow_id names a job that exists already, or no live worker has the node classes of a step.",
+        ),
+    },
 }
 
 
@@ -179,12 +197,17 @@ async def generate(
     machines: LiveMachines,
     priority: AllowedPriority,
     cleared: ClearedGeneration,
+    waiting: Waiting,
     tx: Tx,
     resources: Shared,
     dispatcher: Sending,
     _once: Once,
-) -> Any:
-    """Start a generation; answers with the job's id once everything about it is stored."""
+) -> Response:
+    """Start a generation; answers with the job's id once everything about it is stored.
+
+    With `wait`, the answer comes when the job has ended, and has the job in addition; if that takes longer, it is the
+    same as without.
+    """
     started = await start_generation(
         tx,
         user_id=user_id,
@@ -204,8 +227,9 @@ async def generate(
         dispatcher=dispatcher,
     )
     note(request, job_id=str(started.job_id))
+    waiting.started(is_new=started.is_new)
     warnings = [*started.warnings, *priority.warnings]
-    return ok({"jobId": started.job_id, "outputIds": started.output_ids, "warnings": warnings})
+    return reply({"jobId": started.job_id, "outputIds": started.output_ids, "warnings": warnings})
 
 
 @routes.post(

@@ -84,6 +84,8 @@ class Started:
     """One per generation, in order; none if the job shows in no deck."""
     warnings: tuple[str, ...] = ()
     """What the caller probably did not mean."""
+    is_new: bool = True
+    """False: it was started before, under the id that was asked for."""
 
 
 async def start_generation(
@@ -201,7 +203,7 @@ async def choose_job_id(
         return job_id, None, None
     if origin != start_store.Origin(user_id, collection_id):
         raise ConflictError("workflow_id names a job that exists already.")
-    return job_id, None, Started(job_id, tuple(await outputs.ids_of_job(tx, job_id)))
+    return job_id, None, Started(job_id, tuple(await outputs.ids_of_job(tx, job_id)), is_new=False)
 
 
 @dataclass(frozen=True, slots=True)
