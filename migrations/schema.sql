@@ -68,6 +68,21 @@ CREATE FUNCTION public.new_event_id() RETURNS uuid
     )::uuid
 $$;
 
+CREATE FUNCTION public.note_asset_bytes() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        INSERT INTO stored_bytes_change
+        SELECT 'user', user_id, sum(size_bytes) FROM added GROUP BY user_id HAVING sum(size_bytes) > 0;
+    ELSE
+        INSERT INTO stored_bytes_change
+        SELECT 'user', user_id, -sum(size_bytes) FROM removed GROUP BY user_id HAVING sum(size_bytes) > 0;
+    END IF;
+    RETURN NULL;
+END
+$$;
+
 CREATE FUNCTION public.note_stored_bytes() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -248,6 +263,43 @@ CREATE TABLE public.api_key (
 CREATE TABLE public.app_user (
     id uuid NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE public.asset (
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    file_id uuid CONSTRAINT asset_file_id_not_null1 NOT NULL,
+    source_blake3 text NOT NULL,
+    keeps_metadata boolean NOT NULL,
+    name text DEFAULT ''::text NOT NULL,
+    size_bytes bigint NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone
+);
+
+COMMENT ON COLUMN public.asset.source_blake3 IS 'of what was sent; a picture that was made safe has other bytes';
+
+COMMENT ON COLUMN public.asset.size_bytes IS 'of its file, which the user is charged for whole';
+
+CREATE TABLE public.asset_file (
+    id uuid NOT NULL,
+    key text NOT NULL,
+    blake3 text NOT NULL,
+    sha256 text NOT NULL,
+    size_bytes bigint NOT NULL,
+    mime_type text NOT NULL,
+    width integer,
+    height integer,
+    duration double precision,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT asset_file_size_bytes_check CHECK ((size_bytes >= 0))
+);
+
+COMMENT ON COLUMN public.asset_file.key IS 'in storage; random, so that nobody finds a file by its content';
+
+CREATE TABLE public.asset_use (
+    asset_id uuid NOT NULL,
+    job_id uuid NOT NULL
 );
 
 CREATE TABLE public.audit_entry (
@@ -984,6 +1036,24 @@ ALTER TABLE ONLY public.api_key
 ALTER TABLE ONLY public.app_user
     ADD CONSTRAINT app_user_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.asset_file
+    ADD CONSTRAINT asset_file_blake3_key UNIQUE (blake3);
+
+ALTER TABLE ONLY public.asset_file
+    ADD CONSTRAINT asset_file_key_key UNIQUE (key);
+
+ALTER TABLE ONLY public.asset_file
+    ADD CONSTRAINT asset_file_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.asset
+    ADD CONSTRAINT asset_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.asset_use
+    ADD CONSTRAINT asset_use_pkey PRIMARY KEY (asset_id, job_id);
+
+ALTER TABLE ONLY public.asset
+    ADD CONSTRAINT asset_user_id_source_blake3_keeps_metadata_key UNIQUE (user_id, source_blake3, keeps_metadata);
+
 ALTER TABLE ONLY public.audit_entry
     ADD CONSTRAINT audit_entry_pkey PRIMARY KEY (id);
 
@@ -1151,6 +1221,14 @@ ALTER TABLE ONLY public.workflow
 
 ALTER TABLE ONLY public.workflow
     ADD CONSTRAINT workflow_pkey PRIMARY KEY (id);
+
+CREATE INDEX asset_expiring ON public.asset USING btree (expires_at) WHERE (expires_at IS NOT NULL);
+
+CREATE INDEX asset_newest ON public.asset USING btree (user_id, created_at DESC, id DESC);
+
+CREATE INDEX asset_of_file ON public.asset USING btree (file_id);
+
+CREATE INDEX asset_use_of_job ON public.asset_use USING btree (job_id);
 
 CREATE INDEX audit_entry_by_time ON public.audit_entry USING btree (at);
 
@@ -1324,6 +1402,10 @@ CREATE INDEX webhook_old_secret_of_endpoint ON public.webhook_old_secret USING b
 
 CREATE INDEX workflow_in_order ON public.workflow USING btree ("order", name);
 
+CREATE TRIGGER asset_bytes_delete AFTER DELETE ON public.asset REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION public.note_asset_bytes();
+
+CREATE TRIGGER asset_bytes_insert AFTER INSERT ON public.asset REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION public.note_asset_bytes();
+
 CREATE TRIGGER audit_entry_kept BEFORE DELETE OR UPDATE ON public.audit_entry FOR EACH ROW EXECUTE FUNCTION public.audit_entry_is_append_only();
 
 CREATE TRIGGER audit_entry_not_emptied BEFORE TRUNCATE ON public.audit_entry FOR EACH STATEMENT EXECUTE FUNCTION public.audit_entry_is_append_only();
@@ -1352,6 +1434,18 @@ CREATE TRIGGER stored_bytes_update AFTER UPDATE ON public.flat_file REFERENCING 
 
 ALTER TABLE ONLY public.api_key
     ADD CONSTRAINT api_key_owner_user_id_fkey FOREIGN KEY (owner_user_id) REFERENCES public.app_user(id);
+
+ALTER TABLE ONLY public.asset
+    ADD CONSTRAINT asset_file_id_fkey FOREIGN KEY (file_id) REFERENCES public.asset_file(id);
+
+ALTER TABLE ONLY public.asset_use
+    ADD CONSTRAINT asset_use_asset_id_fkey FOREIGN KEY (asset_id) REFERENCES public.asset(id);
+
+ALTER TABLE ONLY public.asset_use
+    ADD CONSTRAINT asset_use_job_id_fkey FOREIGN KEY (job_id) REFERENCES public.job(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.asset
+    ADD CONSTRAINT asset_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.app_user(id);
 
 ALTER TABLE ONLY public.collection
     ADD CONSTRAINT collection_custodied_for_fkey FOREIGN KEY (custodied_for) REFERENCES public.social_link(id);

@@ -9,6 +9,7 @@ from typing import Literal
 from fastapi import APIRouter, FastAPI
 
 from emprops import health
+from emprops.assets import endpoints as assets
 from emprops.auth import endpoints as auth
 from emprops.auth import key_endpoints as keys
 from emprops.auth.dependencies import unmarked_routes
@@ -49,6 +50,7 @@ TABLE: list[tuple[Prefix, APIRouter]] = [
     ("/api", observe.queue_routes),  # /queue /queue/demand
     ("/api", gateway.routes),  # /worker/turn /worker/wait /worker/beat /worker/files/{key}
     ("", media.routes),  # /files/{key}
+    ("", assets.routes),  # /assets /assets/{id} /assets/{id}/content
     ("", mux.routes),  # /webhooks/mux
     ("/api", generations.routes),  # /collections/{id}/generate /collections/{id}/price
     ("", generations.legacy),  # /generator/v2/{id}
@@ -96,6 +98,7 @@ TAGS: dict[str, str] = {
     "jobs": "Follow a generation: its state, its history, its live stream.",
     "outputs": "Everything that was generated, from pending to completed or failed.",
     "decks": "Albums of outputs.",
+    "assets": "Files that users bring, to generate from. Each is its owner's alone.",
     "collections": "What users generate from: a recipe of steps and variables, and how it is published.",
     "projects": "Folders for a user's collections.",
     "workflows": "The definitions of steps that collections are made of, with the models and custom nodes they need.",

@@ -181,6 +181,10 @@ class Settings(BaseSettings):
     """Base URL of an S3-compatible service; empty: AWS. Credentials come from the usual ``AWS_*`` variables."""
     s3_region: str = ""
     """Region of the bucket; empty: as the environment says."""
+    asset_bytes: int = Field(default=100_000_000, ge=1)
+    """Largest file that users may bring as an asset."""
+    asset_days: float = Field(default=0.0, ge=0)
+    """Days for which assets are kept that say nothing else (``expires_in``); 0: until they are deleted."""
     hidden_file_days: float = Field(default=30.0, ge=0)
     """Days after which the file of a hidden output is removed, unless something else uses it; 0: never."""
     share_days: float = Field(default=7.0, gt=0, le=366)

@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import structlog
 
+from emprops.assets import service as user_files
 from emprops.audit.chaining import chain_entries, expire_entries
 from emprops.credits.service import terms_from
 from emprops.decks.count_store import fold_changes
@@ -105,7 +106,11 @@ def timetable(dispatcher: Dispatcher, orchestrator: Orchestrator, moderator: Mod
 def media_duties(database: Database, settings: Settings) -> list[Duty]:
     """What becomes of stored files: videos go to Mux, files that nobody needs any more go for good."""
     storage, mux = storage_from(settings), client_from(settings)
-    handlers = {**assets.handlers(mux, database, storage, settings), **retention.handlers(database, storage)}
+    handlers = {
+        **assets.handlers(mux, database, storage, settings),
+        **retention.handlers(database, storage),
+        **user_files.handlers(database, storage),
+    }
     return [
         Duty("deliver_outbox", 2.0, lambda: outbox.deliver_due(database, handlers)),
         Duty("poll_mux", 60.0, lambda: assets.poll(mux, database)),

@@ -3,6 +3,7 @@
 They write the tables directly: a test may put the system into any state that its constraints allow.
 """
 
+from tests.factories.assets import make_asset
 from tests.factories.collections import INSTRUCTIONS, Collection, make_collection
 from tests.factories.jobs import Job, add_history, make_job, make_pause, make_step
 from tests.factories.outputs import make_deck, make_file, make_output
@@ -16,6 +17,7 @@ __all__ = [
     "Collection",
     "Job",
     "add_history",
+    "make_asset",
     "make_collection",
     "make_custom_node",
     "make_deck",

@@ -1,6 +1,5 @@
 """A Mux of our own, and the api that uses it."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,31 +12,16 @@ from fastapi import FastAPI
 from tests.apps import api, client_of, served
 from tests.factories import Job, make_job, make_step
 from tests.fakes.mux import TOKEN_ID, TOKEN_SECRET, WEBHOOK_SECRET, FakeMux
+from tests.looking import looked_at_here  # noqa: F401 - a fixture
 
 from emprops.kit import outbox
 from emprops.kit.database import Database
-from emprops.media import inspect, probe
 from emprops.media.file_store import record_files
 from emprops.media.mux import assets
 from emprops.media.mux.client import MuxClient, client_from
 from emprops.media.storage import FolderStorage
-from emprops.media.thumbnail import UnreadableError
 from emprops.queue.messages import StoredFile
 from emprops.settings import Settings
-
-
-@pytest.fixture
-def looked_at_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Look into files in this process: the same code, without the half second that a process of its own takes."""
-
-    async def ask(kind: str, demuxer: str, path: Path, thumbnail: Path, timeout: float) -> dict[str, Any]:
-        await asyncio.to_thread(thumbnail.unlink, missing_ok=True)
-        try:
-            return inspect.look(kind, demuxer, str(path), str(thumbnail))
-        except UnreadableError as error:
-            return {"error": str(error)}
-
-    monkeypatch.setattr(probe, "_ask", ask)
 
 
 @dataclass

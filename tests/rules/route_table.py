@@ -82,6 +82,12 @@ TABLE = [
     viewer_row("GET", "/queue/demand", query="job_type=noop&model=a"),
     # --- files
     row("GET", "/files/{key:path}", PUBLIC),
+    # --- assets
+    row("POST", "/assets", USER.but(owner=201, other=201), body={"any": "file"}),
+    row("GET", "/assets", USER),
+    row("GET", "/assets/{asset_id}", OWN_AS_USER),
+    row("GET", "/assets/{asset_id}/content", OWN_AS_USER),
+    row("DELETE", "/assets/{asset_id}", OWN_AS_USER),
     # --- workers on other machines
     row("POST", "/worker/hello", WORKER, body={**NAME, "protocol": 1}),
     row("POST", "/worker/turn", WORKER, body={**NAME, "request": "ab" * 16, "want": 0, "offers": {}}),

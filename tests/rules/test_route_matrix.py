@@ -16,7 +16,7 @@ from psycopg import sql
 from tests.apps import client_of
 from tests.rules.callers import ROLES, WORKER, Row
 from tests.rules.route_table import TABLE
-from tests.rules.world import FILE_KEY, LIVE_WORKER, World, make_world
+from tests.rules.world import ASSET_KEY, FILE_KEY, LIVE_WORKER, World, make_world
 
 from emprops.auth import role_store, store
 from emprops.auth.dependencies import author
@@ -41,9 +41,10 @@ NOT_OURS = ("alembic_version", "app_user", "audit_entry", "audit_head", "user_id
 async def app(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[FastAPI]:
     """The whole api; nothing moves on its own, so that what changed was changed by a request."""
     folder = tmp_path_factory.mktemp("matrix")
-    stored = folder / "files" / FILE_KEY
-    stored.parent.mkdir(parents=True)
-    stored.write_bytes(b"\x89PNG\r\n\x1a\n")
+    for key in (FILE_KEY, ASSET_KEY):
+        stored = folder / "files" / key
+        stored.parent.mkdir(parents=True)
+        stored.write_bytes(b"\x89PNG\r\n\x1a\n")
     app = create_app(
         Settings(
             mode="production",

@@ -17,7 +17,7 @@ from tests.apps import as_user, key_with, served
 from tests.conformance import document
 from tests.rules.callers import WORKER
 from tests.rules.route_table import TABLE
-from tests.rules.world import FILE_KEY, World, make_world
+from tests.rules.world import ASSET_KEY, FILE_KEY, World, make_world
 
 from emprops.kit.database import Database
 from emprops.kit.web.idempotency import HEADER
@@ -45,9 +45,10 @@ async def client(
     """The whole api on loopback; its streams and waits are short, as those of jobs that nobody runs would not end."""
     folder = tmp_path_factory.mktemp("fuzz")
     quick = {"data_dir": folder, "upkeep_in_api": False, "stream_life": 0.2, "gateway_poll": 0.05, "wait_longest": 0.05}
-    stored = folder / "files" / FILE_KEY
-    stored.parent.mkdir(parents=True)
-    stored.write_bytes(b"\x89PNG\r\n\x1a\n")
+    for key in (FILE_KEY, ASSET_KEY):
+        stored = folder / "files" / key
+        stored.parent.mkdir(parents=True)
+        stored.write_bytes(b"\x89PNG\r\n\x1a\n")
     await samples.seed(database)
     app = create_app(settings.model_copy(update=quick))
     async with app.router.lifespan_context(app), served(app) as client:

@@ -18,6 +18,8 @@ from emprops.samples.store import SAMPLES
 
 FILE_KEY = "generations/00000000-0000-7000-8000-000000000001.png"
 """The stored file; the test writes it once."""
+ASSET_KEY = "assets/00000000000000000000000000000001.png"
+"""The same of an asset; the test writes it once."""
 LIVE_WORKER = "gpu-1-4711-3f2a1b"
 """A worker that is alive; the test announces it."""
 NAMES = {
@@ -83,6 +85,7 @@ async def _things_of(tx: Transaction, owner: UUID) -> dict[str, Any]:
     return {
         "webhook_id": webhook,
         "event_id": await factories.make_webhook_event(tx, webhook, job=jobs["done"]),
+        "asset_id": await factories.make_asset(tx, owner, key=ASSET_KEY),
         "link_id": link,
         "held_deck_id": await factories.make_deck(tx, collection, custodied_for=link),
         "social_identifier": f"harbour-{owner}",

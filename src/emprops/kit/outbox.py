@@ -55,13 +55,16 @@ class Handler:
 Handlers = Mapping[str, Handler]
 
 
-async def put(tx: Transaction, kind: str, key: str, payload: Mapping[str, Any]) -> bool:
-    """Have something delivered after the commit. ``key`` must name the effect over all kinds, such as
-    ``mux_create:17``; False: it was put before, which stays as it is."""
+async def put(tx: Transaction, kind: str, key: str, payload: Mapping[str, Any], *, after: float = 0.0) -> bool:
+    """Have something delivered after the commit, and after so many seconds. ``key`` must name the effect over all
+    kinds, such as ``mux_create:17``; False: it was put before, which stays as it is."""
     return (
         await tx.execute(
-            "INSERT INTO outbox (kind, key, payload) VALUES (%s, %s, %s) ON CONFLICT (key) DO NOTHING",
-            (kind, key, Jsonb(dict(payload))),
+            """
+            INSERT INTO outbox (kind, key, payload, next_at) VALUES (%s, %s, %s, now() + make_interval(secs => %s))
+            ON CONFLICT (key) DO NOTHING
+            """,
+            (kind, key, Jsonb(dict(payload)), after),
         )
         == 1
     )

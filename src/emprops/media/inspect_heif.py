@@ -18,6 +18,13 @@ _MIRRORS = {0: Image.Transpose.FLIP_TOP_BOTTOM, 1: Image.Transpose.FLIP_LEFT_RIG
 
 def look_at_heif(path: str, thumbnail: str) -> dict[str, Any]:
     """Measure the main picture of a file as it is shown, and make a small one. Raises :class:`UnreadableError`."""
+    picture = read_heif(path)
+    save_small(picture, thumbnail)
+    return {"width": picture.width, "height": picture.height}
+
+
+def read_heif(path: str) -> Image.Image:
+    """Decode the main picture of a file as it is shown. Raises :class:`UnreadableError`."""
     try:
         plan = read_plan(path)
         picture = _put_together(path, plan)
@@ -31,8 +38,7 @@ def look_at_heif(path: str, thumbnail: str) -> dict[str, Any]:
             picture = picture.transpose(change)
     if plan.profile is not None:
         picture.info["icc_profile"] = plan.profile
-    save_small(picture, thumbnail)
-    return {"width": picture.width, "height": picture.height}
+    return picture
 
 
 def _put_together(path: str, plan: Plan) -> Image.Image:

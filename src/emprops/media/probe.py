@@ -97,6 +97,11 @@ def _by_streams(mime_type: str, said: Mapping[str, Any]) -> str:
     return AS_VIDEO.get(mime_type, mime_type) if said.get("video") else mime_type
 
 
+async def ask(kind: str, how: str, path: Path, target: Path) -> dict[str, Any]:
+    """Have a process work on a file, and return what it says; what it makes is at ``target``."""
+    return await _ask(kind, how, path, target, TIMEOUT)
+
+
 async def _ask(kind: str, demuxer: str, path: Path, thumbnail: Path, timeout: float) -> dict[str, Any]:
     """Have a process look into a file, and return what it says."""
     # an environment of its own: a decoder that is taken over finds no secret in it

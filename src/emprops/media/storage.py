@@ -17,6 +17,7 @@ __all__ = [
     "S3Storage",
     "Storage",
     "extension_of",
+    "is_private",
     "key_of",
     "mime_type_of",
     "public_url",
@@ -24,6 +25,8 @@ __all__ = [
 ]
 
 FILES = "/files/"
+ASSETS = "assets/"
+"""What the keys of files begin with that belong to their owners alone."""
 
 
 def storage_from(settings: Settings) -> Storage:
@@ -33,6 +36,11 @@ def storage_from(settings: Settings) -> Storage:
     if not settings.s3_bucket:
         raise SettingsError("EMPROPS_STORAGE=s3 needs EMPROPS_S3_BUCKET, the name of the bucket.")
     return S3Storage(settings.s3_bucket, endpoint=settings.s3_endpoint, region=settings.s3_region)
+
+
+def is_private(key: str) -> bool:
+    """Return whether a stored file is only for its owner."""
+    return key.startswith(ASSETS)
 
 
 def public_url(settings: Settings, key: str) -> str:

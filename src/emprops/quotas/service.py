@@ -86,6 +86,23 @@ async def room_for(tx: Transaction, subjects: Collection[Subject], defaults: Quo
     return {subject: max(0, most - (await store.open_of(tx, subject)).queued) for subject, most in limited.items()}
 
 
+async def check_room(tx: Transaction, user_id: UUID, defaults: QuotaLimits, size: int) -> None:
+    """Raise :class:`~emprops.errors.QuotaExceededError` if a user may not store so many bytes more. Until the
+    transaction ends, nothing else is checked or started for a user with a limit."""
+    subject = Subject("user", user_id)
+    limits = effective([subject], _limits(await store.set_for(tx, [subject])), defaults).get(subject, NO_LIMITS)
+    if not limits.stored_bytes:
+        return
+    await store.count_started(tx, [subject], 0)
+    used = await store.bytes_of(tx, subject)
+    if used + size > limits.stored_bytes:
+        what = (
+            f"may store {_size(limits.stored_bytes)}, and has {_size(used)}, so this file of {_size(size)} has no room;"
+            " delete assets or outputs, or ask the operator for more."
+        )
+        raise _exceeded(subject, Standing("stored_bytes", limits.stored_bytes, used), what)
+
+
 def _limits(own: Mapping[Subject, store.Quota]) -> dict[Subject, QuotaLimits]:
     return {subject: quota.limits for subject, quota in own.items()}
 

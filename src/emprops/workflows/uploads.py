@@ -12,11 +12,11 @@ from typing import Any, BinaryIO, ClassVar
 
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
-from starlette.types import Message
 
 from emprops.auth.dependencies import current_caller
 from emprops.errors import BadRequestError, RequestTimeoutError, UnsupportedMediaTypeError
 from emprops.kit.web.endpoint import StrictRoute, bounded, media_type_of, with_document
+from emprops.kit.web.spooling import BUFFER, patient
 from emprops.kit.web.strict_json import Strictness, parse_json
 from emprops.settings import Settings
 from emprops.workflows.embedded.find import JSON, KNOWN, Found, NoWorkflowError, find_workflow
@@ -29,7 +29,6 @@ JSON_FIELDS = frozenset({"data", "credits", "object_info"})
 MAX_FIELDS = 50
 LONGEST = 600.0
 """Seconds that a file may take to arrive altogether."""
-BUFFER = 1024 * 1024
 GRAPHS = Strictness(max_nodes=200_000)
 """Graphs have many values, and files have each twice: as it was saved, and as it ran."""
 
@@ -58,7 +57,7 @@ class FileRoute(StrictRoute):
                     " workflow in it: by its own type, or in a form (multipart/form-data)."
                 ) from None
         await current_caller(request)
-        limited = bounded(_patient(request, settings.body_timeout), settings.max_workflow_file_bytes)
+        limited = bounded(patient(request, settings.body_timeout), settings.max_workflow_file_bytes)
         try:
             async with asyncio.timeout(LONGEST), (_in_form if kind == FORM else _alone)(limited) as (file, fields):
                 found = await asyncio.to_thread(find_workflow, file)
@@ -130,16 +129,3 @@ async def _alone(request: Request) -> AsyncIterator[tuple[BinaryIO, list[tuple[s
         file.write(buffer)
         file.seek(0)
         yield file, request.query_params.multi_items()  # type: ignore[misc]  # it has what is asked of a BinaryIO
-
-
-def _patient(request: Request, seconds: float) -> Request:
-    """Return up once nothing has come for so long."""
-
-    async def receive() -> Message:
-        try:
-            async with asyncio.timeout(seconds):
-                return await request.receive()
-        except TimeoutError:
-            raise RequestTimeoutError(f"Nothing came for {seconds:g} seconds.") from None
-
-    return Request(request.scope, receive)

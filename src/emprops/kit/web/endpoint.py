@@ -194,12 +194,12 @@ def _refuse_compressed(request: Request) -> None:
         raise UnsupportedMediaTypeError("Compressed request bodies are not accepted; send the body as it is.")
 
 
-def bounded(request: Request, limit: int) -> Request:
-    """Count the body while it comes in, and refuse one of more bytes than the limit.
+def bounded(request: Request, limit: int, sentence: str = "") -> Request:
+    """Count the body while it comes in, and refuse one of more bytes than the limit, with this sentence.
 
     With an HTTPException, because FastAPI lets nothing else through a form parser.
     """
-    too_large = HTTPException(413, f"The request body is larger than the {limit} bytes allowed here.")
+    too_large = HTTPException(413, sentence or f"The request body is larger than the {limit} bytes allowed here.")
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared[:20]) > limit:
         raise too_large

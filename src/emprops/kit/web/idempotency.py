@@ -31,8 +31,17 @@ class _Stored:
     response: str
 
 
-async def begin(tx: Transaction, request: Request, *, principal: str, key: str) -> None:
-    """Let this request be the first of its key, or raise.
+async def begin(tx: Transaction, request: Request, *, principal: str, key: str, content: str = "") -> None:
+    """Let this request be the first of its key, or raise what :func:`check` raises."""
+    row = await check(tx, request, principal=principal, key=key, content=content)
+    before_commit(request, lambda response: _keep(tx, row, response))
+
+
+async def check(
+    tx: Transaction, request: Request, *, principal: str, key: str, content: str = ""
+) -> tuple[str, str, str, bytes]:
+    """Return under what the answer to the first request of a key is stored, which this one is until the transaction
+    ends. ``content``: the hash of a body that is no JSON document.
 
     :class:`AnsweredError` with the first answer, if that is committed; :class:`IdempotencyMismatchError` if that was to
     another request; :class:`IdempotencyRunningError` while another request of the same key has not ended.
@@ -52,15 +61,14 @@ async def begin(tx: Transaction, request: Request, *, principal: str, key: str) 
         """,
         (principal, route, key),
     )
-    digest = await _digest_of(request)
+    digest = await _digest_of(request, content)
     if stored is None:
-        before_commit(request, lambda response: _keep(tx, (principal, route, key, digest), response))
-    elif bytes(stored.request_hash) != digest:
+        return principal, route, key, digest
+    if bytes(stored.request_hash) != digest:
         raise IdempotencyMismatchError(f"This {HEADER} was used before with another request; make a new one.")
-    else:
-        raise AnsweredError(
-            Response(stored.response, stored.status_code, {REPLAYED: "true"}, media_type="application/json")
-        )
+    raise AnsweredError(
+        Response(stored.response, stored.status_code, {REPLAYED: "true"}, media_type="application/json")
+    )
 
 
 async def _keep(tx: Transaction, row: tuple[str, str, str, bytes], response: Response) -> None:
@@ -73,9 +81,10 @@ async def _keep(tx: Transaction, row: tuple[str, str, str, bytes], response: Res
     )
 
 
-async def _digest_of(request: Request) -> bytes:
+async def _digest_of(request: Request, content: str) -> bytes:
     """Hash what was asked: which object, the query, the JSON document; not how the document was written down."""
     asked = [request.path_params, sorted(request.query_params.multi_items()), await document_of(request)]
+    asked += [content] if content else []
     return hashlib.sha256(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)).digest()
 
 

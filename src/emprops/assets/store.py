@@ -1,0 +1,191 @@
+"""SQL that writes assets, and what uses them."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from uuid import UUID
+
+from emprops.assets.queries import COLUMNS, LIVE, Asset
+from emprops.kit.database import Transaction
+from emprops.kit.ids import new_id
+
+
+@dataclass(frozen=True, slots=True)
+class NewFile:
+    """Bytes that are, or will be, in storage under the key."""
+
+    key: str
+    blake3: str
+    sha256: str
+    size_bytes: int
+    mime_type: str
+    width: int | None
+    height: int | None
+    duration: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewAsset:
+    """What a user brought."""
+
+    user_id: UUID
+    source_blake3: str
+    keeps_metadata: bool
+    name: str
+    life: float | None
+    """Seconds; None: for good."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A file that there is."""
+
+    id: UUID
+    key: str
+
+
+_RENEWED = """
+    expires_at = CASE WHEN asset.expires_at IS NULL OR {given} IS NULL THEN NULL
+                      ELSE greatest(asset.expires_at, {given}) END
+"""
+
+
+async def renew(tx: Transaction, new: NewAsset) -> Asset | None:
+    """Return what the user brought before, kept at least as long as what they bring now; None if they did not."""
+    asset_id: UUID | None = await tx.fetch_value(
+        f"""
+        UPDATE asset SET {_RENEWED.format(given="now() + make_interval(secs => %(life)s)")}
+        WHERE user_id = %(user_id)s AND source_blake3 = %(source)s AND keeps_metadata = %(keeps)s RETURNING id
+        """,
+        {
+            "user_id": new.user_id,
+            "source": new.source_blake3,
+            "keeps": new.keeps_metadata,
+            "life": new.life,
+        },
+    )
+    return None if asset_id is None else await _read(tx, asset_id)
+
+
+async def lock_file(tx: Transaction, blake3: str) -> UUID | None:
+    """Return the file with these bytes, if there is one; it stays until the transaction ends."""
+    found: UUID | None = await tx.fetch_value("SELECT id FROM asset_file WHERE blake3 = %s FOR KEY SHARE", (blake3,))
+    return found
+
+
+async def put_file(tx: Transaction, file: NewFile) -> tuple[UUID, str]:
+    """Record stored bytes; returns the id of their file, and the key it has, which is another if somebody was first."""
+    known = await tx.fetch_one(
+        _Known,
+        """
+        INSERT INTO asset_file (id, key, blake3, sha256, size_bytes, mime_type, width, height, duration)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+        ON CONFLICT (blake3) DO UPDATE SET blake3 = excluded.blake3 RETURNING id, key
+        """,
+        (
+            new_id(),
+            file.key,
+            file.blake3,
+            file.sha256,
+            file.size_bytes,
+            file.mime_type,
+            file.width,
+            file.height,
+            file.duration,
+        ),
+    )
+    assert known is not None  # noqa: S101 - RETURNING of an upsert
+    return known.id, known.key
+
+
+async def put_asset(tx: Transaction, file_id: UUID, new: NewAsset) -> tuple[Asset, bool]:
+    """Record that a user has a file; returns the asset, and whether it is new."""
+    asset_id = new_id()
+    kept_id: UUID = await tx.fetch_value(
+        f"""
+        INSERT INTO asset (id, user_id, file_id, source_blake3, keeps_metadata, name, size_bytes, expires_at)
+        SELECT %(id)s, %(user_id)s, f.id, %(source)s, %(keeps)s, %(name)s, f.size_bytes,
+               now() + make_interval(secs => %(life)s)
+        FROM asset_file f WHERE f.id = %(file_id)s
+        ON CONFLICT (user_id, source_blake3, keeps_metadata) DO UPDATE
+        SET {_RENEWED.format(given="excluded.expires_at")} RETURNING id
+        """,
+        {
+            "id": asset_id,
+            "user_id": new.user_id,
+            "file_id": file_id,
+            "source": new.source_blake3,
+            "keeps": new.keeps_metadata,
+            "name": new.name,
+            "life": new.life,
+        },
+    )
+    return await _read(tx, kept_id), kept_id == asset_id
+
+
+async def _read(tx: Transaction, asset_id: UUID) -> Asset:
+    asset = await tx.fetch_one(
+        Asset, f"SELECT {COLUMNS} FROM asset a JOIN asset_file f ON f.id = a.file_id WHERE a.id = %s", (asset_id,)
+    )
+    assert asset is not None  # noqa: S101 - just written
+    return asset
+
+
+async def lock(tx: Transaction, user_id: UUID, asset_id: UUID) -> Asset | None:
+    """Lock one of the user's assets, so that no job can begin to use it."""
+    return await tx.fetch_one(
+        Asset,
+        f"SELECT {COLUMNS} FROM asset a JOIN asset_file f ON f.id = a.file_id"
+        f" WHERE a.id = %s AND a.user_id = %s AND {LIVE} FOR UPDATE OF a",
+        (asset_id, user_id),
+    )
+
+
+async def in_use(tx: Transaction, asset: Asset) -> str | None:
+    """Return what uses a locked asset, in words; None if nothing does."""
+    found: str | None = await tx.fetch_value(
+        """
+        SELECT CASE
+            WHEN EXISTS (SELECT FROM asset_use u JOIN job j ON j.id = u.job_id
+                         WHERE u.asset_id = %(id)s AND j.status IN ('pending', 'processing'))
+                THEN 'a job that has not ended'
+            WHEN EXISTS (SELECT FROM project p JOIN collection c ON c.project_id = p.id
+                             LEFT JOIN collection_version v ON v.collection_id = c.id,
+                             concat(c.data, ' ', v.data, ' ', c.cover_image_url, ' ', c.miniapp_cover_image) said
+                         WHERE p.user_id = %(user_id)s
+                         AND (strpos(said, %(id)s::text) > 0 OR strpos(said, %(key)s) > 0))
+                THEN 'a collection'
+            WHEN EXISTS (SELECT FROM output o WHERE o.user_id = %(user_id)s AND o.status <> 'hidden'
+                         AND strpos(concat(o.url, ' ', o.thumbnail_url), %(id)s::text) > 0)
+                THEN 'an output'
+        END
+        """,
+        {"id": asset.id, "user_id": asset.user_id, "key": asset.key},
+    )
+    return found
+
+
+async def remove(tx: Transaction, asset_ids: Collection[UUID]) -> list[UUID]:
+    """Remove locked assets; returns their files, each once."""
+    ids = list(asset_ids)
+    await tx.execute("DELETE FROM asset_use WHERE asset_id = ANY(%s)", (ids,))
+    files = await tx.fetch_values("DELETE FROM asset WHERE id = ANY(%s) RETURNING file_id", (ids,))
+    return sorted(set(files))
+
+
+async def remove_unused_files(tx: Transaction, file_ids: Collection[UUID]) -> list[str]:
+    """Remove those of these files that no asset has; returns their keys. Two statements: the second has to see what was
+    there at the lock."""
+    ids = list(file_ids)
+    await tx.execute("SELECT FROM asset_file WHERE id = ANY(%s) ORDER BY id FOR UPDATE", (ids,))
+    return await tx.fetch_values(
+        """
+        DELETE FROM asset_file f WHERE id = ANY(%s) AND NOT EXISTS (SELECT FROM asset a WHERE a.file_id = f.id)
+        RETURNING key
+        """,
+        (ids,),
+    )
+
+
+async def is_kept(reader: Transaction, key: str) -> bool:
+    """Return whether a key in storage belongs to a file that some asset has."""
+    return bool(await reader.fetch_value("SELECT EXISTS (SELECT FROM asset_file WHERE key = %s)", (key,)))
