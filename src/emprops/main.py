@@ -18,6 +18,7 @@ from emprops.auth.identity_header import IdentityFilter
 from emprops.auth.limits import LIMITER, RateLimiter
 from emprops.auth.share import SHARE_LINKS, ShareLinks
 from emprops.auth.startup import is_loopback
+from emprops.comfy_api.failures import COMFY_API
 from emprops.gateway.endpoints import GATEWAY
 from emprops.gateway.service import Gateway
 from emprops.jobs.endpoints import LOOKOUT
@@ -31,6 +32,7 @@ from emprops.kit.redis import check_url, connect, warn_of_eviction
 from emprops.kit.tasks import stop_tasks
 from emprops.kit.telemetry import tracing
 from emprops.kit.web.asgi import RequestShell
+from emprops.kit.web.doors import DOORS
 from emprops.kit.web.endpoint import RESOURCES, Resources
 from emprops.kit.web.envelope import add_exception_handlers
 from emprops.kit.web.openapi import document
@@ -110,6 +112,7 @@ def equip(app: FastAPI, settings: Settings) -> None:
     EXPOSITION.attach(app, Exposition())
     MACHINES.attach(app, remembered_machines())
     MODERATOR.attach(app, moderator_from(settings))
+    DOORS.attach(app, (COMFY_API,))
 
 
 def _headers(settings: Settings) -> dict[str, str]:

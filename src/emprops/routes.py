@@ -16,6 +16,8 @@ from emprops.auth.dependencies import unmarked_routes
 from emprops.catalog import endpoints as catalog
 from emprops.collections import endpoints as collections
 from emprops.collections import project_endpoints as projects
+from emprops.comfy_api import asset_endpoints as comfy_assets
+from emprops.comfy_api import endpoints as comfy_jobs
 from emprops.credits import endpoints as credit
 from emprops.custody import endpoints as custody
 from emprops.decks import endpoints as decks
@@ -55,6 +57,8 @@ TABLE: list[tuple[Prefix, APIRouter]] = [
     ("/api", generations.routes),  # /collections/{id}/generate /collections/{id}/price
     ("", generations.legacy),  # /generator/v2/{id}
     ("/api", job_changes.routes),  # /jobs/{id}/retry /cancel /complete /failed /output
+    ("/api", comfy_jobs.routes),  # /v2/jobs /v2/jobs/{id} /v2/jobs/{id}/workflow /events /cancel
+    ("/api", comfy_assets.routes),  # /v2/assets/{id} /v2/assets/{id}/content
     ("/api", projects.routes),  # /projects /projects/{id}
     ("/api", collections.routes),  # /collections /collections/{id}/publish /workflows/create-simple-collection
     ("/api", workflows.routes),  # /workflows /workflows/{name}

@@ -34,6 +34,7 @@ async def make_job(
     retry_count: int = 0,
     workflow_output: str | None = None,
     error_message: str | None = None,
+    job_type: str = "collection_generation",
 ) -> Job:
     """A job of a collection (a new one unless told) with its first history rows; steps come from ``make_step``."""
     if collection is None:
@@ -42,10 +43,10 @@ async def make_job(
     job = Job(id=new_id(), user_id=user_id, collection=collection)
     await tx.execute(
         """
-        INSERT INTO job (id, user_id, collection_id, collection_version, name, status, progress, total_steps, data,
-                         retry_count, workflow_output, error_message, created_at, started_at, completed_at)
-        VALUES (%(id)s, %(user_id)s, %(collection_id)s, 1, %(name)s, %(status)s, %(progress)s, %(steps)s, %(data)s,
-                %(retry_count)s, %(workflow_output)s, %(error_message)s, coalesce(%(created_at)s, now()),
+        INSERT INTO job (id, user_id, collection_id, collection_version, name, job_type, status, progress, total_steps,
+                         data, retry_count, workflow_output, error_message, created_at, started_at, completed_at)
+        VALUES (%(id)s, %(user_id)s, %(collection_id)s, 1, %(name)s, %(job_type)s, %(status)s, %(progress)s, %(steps)s,
+                %(data)s, %(retry_count)s, %(workflow_output)s, %(error_message)s, coalesce(%(created_at)s, now()),
                 CASE WHEN %(status)s <> 'pending' THEN now() END,
                 CASE WHEN %(status)s IN ('completed', 'failed') THEN now() END)
         """,
@@ -61,6 +62,7 @@ async def make_job(
             "retry_count": retry_count,
             "workflow_output": workflow_output,
             "error_message": error_message,
+            "job_type": job_type,
             "created_at": created_at,
         },
     )

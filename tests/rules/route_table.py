@@ -36,6 +36,7 @@ from tests.rules.callers import (
     row,
     viewer_row,
 )
+from tests.rules.comfy_rows import COMFY_API
 
 from emprops.workflows.schemas import EDITOR_GRAPH
 
@@ -82,6 +83,7 @@ TABLE = [
     viewer_row("GET", "/queue/demand", query="job_type=noop&model=a"),
     # --- files
     row("GET", "/files/{key:path}", PUBLIC),
+    *COMFY_API,
     # --- assets
     row("POST", "/assets", USER.but(owner=201, other=201), body={"any": "file"}),
     row("GET", "/assets", USER),

@@ -96,6 +96,7 @@ async def _things_of(tx: Transaction, owner: UUID) -> dict[str, Any]:
         "failed_job_id": jobs["failed"].id,
         "dead_step_id": await factories.make_step(tx, jobs["failed"], status="failed", dead_letter=dead),
         "done_job_id": jobs["done"].id,
+        "graph_job_id": jobs["graph"].id,
         "review_id": await _held(tx, jobs["held"]),
         "deck_id": deck,
         "output_id": output,
@@ -110,6 +111,7 @@ async def _jobs(tx: Transaction, collection: factories.Collection) -> dict[str, 
         "held": {"status": "processing", "progress": 99},
         "failed": {"status": "failed", "error_message": "it broke"},
         "done": {"status": "completed", "progress": 100, "workflow_output": result},
+        "graph": {"status": "completed", "job_type": "comfy_api", "variables": {"workflow": {}}},
     }
     return {name: await factories.make_job(tx, collection=collection, **state) for name, state in states.items()}
 

@@ -23,7 +23,7 @@ from emprops.jobs.place import place_of
 from emprops.jobs.preview import Way, latest_preview
 from emprops.jobs.schemas import DETAIL_EXAMPLE, HistoryRow, JobView, ListedJob, Status, StreamTicket
 from emprops.jobs.states import OPEN
-from emprops.jobs.stream import row_id_of, saw_end
+from emprops.jobs.stream import Follower, InlineFollower, row_id_of, saw_end
 from emprops.jobs.waiting import Ending, applied, end_within, waiter
 from emprops.kit.database import Transaction
 from emprops.kit.web.endpoint import Reader, Resources, Shared, router
@@ -225,7 +225,8 @@ async def stream_job(
         async with resources.database.reader() as reader:
             if await queries.has_ended_at(reader, job_id, last_row):
                 return Response(status_code=204)
-    feed = partial(lookout.follow, job_id=job_id, last_row=last_row, way=previews)
+    make = InlineFollower if previews == "inline" else Follower
+    feed = partial(lookout.follow, job_id=job_id, last_row=last_row, make=make)
     return event_stream(request, feed, user=str(caller.user_id or ""))
 
 

@@ -18,9 +18,9 @@ from uuid import UUID
 
 import structlog
 
-from emprops.jobs.preview import Way, latest_preview
+from emprops.jobs.preview import latest_preview
 from emprops.jobs.shows import LatestPreview, Shows
-from emprops.jobs.stream import Follower, Watched
+from emprops.jobs.stream import Follower, MakeFollower, Watched
 from emprops.jobs.stream_queries import Look, looks, moved
 from emprops.kit.database import Database, Transaction
 from emprops.kit.database_errors import UNAVAILABLE
@@ -80,15 +80,16 @@ class Lookout:
 
     # --- streams
 
-    def follow(self, stream: Stream, *, job_id: UUID, last_row: int | None, way: Way) -> Follower:
+    def follow(self, stream: Stream, *, job_id: UUID, last_row: int | None, make: MakeFollower = Follower) -> Follower:
         """Show a stream its job from after ``last_row`` (None, or no row of this job: from the beginning) to its end.
+        ``make`` decides in which form.
 
         The stream ends early if the job is deleted.
         """
         job = self._jobs.get(job_id)
         if job is None:
             job = self._jobs[job_id] = Watched(job_id)
-        follower = Follower(self, job, stream, last_row, way)
+        follower = make(self, job, stream, last_row)
         job.followers.append(follower)
         self.want(follower)
         return follower

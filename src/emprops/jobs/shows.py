@@ -7,9 +7,7 @@ from uuid import UUID
 
 import structlog
 
-from emprops.jobs.preview import Way, as_event
 from emprops.jobs.stream import Watched
-from emprops.kit.web.sse import Event
 from emprops.queue.previews import Shown
 
 log = structlog.get_logger(__name__)
@@ -50,10 +48,10 @@ class Shows:
         shown = await self._latest(job.id, oldest)
         if shown is None or not job.running:
             return
-        events: dict[Way, bytes] = {}
+        events: dict[str, bytes] = {}
         for follower in job.followers:
             if follower.begun and follower.preview < shown.seq and follower.stream.ready:
-                if follower.way not in events:
-                    events[follower.way] = Event("job_preview", as_event(job.id, shown, follower.way)).encode()
-                follower.stream.write(events[follower.way])
+                if follower.form not in events:
+                    events[follower.form] = follower.preview_event(shown)
+                follower.stream.write(events[follower.form])
                 follower.preview = shown.seq

@@ -13,7 +13,7 @@ ended has ``-end`` in its id: who comes back with that has seen everything, unle
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cached_property
 from hashlib import blake2b
@@ -22,12 +22,13 @@ from uuid import UUID
 
 import orjson
 
-from emprops.jobs.preview import Way
+from emprops.jobs.preview import as_event
 from emprops.jobs.queries import as_json, to_bytes
 from emprops.jobs.states import TERMINAL
 from emprops.jobs.stream_queries import Look
 from emprops.kit.web.sse import Event
 from emprops.kit.web.streams import Stream
+from emprops.queue.previews import Shown
 
 _ROW_ID = re.compile(r"([0-9]{1,18})(-end)?")
 NEVER = datetime.min.replace(tzinfo=UTC)
@@ -128,14 +129,15 @@ class Reader(Protocol):
 class Follower:
     """What one stream knows of its job. It is the stream's feeder."""
 
-    __slots__ = ("_reader", "_version", "begun", "job", "preview", "row", "stream", "way")
+    __slots__ = ("_reader", "_version", "begun", "job", "preview", "row", "stream")
+    form = "url"
+    """In which form it shows previews: followers of one form get the same bytes."""
 
-    def __init__(self, reader: Reader, job: Watched, stream: Stream, row: int | None, way: Way) -> None:
+    def __init__(self, reader: Reader, job: Watched, stream: Stream, row: int | None) -> None:
         """``row`` is the last one that the client says it saw; None: it begins."""
         self.job = job
         self.stream = stream
         self.row = row
-        self.way = way
         self.begun = False
         """Whether ``row`` is known to be one of the job's."""
         self.preview = 0
@@ -154,10 +156,10 @@ class Follower:
             self.row = None  # not a row of this job: it begins after all
             return
         if self.row is None:
-            self.stream.write(seen.whole_history)
+            self.show_beginning(seen)
             self.row = seen.look.newest
         else:
-            for row, event in seen.rows:
+            for row, event in self.rows_of(seen):
                 if not self.stream.ready:
                     break
                 self.stream.write(event)
@@ -166,10 +168,28 @@ class Follower:
         if self.row < seen.look.newest or not self.stream.ready:
             return
         if self._version != seen.version:
-            self.stream.write(seen.job)
+            self.show_job(seen)
             self._version = seen.version
         if seen.look.status in TERMINAL:
             self.stream.end("the job has ended")
+
+    # what a follower of another form does in another way
+
+    def show_beginning(self, seen: Seen) -> None:
+        """Write what a client that begins gets first."""
+        self.stream.write(seen.whole_history)
+
+    def rows_of(self, seen: Seen) -> list[tuple[int, bytes]]:
+        """Return the new rows of the history: id and event."""
+        return seen.rows
+
+    def show_job(self, seen: Seen) -> None:
+        """Write how the job looks now."""
+        self.stream.write(seen.job)
+
+    def preview_event(self, shown: Shown) -> bytes:
+        """Return the event that shows a preview."""
+        return Event("job_preview", as_event(self.job.id, shown, "url")).encode()
 
     def resume(self) -> None:
         """Show what was held back, and what nobody looked for while the client did not read."""
@@ -182,3 +202,16 @@ class Follower:
     def about(self) -> Mapping[str, str]:
         """Return what the log should say of the stream."""
         return {"job_id": str(self.job.id)}
+
+
+class InlineFollower(Follower):
+    """One whose previews have their pictures in them."""
+
+    form = "inline"
+
+    def preview_event(self, shown: Shown) -> bytes:
+        """Return the event that shows a preview."""
+        return Event("job_preview", as_event(self.job.id, shown, "inline")).encode()
+
+
+MakeFollower = Callable[[Reader, Watched, Stream, int | None], Follower]

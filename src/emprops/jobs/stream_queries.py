@@ -9,6 +9,9 @@ from uuid import UUID
 from emprops.jobs.queries import COLUMNS, HISTORY_ROW, JobRow
 from emprops.kit.database import Transaction
 
+SHOWN = "comfy_api"
+"""Type of the jobs whose streams show each result."""
+
 
 @dataclass(frozen=True, slots=True)
 class Look(JobRow):
@@ -22,6 +25,18 @@ class Look(JobRow):
     """Whether the row that was asked about is one of this job's."""
     rows: list[dict[str, Any]]
     """History rows after that one, oldest first."""
+    cancelled: bool
+    made: list[dict[str, Any]] | None
+    """What it has made, see :data:`MADE`; None of jobs whose streams do not show it."""
+
+
+MADE = """
+    SELECT coalesce(json_agg(json_build_object(
+        'id', o.id, 'name', f.name, 'mime_type', f.mime_type, 'size', coalesce(f.size_bytes, 0), 'key', f.url,
+        'node', f.gen_out_data ->> 'node') ORDER BY f.id), '[]')
+    FROM output o JOIN flat_file f ON f.id = o.flat_file_id WHERE o.job_id = j.id AND o.status = 'completed'
+"""
+"""The visible results of a job ``j`` that are files, in the order in which they were made."""
 
 
 async def looks(
@@ -43,11 +58,14 @@ async def looks(
                    SELECT json_agg({HISTORY_ROW} ORDER BY h.id)
                    FROM (SELECT * FROM job_history h WHERE h.job_id = j.id AND h.id > asked.after
                          ORDER BY h.id {order} LIMIT %(limit)s) h
-               ), '[]') AS rows
+               ), '[]') AS rows,
+               j.cancelled_at IS NOT NULL AS cancelled,
+               CASE WHEN j.job_type = %(shown)s AND j.status = 'completed' AND j.moderation IS NULL
+                    THEN ({MADE}) END AS made
         FROM unnest(%(jobs)s::uuid[], %(after)s::bigint[]) AS asked (job_id, after)
         JOIN job j ON j.id = asked.job_id
         """,
-        {"jobs": [job for job, _ in asked], "after": [after for _, after in asked], "limit": limit},
+        {"jobs": [job for job, _ in asked], "after": [after for _, after in asked], "limit": limit, "shown": SHOWN},
     )
 
 

@@ -42,25 +42,51 @@ class ModelUse:
         return self.name, self.name.rpartition("/")[2]
 
 
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong with a graph's form."""
+
+    sentence: str
+    """Without a full stop, as part of a longer one."""
+    node: str | None = None
+    """The node it is about; None: the graph as a whole."""
+    field: str = ""
+    reason: str = ""
+    """In one word, for programs."""
+
+
 def find_problems(graph: Any) -> list[str]:
     """Return why a graph cannot be run by ComfyUI, in sentences; nothing if its form is right."""
+    return [problem.sentence for problem in problems_of(graph)]
+
+
+def problems_of(graph: Any) -> list[Problem]:
+    """Return the same with the nodes it is about."""
     if isinstance(graph, dict) and isinstance(graph.get("nodes"), list):
-        return ["the graph is in ComfyUI's editor format; export it in API format (Workflow → Export (API)) instead"]
+        text = "the graph is in ComfyUI's editor format; export it in API format (Workflow → Export (API)) instead"
+        return [Problem(text)]
     if not isinstance(graph, dict) or not graph or len(graph) > MAX_NODES or deeper_than(graph, MAX_DEPTH):
-        return [
-            f"workflow must be a ComfyUI graph in API form: 1 to {MAX_NODES} nodes, node id → {{class_type, inputs}}"
-        ]
+        text = f"workflow must be a ComfyUI graph in API form: 1 to {MAX_NODES} nodes, node id → {{class_type, inputs}}"
+        return [Problem(text)]
     problems = [
-        f"node {node[:100]} of the graph needs class_type and inputs; export the graph in API form"
+        Problem(
+            f"node {node[:100]} of the graph needs class_type and inputs; export the graph in API form",
+            node,
+            "class_type",
+            "malformed_node",
+        )
         for node, content in graph.items()
         if not isinstance(content, dict)
         or not isinstance(content.get("class_type"), str)
         or not isinstance(content.get("inputs", {}), dict)
     ]
-    if problems:
-        return problems
-    return [
-        f"input {name} of node {node} comes from node {source}, which the graph does not have"
+    return problems or [
+        Problem(
+            f"input {name} of node {node} comes from node {source}, which the graph does not have",
+            node,
+            name,
+            "missing_node",
+        )
         for node, name, value in inputs_of(graph)
         if (source := linked(value)) is not None and source not in graph
     ]

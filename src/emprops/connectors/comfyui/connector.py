@@ -51,7 +51,8 @@ class ComfyUI:
     """Connector for the job type ``comfyui``.
 
     Payload: ``workflow``, a graph in API form with its inputs filled; ``allow_partial``, whether a result is wanted
-    although some of the graph's outputs cannot be run; ``saved_workflow``, what the graph was converted from.
+    although some of the graph's outputs cannot be run; ``saved_workflow``, what the graph was converted from;
+    ``texts``, ``"files"`` if each text is wanted as a file of its node.
     """
 
     name: ClassVar[str] = "comfyui"
@@ -148,7 +149,8 @@ class ComfyUI:
                 await self._make_room(error)
                 raise
         missing = [*prompt.missing, *watch.blocked.values()]
-        collector = Collector(self._api, context, self._max_file_bytes)
+        as_files = ticket.payload.get("texts") == "files"
+        collector = Collector(self._api, context, self._max_file_bytes, texts_as_files=as_files)
         outcome = await collector.collect(outputs, graph, frames=frames.files, missing=missing)
         context.progress(100.0)
         return outcome

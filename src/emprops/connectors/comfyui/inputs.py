@@ -17,6 +17,8 @@ from emprops.connectors.comfyui.problems import Graph
 MEDIA = frozenset({"image", "mask", "video", "audio", "file"})
 """Inputs of loaders (LoadImage, LoadImageMask, LoadVideo, VHS_LoadVideo, LoadAudio …) that name an uploaded file."""
 MAX_UPLOADS = 50
+TYPE, ASSET = "__type", "core/ASSET"
+"""How a graph of Comfy API v2 names an asset; the place of its file is added before it comes here."""
 
 
 def read_graph(payload: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -46,11 +48,28 @@ class Uploads:
         """Replace URLs in ``graph`` by names of uploaded files; equal URLs are uploaded once."""
         names: dict[str, str] = {}
         for node, name, url in list(self._sources(graph)):
-            if url not in names:
-                if len(names) == MAX_UPLOADS:
-                    raise BadInputError(f"The graph names more than {MAX_UPLOADS} input files.")
-                names[url] = await self._upload(url, f"input {name} of node {node}", any_kind=name == "file")
-            graph[node]["inputs"][name] = names[url]
+            graph[node]["inputs"][name] = await self._named(url, node, name, names, any_kind=name == "file")
+        for node, content in graph.items():
+            for name, value in content["inputs"].items():
+                content["inputs"][name] = await self._with_assets(value, node, name, names)
+
+    async def _named(self, url: str, node: str, name: str, names: dict[str, str], *, any_kind: bool) -> str:
+        """Return how ComfyUI calls the file behind a URL."""
+        if url not in names:
+            if len(names) == MAX_UPLOADS:
+                raise BadInputError(f"The graph names more than {MAX_UPLOADS} input files.")
+            names[url] = await self._upload(url, f"input {name} of node {node}", any_kind=any_kind)
+        return names[url]
+
+    async def _with_assets(self, value: Any, node: str, name: str, names: dict[str, str]) -> Any:
+        """Return a value of an input with names in the place of asset references, wherever they are in it."""
+        if isinstance(value, list):
+            return [await self._with_assets(item, node, name, names) for item in value]
+        if not isinstance(value, dict):
+            return value
+        if value.get(TYPE) == ASSET:
+            return await self._named(_url_of(value, node), node, name, names, any_kind=True)
+        return {key: await self._with_assets(item, node, name, names) for key, item in value.items()}
 
     def _sources(self, graph: Graph) -> Iterator[tuple[str, str, str]]:
         for node, content in graph.items():
@@ -69,6 +88,16 @@ class Uploads:
         digest = await asyncio.to_thread(_digest, path)
         name = f"emprops-{digest[:40]}{_extension(url, mime_type)}"
         return await self.api.upload(path, name, mime_type)
+
+
+def _url_of(reference: Mapping[str, Any], node: str) -> str:
+    info = reference.get("info")
+    url = info.get("url") if isinstance(info, dict) else None
+    if not isinstance(url, str) or not _is_url(url):
+        raise BadInputError(
+            f"Node {node} refers to an asset whose file is not known: submit the graph to /api/v2/jobs."
+        )
+    return url
 
 
 def _is_url(value: str) -> bool:

@@ -37,6 +37,8 @@ class Collector:
     api: Api
     context: RunContext
     max_bytes: int
+    texts_as_files: bool = False
+    """Whether each text becomes a file of its node, in addition."""
 
     async def collect(
         self,
@@ -51,8 +53,9 @@ class Collector:
         ``missing`` are nodes that did not run; the result names them. Raises :class:`FinalError` if there is nothing.
         """
         items, texts = items_of(outputs, graph), texts_of(outputs, graph)
-        if len(items) + len(frames) > MAX_FILES:
-            raise FinalError(f"The graph made {len(items) + len(frames)} files; at most {MAX_FILES} are taken.")
+        count = len(items) + len(frames) + (len(texts) if self.texts_as_files else 0)
+        if count > MAX_FILES:
+            raise FinalError(f"The graph made {count} files; at most {MAX_FILES} are taken.")
         files = [await asyncio.to_thread(_pictured, frame) for frame in frames]
         for number, item in enumerate(items, 1):
             try:
@@ -61,13 +64,15 @@ class Collector:
                 if not item.shown:
                     raise
             self.context.progress(RAN + (100.0 - RAN) * number / len(items), f"Result {number} of {len(items)}")
+        if self.texts_as_files:
+            files += [_written(number, node, text) for number, (node, text) in enumerate(texts, 1)]
         place = {node: number for number, node in enumerate(graph)}
         files.sort(key=lambda file: place.get(file.node or "", len(place)))
         data: dict[str, Any] = {}
         text = "\n".join(text for _, text in texts).encode("utf-8", "replace")
-        if len(text) > MAX_TEXT_BYTES:
+        if len(text) > MAX_TEXT_BYTES and not self.texts_as_files:
             files.append(Produced("text.txt", "text/plain", text, node=texts[0][0]))
-        elif text:
+        elif text and len(text) <= MAX_TEXT_BYTES:
             data["text"] = text.decode()
         if not files and not data:
             raise _nothing(missing)
@@ -98,6 +103,10 @@ class Collector:
                 if not tries_left:
                     raise
         return await asyncio.to_thread(_described, target, item, said)
+
+
+def _written(number: int, node: str, text: str) -> Produced:
+    return Produced(f"text_{number:05}_.txt", "text/plain", text.encode("utf-8", "replace"), node=node)
 
 
 def _nothing(missing: Sequence[MissingNode]) -> FinalError:

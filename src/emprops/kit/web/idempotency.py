@@ -71,6 +71,25 @@ async def check(
     )
 
 
+async def use_once(tx: Transaction, *, principal: str, route: str, key: str, hours: int) -> bool:
+    """Use a key that counts once, as some other APIs have it: nothing is replayed. False if it was used within the last
+    ``hours``, or another request is using it. If this transaction is rolled back, the key is as good as new."""
+    identity = orjson.dumps([principal, route, key]).decode()
+    if not await tx.fetch_value("SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 2))", (identity,)):
+        return False
+    used = await tx.fetch_value(
+        """
+        INSERT INTO idempotency_key (principal, route, key, request_hash, status_code, response)
+        VALUES (%(principal)s, %(route)s, %(key)s, '', 0, 'null')
+        ON CONFLICT (principal, route, key) DO UPDATE SET created_at = now()
+            WHERE idempotency_key.created_at < now() - make_interval(hours => %(hours)s)
+        RETURNING true
+        """,
+        {"principal": principal, "route": route, "key": key, "hours": hours},
+    )
+    return bool(used)
+
+
 async def _keep(tx: Transaction, row: tuple[str, str, str, bytes], response: Response) -> None:
     await tx.execute(
         """

@@ -29,6 +29,12 @@ SLICE: Final = 100
 """Streams that the clock looks after before others get their turn: about a millisecond."""
 
 
+class TooManyStreamsError(UnavailableError):
+    """More live streams are open than may be, on this server or of this user."""
+
+    code = "too_many_streams"
+
+
 class StreamLimit:
     """How many streams may be open in this process, altogether and per user."""
 
@@ -40,11 +46,11 @@ class StreamLimit:
         self._open: Counter[str] = Counter()
 
     def take(self, user: str) -> None:
-        """Count one stream. Raises :class:`UnavailableError` when there are too many; ``user`` may be empty."""
+        """Count one stream. Raises :class:`TooManyStreamsError` when there are too many; ``user`` may be empty."""
         if self.open >= self.total:
-            raise UnavailableError("Too many live streams are open on this server. Try again, or poll instead.")
+            raise TooManyStreamsError("Too many live streams are open on this server. Try again, or poll instead.")
         if user and self._open[user] >= self.per_user:
-            raise UnavailableError(f"You have {self.per_user} live streams open; close one, or poll instead.")
+            raise TooManyStreamsError(f"You have {self.per_user} live streams open; close one, or poll instead.")
         self._open[user] += 1
         self.open += 1
 

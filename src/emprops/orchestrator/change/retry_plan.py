@@ -14,7 +14,7 @@ from emprops.jobs.results import result_of
 from emprops.jobs.start_store import NewStep
 from emprops.workflows.references import TextTooLongError, UnresolvedReferenceError, rename_steps, resolve_references
 
-RETRYABLE_TYPES = frozenset({"collection_generation", "develop"})
+RETRYABLE_TYPES = frozenset({"collection_generation", "develop", "comfy_api"})
 """Job types whose steps can be run again."""
 
 

@@ -30,7 +30,8 @@ from emprops.kit.web.schema import Schema
 from emprops.moderation.moderator import MODERATOR, Moderator
 from emprops.moderation.verdicts import Cleared
 from emprops.orchestrator.start.moderated import clear_generation
-from emprops.orchestrator.start.start import GenerationRequest, plan_generation, start_generation
+from emprops.orchestrator.start.planning import plan_generation
+from emprops.orchestrator.start.start import GenerationRequest, start_generation
 from emprops.orchestrator.tickets import Dispatcher
 from emprops.workflows.machines import LiveMachines
 

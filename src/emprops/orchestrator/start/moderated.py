@@ -17,7 +17,8 @@ from emprops.moderation.verdicts import NOTHING_TO_CHECK, Cleared, Question, see
 from emprops.orchestrator.questions import about_start
 from emprops.orchestrator.start.develop import prepare
 from emprops.orchestrator.start.origin import origin_of
-from emprops.orchestrator.start.start import plan_with_workflows
+from emprops.orchestrator.start.plan import Plan
+from emprops.orchestrator.start.planning import plan_with_workflows
 
 
 class ModerationBlockedError(ForbiddenError):
@@ -68,6 +69,24 @@ async def clear_retry(resources: Resources, moderator: Moderator, owner: UUID | 
             return NOTHING_TO_CHECK
         question = await about_start(reader, job)
         own = await store.stages_of(reader, job.collection_id)
+    return await _clear(moderator, question, own)
+
+
+async def clear_plan(
+    resources: Resources,
+    moderator: Moderator,
+    user_id: UUID,
+    collection_id: UUID,
+    variables: Mapping[str, Any],
+    plan: Plan,
+) -> Cleared:
+    """The same of steps that the caller brings."""
+    if not moderator.on:
+        return NOTHING_TO_CHECK
+    seen = seen_in([step.payload for step in plan.steps])
+    async with resources.database.reader() as reader:
+        own = await store.stages_of(reader, collection_id)
+    question = Question("start", user_id, collection_id, variables, seen.texts, seen.files, whole=seen.whole)
     return await _clear(moderator, question, own)
 
 

@@ -1,17 +1,16 @@
 """Start a generation: everything that has to be true before the caller gets a job id, in one transaction."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
 from emprops.auth.store import ensure_user
-from emprops.collections import instructions
 from emprops.collections import service as collections
 from emprops.collections.store import Collection
 from emprops.credits import service as credit
 from emprops.credits.parts import to_stored
-from emprops.credits.prices import PriceError, price_of_collection
-from emprops.errors import BadRequestError, CollectionCorruptedError, ConflictError, InvalidVariablesError
+from emprops.errors import BadRequestError, ConflictError, InvalidVariablesError
 from emprops.jobs import dispatch_store, start_store
 from emprops.jobs import store as jobs
 from emprops.kit.database import Transaction
@@ -21,18 +20,16 @@ from emprops.moderation import store as reviews
 from emprops.moderation.verdicts import NOTHING_TO_CHECK, Cleared
 from emprops.orchestrator.admission import gated
 from emprops.orchestrator.metrics import JOBS_STARTED
-from emprops.orchestrator.policing import Policing
 from emprops.orchestrator.start.node_classes import placed
 from emprops.orchestrator.start.origin import origin_of
-from emprops.orchestrator.start.plan import Plan, PlannedStep, make_plan
+from emprops.orchestrator.start.plan import Plan, PlannedStep
+from emprops.orchestrator.start.planning import plan_with_workflows
 from emprops.orchestrator.tickets import Dispatcher
 from emprops.outputs import job_results as outputs
-from emprops.policies import queries as policies
 from emprops.quotas import service as quotas
 from emprops.quotas.limits import subjects_of
 from emprops.workflows import store as workflows
 from emprops.workflows.machines import NO_MACHINES, Machines
-from emprops.workflows.store import Workflow
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +41,16 @@ class Parent:
     """What the job makes goes where that one is."""
     metadata: dict[str, Any]
     """What the new outputs keep of it in their ``input_metadata``, next to the variables."""
+
+
+@dataclass(frozen=True, slots=True)
+class Direct:
+    """What a caller brings to be run, planned already; the collection is only where it belongs."""
+
+    job_type: str
+    plan: Plan
+    data: Mapping[str, Any]
+    """What the job keeps of it, in addition to what every job has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +71,20 @@ class GenerationRequest:
     """The API key that came with the request."""
     cleared: Cleared = NOTHING_TO_CHECK
     """What moderation said of it."""
+    direct: Direct | None = None
+    """Set if the caller brings what is to be run."""
 
     @property
     def job_type(self) -> str:
         """What the job is called by programs."""
+        if self.direct is not None:
+            return self.direct.job_type
         return "collection_generation" if self.parent is None else "develop"
 
     def name(self, collection: Collection) -> str:
         """What the job is called by people."""
+        if self.direct is not None:
+            return collection.title
         return f"{'Collection Generation' if self.parent is None else 'Develop Output'}: {collection.title}"
 
 
@@ -132,13 +145,7 @@ async def run_collection(
     """Plan, pay and insert a new job of a user who exists, with a collection that they may run. ``machines``: those
     that live; what no machine can run is refused, see :mod:`emprops.orchestrator.start.node_classes`."""
     with tracing.span("generation.start", {"emprops.job_id": str(job_id)}):
-        plan, known = await plan_with_workflows(tx, collection, request.variables)
-        checked = request.cleared.origin
-        if checked is not None and checked != origin_of(collection, known, request.variables):
-            raise ConflictError("The collection was changed while this was being checked; try again.")
-        plan = placed(plan, machines)
-        if request.strict and plan.unknown:
-            raise InvalidVariablesError(plan.unknown)
+        plan = await _plan(tx, collection, request, machines) if request.direct is None else request.direct.plan
         need = quotas.Need(jobs=1, steps=len(plan.steps), generations=len(plan.generations))
         subjects = subjects_of(user_id, request.key_id, collection.id)
         reserved = await quotas.reserve(tx, subjects, dispatcher.quotas, need)
@@ -161,23 +168,16 @@ async def run_collection(
     return Started(job_id, tuple(output_ids), (*plan.warnings, *request.cleared.warnings))
 
 
-async def plan_generation(tx: Transaction, collection: Collection, variables: dict[str, Any]) -> Plan:
-    """Validate the collection's data and plan its steps with these variables. Writes nothing."""
-    return (await plan_with_workflows(tx, collection, variables))[0]
-
-
-async def plan_with_workflows(
-    tx: Transaction, collection: Collection, variables: dict[str, Any]
-) -> tuple[Plan, dict[str, Workflow]]:
-    """Do the same; returns the workflows it was made from, too."""
-    known = await workflows.by_names(tx, instructions.workflow_names(collection.data))
-    policing = Policing(await policies.rules(tx), maker=collection.user_id)
-    plan = make_plan(collection=collection, workflows=known, variables=variables, new_id=new_id, policing=policing)
-    try:
-        each = price_of_collection(collection.price, collection.blockchain)
-    except PriceError as error:
-        raise CollectionCorruptedError([f"the collection's price: {error}"]) from None
-    return replace(plan, own_price=each * len(plan.generations)), known
+async def _plan(tx: Transaction, collection: Collection, request: GenerationRequest, machines: Machines) -> Plan:
+    """Plan what the collection says. Raises what is wrong with it, or with the request."""
+    plan, known = await plan_with_workflows(tx, collection, request.variables)
+    checked = request.cleared.origin
+    if checked is not None and checked != origin_of(collection, known, request.variables):
+        raise ConflictError("The collection was changed while this was being checked; try again.")
+    plan = placed(plan, machines)
+    if request.strict and plan.unknown:
+        raise InvalidVariablesError(plan.unknown)
+    return plan
 
 
 async def choose_job_id(
@@ -227,6 +227,7 @@ async def _insert(
         "collectionId": str(collection.id),
         "variables": request.variables,
         "generations": [{"hash": g.hash, "variables": g.variables} for g in plan.generations],
+        **(request.direct.data if request.direct else {}),
     }
     if draft.selector is not None:
         data["workflowId"] = draft.selector

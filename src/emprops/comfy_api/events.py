@@ -1,0 +1,93 @@
+"""A job as the event stream of Comfy API v2: ``status``, ``progress``, ``preview``, ``output``, ``log``.
+
+A client that connects gets the present status and progress, then what changes; ``output`` events come before the
+``status`` that ends it. Lines of the job's history are ``log`` events. Ids are those of our own streams
+(``jobs/stream.py``), so a client that comes back with the last one it saw misses no line, although this API does not
+ask for that.
+"""
+
+import base64
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from emprops.comfy_api.links import Links
+from emprops.comfy_api.replies import output_json
+from emprops.comfy_api.states import TERMINAL, progress_of, status_of
+from emprops.jobs.lookout import Lookout
+from emprops.jobs.queries import to_bytes
+from emprops.jobs.stream import Follower, Reader, Seen, Watched
+from emprops.kit.web.sse import Event
+from emprops.kit.web.streams import Feed, Stream
+from emprops.queue.previews import Shown
+
+NOTHING_YET = b":no preview\n\n"
+
+
+class ComfyFollower(Follower):
+    """What one stream of this API knows of its job."""
+
+    __slots__ = ("_links", "_nodes", "_progress", "_status")
+    form = "comfy"
+
+    def __init__(self, reader: Reader, job: Watched, stream: Stream, row: int | None, *, links: Links) -> None:
+        super().__init__(reader, job, stream, row)
+        self._links = links
+        self._nodes: int | None = None
+        self._status = ""
+        self._progress: dict[str, Any] | None = None
+
+    def show_beginning(self, seen: Seen) -> None:
+        """Write nothing: what a client that begins gets first is how the job stands."""
+
+    def rows_of(self, seen: Seen) -> list[tuple[int, bytes]]:
+        """Return the new lines of the history."""
+        return [
+            (int(row["id"]), Event("log", {"level": _level(row), "message": row["message"]}, row["id"]).encode())
+            for row in seen.look.rows
+        ]
+
+    def show_job(self, seen: Seen) -> None:
+        """Write what is new of the status, the progress and the results."""
+        look = seen.look
+        status = status_of(look.status, cancelled=look.cancelled)
+        progress = progress_of(status, look.progress, self._nodes_of(look.data))
+        if status in TERMINAL:
+            for made in look.made or ():
+                self._write("output", output_json(made, str(look.id), self._links))
+        elif status != self._status:
+            self._write("status", {"status": status, "queue_position": None}, str(look.newest))
+        if progress is not None and progress != self._progress:
+            self._write("progress", progress)
+        if status in TERMINAL:
+            self._write("status", {"status": status, "queue_position": None}, f"{look.newest}-end")
+        self._status, self._progress = status, progress
+
+    def preview_event(self, shown: Shown) -> bytes:
+        """Return the event that shows a picture; of a text nothing, as this API has no event for it."""
+        preview = shown.preview
+        if not preview.mime_type.startswith("image/"):
+            return NOTHING_YET
+        data = base64.b64encode(preview.content).decode()
+        about = {"node_id": preview.node or "", "content_type": preview.mime_type, "data_base64": data}
+        return Event("preview", about).encode()
+
+    def _nodes_of(self, data: str) -> int:
+        if self._nodes is None:
+            self._nodes = len(orjson.loads(data)["variables"]["workflow"])
+        return self._nodes
+
+    def _write(self, name: str, data: Any, event_id: str | None = None) -> None:
+        self.stream.write(Event(name, orjson.Fragment(to_bytes(data)), event_id).encode())
+
+
+def _level(row: dict[str, Any]) -> str:
+    return "error" if row["status"] == "failed" or " failed" in row["message"] else "info"
+
+
+def feed_of(lookout: Lookout, job_id: UUID, last_row: int | None, links: Links) -> Feed:
+    """Return what feeds a stream with a job from after this row of its history on."""
+    make = partial(ComfyFollower, links=links)
+    return partial(lookout.follow, job_id=job_id, last_row=last_row, make=make)

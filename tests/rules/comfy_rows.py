@@ -1,0 +1,15 @@
+"""Who may call Comfy API v2; see ``route_table.py``."""
+
+from tests.rules.callers import OWN_AS_USER, USER, author_row, row
+
+GRAPH = {"9": {"class_type": "SaveImage", "inputs": {}}}
+COMFY_API = [
+    author_row("POST", "/v2/jobs", USER.but(owner=201, other=201), body={"workflow": GRAPH}),
+    row("GET", "/v2/jobs", USER),
+    row("GET", "/v2/jobs/{job_id}", OWN_AS_USER, job_id="graph_job_id"),
+    row("GET", "/v2/jobs/{job_id}/workflow", OWN_AS_USER, job_id="graph_job_id"),
+    row("GET", "/v2/jobs/{job_id}/events", OWN_AS_USER, job_id="graph_job_id"),
+    row("POST", "/v2/jobs/{job_id}/cancel", OWN_AS_USER, job_id="graph_job_id"),
+    row("GET", "/v2/assets/{asset_id}", OWN_AS_USER),
+    row("GET", "/v2/assets/{asset_id}/content", OWN_AS_USER),
+]
