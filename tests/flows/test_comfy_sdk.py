@@ -11,6 +11,7 @@ import pytest
 from comfy_sdk import AsyncComfy, Comfy, exceptions
 from comfy_sdk.events import Log, OutputReady, Preview, Progress, StatusChange
 from tests.apps import served
+from tests.connectors.comfyui.rig import SOURCE
 from tests.fakes.comfyui import FakeComfyUI
 from tests.fakes.pictures import PNG
 from tests.flows.conftest import System, worker_process
@@ -190,3 +191,37 @@ async def test_the_client_without_async(comfy: AsyncComfy, machine: FakeComfyUI)
             return job.status, job.outputs[0].to_bytes()
 
     assert await asyncio.to_thread(use) == ("succeeded", PNG)
+
+
+async def test_a_picture_is_brought_once_and_loaded(comfy: AsyncComfy, machine: FakeComfyUI, tmp_path: Path) -> None:
+    source = tmp_path / "harbour.png"
+    source.write_bytes(SOURCE)
+    workflow = comfy.workflows.from_json({"1": node("LoadImage"), "9": node("SaveImage", images=["1", 0])})
+    workflow.set_input("1", "image", comfy.assets.from_file(source))
+    job = await comfy.run(workflow)
+    assert job.status == "succeeded"
+    (name,) = machine.inputs
+    assert machine.inputs[name] == SOURCE
+    assert machine.bodies("/prompt")[0]["prompt"]["1"]["inputs"] == {"image": name}
+    sent = (await job.get_workflow()).graph["1"]["inputs"]["image"]
+    assert sent["info"]["file_path"] == "harbour.png"
+    again = comfy.assets.from_bytes(SOURCE, filename="other.png")
+    assert await again.commit() == sent["info"]["id"]
+    assert again.created_new is False
+    known = await comfy.assets.get(sent["info"]["id"])
+    assert (known.hash, known.created_new) == (sent["info"]["hash"], None)
+    url = await known.get_download_url()
+    assert url.url.endswith(f"/api/v2/assets/{sent['info']['id']}/content")
+    await comfy.assets.delete(sent["info"]["id"])
+    with pytest.raises(exceptions.NotFound):
+        await comfy.assets.get(sent["info"]["id"])
+    with pytest.raises(exceptions.MissingAsset):
+        await comfy.submit(comfy.workflows.from_json((await job.get_workflow()).graph))
+
+
+async def test_a_result_is_the_next_input(comfy: AsyncComfy, machine: FakeComfyUI) -> None:
+    first = await comfy.run(comfy.workflows.from_json(GRAPH))
+    workflow = comfy.workflows.from_json({"1": node("LoadImage"), "9": node("SaveImage", images=["1", 0])})
+    workflow.set_input("1", "image", await comfy.assets.get(first.outputs[0].id))
+    assert (await comfy.run(workflow)).status == "succeeded"
+    assert list(machine.inputs.values()) == [PNG]

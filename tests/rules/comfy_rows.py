@@ -3,6 +3,7 @@
 from tests.rules.callers import OWN_AS_USER, USER, author_row, row
 
 GRAPH = {"9": {"class_type": "SaveImage", "inputs": {}}}
+NO_FILE = f"blake3:{'0' * 64}"
 COMFY_API = [
     author_row("POST", "/v2/jobs", USER.but(owner=201, other=201), body={"workflow": GRAPH}),
     row("GET", "/v2/jobs", USER),
@@ -10,6 +11,10 @@ COMFY_API = [
     row("GET", "/v2/jobs/{job_id}/workflow", OWN_AS_USER, job_id="graph_job_id"),
     row("GET", "/v2/jobs/{job_id}/events", OWN_AS_USER, job_id="graph_job_id"),
     row("POST", "/v2/jobs/{job_id}/cancel", OWN_AS_USER, job_id="graph_job_id"),
+    row("POST", "/v2/assets", USER.but(owner=201, other=201), body={"any": "file"}),
+    row("POST", "/v2/assets/from-hash", USER.but(owner=404, other=404), body={"hash": NO_FILE}),
+    row("GET", "/v2/assets/by-hash/{content}", USER.but(owner=404, other=404), content="no_content"),
     row("GET", "/v2/assets/{asset_id}", OWN_AS_USER),
+    row("DELETE", "/v2/assets/{asset_id}", OWN_AS_USER.but(owner=204)),
     row("GET", "/v2/assets/{asset_id}/content", OWN_AS_USER),
 ]

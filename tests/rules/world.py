@@ -32,6 +32,7 @@ NAMES = {
     "machine_id": "gpu-1",
     "version": "1",  # of the published collection
     "name": "local_image",  # of a sample workflow
+    "no_content": f"blake3:{'0' * 64}",
     "client_id": "page",
     "period": "day",
     "month": "2026-01",

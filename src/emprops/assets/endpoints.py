@@ -9,7 +9,7 @@ from starlette.responses import Response
 from emprops.assets import queries, service
 from emprops.assets.schemas import AssetView, DeletedAsset, view_of
 from emprops.assets.service import AssetInUseError, Kept, Shelf
-from emprops.assets.uploads import FORM, LONGEST_LIFE, upload_of
+from emprops.assets.uploads import FORM, LONGEST_LIFE, upload_of, wishes_of
 from emprops.auth.dependencies import CurrentCaller, CurrentUser
 from emprops.auth.once import Key
 from emprops.errors import TooLargeError
@@ -54,7 +54,7 @@ async def _kept(
     request: Request, caller: CurrentCaller, user_id: CurrentUser, resources: Shared, key: Key = None
 ) -> tuple[Kept, str]:
     """Take the file in and keep it, before the request's transaction begins; with the hash of what was sent."""
-    async with upload_of(request, resources.settings) as (incoming, wishes):
+    async with upload_of(request, resources.settings, wishes_of) as (incoming, wishes):
         if key is not None:  # nothing is kept of a request that cannot be answered
             async with resources.database.transaction() as tx:
                 await check(tx, request, principal=caller.principal, key=key, content=incoming.blake3)

@@ -148,13 +148,7 @@ async def keep(shelf: Shelf, user_id: UUID, incoming: Incoming, wishes: Wishes |
     :class:`~emprops.errors.UnavailableError` when storage fails. Nothing is left behind then.
     """
     wishes = wishes or Wishes()
-    new = NewAsset(
-        user_id=user_id,
-        source_blake3=incoming.blake3,
-        keeps_metadata=wishes.keep_metadata,
-        name=storable(wishes.name)[:MAX_NAME],
-        life=(shelf.settings.asset_days * DAY or None) if wishes.expires_in is None else wishes.expires_in,
-    )
+    new = _new(shelf, user_id, incoming.blake3, wishes)
     async with shelf.database.transaction() as tx:
         known = await store.renew(tx, new)
     if known is not None:
@@ -167,6 +161,33 @@ async def keep(shelf: Shelf, user_id: UUID, incoming: Incoming, wishes: Wishes |
         if safe.path != incoming.path:
             incoming = await asyncio.to_thread(_measured, safe.path)
         return await _store(shelf, new, incoming, safe)
+
+
+async def keep_again(shelf: Shelf, user_id: UUID, content: str, wishes: Wishes) -> Kept | None:
+    """Keep what the user has already, named by the BLAKE3 hash of its content; None if they have no such file.
+
+    Raises :class:`~emprops.errors.QuotaExceededError`.
+    """
+    new = _new(shelf, user_id, content, wishes)
+    async with shelf.database.transaction() as tx:
+        file = await store.lock_file_of(tx, user_id, content)
+        if file is None:
+            return None
+        known = await store.renew(tx, new)
+        if known is not None:
+            return Kept(known, is_new=False)
+        await quotas.check_room(tx, user_id, defaults_from(shelf.settings), file.size_bytes)
+        return Kept(*await store.put_asset(tx, file.id, new))
+
+
+def _new(shelf: Shelf, user_id: UUID, source: str, wishes: Wishes) -> NewAsset:
+    return NewAsset(
+        user_id=user_id,
+        source_blake3=source,
+        keeps_metadata=wishes.keep_metadata,
+        name=storable(wishes.name)[:MAX_NAME],
+        life=(shelf.settings.asset_days * DAY or None) if wishes.expires_in is None else wishes.expires_in,
+    )
 
 
 def _measured(path: Path) -> Incoming:

@@ -72,6 +72,27 @@ async def lock_file(tx: Transaction, blake3: str) -> UUID | None:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class OwnFile:
+    """A file of which a user has an asset."""
+
+    id: UUID
+    size_bytes: int
+
+
+async def lock_file_of(tx: Transaction, user_id: UUID, blake3: str) -> OwnFile | None:
+    """Return the file with these bytes, if the user has it; it stays until the transaction ends."""
+    return await tx.fetch_one(
+        OwnFile,
+        f"""
+        SELECT f.id, f.size_bytes FROM asset_file f
+        WHERE f.blake3 = %s AND EXISTS (SELECT FROM asset a WHERE a.file_id = f.id AND a.user_id = %s AND {LIVE})
+        FOR KEY SHARE OF f
+        """,
+        (blake3, user_id),
+    )
+
+
 async def put_file(tx: Transaction, file: NewFile) -> tuple[UUID, str]:
     """Record stored bytes; returns the id of their file, and the key it has, which is another if somebody was first."""
     known = await tx.fetch_one(

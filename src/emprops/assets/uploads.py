@@ -1,8 +1,8 @@
 """A file in the body of a request: the body itself, with its fields in the query, or one part of a form."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
@@ -33,18 +33,37 @@ class Fields:
 
 
 _FIELDS = TypeAdapter(Fields)
+Said = TypeVar("Said")
+
+
+def wishes_of(said: Mapping[str, str], name: str) -> Wishes:
+    """Read what is said of a file that comes with this name. Raises :class:`BadRequestError`."""
+    try:
+        fields = _FIELDS.validate_python({name: said[name] for name in said.keys() & Fields.__annotations__.keys()})
+    except ValidationError as error:
+        problem = error.errors()[0]
+        raise BadRequestError(f"{problem['loc'][0]}: {problem['msg']}") from None
+    return Wishes(last_part(fields.name or name), fields.keep_metadata, fields.expires_in)
+
+
+def last_part(path: str) -> str:
+    """Return the name of a file that may come with its folders."""
+    return path.replace("\\", "/").rpartition("/")[2].strip()
 
 
 @asynccontextmanager
-async def upload_of(request: Request, settings: Settings) -> AsyncIterator[tuple[Incoming, Wishes]]:
-    """Take the file of a request in, and lend it with what is said of it.
+async def upload_of(
+    request: Request, settings: Settings, read: Callable[[Mapping[str, str], str], Said]
+) -> AsyncIterator[tuple[Incoming, Said]]:
+    """Take the file of a request in, and lend it with what is said of it, as ``read`` reads that from the fields and
+    the file's name.
 
-    Raises :class:`BadRequestError` for a form without a file, and what arriving raises.
+    Raises :class:`BadRequestError` for a form without a file, what ``read`` raises, and what arriving raises.
     """
     waiting = patient(request, settings.body_timeout)
     if media_type_of(request) != FORM:
         async with arriving(settings, bounded(waiting, settings.asset_bytes, too_large(settings)).stream()) as incoming:
-            yield incoming, _wishes(dict(request.query_params), "")
+            yield incoming, read(dict(request.query_params), "")
         return
     limited = bounded(waiting, settings.asset_bytes + AROUND, too_large(settings))
     async with limited.form(max_files=1, max_fields=MAX_FIELDS) as form:
@@ -52,21 +71,11 @@ async def upload_of(request: Request, settings: Settings) -> AsyncIterator[tuple
         if not files:
             raise BadRequestError("The form has no file: send one in a part with a file name.")
         said = {name: value for name, value in form.multi_items() if isinstance(value, str)}
-        wishes = _wishes({**request.query_params, **said}, files[0].filename or "")
+        about = read({**request.query_params, **said}, files[0].filename or "")
         async with arriving(settings, _pieces(files[0])) as incoming:
-            yield incoming, wishes
+            yield incoming, about
 
 
 async def _pieces(file: UploadFile) -> AsyncIterator[bytes]:
     while piece := await file.read(BUFFER):
         yield piece
-
-
-def _wishes(said: Mapping[str, Any], name: str) -> Wishes:
-    try:
-        fields = _FIELDS.validate_python({name: said[name] for name in said.keys() & Fields.__annotations__.keys()})
-    except ValidationError as error:
-        problem = error.errors()[0]
-        raise BadRequestError(f"{problem['loc'][0]}: {problem['msg']}") from None
-    called = (fields.name or name).replace("\\", "/").rpartition("/")[2]
-    return Wishes(called.strip(), fields.keep_metadata, fields.expires_in)

@@ -3,7 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from emprops.errors import AppError, BadRequestError, QuotaExceededError, TooLargeError
+from emprops.errors import (
+    AppError,
+    BadRequestError,
+    ConflictError,
+    NotFoundError,
+    QuotaExceededError,
+    TooLargeError,
+)
 from emprops.kit.web.doors import Door, Failed, Told
 from emprops.kit.web.streams import TooManyStreamsError
 from emprops.policies.rules import PolicyLimitError
@@ -38,6 +45,21 @@ class MissingAssetError(AppError):
 
     status = 422
     code = "missing_asset"
+
+
+class UnknownBytesError(NotFoundError):
+    """The caller has no file with this hash."""
+
+    code = "blob_not_found"
+
+    def __init__(self) -> None:
+        super().__init__("You have no file with this hash: upload it.")
+
+
+class HashMismatchError(ConflictError):
+    """The file is not the one that its hash says it is."""
+
+    code = "hash_mismatch"
 
 
 class KeyReusedError(AppError):
@@ -91,7 +113,7 @@ BY_STATUS = {
     429: "rate_limited",
 }
 """One word for all failures of a status, whatever our own codes are."""
-KEPT = frozenset({FilterError.code, CursorError.code})
+KEPT = frozenset({FilterError.code, CursorError.code, UnknownBytesError.code})
 """Codes that stay although their status has one word."""
 
 

@@ -138,6 +138,17 @@ async def result_of(reader: Transaction, user_id: UUID, output_id: UUID) -> Resu
     )
 
 
+async def has_bytes(reader: Transaction, user_id: UUID, blake3: str) -> bool:
+    """Return whether one of the user's assets has this content."""
+    return bool(
+        await reader.fetch_value(
+            "SELECT EXISTS (SELECT FROM asset a JOIN asset_file f ON f.id = a.file_id"
+            f" WHERE f.blake3 = %s AND a.user_id = %s AND {LIVE})",
+            (blake3, user_id),
+        )
+    )
+
+
 async def keys_of(reader: Transaction, user_id: UUID, asset_ids: list[UUID]) -> dict[UUID, str]:
     """Return where those of these assets and results are stored that are the user's: id → key."""
     rows = await reader.fetch_dicts(

@@ -13,6 +13,7 @@ KEPT = timedelta(days=3650)
 """This API wants a date until which a job is kept; one that is kept for good says it is kept for ten years."""
 LINK_LIFE = timedelta(days=1)
 """It wants a date for links too. Ours last as long as the file, for those who may see that."""
+HASH = "blake3:"
 NODE_ERROR, OTHER_ERROR = "node_execution_error", "execution_failed"
 
 
@@ -80,11 +81,16 @@ def result_json(result: ResultRow, links: Links) -> dict[str, Any]:
     }
 
 
+def hash_of(asset: Asset) -> str:
+    """Return the hash of an asset's content as this API writes it."""
+    return f"{HASH}{asset.blake3}"
+
+
 def asset_json(asset: Asset, links: Links, *, created_new: bool | None = None) -> dict[str, Any]:
     """Return a file that a user brought."""
     return {
         "id": asset.id,
-        "hash": f"blake3:{asset.blake3}",
+        "hash": hash_of(asset),
         "size_bytes": asset.size_bytes,
         "content_type": asset.mime_type,
         "file_path": asset.name or None,

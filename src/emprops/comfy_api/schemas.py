@@ -10,6 +10,8 @@ from emprops.comfy_api.failures import FilterError, LabelsError
 from emprops.errors import BadRequestError
 from emprops.kit.web.schema import Schema
 
+KEY_HOURS = 24
+"""How long a used idempotency key stays used."""
 MAX_LABELS = 16
 MAX_NAME, MAX_VALUE = 64, 512
 LATER = ("webhook_url", "inputs")

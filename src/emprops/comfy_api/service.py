@@ -12,7 +12,7 @@ from emprops.collections import store as collections
 from emprops.collections.store import Collection
 from emprops.comfy_api import asset_service, graphs, planning, queries, store
 from emprops.comfy_api.failures import CursorError, KeyReusedError, MissingAssetError
-from emprops.comfy_api.schemas import SubmitBody, labels_of
+from emprops.comfy_api.schemas import KEY_HOURS, SubmitBody, labels_of
 from emprops.comfy_api.states import CANCELED, STATUS
 from emprops.credits.service import Terms
 from emprops.errors import BadRequestError, NotFoundError
@@ -33,7 +33,6 @@ from emprops.settings import Settings
 from emprops.workflows.comfy_graph import Graph
 from emprops.workflows.machines import Machines
 
-KEY_HOURS = 24
 ROUTE = "comfy_api_jobs"
 """Under which used keys are kept."""
 
@@ -120,6 +119,9 @@ async def submit(
         terms=terms,
         dispatcher=dispatcher,
     )
+    assets = graphs.assets_of(submission.graph)
+    if assets:
+        await store.record_uses(tx, started.job_id, assets)
     return started.job_id
 
 

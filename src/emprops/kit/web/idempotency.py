@@ -90,6 +90,13 @@ async def use_once(tx: Transaction, *, principal: str, route: str, key: str, hou
     return bool(used)
 
 
+async def give_back(tx: Transaction, *, principal: str, route: str, key: str) -> None:
+    """Make a key as good as new, because what it was used for has failed."""
+    await tx.execute(
+        "DELETE FROM idempotency_key WHERE principal = %s AND route = %s AND key = %s", (principal, route, key)
+    )
+
+
 async def _keep(tx: Transaction, row: tuple[str, str, str, bytes], response: Response) -> None:
     await tx.execute(
         """
