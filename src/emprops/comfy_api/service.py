@@ -120,9 +120,6 @@ async def submit(
         terms=terms,
         dispatcher=dispatcher,
     )
-    assets = graphs.assets_of(submission.graph)
-    if assets:
-        await store.record_uses(tx, started.job_id, assets)
     return started.job_id
 
 
