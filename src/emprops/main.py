@@ -14,7 +14,6 @@ from starlette.datastructures import State
 from emprops import __version__
 from emprops.auth.authenticators import AUTHENTICATOR, authenticator_for
 from emprops.auth.dependencies import SCHEMES, security_of
-from emprops.auth.file_links import FILE_LINKS, FileLinks
 from emprops.auth.identity_header import IdentityFilter
 from emprops.auth.limits import LIMITER, RateLimiter
 from emprops.auth.share import SHARE_LINKS, ShareLinks
@@ -48,6 +47,8 @@ from emprops.media.storage import storage_from
 from emprops.moderation.moderator import MODERATOR, moderator_from
 from emprops.observe.endpoints import EXPOSITION
 from emprops.observe.exposition import Exposition
+from emprops.openai_api.failures import OPENAI_API
+from emprops.openai_api.service import further_names
 from emprops.orchestrator.advance.reports import Orchestrator
 from emprops.orchestrator.endpoints.generations import DISPATCHER
 from emprops.orchestrator.tickets import Dispatcher, queue_from
@@ -88,6 +89,7 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=_lifespan,
     )
     equip(app, settings)
+    further_names(settings)  # so is a list of models that is none
     client_from(settings)  # half of Mux' credentials is refused here, not when the first video is done
     app.add_middleware(RequestShell, headers=_headers(settings), guard=RequestGuard(settings))
     if settings.mode == "production":
@@ -106,7 +108,6 @@ def equip(app: FastAPI, settings: Settings) -> None:
     SETTINGS.attach(app, settings)
     AUTHENTICATOR.attach(app, authenticator_for(settings))
     LIMITER.attach(app, RateLimiter(settings))
-    FILE_LINKS.attach(app, FileLinks(settings))
     SHARE_LINKS.attach(app, ShareLinks(settings))
     SECRETS.attach(app, SecretBox(settings))
     MUX_SIGNER.attach(app, signer_from(settings))
@@ -114,7 +115,7 @@ def equip(app: FastAPI, settings: Settings) -> None:
     EXPOSITION.attach(app, Exposition())
     MACHINES.attach(app, remembered_machines())
     MODERATOR.attach(app, moderator_from(settings))
-    DOORS.attach(app, (COMFY_API,))
+    DOORS.attach(app, (COMFY_API, OPENAI_API))
 
 
 def _headers(settings: Settings) -> dict[str, str]:

@@ -29,6 +29,7 @@ from emprops.live import endpoints as live
 from emprops.media import endpoints as media
 from emprops.media.mux import endpoints as mux
 from emprops.observe import endpoints as observe
+from emprops.openai_api import endpoints as openai_api
 from emprops.operators import audit_endpoints as audit
 from emprops.operators import endpoints as operators
 from emprops.orchestrator.endpoints import dead_letters, develop, generations, reviews
@@ -59,6 +60,7 @@ TABLE: list[tuple[Prefix, APIRouter]] = [
     ("/api", job_changes.routes),  # /jobs/{id}/retry /cancel /complete /failed /output
     ("/api", comfy_jobs.routes),  # /v2/jobs /v2/jobs/{id} /v2/jobs/{id}/workflow /events /cancel
     ("/api", comfy_assets.routes),  # /v2/assets/{id} /v2/assets/{id}/content
+    ("", openai_api.routes),  # /v1/images/generations /v1/images/edits /v1/models
     ("/api", projects.routes),  # /projects /projects/{id}
     ("/api", collections.routes),  # /collections /collections/{id}/publish /workflows/create-simple-collection
     ("/api", workflows.routes),  # /workflows /workflows/{name}

@@ -162,6 +162,12 @@ class Settings(BaseSettings):
     wait_limit_per_user: int = Field(default=100, ge=1)
     """Requests of one user that may wait at once, per process; one more is answered 429."""
 
+    # --- OpenAI's API, as the api serves it
+    openai_models: str = ""
+    """Further names of models: comma-separated ``name=collection``, such as ``gpt-image-1=art, dall-e-3=art``."""
+    openai_patience: float = Field(default=590.0, gt=0, le=3600)
+    """How long an answer with pictures may take. The official clients give up after 600 s."""
+
     # --- credits
     credits_enforced: bool = True
     """False: generations show their price, and cost nothing."""

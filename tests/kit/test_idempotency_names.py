@@ -21,6 +21,7 @@ STORED = {
     *("generate", "retry", "develop_output", "offer_dead_letter", "create_output", "create_deck", "create_project"),
     *("create_collection", "create_collection_in_project", "create_simple_collection", "create_workflow"),
     *("create_model", "create_custom_node", "grant_credits"),
+    "create_image",
     *("send_test_webhook", "replay_webhook", "replay_webhook_delivery"),
 }
 """Names that databases hold. One that is taken away needs a migration, as 0014 was; what OpenAPI calls an operation may

@@ -26,7 +26,7 @@ NAMES = [f"{method} {path}" for method, path, _ in OPERATIONS]
 PAGES = {"/", "/docs", "/watch/{}", "/watch/static/{}", "/d/{}"}
 ALIASES = {"/collections/{}/generations", "/jobs/{}/events", "/webhooks/mux"} | PAGES
 """Other spellings, and what is not for clients: served, and not documented."""
-DOORS = ("/v2/",)
+DOORS = ("/v1/", "/v2/")
 """What is below these speaks another API, which has a document of its own."""
 ONE_USE = "a ticket is for one use, and another one costs nothing"
 WITHOUT_KEY = {
@@ -124,7 +124,7 @@ def test_it_lists_the_failures_it_can_give(method: str, path: str, operation: di
             assert list(content["example"])[:4] == ["data", "error", "code", "request_id"]
 
 
-FILES_AND_STREAMS = {"getFile", "getAssetContent", "workerGetFile", "getJobPreview", "streamJob", "getMetrics"}
+FILES_AND_STREAMS = {"getFile", "getAssetContent", "getJobPreview", "streamJob", "getMetrics"}
 
 
 @each_operation

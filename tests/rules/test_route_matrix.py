@@ -54,6 +54,7 @@ async def app(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> A
             data_dir=folder,
             upkeep_in_api=False,
             credits_initial=100,
+            openai_patience=0.05,
         )
     )
     async with app.router.lifespan_context(app):

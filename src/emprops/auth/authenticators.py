@@ -115,7 +115,7 @@ class TrustedHeader:
         caller = await self._credentials.identify(connection)
         if caller is not None:
             return caller
-        user_id = claimed_user(connection)
+        user_id = claimed_user(connection) or named_user(connection)
         if user_id is None:
             raise UnauthorizedError("Unauthorized: missing user_id header")
         return Caller(user_id=user_id)
@@ -205,6 +205,13 @@ def key_in(authorization: str) -> str | None:
     scheme, _, token = authorization.partition(" ")
     token = token.strip()
     return token if scheme.lower() == "bearer" and looks_like_key(token) else None
+
+
+def named_user(connection: HTTPConnection) -> UUID | None:
+    """Return the user whose id was sent as Bearer token, by a client that can send nothing else; to be believed no more
+    than the ``user_id`` header."""
+    scheme, _, token = connection.headers.get("authorization", "").partition(" ")
+    return canonical_uuid(token.strip()) if scheme.lower() == "bearer" else None
 
 
 def refuse_credentials_in_url(connection: HTTPConnection) -> None:

@@ -84,6 +84,14 @@ def parse(data: Any, workflow_names: Collection[str]) -> Instructions:
     return instructions
 
 
+def counted(data: Any, generations: int | None) -> Any:
+    """Return an instruction set with another number of generations; None: as it is."""
+    if generations is None or not isinstance(data, dict):
+        return data
+    present = data.get("generations")
+    return data | {"generations": (present if isinstance(present, dict) else {}) | {"generations": generations}}
+
+
 def mentions(tree: Any) -> Iterator[Variable | Ref]:
     """Return the variables and references in a step's payload, in order."""
     if isinstance(tree, Phrase):

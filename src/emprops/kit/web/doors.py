@@ -2,7 +2,7 @@
 one, in whatever layer, gets a failure in the form of that API, see ``kit/web/envelope.py``."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.types import Scope
@@ -31,6 +31,8 @@ class Told:
 
     status: int
     body: dict[str, Any]
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """In addition to those that the failure has anyway."""
 
 
 @dataclass(frozen=True, slots=True)

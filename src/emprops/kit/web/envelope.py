@@ -132,7 +132,7 @@ def failure(
     return Response(
         orjson.dumps(body, default=str, option=orjson.OPT_NON_STR_KEYS),
         status_code=status if told is None else told.status,
-        headers=dict(headers or {}),
+        headers={**(headers or {}), **({} if told is None else told.headers)},
         media_type="application/json",
     )
 

@@ -22,9 +22,11 @@ async def plan_generation(tx: Transaction, collection: Collection, variables: di
 
 
 async def plan_with_workflows(
-    tx: Transaction, collection: Collection, variables: dict[str, Any]
+    tx: Transaction, collection: Collection, variables: dict[str, Any], generations: int | None = None
 ) -> tuple[Plan, dict[str, Workflow]]:
-    """Do the same; returns the workflows it was made from, too."""
+    """Do the same; returns the workflows it was made from, too. ``generations``: how many, if not as the collection
+    says."""
+    collection = replace(collection, data=instructions.counted(collection.data, generations))
     known = await workflows.by_names(tx, instructions.workflow_names(collection.data))
     policing = Policing(await policies.rules(tx), maker=collection.user_id)
     plan = make_plan(collection=collection, workflows=known, variables=variables, new_id=new_id, policing=policing)

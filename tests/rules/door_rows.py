@@ -1,4 +1,4 @@
-"""Who may call Comfy API v2; see ``route_table.py``."""
+"""Who may call the APIs of others; see ``route_table.py``."""
 
 from tests.rules.callers import OWN_AS_USER, USER, author_row, row
 
@@ -18,3 +18,11 @@ COMFY_API = [
     row("DELETE", "/v2/assets/{asset_id}", OWN_AS_USER.but(owner=204)),
     row("GET", "/v2/assets/{asset_id}/content", OWN_AS_USER),
 ]
+PICTURE = {"model": "{collection_id}", "prompt": "a quiet harbour"}
+OPENAI_API = [
+    row("POST", "/v1/images/generations", OWN_AS_USER, body={**PICTURE, "stream": True}),
+    row("POST", "/v1/images/edits", OWN_AS_USER.but(owner=400), body={**PICTURE, "image": "https://a.example/a.png"}),
+    row("GET", "/v1/models", USER),
+    row("GET", "/v1/models/{model}", OWN_AS_USER, model="collection_id"),
+]
+DOORS = [*COMFY_API, *OPENAI_API]

@@ -1,0 +1,87 @@
+"""Requests that bring pictures in a form: they become assets, and the form the JSON that the endpoint takes."""
+
+import re
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+from pydantic import ValidationError
+from starlette.datastructures import FormData, UploadFile
+from starlette.requests import Request
+
+from emprops.assets.endpoints import shelf_of
+from emprops.assets.service import Wishes, keep_stream, too_large
+from emprops.assets.uploads import AROUND, FORM
+from emprops.auth.dependencies import current_caller, current_user
+from emprops.kit.web.endpoint import StrictRoute, bounded, media_type_of, resources_of, with_document
+from emprops.kit.web.spooling import BUFFER, patient
+from emprops.kit.web.strict_json import Strictness, parse_json
+from emprops.openai_api import service
+from emprops.openai_api.schemas import MOST_IMAGES, ImageBody
+from emprops.settings import Settings
+
+IMAGES: Final = ("image", "image[]")
+MASK: Final = "mask"
+MAX_FIELDS: Final = 100
+VARIABLE: Final = re.compile(r"variables\[([^\[\]]{1,100})\]")
+"""How the official clients write a field of an object into a form."""
+
+
+class PictureRoute(StrictRoute):
+    """A route that takes JSON, or a form with pictures."""
+
+    async def read(self, request: Request, settings: Settings) -> Request:
+        """Read either. Only callers who are known may send pictures, and nothing is kept of a request that names no
+        model, or asks it for what it does not take."""
+        if media_type_of(request) != FORM:
+            return await super().read(request, settings)
+        resources = resources_of(request)
+        user_id = await current_user(await current_caller(request))
+        limited = bounded(patient(request, settings.body_timeout), settings.asset_bytes + AROUND, too_large(settings))
+        async with limited.form(max_files=MOST_IMAGES + 1, max_fields=MAX_FIELDS) as form:
+            document = _document(form)
+            try:
+                body = ImageBody.model_validate(document)
+            except ValidationError:
+                return with_document(request, document)  # the endpoint says what is wrong
+            parse_json(await with_document(request, document).body(), Strictness())
+            async with resources.database.reader() as reader:
+                await service.want(reader, settings, user_id, body)
+            for name, files in _files(form).items():
+                kept = [
+                    await keep_stream(shelf_of(resources), user_id, _pieces(file), Wishes(file.filename or ""))
+                    for file in files
+                ]
+                references = [f"asset:{one.asset.id}" for one in kept]
+                document[name] = references[0] if name == MASK else references
+        return with_document(request, document)
+
+
+def _files(form: FormData) -> dict[str, list[UploadFile]]:
+    found: dict[str, list[UploadFile]] = {}
+    for name, value in form.multi_items():
+        if isinstance(value, UploadFile) and name in (*IMAGES, MASK):
+            found.setdefault(MASK if name == MASK else IMAGES[0], []).append(value)
+    return found
+
+
+def _document(form: FormData) -> dict[str, Any]:
+    """Return the form as JSON, with something in the place of each picture."""
+    document: dict[str, Any] = {}
+    for name, value in form.multi_items():
+        variable = VARIABLE.fullmatch(name)
+        if not isinstance(value, str):
+            continue
+        if variable:
+            document.setdefault("variables", {})[variable[1]] = value
+        elif name in IMAGES:
+            document.setdefault(IMAGES[0], []).append(value)
+        else:
+            document[name] = value
+    for name, files in _files(form).items():
+        document[name] = name if name == MASK else [name for _ in files]
+    return document
+
+
+async def _pieces(file: UploadFile) -> AsyncIterator[bytes]:
+    while piece := await file.read(BUFFER):
+        yield piece

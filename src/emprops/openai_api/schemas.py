@@ -1,0 +1,41 @@
+"""The shapes of requests of OpenAI's API that are understood here."""
+
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BeforeValidator, ConfigDict, Field
+
+from emprops.kit.web.schema import Schema
+
+MOST_IMAGES: Final = 16
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+class ImageBody(Schema):
+    """What to make. Further fields are variables of the model, or parameters that it does not take."""
+
+    model_config = ConfigDict(extra="allow")
+
+    prompt: Annotated[str, Field(min_length=1, max_length=32_000)]
+    model: Annotated[str | None, Field(max_length=200)] = None
+    """A collection's short name or id, or a name that the operator gave one."""
+    n: Annotated[int | None, Field(ge=1, le=10)] = None
+    """How many pictures; unless sent, as many as the collection makes."""
+    size: Annotated[str | None, Field(max_length=50)] = None
+    response_format: Literal["url", "b64_json"] | None = None
+    """How pictures come; unless sent, both ways."""
+    stream: bool | None = None
+    partial_images: Annotated[int | None, Field(ge=0, le=3)] = None
+    variables: dict[str, Any] | None = None
+    """Variables of the collection by name, where a parameter of the same name means something else."""
+
+    image: Annotated[list[str] | None, BeforeValidator(_listed), Field(min_length=1, max_length=MOST_IMAGES)] = None
+    """Pictures to start from: assets, or what else a variable for a picture takes."""
+    mask: str | None = None
+
+    @property
+    def others(self) -> dict[str, Any]:
+        """All that was sent in addition."""
+        return self.model_extra or {}

@@ -1,0 +1,137 @@
+"""Collections as models: which there are, and what a request asks of one."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from emprops.collections import instructions
+from emprops.collections import service as collections
+from emprops.collections.instructions import Instructions
+from emprops.collections.store import Collection
+from emprops.errors import CollectionCorruptedError, NotFoundError
+from emprops.kit.database import Transaction
+from emprops.openai_api import queries
+from emprops.openai_api.failures import MissingParameterError, ModelNotFoundError, ParameterError
+from emprops.openai_api.inputs import inputs_of, makes_pictures
+from emprops.openai_api.parameters import Wish, variables_of
+from emprops.openai_api.schemas import ImageBody
+from emprops.settings import Settings, SettingsError
+from emprops.workflows import store as workflows
+from emprops.workflows.store import Workflow
+
+AT_ONCE: Final = 20
+"""Collections that are read before others get their turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a request asks for, as a generation."""
+
+    collection_id: UUID
+    variables: dict[str, Any]
+    generations: int | None
+    """How many; None: as many as the collection says."""
+
+
+async def want(reader: Transaction, settings: Settings, user_id: UUID, body: ImageBody) -> Wanted:
+    """Find out which collection is meant, and what its variables are to be. Raises :class:`ModelNotFoundError`,
+    :class:`ParameterError` and :class:`~emprops.openai_api.failures.UnknownParameterError`."""
+    if not body.model:
+        raise MissingParameterError("model", "Name a model: GET /v1/models lists them.")
+    collection = await find_model(reader, settings, user_id, body.model)
+    recipe, known = await _recipe(reader, collection)
+    if not makes_pictures(recipe, known):
+        raise ParameterError("model", f"The model {body.model} makes no pictures; GET /v1/models lists those that do.")
+    generations = recipe.generations
+    if body.n is not None and generations.use_custom_hashes and body.n > len(generations.hashes):
+        raise ParameterError("n", f"This model makes at most {len(generations.hashes)} pictures at once.")
+    if body.n is not None and body.n * len(recipe.steps) > instructions.MAX_STEPS:
+        most = instructions.MAX_STEPS // len(recipe.steps)
+        raise ParameterError("n", f"This model makes at most {most} pictures at once.")
+    wish = Wish(
+        prompt=body.prompt,
+        size=body.size,
+        images=body.image or (),
+        mask=body.mask,
+        variables=body.variables or {},
+        others=body.others,
+    )
+    return Wanted(collection.id, variables_of(inputs_of(recipe, known), wish), body.n)
+
+
+async def find_model(reader: Transaction, settings: Settings, user_id: UUID, name: str) -> Collection:
+    """Return the collection that a model's name means. Raises :class:`ModelNotFoundError`."""
+    try:
+        return await collections.get_runnable(reader, user_id, further_names(settings).get(name, name))
+    except NotFoundError:
+        raise ModelNotFoundError from None
+
+
+async def get_model(reader: Transaction, settings: Settings, user_id: UUID, name: str) -> dict[str, Any]:
+    """Return a model that makes pictures. Raises :class:`ModelNotFoundError`."""
+    collection = await find_model(reader, settings, user_id, name)
+    if not await _is_model(reader, collection):
+        raise ModelNotFoundError
+    return model_json(collection, name)
+
+
+async def list_models(reader: Transaction, settings: Settings, user_id: UUID) -> list[dict[str, Any]]:
+    """List the models that make pictures: the user's own, and those that are public; and what the operator calls some
+    of them."""
+    found = {str(one.id): one async for one in _models(reader, await queries.models(reader, user_id))}
+    listed = [model_json(one, one.slug or str(one.id)) for one in found.values()]
+    by_name = {name: one for one in found.values() for name in (one.slug, str(one.id)) if name}
+    names = further_names(settings)
+    return listed + [model_json(by_name[meant], name) for name, meant in names.items() if meant in by_name]
+
+
+async def _models(reader: Transaction, listed: list[Collection]) -> AsyncIterator[Collection]:
+    names = set().union(*(instructions.workflow_names(one.data) for one in listed))
+    known = await workflows.by_names(reader, names)
+    for at, collection in enumerate(listed):
+        if at % AT_ONCE == 0:
+            await asyncio.sleep(0)
+        if _makes_pictures(collection, known):
+            yield collection
+
+
+async def _is_model(reader: Transaction, collection: Collection) -> bool:
+    known = await workflows.by_names(reader, instructions.workflow_names(collection.data))
+    return _makes_pictures(collection, known)
+
+
+def _makes_pictures(collection: Collection, known: Mapping[str, Workflow]) -> bool:
+    try:
+        return makes_pictures(instructions.parse(collection.data, known.keys()), known)
+    except CollectionCorruptedError:
+        return False
+
+
+async def _recipe(reader: Transaction, collection: Collection) -> tuple[Instructions, dict[str, Workflow]]:
+    known = await workflows.by_names(reader, instructions.workflow_names(collection.data))
+    return instructions.parse(collection.data, known.keys()), known
+
+
+def model_json(collection: Collection, name: str) -> dict[str, Any]:
+    """Show a collection as a model."""
+    return {
+        "id": name,
+        "object": "model",
+        "created": int(collection.created_at.timestamp()),
+        "owned_by": "emprops",
+        "name": collection.title,
+        "description": collection.description,
+    }
+
+
+def further_names(settings: Settings) -> dict[str, str]:
+    """Read ``openai_models``: ``gpt-image-1=art, dall-e-3=art``. Raises ``SettingsError`` for what is no such list."""
+    names: dict[str, str] = {}
+    for item in filter(None, (part.strip() for part in settings.openai_models.split(","))):
+        name, equals, meant = (part.strip() for part in item.partition("="))
+        if not (name and equals and meant):
+            raise SettingsError(f"EMPROPS_OPENAI_MODELS must be a list of name=collection, and {item!r} is not one.")
+        names[name] = meant
+    return names
