@@ -14,6 +14,7 @@ from starlette.datastructures import State
 from emprops import __version__
 from emprops.auth.authenticators import AUTHENTICATOR, authenticator_for
 from emprops.auth.dependencies import SCHEMES, security_of
+from emprops.auth.file_links import FILE_LINKS, FileLinks
 from emprops.auth.identity_header import IdentityFilter
 from emprops.auth.limits import LIMITER, RateLimiter
 from emprops.auth.share import SHARE_LINKS, ShareLinks
@@ -108,6 +109,7 @@ def equip(app: FastAPI, settings: Settings) -> None:
     SETTINGS.attach(app, settings)
     AUTHENTICATOR.attach(app, authenticator_for(settings))
     LIMITER.attach(app, RateLimiter(settings))
+    FILE_LINKS.attach(app, FileLinks(settings))
     SHARE_LINKS.attach(app, ShareLinks(settings))
     SECRETS.attach(app, SecretBox(settings))
     MUX_SIGNER.attach(app, signer_from(settings))

@@ -17,6 +17,7 @@ from tests.fakes.pictures import PNG
 from tests.orchestrator.rig import Rig
 
 from emprops.kit.ids import new_id
+from emprops.media.storage import key_of
 
 
 @pytest.fixture
@@ -193,7 +194,7 @@ async def test_a_job_takes_an_asset_and_keeps_it_until_it_has_ended(rig: Rig) ->
     (claim,) = await rig.worker.claim()
     sent = claim.ticket.payload["workflow"]["1"]["inputs"]["image"]["info"]["url"]
     (row,) = await rig.rows("SELECT key FROM asset_file")
-    assert sent.endswith(f"/files/{row['key']}")
+    assert key_of(rig.settings, sent) == row["key"]
     refusal(await ask(rig, "DELETE", f"/assets/{asset['id']}"), 409, "asset_in_use")
     await ask(rig, "POST", f"/jobs/{job['id']}/cancel")
     assert (await ask(rig, "DELETE", f"/assets/{asset['id']}")).status_code == 204

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from tests.apps import free_port
+from tests.apps import as_user, free_port
 from tests.flows.conftest import System, command_process, worker_process
 from tests.flows.test_faults import SLOW, first_progress, strike
 from tests.gateway.rig import add_key, public
+from tests.media.builders import picture
 
 from emprops.auth.keys import make_key
 from emprops.queue.fleet import Fleet
@@ -62,6 +63,15 @@ async def test_a_picture_from_a_machine_that_is_not_trusted(system: System, key:
         assert enlarged["status"] == "completed"
     assert await Fleet(system.redis, system.settings.queue_prefix).workers() == []
     assert not (remote_worker.folder / "nothing-here").exists()
+
+
+async def test_an_upload_is_an_input_there_too(system: System, remote_worker: Start) -> None:
+    sent = picture("PNG", (64, 32))
+    reply = await system.http.post("/assets", content=sent, headers=as_user(system.user_id))
+    async with remote_worker():
+        enlarged = await system.finished(await system.generate("upscale", {"image": reply.json()["data"]["id"]}))
+    assert enlarged["status"] == "completed", enlarged
+    assert (await system.file(enlarged["workflow_output"])).content.startswith(b"\x89PNG")
 
 
 async def test_a_wrong_key_ends_it_with_a_sentence(system: System) -> None:

@@ -21,6 +21,7 @@ the database, a foreign object must look exactly like an unknown one, and what a
 that is the owner's.
 """
 
+from tests.rules.asset_rows import ASSETS
 from tests.rules.callers import (
     KNOWN,
     OPERATOR,
@@ -84,12 +85,7 @@ TABLE = [
     # --- files
     row("GET", "/files/{key:path}", PUBLIC),
     *DOORS,
-    # --- assets
-    row("POST", "/assets", USER.but(owner=201, other=201), body={"any": "file"}),
-    row("GET", "/assets", USER),
-    row("GET", "/assets/{asset_id}", OWN_AS_USER),
-    row("GET", "/assets/{asset_id}/content", OWN_AS_USER),
-    row("DELETE", "/assets/{asset_id}", OWN_AS_USER),
+    *ASSETS,
     # --- workers on other machines
     row("POST", "/worker/hello", WORKER, body={**NAME, "protocol": 1}),
     row("POST", "/worker/turn", WORKER, body={**NAME, "request": "ab" * 16, "want": 0, "offers": {}}),
@@ -99,6 +95,7 @@ TABLE = [
     row("POST", "/worker/announce", WORKER, body=ENTRY),
     row("POST", "/worker/withdraw", WORKER, body=ENTRY),
     row("PUT", "/worker/files/{key:path}", WORKER),
+    row("GET", "/worker/files/{key:path}", WORKER, query="step=none"),
     # --- generation
     row("POST", "/collections/{collection_id}/generate", OWN_AS_USER, body=VARIABLES),
     row("POST", "/collections/{collection_id}/generations", OWN_AS_USER, body=VARIABLES),

@@ -124,7 +124,7 @@ def test_it_lists_the_failures_it_can_give(method: str, path: str, operation: di
             assert list(content["example"])[:4] == ["data", "error", "code", "request_id"]
 
 
-FILES_AND_STREAMS = {"getFile", "getAssetContent", "getJobPreview", "streamJob", "getMetrics"}
+FILES_AND_STREAMS = {"getFile", "getAssetContent", "workerGetFile", "getJobPreview", "streamJob", "getMetrics"}
 
 
 @each_operation

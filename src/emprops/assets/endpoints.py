@@ -10,7 +10,7 @@ from emprops.assets import queries, service
 from emprops.assets.schemas import AssetView, DeletedAsset, view_of
 from emprops.assets.service import AssetInUseError, Kept, Shelf
 from emprops.assets.uploads import FORM, LONGEST_LIFE, upload_of, wishes_of
-from emprops.auth.dependencies import CurrentCaller, CurrentUser
+from emprops.auth.dependencies import AssetReader, CurrentCaller, CurrentUser
 from emprops.auth.once import Key
 from emprops.errors import TooLargeError
 from emprops.kit.web.endpoint import Reader, Resources, Shared, Tx, router
@@ -120,8 +120,11 @@ async def delete_asset(asset_id: UUID, user_id: CurrentUser, tx: Tx) -> Envelope
 
 
 @routes.get("/{asset_id}/content", operation_id="getAssetContent", response_class=Response, responses=REPLIES)
-async def get_content(asset_id: UUID, request: Request, user_id: CurrentUser, resources: Shared) -> Response:
-    """Send what is in one of the caller's assets, or one range of it. What a browser could run is only a download."""
+async def get_content(asset_id: UUID, request: Request, user_id: AssetReader, resources: Shared) -> Response:
+    """Send what is in one of the caller's assets, or one range of it; also by a signed URL.
+
+    What a browser could run is only a download.
+    """
     async with resources.database.reader() as reader:
         asset = await service.get(reader, user_id, asset_id)
     return await send_file(request, resources.storage, asset.key, headers=PRIVATE, name=asset.name)

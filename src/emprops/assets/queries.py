@@ -37,12 +37,12 @@ class Asset:
     duration: float | None
 
 
-async def by_id(reader: Transaction, user_id: UUID, asset_id: UUID) -> Asset | None:
-    """Return one of the user's assets."""
+async def by_id(reader: Transaction, user_id: UUID | None, asset_id: UUID) -> Asset | None:
+    """Return one of the user's assets; None: anybody's."""
     return await reader.fetch_one(
         Asset,
         f"SELECT {COLUMNS} FROM asset a JOIN asset_file f ON f.id = a.file_id"
-        f" WHERE a.id = %s AND a.user_id = %s AND {LIVE}",
+        f" WHERE a.id = %s AND a.user_id = coalesce(%s, a.user_id) AND {LIVE}",
         (asset_id, user_id),
     )
 

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import ConfigDict
 
+from emprops.assets.links import content_url
 from emprops.assets.queries import Asset
 from emprops.kit.web.schema import Schema
 
@@ -62,11 +63,6 @@ class DeletedAsset(Schema):
     """An asset that is gone."""
 
     id: UUID
-
-
-def content_url(base_url: str, asset_id: UUID) -> str:
-    """Return where an asset's owner reads its content."""
-    return f"{base_url}/assets/{asset_id}/content"
 
 
 def view_of(asset: Asset, base_url: str) -> AssetView:

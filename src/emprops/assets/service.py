@@ -234,8 +234,8 @@ async def _store(shelf: Shelf, new: NewAsset, incoming: Incoming, safe: SafeFile
     return Kept(asset, is_new)
 
 
-async def get(reader: Transaction, user_id: UUID, asset_id: UUID) -> Asset:
-    """Return one of the user's assets. Raises :class:`NotFoundError`."""
+async def get(reader: Transaction, user_id: UUID | None, asset_id: UUID) -> Asset:
+    """Return one of the user's assets; None: anybody's. Raises :class:`NotFoundError`."""
     asset = await queries.by_id(reader, user_id, asset_id)
     if asset is None:
         raise NotFoundError("Asset not found")

@@ -210,3 +210,44 @@ async def remove_unused_files(tx: Transaction, file_ids: Collection[UUID]) -> li
 async def is_kept(reader: Transaction, key: str) -> bool:
     """Return whether a key in storage belongs to a file that some asset has."""
     return bool(await reader.fetch_value("SELECT EXISTS (SELECT FROM asset_file WHERE key = %s)", (key,)))
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """An asset that a job takes."""
+
+    job_id: UUID
+    asset_id: UUID
+    key: str
+
+
+async def hold(tx: Transaction, user_id: UUID, asset_ids: Collection[UUID]) -> set[UUID]:
+    """Return which of these are assets of the user; they stay until the transaction ends."""
+    found = await tx.fetch_values(
+        f"SELECT a.id FROM asset a WHERE a.id = ANY(%s) AND a.user_id = %s AND {LIVE} ORDER BY a.id FOR KEY SHARE",
+        (list(asset_ids), user_id),
+    )
+    return set(found)
+
+
+async def record_uses(tx: Transaction, job_id: UUID, asset_ids: Collection[UUID]) -> None:
+    """Record that a job takes these assets, so that they stay while it may run."""
+    if not asset_ids:
+        return
+    await tx.execute(
+        "INSERT INTO asset_use (asset_id, job_id) SELECT unnest(%s::uuid[]), %s ON CONFLICT DO NOTHING",
+        (sorted(asset_ids), job_id),
+    )
+
+
+async def uses_of(reader: Transaction, job_ids: Collection[UUID]) -> list[Use]:
+    """Return the assets that these jobs take, with where they are stored."""
+    return await reader.fetch_all(
+        Use,
+        """
+        SELECT u.job_id, u.asset_id, f.key
+        FROM asset_use u JOIN asset a ON a.id = u.asset_id JOIN asset_file f ON f.id = a.file_id
+        WHERE u.job_id = ANY(%s)
+        """,
+        (list(job_ids),),
+    )

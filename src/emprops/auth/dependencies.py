@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute
 
 from emprops.auth.authenticators import AUTHENTICATOR
 from emprops.auth.caller import AUTHOR, OPERATOR, READ, SERVICE, VIEWER, WORKER, Caller
+from emprops.auth.file_links import FILE_LINKS
 from emprops.auth.limits import LIMITER, Kind
 from emprops.auth.roles import has_role
 from emprops.auth.startup import is_loopback
@@ -74,6 +75,13 @@ async def _by_ticket(connection: HTTPConnection, ticket: str | None, purpose: st
         return await current_caller(connection)
     resources = resources_of(connection)
     return await redeem_ticket(resources.redis, resources.settings.queue_prefix, ticket, purpose)
+
+
+async def asset_reader(connection: HTTPConnection, asset_id: UUID) -> UUID | None:
+    """Find whose asset may be read: None if the URL is signed for it, else the calling user's only."""
+    if FILE_LINKS.of(connection).opens(f"asset:{asset_id}", connection.query_params):
+        return None
+    return await current_user(await current_caller(connection))
 
 
 async def optional_caller(connection: HTTPConnection) -> Caller | None:
@@ -167,6 +175,8 @@ StreamCaller = Annotated[Caller, Depends(stream_caller)]
 """Parameter type of the stream of the job ``job_id``, which also takes a ticket in its URL."""
 SocketCaller = Annotated[Caller, Depends(socket_caller)]
 """Parameter type of a WebSocket, which also takes a ticket in its URL."""
+AssetReader = Annotated[UUID | None, Depends(asset_reader)]
+"""Parameter type of a route that shows the asset ``asset_id``: to its owner, or by a signed URL."""
 OptionalCaller = Annotated[Caller | None, Depends(optional_caller)]
 """Parameter type of a public route that shows more to known callers."""
 OperatorCaller = Annotated[Caller, Depends(operator_caller)]
@@ -210,6 +220,7 @@ MARKERS: dict[Callable[..., Any], Security] = {
     socket_caller: _EVERY_WAY,
     service_caller: [{"api_key": []}],
     worker_caller: [{"api_key": []}],
+    asset_reader: _EVERY_WAY,
     optional_caller: [{}, *_EVERY_WAY],
     viewer: [{"api_key": []}, {"token": []}],
     anybody: [],

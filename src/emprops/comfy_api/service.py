@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from emprops.assets.references import named
 from emprops.auth.store import ensure_user
 from emprops.collections import projects
 from emprops.collections import store as collections
@@ -22,7 +23,7 @@ from emprops.jobs.stream_queries import SHOWN
 from emprops.kit.database import Transaction
 from emprops.kit.ids import new_id
 from emprops.kit.web import idempotency
-from emprops.media.storage import public_url
+from emprops.media.storage import is_private, public_url
 from emprops.moderation.verdicts import Cleared
 from emprops.orchestrator.change.cancel import cancel_job
 from emprops.orchestrator.start.plan import Plan
@@ -85,7 +86,7 @@ async def _urls_of(reader: Transaction, settings: Settings, user_id: UUID, graph
             f"There is no asset {', '.join(missing[:5])}, or it is not yours: upload the file, and refer to its id.",
             extra={"details": {"assets": missing}},
         )
-    return {asset: public_url(settings, key) for asset, key in keys.items()}
+    return {asset: named(asset) if is_private(key) else public_url(settings, key) for asset, key in keys.items()}
 
 
 async def submit(
@@ -119,9 +120,6 @@ async def submit(
         terms=terms,
         dispatcher=dispatcher,
     )
-    assets = graphs.assets_of(submission.graph)
-    if assets:
-        await store.record_uses(tx, started.job_id, assets)
     return started.job_id
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
-from fastapi import Depends, Header, Request
+from fastapi import Depends, Header, Query, Request
 from starlette.responses import Response
 
 from emprops.auth.dependencies import WorkerCaller, worker_caller
@@ -27,12 +27,13 @@ from emprops.gateway.schemas import (
     WorkerTerms,
 )
 from emprops.gateway.service import Gateway
-from emprops.gateway.uploads import receive
+from emprops.gateway.uploads import check_input, receive
 from emprops.kit.web.endpoint import Shared, StrictRoute, router
 from emprops.kit.web.envelope import Envelope, failures, ok
 from emprops.kit.web.parts import Part
 from emprops.kit.web.server import is_stopping
 from emprops.kit.web.strict_json import Strictness
+from emprops.media.serving import PRIVATE, REPLIES, send_file
 from emprops.queue.bounds import MAX_DATA_BYTES, MAX_DEPTH
 
 AROUND_DATA = 8
@@ -140,6 +141,28 @@ async def withdraw(body: AnnounceBody, caller: WorkerCaller, gateway: Workers) -
     worker = gateway.admit(caller.key_prefix, body.worker)
     await gateway.withdraw(worker, body)
     return ok({"worker_id": worker.id})
+
+
+@routes.get(
+    "/files/{key:path}",
+    operation_id="workerGetFile",
+    response_class=Response,
+    responses={**REPLIES, **LIMITED},
+)
+async def get_input_file(
+    key: str,
+    request: Request,
+    caller: WorkerCaller,
+    gateway: Workers,
+    resources: Shared,
+    step: Annotated[str, Query(max_length=100, description="The id of the claimed step.")],
+    worker_name: Annotated[str, Header(pattern=f"^{NAME}$")],
+    claim_token: Annotated[str, Header(pattern=f"^{TOKEN}$")],
+) -> Response:
+    """Send an input of a claimed step that is not public, or one range of it."""
+    worker = gateway.admit(caller.key_prefix, worker_name)
+    await check_input(resources.redis, resources.settings, key, worker=worker, step_id=step, token=claim_token)
+    return await send_file(request, resources.storage, key, headers=PRIVATE)
 
 
 @routes.put(

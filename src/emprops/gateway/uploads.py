@@ -1,4 +1,5 @@
-"""Files from workers on other machines on their way into storage: only under a live claim, only under its own name."""
+"""Files of workers on other machines: results on their way into storage, only under a live claim and its own name, and
+inputs of what is claimed."""
 
 import hashlib
 import re
@@ -59,6 +60,15 @@ async def receive(
     upload = Upload(key, token, size, sha256)
     await claims.record(upload)
     return upload
+
+
+async def check_input(
+    redis: Redis, settings: Settings, key: str, *, worker: RemoteWorker, step_id: str, token: str
+) -> None:
+    """Raise :class:`NotFoundError` unless the worker holds this step, and the step takes the file."""
+    claims = RemoteClaims(redis, settings.queue_prefix)
+    if not is_key(key) or not is_own(worker.id, token) or not await claims.takes(step_id, token, key):
+        raise NotFoundError("This worker has no claim on a step that takes this file.")
 
 
 async def _check(claims: RemoteClaims, key: str, worker: RemoteWorker, token: str) -> None:

@@ -20,6 +20,7 @@ __all__ = [
     "is_private",
     "key_of",
     "mime_type_of",
+    "own_path",
     "public_url",
     "storage_from",
 ]
@@ -48,8 +49,8 @@ def public_url(settings: Settings, key: str) -> str:
     return f"{settings.base_url}{FILES}{key}"
 
 
-def key_of(settings: Settings, url: str) -> str | None:
-    """Return the key that a URL of our own means: ours in full, or its path ``/files/…``; None for any other."""
+def own_path(settings: Settings, url: str) -> str | None:
+    """Return the path below the public base of a URL of our own, in full or as a path; None for any other."""
     try:
         ours, parts = urlsplit(settings.base_url), urlsplit(url.strip())
         same_place = not parts.netloc or (parts.scheme, parts.hostname, parts.port) == (
@@ -61,7 +62,14 @@ def key_of(settings: Settings, url: str) -> str | None:
         return None
     if not same_place or (not parts.netloc and parts.scheme):
         return None
-    path = parts.path.removeprefix(ours.path) if parts.netloc else parts.path
+    return parts.path.removeprefix(ours.path) if parts.netloc else parts.path
+
+
+def key_of(settings: Settings, url: str) -> str | None:
+    """Return the key that a URL of our own means: ours in full, or its path ``/files/…``; None for any other."""
+    path = own_path(settings, url)
+    if path is None:
+        return None
     path = re.sub(r"^/api(?=/files/)", "", path)
     key = unquote(path.removeprefix(FILES))
     return key if path.startswith(FILES) and is_key(key) else None

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
+from dataclasses import replace
 from importlib.metadata import entry_points
 from typing import Final
 from urllib.parse import urlsplit
@@ -9,6 +10,9 @@ from urllib.parse import urlsplit
 import orjson
 import structlog
 
+from emprops.assets.links import signed_url
+from emprops.assets.references import asset_in
+from emprops.auth.file_links import FileLinks
 from emprops.errors import UnavailableError
 from emprops.kit.outbound.client import GuardedClient, OutboundError, OutboundUnavailableError
 from emprops.kit.telemetry.metrics import counter
@@ -29,6 +33,8 @@ log = structlog.get_logger(__name__)
 
 GROUP: Final = "emprops.moderation"
 """Entry-point group of plugins: functions that take a question as it is sent over HTTP, and return such an answer."""
+LINK_LIFE: Final = 3600.0
+"""Seconds for which the judge can open the assets that go in."""
 MAX_ANSWER: Final = 64 * 1024
 VERDICTS = counter("moderation_verdicts", "Answers of moderation; outage: there was none.", "stage", "verdict")
 
@@ -56,8 +62,11 @@ class Moderator:
         opens: bool,
         patience: float,
         client: GuardedClient | None = None,
+        openable: Callable[[Question], Question] = lambda question: question,
     ) -> None:
+        """Ask ``judge``, about questions as ``openable`` makes them: with files that the judge can open."""
         self._judge = judge
+        self._openable = openable
         self._client = client
         self._stages = frozenset(stages)
         self._opens = opens
@@ -87,7 +96,7 @@ class Moderator:
             raise ModerationAwayError
         try:
             async with asyncio.timeout(self._patience):
-                verdict = await self._judge(question)
+                verdict = await self._judge(self._openable(question))
         except Exception as error:
             VERDICTS.labels(question.stage, "outage").inc()
             log.warning("moderation away", error=f"{type(error).__name__}: {error}", allowed=self._opens)
@@ -115,7 +124,17 @@ def moderator_from(settings: Settings) -> Moderator:
         judge = _plugin(settings.moderation_plugin)
     stages = [stage for stage in STAGES if settings.moderation_stages in ("both", stage)]
     opens, patience = settings.moderation_outage == "open", settings.moderation_timeout
-    return Moderator(judge, stages=stages, opens=opens, patience=patience, client=client)
+    return Moderator(judge, stages=stages, opens=opens, patience=patience, client=client, openable=_opener(settings))
+
+
+def _opener(settings: Settings) -> Callable[[Question], Question]:
+    links = FileLinks(settings)
+
+    def url(file: str) -> str:
+        asset_id = asset_in(file)
+        return file if asset_id is None else signed_url(settings, links, asset_id, LINK_LIFE)
+
+    return lambda question: replace(question, files=tuple(map(url, question.files)))
 
 
 def _over_http(settings: Settings, client: GuardedClient) -> Judge:

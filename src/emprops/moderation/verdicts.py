@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple
 from uuid import UUID
 
+from emprops.assets.references import asset_in
+
 Stage = Literal["start", "results"]
 STAGES: Final[tuple[Stage, ...]] = ("start", "results")
 VERDICTS: Final = ("allow", "block", "review")
@@ -117,7 +119,7 @@ def seen_in(values: Iterable[Any]) -> Seen:
     files: dict[str, None] = {}
     room, whole = MAX_TEXT, True
     for text in _strings(values):
-        if text.startswith(("http://", "https://", "/files/")) and len(text.split()) == 1:
+        if asset_in(text) or (text.startswith(("http://", "https://", "/files/")) and len(text.split()) == 1):
             files.setdefault(text)
         elif text.strip() and text not in texts and not _ENCODED.fullmatch(text):
             whole = whole and len(text) <= room

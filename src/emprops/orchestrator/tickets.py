@@ -10,11 +10,13 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from emprops.auth.file_links import FileLinks
 from emprops.jobs import dispatch_store, held_store
 from emprops.kit.database import Database, Transaction
 from emprops.kit.pubsub import poke
 from emprops.kit.telemetry import tracing
 from emprops.orchestrator.admission import admit
+from emprops.orchestrator.files import with_files
 from emprops.orchestrator.metrics import TICKETS_SENT
 from emprops.queue.dispatch import Queue
 from emprops.queue.keys import JOBS_CHANGED
@@ -84,6 +86,7 @@ class Dispatcher:
         self.settings = settings
         self.limits = limits_from(settings)
         self.quotas = defaults_from(settings)
+        self.links = FileLinks(settings)
         self._waiting: list[dispatch_store.ReadyStep] = []
         self._closed: list[dispatch_store.ClosedStep] = []
         self._touched: set[UUID] = set()
@@ -183,6 +186,7 @@ class Dispatcher:
         """Put the tickets of these steps into Redis, then note that they are there. Raises engine errors."""
         if not steps:
             return
+        steps = await with_files(self.database, self.settings, self.links, steps)
         spans = [tracing.begin("enqueue", _about(step), parent=step.trace or "", kind="producer") for step in steps]
         tickets = [ticket_of(step, self.limits, span) for step, span in zip(steps, spans, strict=True)]
         for answer, count in Counter(await self.queue.enqueue(tickets)).items():

@@ -4,6 +4,7 @@ they may be renewed.
 Redis holds it next to the claims, so the two can only be lost together.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -54,6 +55,14 @@ class RemoteClaims:
         if state != b"claimed" or held is None or held.decode() != token:
             return None
         return files_prefix(job.decode(), step_id, int(attempt), token)
+
+    async def takes(self, step_id: str, token: str, key: str) -> bool:
+        """Return whether the step of a valid claim takes the stored file as input."""
+        found = await self.redis.hmget(f"{self.prefix}{KEYS.ticket}{step_id}", ["state", "token", "body"])
+        state, held, body = found
+        if state != b"claimed" or held is None or held.decode() != token:
+            return False
+        return re.search(rb'/files/%s["?#\\]' % re.escape(key.encode()), body or b"") is not None
 
     async def record(self, upload: Upload) -> None:
         """Note that a file is in storage."""

@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import Depends
 from pydantic import ConfigDict, Field
 
+from emprops.assets.endpoints import shelf_of
 from emprops.auth.dependencies import CurrentCaller, StartsWork
 from emprops.auth.once import Once
 from emprops.collections.schemas import DevelopType
@@ -18,14 +19,17 @@ from emprops.kit.web.envelope import Envelope, failures, ok
 from emprops.kit.web.prefer import APPLIED_HEADER
 from emprops.kit.web.schema import Schema
 from emprops.moderation.verdicts import Cleared
+from emprops.orchestrator.endpoints.bodies import StartRoute
 from emprops.orchestrator.endpoints.generations import Moderating, Sending
 from emprops.orchestrator.start.develop import develop
+from emprops.orchestrator.start.given import is_file_like, settle_files
 from emprops.orchestrator.start.moderated import clear_development
 from emprops.orchestrator.start.node_classes import NodeClassMissingError
+from emprops.outputs import queries as outputs
 from emprops.outputs.endpoints import owner_of
 from emprops.workflows.machines import LiveMachines
 
-routes = router(prefix="/outputs", tags=["outputs"])
+routes = router(prefix="/outputs", tags=["outputs"], route_class=StartRoute)
 
 
 class DevelopBody(Schema):
@@ -118,8 +122,24 @@ class DevelopedJob(DevelopmentFields, JobView):
     model_config = ConfigDict(json_schema_extra={"example": {**DEVELOPMENT_EXAMPLE, **ENDED_EXAMPLE}})
 
 
+async def settled_body(output_id: UUID, body: DevelopBody, caller: CurrentCaller, resources: Shared) -> DevelopBody:
+    """Bring in, or find, the files that the variables name or hold: of whom the output belongs to."""
+    user_id = caller.user_id
+    if user_id is None and any(map(is_file_like, body.variables.values())):
+        async with resources.database.reader() as reader:
+            output = await outputs.output_of(reader, output_id)
+        user_id = None if output is None else output.user_id
+    if user_id is None:
+        return body
+    variables = await settle_files(shelf_of(resources), user_id, body.collection_id, body.variables)
+    return body.model_copy(update={"variables": variables})
+
+
+SettledBody = Annotated[DevelopBody, Depends(settled_body)]
+
+
 async def cleared_development(
-    output_id: UUID, body: DevelopBody, caller: CurrentCaller, resources: Shared, moderator: Moderating
+    output_id: UUID, body: SettledBody, caller: CurrentCaller, resources: Shared, moderator: Moderating
 ) -> Cleared:
     """Have what was asked for checked, if it has to be."""
     owner = owner_of(caller)
@@ -151,7 +171,7 @@ ClearedDevelopment = Annotated[Cleared, Depends(cleared_development)]
 )
 async def develop_output(
     output_id: UUID,
-    body: DevelopBody,
+    body: SettledBody,
     caller: CurrentCaller,
     machines: LiveMachines,
     cleared: ClearedDevelopment,

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
+from emprops.assets.endpoints import shelf_of
 from emprops.auth.authenticators import reads_only
 from emprops.auth.caller import OPERATOR
 from emprops.auth.dependencies import CurrentCaller, CurrentUser, StartsWork
@@ -29,14 +30,16 @@ from emprops.kit.web.prefer import APPLIED_HEADER
 from emprops.kit.web.schema import Schema
 from emprops.moderation.moderator import MODERATOR, Moderator
 from emprops.moderation.verdicts import Cleared
+from emprops.orchestrator.endpoints.bodies import StartRoute
+from emprops.orchestrator.start.given import settle_files
 from emprops.orchestrator.start.moderated import clear_generation
 from emprops.orchestrator.start.planning import plan_generation
 from emprops.orchestrator.start.start import GenerationRequest, start_generation
 from emprops.orchestrator.tickets import Dispatcher
 from emprops.workflows.machines import LiveMachines
 
-routes = router(tags=["generation"])
-legacy = router(tags=["generation"])
+routes = router(tags=["generation"], route_class=StartRoute)
+legacy = router(tags=["generation"], route_class=StartRoute)
 """Older spellings, which the contract documents without ``/api``."""
 
 
@@ -57,7 +60,8 @@ class GenerateBody(Schema):
     )
 
     variables: dict[str, Any]
-    """Values of the collection's variables, by name; those that are not sent take their own."""
+    """Values of the collection's variables, by name; those that are not sent take their own. One that takes a file is
+    set to a URL, the id of an asset or output of the caller's, or a `data:` URL of up to 8 MB."""
     workflow_id: str | None = Field(default=None, max_length=200)
     """Names a workflow, or is a UUID to use as the job's id: sent twice, it starts one job."""
     workflow_priority: Annotated[int | None, Field(ge=1, le=100, strict=True)] = DEFAULT_PRIORITY
@@ -158,8 +162,19 @@ async def allowed_priority(request: Request, body: GenerateBody, caller: Current
 AllowedPriority = Annotated[Priority, Depends(allowed_priority)]
 
 
+async def settled_body(
+    collection_id: CollectionRef, body: GenerateBody, user_id: CurrentUser, resources: Shared
+) -> GenerateBody:
+    """Bring in, or find, the files that the variables name or hold."""
+    variables = await settle_files(shelf_of(resources), user_id, collection_id, body.variables)
+    return body.model_copy(update={"variables": variables})
+
+
+SettledBody = Annotated[GenerateBody, Depends(settled_body)]
+
+
 async def cleared_generation(
-    collection_id: CollectionRef, body: GenerateBody, user_id: CurrentUser, resources: Shared, moderator: Moderating
+    collection_id: CollectionRef, body: SettledBody, user_id: CurrentUser, resources: Shared, moderator: Moderating
 ) -> Cleared:
     """Have what was asked for checked, if it has to be."""
     return await clear_generation(resources, moderator, user_id, collection_id, body.variables)
@@ -191,7 +206,7 @@ GENERATE: dict[str, Any] = {
 @legacy.post("/generator/v2/{collection_id}", operation_id="generateV2", deprecated=True, **GENERATE)
 async def generate(
     collection_id: CollectionRef,
-    body: GenerateBody,
+    body: SettledBody,
     request: Request,
     caller: CurrentCaller,
     user_id: CurrentUser,
@@ -233,6 +248,17 @@ async def generate(
     return reply({"jobId": started.job_id, "outputIds": started.output_ids, "warnings": warnings})
 
 
+async def settled_price(
+    collection_id: CollectionRef, body: PriceBody, user_id: CurrentUser, resources: Shared
+) -> PriceBody:
+    """Find the files that the variables name; those within are only looked at."""
+    variables = await settle_files(shelf_of(resources), user_id, collection_id, body.variables, keeps=False)
+    return body.model_copy(update={"variables": variables})
+
+
+SettledPrice = Annotated[PriceBody, Depends(settled_price)]
+
+
 @routes.post(
     "/collections/{collection_id}/price",
     operation_id="getPrice",
@@ -240,7 +266,7 @@ async def generate(
     responses=failures(_400=CollectionCorruptedError(["step 1 has no nodeName"])),
 )
 @reads_only
-async def price(collection_id: CollectionRef, body: PriceBody, user_id: CurrentUser, reader: Reader) -> Any:
+async def price(collection_id: CollectionRef, body: SettledPrice, user_id: CurrentUser, reader: Reader) -> Any:
     """Say what a generation with these variables would cost, in credits. Nothing is started or held.
 
     Where the price depends on a variable that chance picks, the generation itself may pick another value.

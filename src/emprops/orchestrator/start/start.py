@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
+from emprops.assets.store import record_uses
 from emprops.auth.store import ensure_user
 from emprops.collections import service as collections
 from emprops.collections.store import Collection
@@ -19,6 +20,7 @@ from emprops.kit.telemetry import tracing
 from emprops.moderation import store as reviews
 from emprops.moderation.verdicts import NOTHING_TO_CHECK, Cleared
 from emprops.orchestrator.admission import gated
+from emprops.orchestrator.files import hold_assets
 from emprops.orchestrator.metrics import JOBS_STARTED
 from emprops.orchestrator.start.node_classes import placed
 from emprops.orchestrator.start.origin import origin_of
@@ -148,11 +150,11 @@ async def run_collection(
     that live; what no machine can run is refused, see :mod:`emprops.orchestrator.start.node_classes`."""
     with tracing.span("generation.start", {"emprops.job_id": str(job_id)}):
         plan = await _plan(tx, collection, request, machines) if request.direct is None else request.direct.plan
+        files = await hold_assets(tx, user_id, collection.user_id, request.variables, [s.payload for s in plan.steps])
         need = quotas.Need(jobs=1, steps=len(plan.steps), generations=len(plan.generations))
         subjects = subjects_of(user_id, request.key_id, collection.id)
         reserved = await quotas.reserve(tx, subjects, dispatcher.quotas, need)
-        if request.cleared.state == "start_review":
-            reserved = replace(reserved, room=0)
+        reserved = replace(reserved, room=0) if request.cleared.state == "start_review" else reserved
         await credit.hold(
             tx,
             user_id=user_id,
@@ -164,6 +166,7 @@ async def run_collection(
         )
         draft = _Draft(job_id, user_id, collection, plan, request, selector)
         ready = await _insert(tx, draft, reserved, to_stored(plan.own_price, plan.prices, enforced=terms.enforced))
+        await record_uses(tx, job_id, files)
         output_ids = await _open_outputs(tx, draft) if request.create_output else ()
     tx.after_commit(JOBS_STARTED.labels(request.job_type).inc)
     dispatcher.after_commit(tx, [job_id], ready=ready)

@@ -1,4 +1,5 @@
-"""Storage as a remote worker sees it: results go to the api under a claim, inputs come from its public files."""
+"""Storage as a remote worker sees it: results go to the api under a claim, inputs come from its public files, or under
+the claim of the step that takes them if they are private."""
 
 import asyncio
 import hashlib
@@ -8,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 import httpx2
+import orjson
 import structlog
 
 from emprops.connectors.base import FinalError
@@ -59,8 +61,9 @@ class RemoteStorage:
 
     async def stat(self, key: str) -> FileStat:
         """Return size and version."""
+        address, headers = self._place(key)
         try:
-            response = await self._client.head(self._address(key))
+            response = await self._client.head(address, headers=headers)
         except httpx2.HTTPError as error:
             raise away(error) from error
         _check_found(key, response.status_code)
@@ -79,11 +82,12 @@ class RemoteStorage:
         if length == 0:
             return
         wanted = f"bytes={start}-{'' if length is None else start + length - 1}"
-        headers = {} if start == 0 and length is None else {"range": wanted}
+        part = {} if start == 0 and length is None else {"range": wanted}
+        address, headers = self._place(key)
         try:
-            async with self._client.stream("GET", self._address(key), headers=headers) as response:
+            async with self._client.stream("GET", address, headers=headers | part) as response:
                 _check_found(key, response.status_code)
-                if response.status_code != (206 if headers else 200) or bodies.is_packed(response.headers):
+                if response.status_code != (206 if part else 200) or bodies.is_packed(response.headers):
                     raise ServerAwayError(f"The server did not send the file {key} as it was asked for.")
                 async for chunk in response.aiter_raw(CHUNK):
                     yield chunk
@@ -112,8 +116,15 @@ class RemoteStorage:
         """See that the server answers."""
         await self.exists("health-check")
 
-    def _address(self, key: str) -> str:
-        return f"{self.server.url}/files/{check_key(key)}"
+    def _place(self, key: str) -> tuple[str, dict[str, str]]:
+        """Return where a file is read, and the headers that this takes: those of the claim of a step to which the file
+        was given by a signed URL, which says that it is private."""
+        needle = f"/files/{check_key(key)}?".encode()
+        claim = next((claim for claim in self.claims() if needle in orjson.dumps(claim.ticket.payload)), None)
+        if claim is None:
+            return f"{self.server.url}/files/{key}", {}
+        headers = {"worker-name": self.server.worker, "claim-token": claim.token}
+        return f"{self.server.url}{PATH}files/{key}?step={claim.ticket.id}", headers
 
     async def _put(self, key: str, content: Callable[[], AsyncIterator[bytes]], size: int, digest: str) -> None:
         claim = next((claim for claim in self.claims() if check_key(key).startswith(claim.files_prefix)), None)

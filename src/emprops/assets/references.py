@@ -1,0 +1,54 @@
+"""How assets are named where files are asked for: ``asset:<id>``. Pure."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Final
+from uuid import UUID
+
+_ID: Final = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+_NAMED: Final = re.compile(rf"\s*asset:({_ID})\s*", re.IGNORECASE)
+_CONTENT: Final = re.compile(rf"(?:/api)?/assets/({_ID})/content", re.IGNORECASE)
+BARE: Final = re.compile(rf"\s*(?:output:)?({_ID})\s*", re.IGNORECASE)
+"""An id alone, or that of an output."""
+
+
+def named(asset_id: UUID) -> str:
+    """Return what a variable is set to that takes an asset."""
+    return f"asset:{asset_id}"
+
+
+def asset_in(value: Any) -> UUID | None:
+    """Return the asset that a value names, None if it names none."""
+    match = _NAMED.fullmatch(value) if isinstance(value, str) else None
+    return None if match is None else UUID(match[1])
+
+
+def asset_at(path: str) -> UUID | None:
+    """Return the asset whose content is at a path of ours, None if none's is."""
+    match = _CONTENT.fullmatch(path)
+    return None if match is None else UUID(match[1])
+
+
+def assets_in(values: Iterable[Any]) -> set[UUID]:
+    """Return the assets that are named anywhere in these values."""
+    return {found for text in _strings(values) if (found := asset_in(text)) is not None}
+
+
+def replaced(value: Any, put: Callable[[UUID], str | None]) -> Any:
+    """Return JSON data with each name of an asset replaced by what ``put`` makes of it; None: it stays."""
+    if isinstance(value, str):
+        found = asset_in(value)
+        return value if found is None else put(found) or value
+    if isinstance(value, Mapping):
+        return {key: replaced(item, put) for key, item in value.items()}
+    return [replaced(item, put) for item in value] if isinstance(value, list) else value
+
+
+def _strings(values: Iterable[Any]) -> Iterator[str]:
+    for value in values:
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, Mapping):
+            yield from _strings(value.values())
+        elif isinstance(value, list | tuple):
+            yield from _strings(value)
