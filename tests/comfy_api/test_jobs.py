@@ -190,3 +190,31 @@ async def test_credits_are_held_and_spent_by_the_policy(rig: Rig, monkeypatch: p
     gone = await submit(rig)
     await ask(rig, "POST", f"/jobs/{gone['id']}/cancel")
     assert await rig.entries(UUID(gone["id"])) == ["hold", "release"]
+
+
+async def test_a_key_goes_with_the_job_and_is_stored_nowhere(rig: Rig) -> None:
+    secret = "comfyui-3f9a1c77"
+    job = await submit(rig, extra_data={"api_key_comfy_org": secret})
+    tables = await rig.rows("SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'public'")
+    for table in tables:
+        found = await rig.rows(f'SELECT FROM "{table["name"]}" t WHERE t::text LIKE %s', f"%{secret}%")
+        assert found == [], table["name"]
+    await rig.dispatcher.flush()
+    claim = await rig.worker.claim_one()
+    assert claim.ticket.payload["extra_data"] == {"api_key_comfy_org": secret}
+    for path in (f"/api/jobs/{job['id']}", f"/api/jobs/{job['id']}/forensics", f"/api/v2/jobs/{job['id']}/workflow"):
+        assert secret not in (await rig.client.get(path, headers=as_user(rig.user_id))).text
+    assert await rig.worker.finish(claim, FAILED)
+    await rig.settle()
+    await rig.ok(UUID(job["id"]), "retry")
+    await rig.dispatcher.flush()
+    again = await rig.worker.claim_one()
+    assert again.ticket.payload["extra_data"] == {"api_key_comfy_org": secret}, "the next attempt has it too"
+
+
+async def test_a_lost_key_is_said_to_be_lost(rig: Rig) -> None:
+    await submit(rig, extra_data={"api_key_comfy_org": "comfyui-3f9a1c77"})
+    await rig.redis.flushall()
+    await rig.dispatcher.flush()
+    claim = await rig.worker.claim_one()
+    assert claim.ticket.payload["extra_data"] is True, "the worker says that it is lost"

@@ -141,9 +141,17 @@ async def test_metadata_that_are_no_labels(rig: Rig, metadata: Any) -> None:
     await refused(rig, {"workflow": GRAPH, "metadata": metadata}, 422, "metadata_invalid")
 
 
-@pytest.mark.parametrize("field", ["webhook_url", "inputs", "extra_data"])
-async def test_fields_that_are_not_taken(rig: Rig, field: str) -> None:
-    await refused(rig, {"workflow": GRAPH, field: {}}, 400, "invalid_request")
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("webhook_url", "https://example.com"),
+        ("inputs", {}),
+        *(("extra_data", value) for value in ({}, [], "key", {"other": "x"}, {"api_key_comfy_org": 7})),
+        *(("extra_data", {"api_key_comfy_org": text}) for text in ("", "k" * 4097)),
+    ],
+)
+async def test_fields_that_are_not_taken(rig: Rig, field: str, value: Any) -> None:
+    await refused(rig, {"workflow": GRAPH, field: value}, 400, "invalid_request")
 
 
 async def test_a_key_counts_once(rig: Rig) -> None:

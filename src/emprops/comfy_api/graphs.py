@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from emprops.comfy_api.failures import EditorGraphError, MissingAssetError, WorkflowError
-from emprops.connectors.comfyui.inputs import ASSET, TYPE
+from emprops.connectors.comfyui.submitted import ASSET, TYPE
 from emprops.workflows import comfy_graph
 from emprops.workflows.comfy_graph import Graph
 

@@ -34,13 +34,21 @@ def collection_id_of(user_id: UUID) -> UUID:
     return uuid5(NAMESPACE, f"collection/{user_id}")
 
 
-def plan_of(graph: Graph, urls: Mapping[UUID, str], *, user_id: UUID, rules: Rules, machines: Machines) -> Plan:
-    """Plan a job that runs this graph. ``urls``: where its assets are.
+def plan_of(
+    graph: Graph,
+    urls: Mapping[UUID, str],
+    more: Mapping[str, Any],
+    *,
+    user_id: UUID,
+    rules: Rules,
+    machines: Machines,
+) -> Plan:
+    """Plan a job that runs this graph. ``urls``: where its assets are; ``more``: what else its worker must know.
 
     Raises :class:`WorkflowError` if it is too large, or live machines lack its node classes, and what the policies of
     the job type raise: who brings a graph builds on it.
     """
-    payload: dict[str, Any] = {"workflow": graphs.resolved(graph, urls), "texts": "files"}
+    payload: dict[str, Any] = {"workflow": graphs.resolved(graph, urls), "texts": "files", **more}
     if len(orjson.dumps(payload)) > MAX_PAYLOAD_BYTES:
         raise WorkflowError(f"The workflow is larger than the {MAX_PAYLOAD_BYTES // 1024} KiB that a job may have.")
     requirements = _requirements(graph, machines)

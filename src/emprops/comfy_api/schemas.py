@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import ConfigDict
 
 from emprops.comfy_api.failures import FilterError, LabelsError
+from emprops.connectors.comfyui.submitted import KEYS
 from emprops.errors import BadRequestError
 from emprops.kit.web.schema import Schema
 
@@ -14,6 +15,7 @@ KEY_HOURS = 24
 """How long a used idempotency key stays used."""
 MAX_LABELS = 16
 MAX_NAME, MAX_VALUE = 64, 512
+MAX_KEY = 4096
 LATER = ("webhook_url", "inputs")
 """Fields that this API keeps for later versions, and refuses until then."""
 
@@ -47,6 +49,20 @@ def labels_of(value: Any) -> dict[str, str]:
             raise LabelsError(f"metadata: a key has 1 to {MAX_NAME} characters, not {name[:MAX_NAME]!r} …")
         if not isinstance(text, str) or len(text) > MAX_VALUE:
             raise LabelsError(f"metadata.{name} must be a text of at most {MAX_VALUE} characters.")
+    return dict(value)
+
+
+def keys_of(value: Any) -> dict[str, str]:
+    """Return the keys of ``extra_data``. Raises :class:`~emprops.errors.BadRequestError`."""
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping) or not value:
+        raise BadRequestError(f"extra_data must be an object with {' or '.join(KEYS)}; leave it out otherwise.")
+    for name, text in value.items():
+        if name not in KEYS:
+            raise BadRequestError(f"extra_data.{name[:MAX_NAME]} is not taken; only {' and '.join(KEYS)} is.")
+        if not isinstance(text, str) or not 0 < len(text) <= MAX_KEY:
+            raise BadRequestError(f"extra_data.{name} must be a text of 1 to {MAX_KEY} characters.")
     return dict(value)
 
 

@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -13,10 +13,10 @@ from emprops.collections import store as collections
 from emprops.collections.store import Collection
 from emprops.comfy_api import asset_service, graphs, planning, queries, store
 from emprops.comfy_api.failures import CursorError, KeyReusedError, MissingAssetError
-from emprops.comfy_api.schemas import KEY_HOURS, SubmitBody, labels_of
+from emprops.comfy_api.schemas import KEY_HOURS, SubmitBody, keys_of, labels_of
 from emprops.comfy_api.states import CANCELED, STATUS
 from emprops.credits.service import Terms
-from emprops.errors import BadRequestError, NotFoundError
+from emprops.errors import NotFoundError
 from emprops.jobs import change_store
 from emprops.jobs.states import OPEN
 from emprops.jobs.stream_queries import SHOWN
@@ -25,6 +25,7 @@ from emprops.kit.ids import new_id
 from emprops.kit.web import idempotency
 from emprops.media.storage import is_private, public_url
 from emprops.moderation.verdicts import Cleared
+from emprops.orchestrator import extras
 from emprops.orchestrator.change.cancel import cancel_job
 from emprops.orchestrator.start.plan import Plan
 from emprops.orchestrator.start.start import Direct, GenerationRequest, run_collection
@@ -44,6 +45,8 @@ class Submission:
 
     graph: Graph
     labels: dict[str, str]
+    keys: dict[str, str] = field(repr=False)
+    """For nodes that call services of others; they go with the job and are not stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +64,7 @@ class Sender:
 def read_submission(body: SubmitBody) -> Submission:
     """Check the form of a request. Raises the errors of ``failures.py``."""
     body.check_fields()
-    if body.extra_data is not None:
-        raise BadRequestError(
-            "extra_data is not taken by this installation: give keys of partner nodes to its operator, or leave it out."
-        )
-    return Submission(graphs.checked(body.workflow), labels_of(body.metadata))
+    return Submission(graphs.checked(body.workflow), labels_of(body.metadata), keys_of(body.extra_data))
 
 
 async def plan(
@@ -74,7 +73,8 @@ async def plan(
     """Plan the job. Raises :class:`MissingAssetError`, and what :func:`~emprops.comfy_api.planning.plan_of` raises."""
     urls = await _urls_of(reader, settings, user_id, submission.graph)
     rules = await policies.rules(reader)
-    return planning.plan_of(submission.graph, urls, user_id=user_id, rules=rules, machines=machines)
+    more = {extras.FIELD: True} if submission.keys else {}
+    return planning.plan_of(submission.graph, urls, more, user_id=user_id, rules=rules, machines=machines)
 
 
 async def _urls_of(reader: Transaction, settings: Settings, user_id: UUID, graph: Graph) -> Mapping[UUID, str]:
@@ -120,6 +120,8 @@ async def submit(
         terms=terms,
         dispatcher=dispatcher,
     )
+    if submission.keys:
+        await extras.put(dispatcher.queue.redis, dispatcher.queue.prefix, started.job_id, submission.keys)
     return started.job_id
 
 

@@ -21,6 +21,7 @@ from emprops.connectors.comfyui.offers import read_offers, uploads_of
 from emprops.connectors.comfyui.outputs import Collector
 from emprops.connectors.comfyui.problems import Graph
 from emprops.connectors.comfyui.prompt import Prompt
+from emprops.connectors.comfyui.submitted import keys_in
 from emprops.connectors.comfyui.watch import LATE, PATIENCE, QUIET, Watch
 from emprops.queue.messages import Ticket
 from emprops.settings import Settings
@@ -52,7 +53,8 @@ class ComfyUI:
 
     Payload: ``workflow``, a graph in API form with its inputs filled; ``allow_partial``, whether a result is wanted
     although some of the graph's outputs cannot be run; ``saved_workflow``, what the graph was converted from;
-    ``texts``, ``"files"`` if each text is wanted as a file of its node.
+    ``texts``, ``"files"`` if each text is wanted as a file of its node; ``extra_data``, keys for nodes that call
+    services of others.
     """
 
     name: ClassVar[str] = "comfyui"
@@ -121,6 +123,7 @@ class ComfyUI:
         context.progress(0.0, "Preparing")
         await Uploads(self._api, context, self._uploads).fill(graph)
         extra: dict[str, Any] = {"preview_method": "auto"} if context.shows_previews else {}
+        extra |= keys_in(ticket.payload)
         extra["extra_pnginfo"] = {"workflow": editor.for_run(ticket.payload, graph, self._classes)}
         prompt = Prompt(self._api, graph, extra, outputs=self._outputs_of(graph), allow_partial=allow_partial)
         frames = Frames(graph, context.folder, min(self._max_file_bytes, MAX_SENT_BYTES))

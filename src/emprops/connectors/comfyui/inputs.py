@@ -13,12 +13,11 @@ from emprops.connectors.base import BadInputError, RunContext
 from emprops.connectors.comfyui.api import Api
 from emprops.connectors.comfyui.outputs import is_text
 from emprops.connectors.comfyui.problems import Graph
+from emprops.connectors.comfyui.submitted import ASSET, TYPE, is_url, url_in
 
 MEDIA = frozenset({"image", "mask", "video", "audio", "file"})
 """Inputs of loaders (LoadImage, LoadImageMask, LoadVideo, VHS_LoadVideo, LoadAudio …) that name an uploaded file."""
 MAX_UPLOADS = 50
-TYPE, ASSET = "__type", "core/ASSET"
-"""How a graph of Comfy API v2 names an asset; the place of its file is added before it comes here."""
 
 
 def read_graph(payload: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -68,7 +67,7 @@ class Uploads:
         if not isinstance(value, dict):
             return value
         if value.get(TYPE) == ASSET:
-            return await self._named(_url_of(value, node), node, name, names, any_kind=True)
+            return await self._named(url_in(value, node), node, name, names, any_kind=True)
         return {key: await self._with_assets(item, node, name, names) for key, item in value.items()}
 
     def _sources(self, graph: Graph) -> Iterator[tuple[str, str, str]]:
@@ -77,7 +76,7 @@ class Uploads:
             loads = "load" in class_type.lower() and "url" not in class_type.lower()
             for name, value in content["inputs"].items():
                 takes = (class_type, name) in self.known or (loads and name in MEDIA)
-                if takes and isinstance(value, str) and _is_url(value):
+                if takes and isinstance(value, str) and is_url(value):
                     yield node, name, value
 
     async def _upload(self, url: str, what: str, *, any_kind: bool) -> str:
@@ -88,20 +87,6 @@ class Uploads:
         digest = await asyncio.to_thread(_digest, path)
         name = f"emprops-{digest[:40]}{_extension(url, mime_type)}"
         return await self.api.upload(path, name, mime_type)
-
-
-def _url_of(reference: Mapping[str, Any], node: str) -> str:
-    info = reference.get("info")
-    url = info.get("url") if isinstance(info, dict) else None
-    if not isinstance(url, str) or not _is_url(url):
-        raise BadInputError(
-            f"Node {node} refers to an asset whose file is not known: submit the graph to /api/v2/jobs."
-        )
-    return url
-
-
-def _is_url(value: str) -> bool:
-    return value.startswith(("http://", "https://", "/files/", "/api/files/"))
 
 
 def _holds_text(path: Path) -> bool:

@@ -81,15 +81,13 @@ class GenerationRequest:
     @property
     def job_type(self) -> str:
         """What the job is called by programs."""
-        if self.direct is not None:
-            return self.direct.job_type
-        return "collection_generation" if self.parent is None else "develop"
+        own = "collection_generation" if self.parent is None else "develop"
+        return own if self.direct is None else self.direct.job_type
 
     def name(self, collection: Collection) -> str:
         """What the job is called by people."""
-        if self.direct is not None:
-            return collection.title
-        return f"{'Collection Generation' if self.parent is None else 'Develop Output'}: {collection.title}"
+        what = f"{'Collection Generation' if self.parent is None else 'Develop Output'}: {collection.title}"
+        return what if self.direct is None else collection.title
 
 
 @dataclass(frozen=True, slots=True)

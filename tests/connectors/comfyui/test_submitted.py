@@ -1,4 +1,4 @@
-"""What graphs of Comfy API v2 have besides: references to assets, and texts that are wanted as files."""
+"""What graphs of Comfy API v2 have besides: references to assets, texts that are wanted as files, and keys."""
 
 from pathlib import Path
 from typing import Any
@@ -65,3 +65,20 @@ async def test_texts_count_as_files(connector: ComfyUI, tmp_path: Path) -> None:
     content = {str(n): node("ShowText", text=f"{n}") for n in range(MAX_FILES + 1)}
     with pytest.raises(FinalError, match=f"at most {MAX_FILES} are taken"):
         await with_texts(connector, content, tmp_path)
+
+
+async def test_keys_go_to_the_nodes(connector: ComfyUI, comfy: FakeComfyUI, tmp_path: Path) -> None:
+    keys = {"api_key_comfy_org": "comfyui-3f9a1c77", "auth_token_comfy_org": "x", "preview_method": 7}
+    payload = {"workflow": graph(), "extra_data": keys}
+    await connector.run(make_ticket("comfyui", payload), RecordingContext(tmp_path))
+    sent = comfy.bodies("/prompt")[0]["extra_data"]
+    assert sent["api_key_comfy_org"] == "comfyui-3f9a1c77"
+    assert "auth_token_comfy_org" not in sent
+    assert sent.get("preview_method") != 7
+
+
+async def test_lost_keys_end_the_job(connector: ComfyUI, tmp_path: Path) -> None:
+    payload = {"workflow": graph(), "extra_data": True}
+    with pytest.raises(FinalError, match="submit it again") as caught:
+        await connector.run(make_ticket("comfyui", payload), RecordingContext(tmp_path))
+    assert caught.value.details == {"code": "extra_data_lost"}
