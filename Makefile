@@ -11,7 +11,7 @@ COMPILE := pip compile --quiet --universal --python-version 3.11 --generate-hash
 # Where it matters which Redis it is
 REDIS_TESTS := tests/queue tests/local tests/kit/test_redis_client.py tests/worker/test_faults.py tests/cli/test_up.py
 
-PYTHON_CLIENT := tests/clients/requirements
+CLIENTS := tests/clients
 
 .PHONY: help up test test-redis smoke clients check fix bench lock upgrade production schema reference pictures docs clean
 
@@ -30,7 +30,7 @@ test-redis: $(STAMP) ## the part that depends on Redis; EMPROPS_REDIS_SERVER=red
 smoke: $(UV) ## build the wheel, and use it with every Python version that is here
 	@.ci/smoke
 
-clients: $(STAMP) $(UV) ## make clients in Python and TypeScript of the api, check them, and use them (needs node and npm)
+clients: $(STAMP) $(UV) ## make clients in Python and TypeScript of the api, check and use them, and those of OpenAI's API (needs node and npm)
 	@UV=$(UV) $(BIN)/python -m tools.clients
 
 check: $(STAMP) ## ruff, the rules of docs/style.md, mypy, import-linter, schema drift
@@ -47,10 +47,11 @@ fix: $(STAMP) ## format and apply safe lint fixes
 bench: $(STAMP) ## queue and whole-cycle benchmarks, each with a limit measured in the same run
 	$(BIN)/python -m bench
 
-lock: $(UV) ## pin what pyproject.toml asks for, with hashes: requirements.lock, requirements-runtime.lock without tools, and that of make clients
+lock: $(UV) ## pin what pyproject.toml asks for, with hashes: requirements.lock, requirements-runtime.lock without tools, and those of make clients
 	$(UV) $(COMPILE) --group dev $(UPGRADE) pyproject.toml -o requirements.lock
 	$(UV) $(COMPILE) --no-annotate --constraint requirements.lock pyproject.toml -o requirements-runtime.lock
-	$(UV) $(COMPILE) --no-annotate $(UPGRADE) $(PYTHON_CLIENT).in -o $(PYTHON_CLIENT).lock
+	$(UV) $(COMPILE) --no-annotate $(UPGRADE) $(CLIENTS)/requirements.in -o $(CLIENTS)/requirements.lock
+	$(UV) $(COMPILE) --no-annotate $(UPGRADE) $(CLIENTS)/openai.in -o $(CLIENTS)/openai.lock
 
 upgrade: UPGRADE := --upgrade
 upgrade: lock ## the same, with the newest version of everything

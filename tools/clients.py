@@ -17,49 +17,31 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from socket import create_server
 from tempfile import TemporaryDirectory
-from typing import Any
 
-ROOT = Path(__file__).parents[1]
-PINNED = ROOT / "tests" / "clients"
+from tools import openai_clients
+from tools.client_programs import PINNED, ROOT, TSC, UV, Api, BrokenError, is_png, run
+
 PAGE = ROOT / "docs" / "how-to" / "use-a-generated-client.md"
-TSC = ["--strict", "--module", "nodenext", "--target", "es2022"]
 OURS = ("EMPROPS_", "DATABASE_URL", "REDIS_URL", "PORT")
-UV = os.environ.get("UV", "uv")
-
-
-class BrokenError(Exception):
-    """A client cannot be made or used; the message says what went wrong."""
-
-
-@dataclass(frozen=True, slots=True)
-class Api:
-    """A live installation and its document."""
-
-    url: str
-    user_id: str
-    document: dict[str, Any]
-
-    def operations(self) -> set[str]:
-        """Return the names of all operations."""
-        return {operation["operationId"] for path in self.document["paths"].values() for operation in path.values()}
 
 
 def main() -> int:
-    """Make, check and run both clients; returns the exit code."""
+    """Make, check and run both clients, and those of other APIs; returns the exit code."""
     began = time.monotonic()
     try:
         with TemporaryDirectory(prefix="emprops-clients-") as name, ThreadPoolExecutor() as threads:
             scratch = Path(name)
-            installed = [threads.submit(install_python, scratch), threads.submit(install_typescript, scratch)]
+            installing = (install_python, install_typescript, openai_clients.install)
+            installed = [threads.submit(install, scratch) for install in installing]
             with installation(scratch) as api:
                 (scratch / "openapi.json").write_text(json.dumps(api.document))
                 for done in installed:
                     done.result()
-                for used in [threads.submit(use, scratch, api) for use in (use_python, use_typescript)]:
+                using = (use_python, use_typescript, openai_clients.use_python, openai_clients.use_typescript)
+                for used in [threads.submit(use, scratch, api) for use in using]:
                     print(f"clients: {used.result()}")
     except BrokenError as error:
         print(f"clients: {error}", file=sys.stderr)
@@ -129,33 +111,14 @@ def result_of(printed: str) -> str:
     word, _, url = ended.partition(" ")
     if word != "completed" or not re.match(r"found \[\s*'", found):
         raise BrokenError(f"the program printed:\n{printed}")
-    with urllib.request.urlopen(url, timeout=10) as answer:
-        if not answer.read(8).startswith(b"\x89PNG"):
-            raise BrokenError(f"{url} is no picture")
+    if not is_png(url):
+        raise BrokenError(f"{url} is no picture")
     return ended
 
 
 def in_snake_case(name: str) -> str:
     """Return what Python calls an operation: ``getJob`` is ``get_job``."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
-
-
-def run(what: str, *command: str | Path, cwd: Path | None = None, **environment: str) -> str:
-    """Run a program, with a changed environment, and return what it printed.
-
-    Raises :class:`BrokenError` unless it ends well.
-    """
-    try:
-        done = subprocess.run(
-            command, cwd=cwd, env=os.environ | environment, capture_output=True, text=True, check=False, timeout=300
-        )
-    except FileNotFoundError:
-        raise BrokenError(f"{command[0]} is not installed") from None
-    except subprocess.TimeoutExpired:
-        raise BrokenError(f"{what} has not ended within 5 minutes") from None
-    if done.returncode:
-        raise BrokenError(f"{what} failed:\n{done.stdout}{done.stderr}")
-    return done.stdout + done.stderr
 
 
 def free_port() -> int:

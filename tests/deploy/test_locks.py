@@ -38,8 +38,9 @@ def test_the_image_installs_by_it() -> None:
 
 def test_what_makes_clients_is_pinned() -> None:
     folder = ROOT / "tests" / "clients"
-    wanted = [line for line in (folder / "requirements.in").read_text().splitlines() if line[:1] not in ("", "#")]
-    assert names(wanted) <= pinned("tests/clients/requirements.lock").keys(), "run `make lock`"
+    for name in ("requirements", "openai"):
+        wanted = [line for line in (folder / f"{name}.in").read_text().splitlines() if line[:1] not in ("", "#")]
+        assert names(wanted) <= pinned(f"tests/clients/{name}.lock").keys(), "run `make lock`"
     package = json.loads((folder / "package.json").read_text())
     locked = json.loads((folder / "package-lock.json").read_text())["packages"]
     for name, version in (package["dependencies"] | package["devDependencies"]).items():

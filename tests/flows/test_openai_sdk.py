@@ -55,3 +55,15 @@ async def test_a_stream(client: AsyncOpenAI) -> None:
     events = [event async for event in await client.images.generate(model="art", prompt="a fox", stream=True)]
     assert events[-1].type == "image_generation.completed"
     assert opened(events[-1].b64_json).size == (768, 768)
+
+
+async def test_a_picture_of_a_picture(client: AsyncOpenAI, system: System) -> None:
+    """The worker gets what was sent: it is an asset, which nobody else can read."""
+    small = io.BytesIO()
+    Image.new("RGB", (32, 24), "teal").save(small, "PNG")
+    answer = await client.images.edit(model="upscale", prompt="larger", image=("small.png", small.getvalue()))
+    assert answer.data is not None
+    assert opened(answer.data[0].b64_json).size == (64, 48)
+    [asset] = await system.get("/assets")
+    job = await system.get(f"/api/jobs/{answer.job_id}")  # type: ignore[attr-defined]
+    assert job["data"]["variables"] == {"image": f"asset:{asset['id']}"}
