@@ -15,6 +15,7 @@ from tests.factories.policies import make_policy
 from tests.orchestrator.rig import Rig
 from tests.quotas.test_start import limit
 
+from emprops.auth.limits import LIMITER, RateLimiter
 from emprops.kit.ids import new_id
 from emprops.queue.fleet import FleetMember, WorkerInfo
 from emprops.queue.matching import Offer
@@ -278,3 +279,12 @@ async def test_engines_that_are_away(rig: Rig, engines: Engines) -> None:
         engines.restart_postgres()
     refusal(reply, 503, "upstream_error")
     assert reply.headers["retry-after"]
+
+
+async def test_who_asks_too_often_is_told_when_to_come_back(rig: Rig) -> None:
+    few = rig.settings.model_copy(update={"generation_rate_limit": 1})
+    LIMITER.attach(rig.app, RateLimiter(few))
+    await submit(rig)
+    reply = await ask(rig, "POST", "/jobs", {"workflow": GRAPH})
+    refusal(reply, 429, "rate_limited")
+    assert int(reply.headers["retry-after"]) >= 1

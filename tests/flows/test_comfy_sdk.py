@@ -3,6 +3,8 @@ speaks ComfyUI's protocol."""
 
 import asyncio
 import io
+import json
+import sys
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -16,6 +18,7 @@ from tests.fakes.comfyui import FakeComfyUI
 from tests.fakes.pictures import PNG
 from tests.flows.conftest import System, worker_process
 from tests.flows.test_comfyui import node
+from tests.walkthrough import DOCS, file_of
 
 from emprops.auth import store as auth
 from emprops.auth.keys import make_key
@@ -225,3 +228,22 @@ async def test_a_result_is_the_next_input(comfy: AsyncComfy, machine: FakeComfyU
     workflow.set_input("1", "image", await comfy.assets.get(first.outputs[0].id))
     assert (await comfy.run(workflow)).status == "succeeded"
     assert list(machine.inputs.values()) == [PNG]
+
+
+async def test_the_page_tells_the_truth(
+    comfy: AsyncComfy, machine: FakeComfyUI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph = {
+        "6": node("ShowText", text="…"),
+        "10": node("LoadImage", image="example.png"),
+        "12": node("SaveImage", in1=["10", 0]),
+    }
+    (tmp_path / "workflow_api.json").write_text(json.dumps(graph))
+    (tmp_path / "harbour.png").write_bytes(SOURCE)
+    monkeypatch.setenv("COMFY_API_KEY", str(comfy._low._p.api_key))
+    program = file_of((DOCS / "how-to/use-comfy-sdk.md").read_text(), "python")
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", program, cwd=tmp_path)
+    assert await process.wait() == 0
+    assert (tmp_path / "img_12_00001_.png").read_bytes() == PNG
+    assert (tmp_path / "text_00001_.txt").read_text() == "a quiet harbour at dawn"
+    assert list(machine.inputs.values()) == [SOURCE]

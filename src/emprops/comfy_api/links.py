@@ -29,12 +29,15 @@ class Links:
 
 
 async def links_of(request: Request) -> Links:
-    """Return links to the installation's public address; to the one that was asked, if that has another host."""
-    public = resources_of(request).settings.base_url
+    """Return links to where the client is."""
     asked = request.headers.get("host", "")
-    if not asked or urlsplit(public).netloc.lower() == asked.lower():
-        return Links(public)
-    return Links(f"{request.url.scheme}://{asked}")
+    return Links(base_of(resources_of(request).settings.base_url, request.url.scheme, asked))
+
+
+def base_of(public: str, scheme: str, asked: str) -> str:
+    """Return the installation's public address, or the one that was asked if that has another host: a proxy before us
+    may speak https and tell us nothing of it, but it does not change the host that is public."""
+    return public if urlsplit(public).netloc.lower() == asked.lower() or not asked else f"{scheme}://{asked}"
 
 
 Linking = Annotated[Links, Depends(links_of)]
