@@ -34,7 +34,7 @@ async def test_what_is_to_be_looked_at_waits(rig: Rig, moderate: Moderate, judge
     assert await rig.worker.claim() == []
     assert (await job_of(rig, job["id"]))["status"] == "queued"
     (review,) = await reviews(rig)
-    assert (await decide(rig, review["id"], "approve")).status_code == 200
+    assert (await decide(rig, review["id"], "release")).status_code == 200
     await run(rig)
     assert (await job_of(rig, job["id"]))["status"] == "succeeded"
 
