@@ -27,7 +27,7 @@ async def test_a_graph_is_judged_before_it_starts(rig: Rig, moderate: Moderate, 
 
 
 async def test_what_is_to_be_looked_at_waits(rig: Rig, moderate: Moderate, judge: FakeModeration) -> None:
-    moderate()
+    moderate(moderation_stages="start")
     judge.start = REVIEW
     job = await submit(rig)
     await rig.dispatcher.flush()
