@@ -6,6 +6,7 @@ import io
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import httpx2
@@ -30,6 +31,11 @@ PNG = picture("PNG", (64, 32))
 SOUND = b"RIFF\x24\0\0\0WAVEfmt "
 
 
+def lasting(asset: dict[str, Any]) -> dict[str, Any]:
+    """What is said of an asset that does not end."""
+    return {name: value for name, value in asset.items() if not name.startswith("signed_")}
+
+
 async def test_a_file_is_brought_read_listed_and_deleted(
     client: httpx2.AsyncClient, user: dict[str, str], shelf: Shelf, tmp_path: Path
 ) -> None:
@@ -41,8 +47,8 @@ async def test_a_file_is_brought_read_listed_and_deleted(
     assert asset["blake3"] == asset["source_blake3"] == blake3(PNG).hexdigest()
     assert asset["sha256"] == hashlib.sha256(PNG).hexdigest()
     assert asset["size_bytes"] == len(PNG)
-    assert (await client.get(f"/assets/{asset['id']}", headers=user)).json()["data"] == asset
-    assert (await client.get("/assets", headers=user)).json()["data"] == [asset]
+    assert lasting((await client.get(f"/assets/{asset['id']}", headers=user)).json()["data"]) == lasting(asset)
+    assert [lasting(one) for one in (await client.get("/assets", headers=user)).json()["data"]] == [lasting(asset)]
     content = await client.get(f"/assets/{asset['id']}/content", headers=user)
     assert content.content == PNG
     assert content.headers["content-type"] == "image/png"
@@ -87,7 +93,7 @@ async def test_the_same_bytes_are_the_same_asset(
     first = await brought(client, user, PNG)
     again = await upload(client, user, PNG, name="another.png")
     assert again.status_code == 201
-    assert again.json()["data"] == first
+    assert lasting(again.json()["data"]) == lasting(first)
     answers = await asyncio.gather(*(upload(client, user, SOUND) for _ in range(5)))
     assert {answer.status_code for answer in answers} == {201}
     assert len({answer.json()["data"]["id"] for answer in answers}) == 1
@@ -234,7 +240,8 @@ async def test_lists_are_cut_and_narrowed(client: httpx2.AsyncClient, user: dict
         ({"media_type": "image"}, [first]),
         ({"media_type": "video"}, []),
     ):
-        assert (await client.get("/assets", params=query, headers=user)).json()["data"] == expected
+        found = (await client.get("/assets", params=query, headers=user)).json()["data"]
+        assert [one["id"] for one in found] == [one["id"] for one in expected]
 
 
 async def test_assets_count_as_stored_bytes(

@@ -11,6 +11,7 @@ from emprops.assets.schemas import AssetView, DeletedAsset, view_of
 from emprops.assets.service import AssetInUseError, Kept, Shelf
 from emprops.assets.uploads import FORM, LONGEST_LIFE, upload_of, wishes_of
 from emprops.auth.dependencies import AssetReader, CurrentCaller, CurrentUser
+from emprops.auth.file_links import FILE_LINKS, FileLinks
 from emprops.auth.once import Key
 from emprops.errors import TooLargeError
 from emprops.kit.web.endpoint import Reader, Resources, Shared, Tx, router
@@ -42,6 +43,7 @@ BODY: dict[str, Any] = {
         },
     }
 }
+Signing = Annotated[FileLinks, Depends(FILE_LINKS.depend)]
 MediaType = Annotated[Literal["image", "video", "audio", "text"] | None, Query(description="Only these.")]
 
 
@@ -74,6 +76,7 @@ async def create_asset(
     kept: Annotated[tuple[Kept, str], Depends(_kept)],
     tx: Tx,
     resources: Shared,
+    links: Signing,
     key: Key = None,
     _name: Annotated[str, Query(alias="name", max_length=1000, description="A file name, for lists.")] = "",
     _keep: Annotated[
@@ -90,22 +93,29 @@ async def create_asset(
     made, content = kept
     if key is not None:
         await begin(tx, request, principal=caller.principal, key=key, content=content)
-    return ok(view_of(made.asset, resources.settings.base_url))
+    return ok(view_of(made.asset, resources.settings, links))
 
 
 @routes.get("", operation_id="listAssets")
 async def list_assets(
-    user_id: CurrentUser, reader: Reader, resources: Shared, page: Paging, media_type: MediaType = None
+    user_id: CurrentUser,
+    reader: Reader,
+    resources: Shared,
+    links: Signing,
+    page: Paging,
+    media_type: MediaType = None,
 ) -> Envelope[list[AssetView]]:
     """List the caller's assets, newest first."""
     found = await queries.list_of(reader, user_id, page, media_type)
-    return ok([view_of(asset, resources.settings.base_url) for asset in found])
+    return ok([view_of(asset, resources.settings, links) for asset in found])
 
 
 @routes.get("/{asset_id}", operation_id="getAsset")
-async def get_asset(asset_id: UUID, user_id: CurrentUser, reader: Reader, resources: Shared) -> Envelope[AssetView]:
+async def get_asset(
+    asset_id: UUID, user_id: CurrentUser, reader: Reader, resources: Shared, links: Signing
+) -> Envelope[AssetView]:
     """Read one of the caller's assets."""
-    return ok(view_of(await service.get(reader, user_id, asset_id), resources.settings.base_url))
+    return ok(view_of(await service.get(reader, user_id, asset_id), resources.settings, links))
 
 
 @routes.delete(

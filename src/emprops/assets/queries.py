@@ -12,7 +12,6 @@ COLUMNS = """
     a.id, a.user_id, a.name, a.source_blake3, a.created_at, a.expires_at,
     f.key, f.blake3, f.sha256, f.size_bytes, f.mime_type, f.width, f.height, f.duration
 """
-LIVE = "(a.expires_at IS NULL OR a.expires_at > now())"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,7 @@ async def by_id(reader: Transaction, user_id: UUID | None, asset_id: UUID) -> As
     return await reader.fetch_one(
         Asset,
         f"SELECT {COLUMNS} FROM asset a JOIN asset_file f ON f.id = a.file_id"
-        f" WHERE a.id = %s AND a.user_id = coalesce(%s, a.user_id) AND {LIVE}",
+        f" WHERE a.id = %s AND a.user_id = coalesce(%s, a.user_id)",
         (asset_id, user_id),
     )
 
@@ -53,7 +52,7 @@ async def by_hash(reader: Transaction, user_id: UUID, blake3: str) -> Asset | No
         Asset,
         f"""
         SELECT {COLUMNS} FROM asset a JOIN asset_file f ON f.id = a.file_id
-        WHERE a.user_id = %(user_id)s AND {LIVE} AND (a.source_blake3 = %(blake3)s OR a.file_id = (
+        WHERE a.user_id = %(user_id)s AND (a.source_blake3 = %(blake3)s OR a.file_id = (
             SELECT id FROM asset_file WHERE blake3 = %(blake3)s))
         ORDER BY a.created_at DESC, a.id DESC LIMIT 1
         """,
@@ -67,7 +66,7 @@ async def by_keys(reader: Transaction, user_ids: Collection[UUID], keys: Collect
         Asset,
         f"""
         SELECT {COLUMNS} FROM asset a JOIN asset_file f ON f.id = a.file_id
-        WHERE a.user_id = ANY(%s) AND f.key = ANY(%s) AND {LIVE} ORDER BY a.id
+        WHERE a.user_id = ANY(%s) AND f.key = ANY(%s) ORDER BY a.id
         """,
         (list(user_ids), list(keys)),
     )
@@ -79,8 +78,7 @@ async def list_of(reader: Transaction, user_id: UUID, page: Page, media_type: st
         Asset,
         f"""
         SELECT {COLUMNS} FROM asset a JOIN asset_file f ON f.id = a.file_id
-        WHERE a.user_id = %(user_id)s AND {LIVE}
-          AND (%(prefix)s::text IS NULL OR starts_with(f.mime_type, %(prefix)s))
+        WHERE a.user_id = %(user_id)s AND (%(prefix)s::text IS NULL OR starts_with(f.mime_type, %(prefix)s))
         ORDER BY a.created_at DESC, a.id DESC LIMIT %(limit)s OFFSET %(offset)s
         """,
         {

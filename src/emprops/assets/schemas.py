@@ -6,9 +6,11 @@ from uuid import UUID
 
 from pydantic import ConfigDict
 
-from emprops.assets.links import content_url
+from emprops.assets.links import content_url, signed_url
 from emprops.assets.queries import Asset
+from emprops.auth.file_links import FileLinks
 from emprops.kit.web.schema import Schema
+from emprops.settings import Settings
 
 ASSET_ID = "0192f3a4-0000-7000-8000-000000000061"
 EXAMPLE: dict[str, Any] = {
@@ -23,6 +25,8 @@ EXAMPLE: dict[str, Any] = {
     "sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
     "source_blake3": "d74981efa70a0c880b8d8c1985d075dbcbf679b99a5f9914e5aaf96b831a9e24",
     "url": f"https://api.example.com/assets/{ASSET_ID}/content",
+    "signed_url": f"https://api.example.com/assets/{ASSET_ID}/content?expires=1768050000&signature=Zm9v",
+    "signed_until": "2026-01-10T13:00:00Z",
     "created_at": "2026-01-10T12:00:00Z",
     "expires_at": None,
 }
@@ -54,6 +58,10 @@ class AssetView(Schema):
     """Of what was sent. A picture that was turned upright, or had metadata, has another `blake3`."""
     url: str
     """Where its owner reads the content; a variable takes it too."""
+    signed_url: str
+    """Where anybody who has this URL reads the content, until it ends."""
+    signed_until: datetime
+    """When the signed URL ends; reading the asset again gives another."""
     created_at: datetime
     expires_at: datetime | None
     """When it is removed, unless something uses it then; null: when it is deleted."""
@@ -65,7 +73,7 @@ class DeletedAsset(Schema):
     id: UUID
 
 
-def view_of(asset: Asset, base_url: str) -> AssetView:
+def view_of(asset: Asset, settings: Settings, links: FileLinks) -> AssetView:
     """Show an asset to its owner."""
     return AssetView(
         id=asset.id,
@@ -78,7 +86,9 @@ def view_of(asset: Asset, base_url: str) -> AssetView:
         blake3=asset.blake3,
         sha256=asset.sha256,
         source_blake3=asset.source_blake3,
-        url=content_url(base_url, asset.id),
+        url=content_url(settings.base_url, asset.id),
+        signed_url=signed_url(settings, links, asset.id, settings.link_life),
+        signed_until=links.end_of(settings.link_life),
         created_at=asset.created_at,
         expires_at=asset.expires_at,
     )

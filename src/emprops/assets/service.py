@@ -40,6 +40,9 @@ ABANDONED = 3600.0
 LONGEST = 3600.0
 """Seconds that a file may take to arrive altogether."""
 MAX_NAME = 200
+BATCH = 50
+FAILED_DAYS = 7.0
+"""Days for which an asset whose time is over stays for a job that failed, and may be retried."""
 DAY = 86_400.0
 
 
@@ -253,6 +256,21 @@ async def delete(tx: Transaction, user_id: UUID, asset_id: UUID) -> Asset:
         raise AssetInUseError(f"The asset is used by {used_by}; delete it once it is not.")
     await _drop_files(tx, await store.remove(tx, [asset.id]))
     return asset
+
+
+async def remove_expired(database: Database) -> int:
+    """Remove assets whose time is over and that nothing uses; an upkeep duty. Returns how many. Safe in any number of
+    processes."""
+    removed, last = 0, UUID(int=0)
+    while True:
+        async with database.transaction() as tx:
+            expired = await store.lock_expired(tx, after=last, limit=BATCH)
+            unused = [asset.id for asset in expired if await store.in_use(tx, asset, failed_days=FAILED_DAYS) is None]
+            await _drop_files(tx, await store.remove(tx, unused))
+        removed += len(unused)
+        if len(expired) < BATCH:
+            return removed
+        last = expired[-1].id
 
 
 async def _drop_files(tx: Transaction, file_ids: list[UUID]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
-from emprops.assets.queries import COLUMNS, LIVE, Asset
+from emprops.assets.queries import COLUMNS, Asset
 from emprops.kit.database import Transaction
 from emprops.kit.ids import new_id
 
@@ -84,9 +84,9 @@ async def lock_file_of(tx: Transaction, user_id: UUID, blake3: str) -> OwnFile |
     """Return the file with these bytes, if the user has it; it stays until the transaction ends."""
     return await tx.fetch_one(
         OwnFile,
-        f"""
+        """
         SELECT f.id, f.size_bytes FROM asset_file f
-        WHERE f.blake3 = %s AND EXISTS (SELECT FROM asset a WHERE a.file_id = f.id AND a.user_id = %s AND {LIVE})
+        WHERE f.blake3 = %s AND EXISTS (SELECT FROM asset a WHERE a.file_id = f.id AND a.user_id = %s)
         FOR KEY SHARE OF f
         """,
         (blake3, user_id),
@@ -156,18 +156,35 @@ async def lock(tx: Transaction, user_id: UUID, asset_id: UUID) -> Asset | None:
     return await tx.fetch_one(
         Asset,
         f"SELECT {COLUMNS} FROM asset a JOIN asset_file f ON f.id = a.file_id"
-        f" WHERE a.id = %s AND a.user_id = %s AND {LIVE} FOR UPDATE OF a",
+        f" WHERE a.id = %s AND a.user_id = %s FOR UPDATE OF a",
         (asset_id, user_id),
     )
 
 
-async def in_use(tx: Transaction, asset: Asset) -> str | None:
-    """Return what uses a locked asset, in words; None if nothing does."""
+async def lock_expired(tx: Transaction, *, after: UUID, limit: int) -> list[Asset]:
+    """Lock assets whose time is over, without waiting for anybody; what somebody else holds is left for the next
+    time."""
+    return await tx.fetch_all(
+        Asset,
+        f"""
+        SELECT {COLUMNS} FROM asset a JOIN asset_file f ON f.id = a.file_id
+        WHERE a.expires_at <= now() AND a.id > %s ORDER BY a.id LIMIT %s FOR UPDATE OF a SKIP LOCKED
+        """,
+        (after, limit),
+    )
+
+
+async def in_use(tx: Transaction, asset: Asset, *, failed_days: float = 0.0) -> str | None:
+    """Return what uses a locked asset, in words; None if nothing does. ``failed_days``: for how long a job that failed
+    and may be retried counts."""
     found: str | None = await tx.fetch_value(
         """
         SELECT CASE
             WHEN EXISTS (SELECT FROM asset_use u JOIN job j ON j.id = u.job_id
-                         WHERE u.asset_id = %(id)s AND j.status IN ('pending', 'processing'))
+                         WHERE u.asset_id = %(id)s AND (
+                             j.status IN ('pending', 'processing') OR (
+                                 j.status = 'failed' AND j.retry_count < j.max_retries
+                                 AND j.completed_at > now() - make_interval(secs => 86400 * %(failed_days)s))))
                 THEN 'a job that has not ended'
             WHEN EXISTS (SELECT FROM project p JOIN collection c ON c.project_id = p.id
                              LEFT JOIN collection_version v ON v.collection_id = c.id,
@@ -180,7 +197,7 @@ async def in_use(tx: Transaction, asset: Asset) -> str | None:
                 THEN 'an output'
         END
         """,
-        {"id": asset.id, "user_id": asset.user_id, "key": asset.key},
+        {"id": asset.id, "user_id": asset.user_id, "key": asset.key, "failed_days": failed_days},
     )
     return found
 
@@ -224,7 +241,7 @@ class Use:
 async def hold(tx: Transaction, user_id: UUID, asset_ids: Collection[UUID]) -> set[UUID]:
     """Return which of these are assets of the user; they stay until the transaction ends."""
     found = await tx.fetch_values(
-        f"SELECT a.id FROM asset a WHERE a.id = ANY(%s) AND a.user_id = %s AND {LIVE} ORDER BY a.id FOR KEY SHARE",
+        "SELECT a.id FROM asset a WHERE a.id = ANY(%s) AND a.user_id = %s ORDER BY a.id FOR KEY SHARE",
         (list(asset_ids), user_id),
     )
     return set(found)

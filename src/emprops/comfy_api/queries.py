@@ -7,7 +7,6 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from emprops.assets.queries import LIVE
 from emprops.jobs.stream_queries import MADE, SHOWN
 from emprops.kit.database import Transaction
 
@@ -143,7 +142,7 @@ async def has_bytes(reader: Transaction, user_id: UUID, blake3: str) -> bool:
     return bool(
         await reader.fetch_value(
             "SELECT EXISTS (SELECT FROM asset a JOIN asset_file f ON f.id = a.file_id"
-            f" WHERE f.blake3 = %s AND a.user_id = %s AND {LIVE})",
+            " WHERE f.blake3 = %s AND a.user_id = %s)",
             (blake3, user_id),
         )
     )
@@ -152,9 +151,9 @@ async def has_bytes(reader: Transaction, user_id: UUID, blake3: str) -> bool:
 async def keys_of(reader: Transaction, user_id: UUID, asset_ids: list[UUID]) -> dict[UUID, str]:
     """Return where those of these assets and results are stored that are the user's: id → key."""
     rows = await reader.fetch_dicts(
-        f"""
+        """
         SELECT a.id, f.key FROM asset a JOIN asset_file f ON f.id = a.file_id
-        WHERE a.id = ANY(%(ids)s) AND a.user_id = %(user_id)s AND {LIVE}
+        WHERE a.id = ANY(%(ids)s) AND a.user_id = %(user_id)s
         UNION ALL
         SELECT o.id, f.url FROM output o JOIN flat_file f ON f.id = o.flat_file_id
         WHERE o.id = ANY(%(ids)s) AND o.user_id = %(user_id)s AND o.status = 'completed'
