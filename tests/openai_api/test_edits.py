@@ -1,10 +1,13 @@
 """Pictures of pictures: a form with files, which become assets."""
 
+import base64
+import io
 from typing import Any
 
 import httpx2
 import openai
 import pytest
+from PIL import Image
 from tests.apps import as_user
 from tests.fakes.pictures import JPEG, PNG, picture
 from tests.openai_api.door import FILLS, VARIABLES, Door
@@ -84,6 +87,22 @@ async def test_an_asset_may_be_named_in_json(door: Door) -> None:
     answer = await door.made(door.http.post("/v1/images/edits", json=body, headers=as_user(door.rig.user_id)))
     job = await door.rig.job(answer.json()["job_id"])
     assert job["data"]["variables"]["photo"] == reference
+
+
+async def test_pictures_may_be_within_json(door: Door) -> None:
+    model = await door.make_model()
+    large = io.BytesIO()
+    Image.effect_noise((1200, 1200), 100).save(large, "PNG")
+    urls = [f"data:image/png;base64,{base64.b64encode(content).decode()}" for content in (large.getvalue(), GREEN)]
+    assert len(urls[0]) > door.rig.settings.max_body_bytes
+    kept = await door.http.post("/assets", files={"file": ("b.png", GREEN)}, headers=as_user(door.rig.user_id))
+    its_id = kept.json()["data"]["id"]
+    for body in ({"image": urls[0]}, {"image": urls[:1], "mask": urls[1]}, {"image": its_id, "hole": urls[1]}):
+        sent = {"model": model, "prompt": "add a boat", **body}
+        answer = await door.made(door.http.post("/v1/images/edits", json=sent, headers=as_user(door.rig.user_id)))
+        variables = (await door.rig.job(answer.json()["job_id"]))["data"]["variables"]
+        assert all(value.startswith("asset:") for name, value in variables.items() if name != "words")
+    assert len(await door.rig.rows("SELECT FROM asset")) == 2
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,15 @@ async def test_unknown_variables_are_named(rig: Rig) -> None:
     assert (await generate(rig, collection, variables={"prompt": "a hare"})).json()["data"]["warnings"] == []
 
 
+async def test_what_is_wrong_with_a_body_is_told_once(rig: Rig) -> None:
+    response = await generate(rig, await recipe(rig), variables=None, create_output="perhaps")
+    body = response.json()
+    assert response.status_code == 400
+    assert body["error"].startswith("variables: ")
+    assert body["error"].endswith("(and 1 more)")
+    assert [problem["field"] for problem in body["details"]] == ["variables", "create_output"]
+
+
 async def test_strict_refuses_unknown_variables_and_starts_nothing(rig: Rig) -> None:
     collection = await recipe(rig)
     refused = await generate(rig, collection, variables={"promt": "a fox"}, strict=True)

@@ -5,12 +5,14 @@ Its paths, shapes and words are OpenAI's, so it is not in our OpenAPI document.
 
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Annotated, Any, Final
 
 from fastapi import Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
+from emprops.assets.endpoints import shelf_of
 from emprops.auth.dependencies import CurrentCaller, CurrentUser, StartsWork
 from emprops.auth.once import Key, Once
 from emprops.credits.service import terms_from
@@ -25,6 +27,7 @@ from emprops.openai_api.held import Hold
 from emprops.openai_api.schemas import ImageBody
 from emprops.openai_api.service import Wanted
 from emprops.orchestrator.endpoints.generations import Moderating, Sending
+from emprops.orchestrator.start.given import settle_files
 from emprops.orchestrator.start.moderated import clear_generation
 from emprops.orchestrator.start.start import GenerationRequest, start_generation
 from emprops.workflows.machines import LiveMachines
@@ -47,7 +50,9 @@ async def wanted_pictures(request: Request, body: Body, user_id: CurrentUser, re
     if request.url.path.endswith(EDITS) and not body.image:
         raise MissingParameterError("image", "Send the picture to change as image.")
     async with resources.database.reader() as reader:
-        return await service.want(reader, resources.settings, user_id, body)
+        wanted = await service.want(reader, resources.settings, user_id, body)
+    variables = await settle_files(shelf_of(resources), user_id, str(wanted.collection_id), wanted.variables)
+    return replace(wanted, variables=variables)
 
 
 WantedPictures = Annotated[Wanted, Depends(wanted_pictures)]

@@ -1,7 +1,7 @@
 """Requests that bring pictures in a form: they become assets, and the form the JSON that the endpoint takes."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -12,11 +12,12 @@ from emprops.assets.endpoints import shelf_of
 from emprops.assets.service import Wishes, keep_stream, too_large
 from emprops.assets.uploads import AROUND, FORM
 from emprops.auth.dependencies import current_caller, current_user
-from emprops.kit.web.endpoint import StrictRoute, bounded, media_type_of, resources_of, with_document
+from emprops.kit.web.endpoint import bounded, media_type_of, resources_of, with_document
 from emprops.kit.web.spooling import BUFFER, patient
 from emprops.kit.web.strict_json import Strictness, parse_json
 from emprops.openai_api import service
 from emprops.openai_api.schemas import MOST_IMAGES, ImageBody
+from emprops.orchestrator.endpoints.bodies import StartRoute
 from emprops.settings import Settings
 
 IMAGES: Final = ("image", "image[]")
@@ -26,7 +27,7 @@ VARIABLE: Final = re.compile(r"variables\[([^\[\]]{1,100})\]")
 """How the official clients write a field of an object into a form."""
 
 
-class PictureRoute(StrictRoute):
+class PictureRoute(StartRoute):
     """A route that takes JSON, or a form with pictures."""
 
     async def read(self, request: Request, settings: Settings) -> Request:
@@ -54,6 +55,15 @@ class PictureRoute(StrictRoute):
                 references = [f"asset:{one.asset.id}" for one in kept]
                 document[name] = references[0] if name == MASK else references
         return with_document(request, document)
+
+    @staticmethod
+    def values_in(document: Any) -> Iterable[Any]:
+        """Return the values of a body among which there may be pictures."""
+        if not isinstance(document, dict):
+            return ()
+        images = document.get(IMAGES[0])
+        listed = images if isinstance(images, list) else ()
+        return [*document.values(), *listed, *StartRoute.values_in(document)]
 
 
 def _files(form: FormData) -> dict[str, list[UploadFile]]:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from emprops.collections import variables as collection_variables
 from emprops.collections.variables import Definition, ValueProblem
+from emprops.connectors.encoded import is_data_url
 from emprops.openai_api.failures import ParameterError, UnknownParameterError
 from emprops.openai_api.inputs import MASK, Inputs
 from emprops.workflows.forms import NUMERAL
@@ -106,7 +107,9 @@ def _unknown(inputs: Inputs, name: str) -> UnknownParameterError:
 
 
 def _read(parameter: str, definition: Definition, value: Any) -> Any:
-    """Check a value; numbers may come as texts, from forms."""
+    """Check a value; numbers may come as texts, from forms, and files are looked at later."""
+    if isinstance(value, str) and is_data_url(value):
+        return value
     if isinstance(value, str) and definition.type == "number" and NUMERAL.fullmatch(value):
         value = float(value) if {".", "e", "E"} & set(value) else int(value)
     try:

@@ -177,8 +177,10 @@ async def _http_exception(request: Request, error: Exception) -> Response:
 
 async def _validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError | WebSocketRequestValidationError)  # noqa: S101 - these types
-    problems = [_problem(item) for item in error.errors()[:MAX_PROBLEMS]]
-    more = len(error.errors()) - 1
+    # a body that several dependencies take is checked for each of them
+    items = list({(str(item["loc"]), item["msg"]): item for item in error.errors()}.values())
+    problems = [_problem(item) for item in items[:MAX_PROBLEMS]]
+    more = len(items) - 1
     sentence = problems[0]["sentence"] + (f" (and {more} more)" if more else "")
     details = [{"field": problem["field"], "problem": problem["problem"]} for problem in problems]
     return failure(400, BadRequestError.code, sentence, scope=request.scope, extra={"details": details})

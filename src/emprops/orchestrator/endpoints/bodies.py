@@ -1,5 +1,6 @@
 """Bodies of requests that start work: larger than others by the files within their variables."""
 
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from starlette.requests import Request
@@ -20,13 +21,17 @@ class StartRoute(StrictRoute):
         read = await super().read(request, settings)
         size = len(await read.body())
         if size > settings.max_body_bytes:
-            size -= sum(map(len, _files_in(await document_of(read))))
+            size -= sum(map(len, filter(_is_file, self.values_in(await document_of(read)))))
         if size > settings.max_body_bytes:
             raise TooLargeError(f"The request body is larger than the {settings.max_body_bytes} bytes allowed here.")
         return read
 
+    @staticmethod
+    def values_in(document: Any) -> Iterable[Any]:
+        """Return the values of a body among which there may be files."""
+        variables = document.get("variables") if isinstance(document, dict) else None
+        return variables.values() if isinstance(variables, dict) else ()
 
-def _files_in(document: Any) -> list[str]:
-    variables = document.get("variables") if isinstance(document, dict) else None
-    values = variables.values() if isinstance(variables, dict) else ()
-    return [value for value in values if isinstance(value, str) and is_data_url(value)]
+
+def _is_file(value: Any) -> bool:
+    return isinstance(value, str) and is_data_url(value)
