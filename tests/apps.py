@@ -17,6 +17,7 @@ from tests import conformance
 from emprops.auth import store as auth
 from emprops.auth.caller import SERVICE
 from emprops.auth.keys import make_key
+from emprops.credits.service import terms_from
 from emprops.jobs.ends import ends_from
 from emprops.jobs.lookout import lookout_from
 from emprops.kit.database import Database
@@ -27,10 +28,17 @@ from emprops.kit.web.streams import streams_from
 from emprops.live.hub import Live
 from emprops.main import create_app, equip
 from emprops.media.storage import FolderStorage
+from emprops.orchestrator.start.together import Starts
 from emprops.orchestrator.tickets import Dispatcher
 from emprops.queue.dispatch import Queue
 from emprops.queue.keys import JOBS_CHANGED
 from emprops.settings import Settings
+
+
+def send_by(app: FastAPI, dispatcher: Dispatcher) -> None:
+    """Have what starts in this app sent by this dispatcher."""
+    app.state.dispatcher = dispatcher
+    app.state.starts = Starts(dispatcher.database, dispatcher, terms_from(dispatcher.settings))
 
 
 @asynccontextmanager
@@ -47,7 +55,7 @@ async def api(
     ``extra`` are routes of the test's own.
     """
     app = built(settings, extra)
-    app.state.dispatcher = Dispatcher(database, Queue(client, prefix=settings.queue_prefix), settings)
+    send_by(app, Dispatcher(database, Queue(client, prefix=settings.queue_prefix), settings))
     async with Pokes(settings.redis_url, settings.queue_prefix + JOBS_CHANGED) as pokes:
         app.state.resources = Resources(
             settings=settings,

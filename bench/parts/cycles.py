@@ -13,11 +13,11 @@ from pathlib import Path
 from statistics import median
 from uuid import UUID, uuid4
 
-import orjson
 import psutil
 import psycopg
 from psycopg.types.json import Jsonb
 
+from bench.caller import Caller
 from bench.engines import both_in, folder
 from bench.tables import p50, p99, print_table, ratios
 from emprops.kit.ids import new_id
@@ -25,7 +25,6 @@ from emprops.kit.pubsub import Pokes
 from emprops.local.process import spawn, stop
 from emprops.queue.keys import JOBS_CHANGED
 
-IN_FLIGHT = (1, 32)
 PATIENCE = 30.0
 """Seconds a job may take before the run is given up."""
 COLLECTION = {
@@ -50,35 +49,21 @@ class Size:
     """Jobs of one round, by how many are in flight."""
 
 
-FULL = Size(rounds=3, jobs={1: 150, 32: 600})
-QUICK = Size(rounds=1, jobs={1: 50, 32: 200})
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How the clients of a round do it."""
+
+    in_flight: int
+    polls: bool = False
+    """Each looks at its job whenever something happened to it; else the request that starts it waits for its end."""
+
+    def __str__(self) -> str:
+        return f"{self.in_flight} in flight" + (", who look whenever something happened" if self.polls else "")
 
 
-class Caller:
-    """One HTTP/1.1 connection of a client that costs little, so that the server is measured and not the client."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: str) -> None:
-        self._reader, self._writer, self._head = reader, writer, head
-
-    @classmethod
-    async def connect(cls, port: int, user: UUID) -> "Caller":
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        return cls(reader, writer, f"Host: localhost:{port}\r\nuser_id: {user}\r\n")
-
-    async def call(self, method: str, path: str, body: object = None) -> dict[str, object]:
-        """Send a request and give the ``data`` of its reply. Raises if that is not a success."""
-        content = b"" if body is None else orjson.dumps(body)
-        head = f"{method} {path} HTTP/1.1\r\n{self._head}Content-Type: application/json\r\n"
-        self._writer.write(f"{head}Content-Length: {len(content)}\r\n\r\n".encode() + content)
-        raw = (await self._reader.readuntil(b"\r\n\r\n")).decode().lower()
-        reply = await self._reader.readexactly(int(raw.split("content-length:")[1].split("\r\n")[0]))
-        if not raw.startswith("http/1.1 2"):
-            raise RuntimeError(f"{method} {path}: {raw.splitlines()[0]} {reply.decode()}")
-        data: dict[str, object] = orjson.loads(reply)["data"]
-        return data
-
-    def close(self) -> None:
-        self._writer.close()
+WAYS = (Way(1), Way(32), Way(32, polls=True))
+FULL = Size(rounds=3, jobs={1: 150, 32: 1500})
+QUICK = Size(rounds=1, jobs={1: 50, 32: 400})
 
 
 @contextmanager
@@ -90,7 +75,7 @@ def processes(place: Path, database_url: str, redis_url: str, port: int) -> Iter
         "PORT": str(port),
         "EMPROPS_DATA_DIR": str(place / "data"),
         "EMPROPS_WORKER_CONNECTORS": "noop",
-        "EMPROPS_WORKER_CONCURRENCY": str(max(IN_FLIGHT)),
+        "EMPROPS_WORKER_CONCURRENCY": str(max(way.in_flight for way in WAYS)),
         "EMPROPS_LOG_LEVEL": "WARNING",
     }
     pids: dict[str, int] = {}
@@ -137,8 +122,19 @@ async def ready(port: int, user: UUID) -> None:
             await asyncio.sleep(0.05)
 
 
-async def cycle(caller: Caller, pokes: Pokes, collection: UUID) -> float:
-    """Run one job to its end, looking only when poked; seconds."""
+async def cycle(caller: Caller, collection: UUID) -> float:
+    """Run one job to its end, in the request that starts it; seconds."""
+    begun = time.perf_counter()
+    path = f"/api/collections/{collection}/generate?wait={PATIENCE:g}"
+    job = await caller.call("POST", path, {"variables": {"prompt": "a bench"}})
+    if job.get("status") != "completed":
+        raise RuntimeError(f"a job did not end within {PATIENCE:g} s: {job.get('error_message')}")
+    return time.perf_counter() - begun
+
+
+async def polled(caller: Caller, pokes: Pokes, collection: UUID) -> float:
+    """Run one job to its end, and read it once when it has ended; seconds. What a client does that is told of ends by
+    other means, such as a webhook."""
     job = str(uuid4())  # chosen here, so that no poke can come before somebody listens
     begun = time.perf_counter()
     with pokes.listen(job) as poke:
@@ -214,27 +210,33 @@ class Bench:
         others = {name: sum(map(cpu_of, with_children(pid))) for name, pid in self.pids.items()}
         return others | {"this client": time.process_time()}
 
-    async def measure(self, in_flight: int, count: int) -> Round:
+    def cycle(self, caller: Caller, way: Way) -> Callable[[], Awaitable[float]]:
+        if way.polls:
+            return partial(polled, caller, self.pokes, self.collection)
+        return partial(cycle, caller, self.collection)
+
+    async def measure(self, way: Way, count: int) -> Round:
         """Do ``count`` jobs, and bare commits before."""
+        in_flight = way.in_flight
         commits, _ = await shared(10 * count, [partial(commit, one) for one in self.connections[:in_flight]])
         # opened for this round: the api closes what is silent for some seconds
         callers = [await Caller.connect(self.port, self.user) for _ in range(in_flight)]
         before = self.cpu()
         try:
-            jobs, seconds = await shared(count, [partial(cycle, one, self.pokes, self.collection) for one in callers])
+            jobs, seconds = await shared(count, [self.cycle(one, way) for one in callers])
         finally:
             for caller in callers:
                 caller.close()
         return Round(jobs, commits, seconds, {name: (now - before[name]) / count for name, now in self.cpu().items()})
 
 
-def print_cycles(found: dict[int, list[Round]], size: Size) -> None:
+def print_cycles(found: dict[Way, list[Round]], size: Size) -> None:
     rows = []
-    for in_flight, rounds in found.items():
+    for way, rounds in found.items():
         rates, commits = [one.rate for one in rounds], [one.commits for one in rounds]
         rows.append(
             [
-                f"{in_flight} in flight",
+                str(way),
                 f"{median(rates):,.0f}",
                 f"{1e3 * median(p50(one.seconds) for one in rounds):.1f}",
                 f"{1e3 * median(p99(one.seconds) for one in rounds):.1f}",
@@ -244,10 +246,10 @@ def print_cycles(found: dict[int, list[Round]], size: Size) -> None:
         )
     header = ["", "jobs a second", "p50 ms", "p99 ms", "limit: commits a second", "commits' time a job"]
     print_table(f"POST generate → job seen completed; median of {size.rounds} rounds", header, rows)
-    names = list(found[IN_FLIGHT[0]][0].cpu)
+    names = list(found[WAYS[0]][0].cpu)
     costs = [
-        [f"{in_flight} in flight", *(f"{1e3 * median(one.cpu[name] for one in rounds):.2f}" for name in names)]
-        for in_flight, rounds in found.items()
+        [str(way), *(f"{1e3 * median(one.cpu[name] for one in rounds):.2f}" for name in names)]
+        for way, rounds in found.items()
     ]
     print_table("Processor time of one job, ms", ["", *names], costs)
 
@@ -268,14 +270,14 @@ async def run(*, quick: bool) -> bool:
             pokes = await stack.enter_async_context(Pokes(redis.url, "emprops:" + JOBS_CHANGED))
             connections = [
                 await stack.enter_async_context(await psycopg.AsyncConnection.connect(postgres.url, autocommit=True))
-                for _ in range(max(IN_FLIGHT))
+                for _ in range(max(way.in_flight for way in WAYS))
             ]
             await connections[0].execute("CREATE TABLE bench (id uuid PRIMARY KEY, data text NOT NULL)")
             bench = Bench(port, user, collection, pokes, connections, pids)
-            await bench.measure(max(IN_FLIGHT), 100)  # the first ones go with cold code
-            found: dict[int, list[Round]] = {in_flight: [] for in_flight in IN_FLIGHT}
+            await bench.measure(WAYS[-1], 300)  # the first ones go with cold code
+            found: dict[Way, list[Round]] = {way: [] for way in WAYS}
             for _ in range(size.rounds):
-                for in_flight, rounds in found.items():
-                    rounds.append(await bench.measure(in_flight, size.jobs[in_flight]))
+                for way, rounds in found.items():
+                    rounds.append(await bench.measure(way, size.jobs[way.in_flight]))
             print_cycles(found, size)
     return True

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from bench.caller import Caller
 from bench.crowd import Crowd, fill
 from bench.engines import both_in, folder
-from bench.parts.cycles import Caller, free_port, ready, shared
+from bench.parts.cycles import free_port, ready, shared
 from bench.tables import p50, p99, print_table, rate, ratio, verdict
 from emprops.kit import migrate
 from emprops.local.postgres import Postgres, ensure_database, uri

@@ -20,6 +20,7 @@ from emprops.auth.limits import LIMITER, RateLimiter
 from emprops.auth.share import SHARE_LINKS, ShareLinks
 from emprops.auth.startup import is_loopback
 from emprops.comfy_api.failures import COMFY_API
+from emprops.credits.service import terms_from
 from emprops.gateway.endpoints import GATEWAY
 from emprops.gateway.service import Gateway
 from emprops.jobs.endpoints import LOOKOUT
@@ -52,6 +53,7 @@ from emprops.openai_api.failures import OPENAI_API
 from emprops.openai_api.service import further_names
 from emprops.orchestrator.advance.reports import Orchestrator
 from emprops.orchestrator.endpoints.generations import DISPATCHER
+from emprops.orchestrator.start.together import STARTS, Starts
 from emprops.orchestrator.tickets import Dispatcher, queue_from
 from emprops.pages.endpoints import MUX_SIGNER
 from emprops.queue.keys import JOBS_CHANGED
@@ -159,6 +161,7 @@ async def _open_orchestration(app: FastAPI, resources: Resources, stack: AsyncEx
     settings = resources.settings
     queue = queue_from(resources.redis, settings)
     dispatcher = DISPATCHER.attach(app, Dispatcher(resources.database, queue, settings))
+    STARTS.attach(app, Starts(resources.database, dispatcher, terms_from(settings)))
     if not settings.upkeep_in_api:
         await stack.enter_async_context(running(dispatcher.run()))
         return

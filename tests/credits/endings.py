@@ -10,7 +10,7 @@ from emprops.credits.prices import Cost, StepPrice
 from emprops.credits.usage import Usage
 from emprops.jobs import store as jobs
 from emprops.kit.database import Database, Transaction
-from emprops.orchestrator.finish import complete_job, fail_job
+from emprops.orchestrator.finish import complete_jobs, fail_job
 
 
 def by_usage(price: int, least: int) -> dict[str, Any]:
@@ -36,7 +36,7 @@ async def ended(database: Database, job_id: UUID, end: str, used: int | None = N
         if end != "completed":
             return await fail_job(tx, job_id, message=end, cancelled=end == "cancelled") is not None
         [job] = (await jobs.lock_jobs(tx, [job_id])).values()
-        return await complete_job(tx, job, await ran(tx, job_id, used), {})
+        return bool(await complete_jobs(tx, [(job, await ran(tx, job_id, used))], {}))
 
 
 async def reopened(tx: Transaction, job_id: UUID) -> bool:

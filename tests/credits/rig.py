@@ -6,6 +6,7 @@ from tests.factories import make_user
 
 from emprops.credits import service
 from emprops.credits.service import Terms
+from emprops.credits.store import NewHold
 from emprops.kit.database import Transaction
 from emprops.kit.ids import new_id
 
@@ -24,7 +25,7 @@ async def hold(
     tx: Transaction, user_id: UUID, amount: int, *, job_id: UUID | None = None, terms: Terms = TERMS
 ) -> UUID:
     job_id = job_id or new_id()
-    await service.hold(tx, user_id=user_id, job_id=job_id, amount=amount, reason="test", terms=terms)
+    await service.hold(tx, [NewHold(user_id, job_id, amount, "test")], terms=terms)
     return job_id
 
 

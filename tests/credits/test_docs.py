@@ -7,6 +7,7 @@ from tests.factories import make_job, make_user
 
 from emprops.credits import service
 from emprops.credits.service import Terms
+from emprops.credits.store import NewHold
 from emprops.kit.database import Database
 
 PAGE = Path(__file__).parents[2] / "docs" / "07-credits.md"
@@ -20,7 +21,7 @@ async def test_the_queries_of_the_page_hold_and_bite(database: Database) -> None
         user_id = await make_user(tx)
         await service.grant(tx, user_id, 5, reason="", terms=Terms())
         job = await make_job(tx, user_id)
-        await service.hold(tx, user_id=user_id, job_id=job.id, amount=2, reason="", terms=Terms())
+        await service.hold(tx, [NewHold(user_id, job.id, 2, "")], terms=Terms())
         assert [await tx.fetch_dicts(query) for query in queries] == [[], []]
         await tx.execute("UPDATE credit_account SET held = 1")
         await tx.execute("UPDATE job SET status = 'failed', completed_at = now()")

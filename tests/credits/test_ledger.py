@@ -22,7 +22,7 @@ async def test_held_captured_and_never_again(database: Database) -> None:
         job_id = await hold(tx, user_id, 4)
         assert await store.account_of(tx, user_id) == Account(available=6, held=4)
         for _ in range(2):
-            await service.capture(tx, job_id)
+            await service.capture(tx, {job_id: None})
             await service.release(tx, job_id)
             await service.hold_again(tx, job_id, terms=TERMS)
         assert await store.account_of(tx, user_id) == Account(available=6, held=0)
@@ -40,7 +40,7 @@ async def test_a_failed_job_gives_its_credits_back_and_a_retry_takes_the_same_ag
         assert await store.account_of(tx, user_id) == Account(available=5, held=0)
         await service.hold_again(tx, job_id, terms=TERMS)
         assert await store.account_of(tx, user_id) == Account(available=1, held=4)
-        await service.capture(tx, job_id)
+        await service.capture(tx, {job_id: None})
         assert await kinds_of(tx, job_id) == ["hold", "release", "hold", "capture"]
         assert not await broken(tx)
 
@@ -63,7 +63,7 @@ async def test_a_failed_job_that_completes_after_all_is_charged(database: Databa
         job_id = await hold(tx, user_id, 4)
         await service.release(tx, job_id)
         for _ in range(2):
-            await service.capture(tx, job_id)
+            await service.capture(tx, {job_id: None})
         assert await store.account_of(tx, user_id) == Account(available=1, held=0)
         assert await kinds_of(tx, job_id) == ["hold", "release", "hold", "capture"]
         assert not await broken(tx)
@@ -76,7 +76,7 @@ async def test_without_enough_credits_by_then_it_is_noted_as_unpaid(database: Da
         await service.release(tx, job_id)
         await hold(tx, user_id, 2)
         for _ in range(2):
-            await service.capture(tx, job_id)
+            await service.capture(tx, {job_id: None})
         assert await store.account_of(tx, user_id) == Account(available=3, held=2)
         assert await kinds_of(tx, job_id) == ["hold", "release", "unpaid"]
         assert not await broken(tx)
@@ -86,8 +86,8 @@ async def test_a_free_job_leaves_no_trace(database: Database) -> None:
     async with database.transaction() as tx:
         user_id = await make_user(tx)
         job_id = await hold(tx, user_id, 0)
-        for action in (service.capture, service.release):
-            await action(tx, job_id)
+        await service.capture(tx, {job_id: None})
+        await service.release(tx, job_id)
         await service.hold_again(tx, job_id, terms=TERMS)
         assert await tx.fetch_value("SELECT count(*) FROM credit_entry") == 0
         assert await tx.fetch_value("SELECT count(*) FROM credit_account") == 0
@@ -97,7 +97,7 @@ async def test_nothing_is_held_where_credits_are_not_enforced(database: Database
     async with database.transaction() as tx:
         user_id = await user_with(tx, 5)
         job_id = await hold(tx, user_id, 9, terms=FREE)
-        await service.capture(tx, job_id)
+        await service.capture(tx, {job_id: None})
         assert await store.account_of(tx, user_id) == Account(available=5, held=0)
 
 
@@ -107,7 +107,7 @@ async def test_a_retry_is_free_once_credits_are_not_enforced(database: Database)
         job_id = await hold(tx, user_id, 4)
         await service.release(tx, job_id)
         await service.hold_again(tx, job_id, terms=FREE)
-        await service.capture(tx, job_id)
+        await service.capture(tx, {job_id: None})
         assert await store.account_of(tx, user_id) == Account(available=5, held=0)
         assert not await broken(tx)
 

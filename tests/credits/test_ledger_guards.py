@@ -12,7 +12,7 @@ from tests.credits.rig import hold, kinds_of, user_with
 from tests.factories import make_job
 from tests.plans import Explaining, gather
 
-from emprops.credits import service, store
+from emprops.credits import queries, service, store
 from emprops.credits.amounts import MICROS
 from emprops.credits.store import Account
 from emprops.kit.database import Database, Transaction
@@ -53,7 +53,7 @@ COPY = "INSERT INTO credit_entry (user_id, kind, source, target, amount, job_id,
 async def test_the_tables_refuse_what_would_break_them(database: Database, statement: str) -> None:
     async with database.transaction() as tx:
         user_id = await user_with(tx, 5)
-        await service.capture(tx, await hold(tx, user_id, 2))
+        await service.capture(tx, {await hold(tx, user_id, 2): None})
     with pytest.raises(psycopg.errors.IntegrityError):
         async with database.transaction() as tx:
             await tx.execute(statement)
@@ -89,12 +89,16 @@ async def test_each_invariant_notices_damage(database: Database, name: str) -> N
             raise Undo
 
 
-@pytest.mark.parametrize("first", [store.capture, store.release])
+async def captured(tx: Transaction, job_id: UUID, reason: str) -> None:
+    await store.capture(tx, [store.Charge(job_id, reason)])
+
+
+@pytest.mark.parametrize("first", [captured, store.release])
 async def test_capture_and_release_of_one_hold_exclude_each_other(
     database: Database, first: Callable[[Transaction, UUID, str], Awaitable[object]]
 ) -> None:
     """Even without the job's lock: whichever comes second waits for the first, and then does nothing."""
-    second = store.release if first is store.capture else store.capture
+    second = store.release if first is captured else captured
     async with database.transaction() as tx:
         user_id = await user_with(tx, 5)
         job_id = await hold(tx, user_id, 5)
@@ -111,7 +115,7 @@ async def test_capture_and_release_of_one_hold_exclude_each_other(
         await started.wait()
     await waiting
     async with database.reader() as reader:
-        assert await kinds_of(reader, job_id) == ["hold", "capture" if first is store.capture else "release"]
+        assert await kinds_of(reader, job_id) == ["hold", "capture" if first is captured else "release"]
         assert not await broken(reader)
 
 
@@ -128,7 +132,7 @@ async def test_the_ledger_is_read_by_its_index(database: Database) -> None:
         )
         await gather(tx, "credit_entry")
         explaining = Explaining(tx.connection)
-        await store.entries_of(explaining, users[0], limit=50, offset=0)
+        await queries.entries_of(explaining, users[0], limit=50, offset=0)
         assert "credit_entry_of_user" in explaining.plan
         assert "Sort" not in explaining.plan
 
@@ -148,7 +152,7 @@ async def test_a_batch_of_endings_and_a_start_do_not_deadlock(database: Database
                 await barrier.wait()
                 await service.lock_accounts(tx, job_ids)
                 for job_id in job_ids:
-                    await service.capture(tx, job_id)
+                    await service.capture(tx, {job_id: None})
 
         await asyncio.gather(settle(there), settle(back))
     async with database.reader() as reader:

@@ -18,6 +18,7 @@ from tests.plans import Explaining, gather
 
 from emprops.credits import limit_store, limits, service
 from emprops.credits.amounts import MICROS
+from emprops.credits.store import NewHold
 from emprops.errors import SpendingLimitError
 from emprops.kit.database import Database
 from emprops.kit.ids import new_id
@@ -165,7 +166,7 @@ async def test_without_enforcement_nothing_is_limited(database: Database) -> Non
         job = await make_job(tx, user_id)
         await service.hold_again(tx, job.id, terms=TERMS)
         free = service.Terms(enforced=False)
-        await service.hold(tx, user_id=user_id, job_id=job.id, amount=5, reason="", terms=free)
+        await service.hold(tx, [NewHold(user_id, job.id, 5, "")], terms=free)
 
 
 async def test_what_was_spent_is_found_by_indexes(database: Database) -> None:

@@ -18,11 +18,12 @@ from tests.factories import Collection, make_collection, make_job, make_step, ma
 
 from emprops.credits import service, store
 from emprops.credits.service import Terms
+from emprops.credits.store import NewHold
 from emprops.errors import NotEnoughCreditsError
 from emprops.jobs import store as jobs
 from emprops.kit.database import Database
 from emprops.kit.redis import connect
-from emprops.orchestrator.finish import pay
+from emprops.orchestrator.finish import Success, succeed
 from emprops.orchestrator.repair.holds import reconcile_holds
 from emprops.orchestrator.tickets import Dispatcher
 from emprops.queue.dispatch import Queue
@@ -126,7 +127,7 @@ class Credits(RuleBasedStateMachine):
                     job = await make_job(tx, owner, collection=self.collection, status="processing")
                     await make_step(tx, job)
                     await tx.execute("UPDATE job SET price = %s WHERE id = %s", (parts, job.id))
-                    await service.hold(tx, user_id=owner, job_id=job.id, amount=price, reason="", terms=TERMS)
+                    await service.hold(tx, [NewHold(owner, job.id, price, "")], terms=TERMS)
                     return job.id
             except NotEnoughCreditsError:
                 return None
@@ -204,9 +205,8 @@ class Credits(RuleBasedStateMachine):
         async def act() -> None:
             async with self.database.transaction() as tx:
                 await jobs.lock_jobs(tx, [job_id])
-                done = await jobs.complete(tx, job_id, workflow_output=None, data={}, from_states=["failed"])
-                if done:
-                    await pay(tx, job_id, done.usage_price, await ran(tx, job_id, used))
+                success = Success(jobs.Ending(job_id, None, {}), await ran(tx, job_id, used), {})
+                await succeed(tx, [success], from_states=["failed"])
 
         async def act_together() -> None:
             await asyncio.gather(*(act() for _ in range(times)))

@@ -47,9 +47,9 @@ async def eventful(database: Database) -> UUID:
         for amount in (-5, 3):
             await service.adjust(tx, user_id, amount * MICROS, reason="counted", terms=TERMS)
         spent, failed, owed, used = [await hold(tx, user_id, 10 * MICROS) for _ in range(4)]
-        await service.capture(tx, spent)
+        await service.capture(tx, {spent: None})
         await service.release(tx, failed)
-        await service.capture(tx, used, Settlement(250_001, "chat: 5 tokens", {}, 0))
+        await service.capture(tx, {used: Settlement(250_001, "chat: 5 tokens", {}, 0)})
         await service.release(tx, owed)
         await store.note_unpaid(tx, owed, "later")
         await hold(tx, user_id, 1)

@@ -9,6 +9,7 @@ from tests.credits.rig import TERMS
 from tests.factories import make_job, make_user
 
 from emprops.credits import service
+from emprops.credits.store import NewHold
 from emprops.kit.database import Database
 
 
@@ -19,7 +20,7 @@ async def test_credits_follow_the_winner_of_success_against_failure(database: Da
             user_id = await make_user(tx)
             await service.grant(tx, user_id, 5, reason="", terms=TERMS)
             job = await make_job(tx, user_id, status="processing")
-            await service.hold(tx, user_id=user_id, job_id=job.id, amount=5, reason="", terms=TERMS)
+            await service.hold(tx, [NewHold(user_id, job.id, 5, "")], terms=TERMS)
         ends = random.sample(["completed", "failed", "cancelled"], 3)
         won = await asyncio.gather(*(ended(database, job.id, end) for end in ends))
         assert sum(won) == 1

@@ -2,11 +2,11 @@ import asyncio
 
 import pytest
 from tests.factories import make_deck, make_job, make_output
+from tests.outputs.opening import open_outputs
 
 from emprops.custody.service import find_link, find_or_make_link
 from emprops.errors import BadRequestError
 from emprops.kit.database import Database
-from emprops.outputs.job_results import open_for_job
 
 
 async def test_found_or_made(database: Database) -> None:
@@ -36,17 +36,7 @@ async def test_results_beside_a_held_output_are_held_too(database: Database) -> 
         job = await make_job(tx)
         deck = await make_deck(tx, job.collection, custodied_for=link.id)
         output = await make_output(tx, job.collection, deck_id=deck, custodied_for=link.id)
-        made = await open_for_job(
-            tx,
-            job_id=job.id,
-            user_id=job.user_id,
-            collection_id=job.collection.id,
-            collection_title=job.collection.title,
-            generations=2,
-            source="miniapp",
-            input_metadata={},
-            output_id=output,
-        )
+        made = await open_outputs(tx, job, 2, source="miniapp", output_id=output)
         rows = await tx.fetch_dicts(
             "SELECT deck_id, is_custodial, custodied_for FROM output WHERE id = ANY(%s)", (made,)
         )

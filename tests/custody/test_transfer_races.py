@@ -72,7 +72,11 @@ async def test_an_output_made_during_the_transfer_is_refused(desk: Desk, monkeyp
     assert await desk.rows(HELD) == [{"held": 0}]
 
 
-@pytest.mark.parametrize("lock", [lock_job, output_store.lock_of_job])
+async def lock_outputs(tx: Transaction, job_id: UUID) -> None:
+    await output_store.lock_of_jobs(tx, [job_id])
+
+
+@pytest.mark.parametrize("lock", [lock_job, lock_outputs])
 async def test_a_job_that_ends_during_the_transfer(desk: Desk, lock: Any) -> None:
     """It has itself or its outputs locked, and adds one beside the first for its second file: that one must not stay
     behind."""
@@ -88,7 +92,7 @@ async def test_a_job_that_ends_during_the_transfer(desk: Desk, lock: Any) -> Non
         await lock(tx, job.id)
         moving = asyncio.ensure_future(desk.transfer(person))
         await somebody_waits(desk.database)
-        await outputs.complete_for_job(tx, job.id, {0: rows}, None)
+        await outputs.complete_for_jobs(tx, {job.id: {0: rows}})
     assert (await moving).json()["data"]["outputs"] == 2
     shown = await desk.get(f"/decks/{deck}", person)
     assert [(one["status"], one["position"]) for one in shown["outputs"]] == [("completed", 1), ("completed", 2)]
@@ -120,7 +124,7 @@ async def test_a_job_that_ends_after_the_transfer_completes_the_output_where_it_
         file = await make_file(tx, job=job)
     await desk.transfer(person)
     async with desk.database.transaction() as tx:
-        await outputs.complete_for_job(tx, job.id, {0: [FileRow(file, "http://x.test/a.png", "image/png")]}, None)
+        await outputs.complete_for_jobs(tx, {job.id: {0: [FileRow(file, "http://x.test/a.png", "image/png")]}})
     assert (await desk.get(f"/outputs/{output}", person))["status"] == "completed"
 
 

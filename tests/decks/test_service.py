@@ -8,6 +8,7 @@ import httpx2
 import pytest
 from tests import factories
 from tests.apps import as_user
+from tests.outputs.opening import open_outputs
 
 from emprops.decks.states import DECK_TRANSITIONS, DeckStatus
 from emprops.errors import BadRequestError
@@ -193,17 +194,7 @@ async def test_nothing_is_added_once_a_lock_was_answered(
             job = await factories.make_job(tx, user, collection=collection)
         try:
             async with database.transaction() as tx:
-                await outputs.open_for_job(
-                    tx,
-                    job_id=job.id,
-                    user_id=user,
-                    collection_id=collection.id,
-                    collection_title="x",
-                    generations=1,
-                    source="direct_api",
-                    input_metadata={},
-                    to=outputs.Destination(deck_id),
-                )
+                await open_outputs(tx, job, to=outputs.Destination(deck_id))
         except BadRequestError as error:
             return "locked" not in error.message
         return True

@@ -11,7 +11,7 @@ from tests.apps import as_user
 from tests.engines import Engines
 from tests.migrations import database_before, migrate
 
-from emprops.auth.once import once
+from emprops.auth.once import once, once_alone
 from emprops.kit.database import Database
 from emprops.kit.ids import new_id
 from emprops.main import create_app
@@ -33,7 +33,7 @@ def test_each_operation_that_takes_keys_has_a_name_of_its_own(settings: Settings
         context.original_route.endpoint
         for context in iter_route_contexts(create_app(settings).routes)
         if isinstance(context.original_route, APIRoute)
-        and any(dependency.call is once for dependency in context.dependant.dependencies)
+        and any(dependency.call in {once, once_alone} for dependency in context.dependant.dependencies)
     }
     names = {endpoint.__name__ for endpoint in endpoints}
     assert len(names) == len(endpoints)

@@ -11,7 +11,7 @@ from uuid import UUID
 import orjson
 import redis
 import redis.asyncio
-from tests.apps import api, as_user, served
+from tests.apps import api, as_user, send_by, served
 from tests.orchestrator.rig import Rig
 from tests.queue.helpers import PREFIX, Worker
 from websockets.asyncio.client import ClientConnection, connect
@@ -142,7 +142,7 @@ async def scene_of(
     )
     await orchestrator.stream.ensure_group()
     async with api(settings, database, client, folder) as app:
-        app.state.dispatcher = dispatcher
+        send_by(app, dispatcher)
         async with served(app) as http:
             yield Scene(
                 settings=settings,

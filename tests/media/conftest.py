@@ -16,7 +16,7 @@ from tests.looking import looked_at_here  # noqa: F401 - a fixture
 
 from emprops.kit import outbox
 from emprops.kit.database import Database
-from emprops.media.file_store import record_files
+from emprops.media.file_store import StepFiles, record_files
 from emprops.media.mux import assets
 from emprops.media.mux.client import MuxClient, client_from
 from emprops.media.storage import FolderStorage
@@ -40,9 +40,8 @@ class MuxRig:
             job: Job = await make_job(tx)
             step = await make_step(tx, job)
             stored = StoredFile(key=f"generations/{step}/a.mp4", mime_type=mime_type, name="a.mp4", size=9, sha256="0")
-            [file] = await record_files(
-                tx, self.settings, user_id=job.user_id, job_id=job.id, step_id=step, files=[stored]
-            )
+            recorded = await record_files(tx, self.settings, [StepFiles(job.user_id, job.id, step, [stored])])
+            [file] = recorded[step]
         assert file.id is not None
         return file.id
 

@@ -1,13 +1,14 @@
 """Rows about stored files."""
 
 from collections.abc import AsyncIterator
+from uuid import UUID
 
 import pytest
 from tests.factories import Job, make_job, make_step
 
 from emprops.kit.database import Database, Transaction
 from emprops.kit.ids import new_id
-from emprops.media.file_store import files_of_steps, record_files
+from emprops.media.file_store import FileRow, StepFiles, files_of_steps, record_files
 from emprops.queue.messages import StoredFile
 from emprops.settings import Settings
 
@@ -29,13 +30,17 @@ def stored(path: str, **facts: object) -> StoredFile:
     )
 
 
+async def recorded(tx: Transaction, settings: Settings, job: Job, step: UUID, files: list[StoredFile]) -> list[FileRow]:
+    return (await record_files(tx, settings, [StepFiles(job.user_id, job.id, step, files)]))[step]
+
+
 async def test_files_keep_their_order_and_facts(tx: Transaction, settings: Settings, job: Job) -> None:
     step = await make_step(tx, job)
     files = [
         stored("b.mp4", mime_type="video/mp4", width=1280, height=720, duration=4.5, thumbnail_key="generations/b.jpg"),
         stored("a.png", name="a.png", node="9"),
     ]
-    rows = await record_files(tx, settings, user_id=job.user_id, job_id=job.id, step_id=step, files=files)
+    rows = await recorded(tx, settings, job, step, files)
     assert [row.url for row in rows] == [f"{settings.base_url}/files/{file.key}" for file in files]
     assert [row.mime_type for row in rows] == ["video/mp4", "image/png"]
     assert [row.thumbnail_url for row in rows] == [f"{settings.base_url}/files/generations/b.jpg", None]
@@ -49,11 +54,8 @@ async def test_files_keep_their_order_and_facts(tx: Transaction, settings: Setti
 
 async def test_recording_again_gives_the_same_rows(tx: Transaction, settings: Settings, job: Job) -> None:
     step, later = await make_step(tx, job), await make_step(tx, job, order=2)
-    whose = {"user_id": job.user_id, "job_id": job.id}
-    first = await record_files(tx, settings, **whose, step_id=step, files=[stored("a.png"), stored("b.png")])
-    again = await record_files(
-        tx, settings, **whose, step_id=later, files=[stored("b.png", size=99, sha256="1" * 64), stored("c.png")]
-    )
+    first = await recorded(tx, settings, job, step, [stored("a.png"), stored("b.png")])
+    again = await recorded(tx, settings, job, later, [stored("b.png", size=99, sha256="1" * 64), stored("c.png")])
     assert again[0] == first[1]
     row = (await tx.fetch_dicts("SELECT * FROM flat_file WHERE id = %s", (first[1].id,)))[0]
     assert (row["size_bytes"], row["sha256"], row["step_id"]) == (99, "1" * 64, step)
@@ -62,7 +64,32 @@ async def test_recording_again_gives_the_same_rows(tx: Transaction, settings: Se
 
 async def test_nothing_and_doubles(tx: Transaction, settings: Settings, job: Job) -> None:
     step = await make_step(tx, job)
-    whose = {"user_id": job.user_id, "job_id": job.id, "step_id": step}
-    assert await record_files(tx, settings, **whose, files=[]) == []
-    assert len(await record_files(tx, settings, **whose, files=[stored("a.png"), stored("a.png")])) == 1
+    assert await record_files(tx, settings, []) == {}
+    assert await recorded(tx, settings, job, step, []) == []
+    assert len(await recorded(tx, settings, job, step, [stored("a.png"), stored("a.png")])) == 1
+
+
+async def test_each_of_several_steps_gets_its_own_rows(tx: Transaction, settings: Settings, job: Job) -> None:
+    steps = [await make_step(tx, job, order=n) for n in (1, 2, 3)]
+    files = {steps[0]: [stored("c.png"), stored("a.png")], steps[1]: [], steps[2]: [stored("b.png")]}
+    rows = await record_files(tx, settings, [StepFiles(job.user_id, job.id, step, files[step]) for step in steps])
+    assert {step: [row.url.rpartition("/")[2] for row in found] for step, found in rows.items()} == {
+        steps[0]: ["c.png", "a.png"],
+        steps[1]: [],
+        steps[2]: ["b.png"],
+    }
+    assert await files_of_steps(tx, settings, steps) == {step: found for step, found in rows.items() if found}
+
+
+async def test_no_files_to_look_for(tx: Transaction, settings: Settings) -> None:
     assert await files_of_steps(tx, settings, []) == {}
+
+
+async def test_only_what_may_be_a_picture_or_a_video_is_looked_into(
+    tx: Transaction, settings: Settings, job: Job
+) -> None:
+    step = await make_step(tx, job)
+    types = {"a.png": "image/png", "b": "application/octet-stream", "c.txt": "text/plain", "d.json": "application/json"}
+    await recorded(tx, settings, job, step, [stored(name, mime_type=kind) for name, kind in types.items()])
+    waiting = await tx.fetch_values("SELECT mime_type FROM flat_file WHERE inspected_at IS NULL ORDER BY id")
+    assert waiting == ["image/png", "application/octet-stream", "text/plain"]

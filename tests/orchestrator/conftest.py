@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 import redis.asyncio
-from tests.apps import api, client_of, service_key
+from tests.apps import api, client_of, send_by, service_key
 from tests.orchestrator.rig import Rig
 from tests.queue.helpers import Worker
 
@@ -23,7 +23,7 @@ async def rig(settings: Settings, database: Database, redis: redis.asyncio.Redis
     )
     await orchestrator.stream.ensure_group()
     async with api(settings, database, redis, tmp_path) as app, client_of(app) as client:
-        app.state.dispatcher = dispatcher
+        send_by(app, dispatcher)
         yield Rig(
             settings=settings,
             database=database,

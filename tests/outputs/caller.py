@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 import httpx2
 from tests import factories
 from tests.apps import as_user
+from tests.outputs.opening import open_outputs
 
 from emprops.kit.database import Database
 from emprops.outputs import job_results
@@ -52,16 +53,7 @@ async def generated(database: Database, collection: factories.Collection) -> tup
     """A job and the output that the server made for it."""
     async with database.transaction() as tx:
         job = await factories.make_job(tx, collection=collection, status="processing")
-        (output,) = await job_results.open_for_job(
-            tx,
-            job_id=job.id,
-            user_id=job.user_id,
-            collection_id=collection.id,
-            collection_title=collection.title,
-            generations=1,
-            source="direct_api",
-            input_metadata={},
-        )
+        (output,) = await open_outputs(tx, job)
     return job, output
 
 
@@ -71,7 +63,7 @@ async def finish(database: Database, settings: Settings, job: factories.Job, fil
         key = await tx.fetch_value("SELECT url FROM flat_file WHERE id = %s", (file_id,))
         url = f"{settings.base_url}/files/{key}"
         file = job_results.FileRow(id=file_id, url=url, mime_type="image/png")
-        await job_results.complete_for_job(tx, job.id, {0: [file]}, None)
+        await job_results.complete_for_jobs(tx, {job.id: {0: [file]}})
     return url
 
 

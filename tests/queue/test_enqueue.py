@@ -1,5 +1,6 @@
 """Putting tickets in: once, again, newer, older, after Redis lost everything."""
 
+import asyncio
 from typing import Any
 
 from tests.queue.helpers import FINAL, PREFIX, RETRYABLE, Worker, ids, kinds, lapse, make_ticket, with_models
@@ -156,3 +157,10 @@ async def test_a_forgotten_class_is_struck_off_the_signatures_it_could_run(
     assert await client.keys(f"{PREFIX}{KEYS.heads}*") == []
     assert await client.keys(f"{PREFIX}{KEYS.sig_classes}*") == []
     assert ids(await worker.claim()) == ["t"]
+
+
+async def test_callers_at_once_each_learn_of_their_own_tickets(queue: Queue) -> None:
+    await queue.enqueue([make_ticket("s3")])
+    answers = await asyncio.gather(*(queue.enqueue([make_ticket(f"s{n}")]) for n in range(200)))
+    assert [answer for (answer,) in answers] == ["known" if n == 3 else "new" for n in range(200)]
+    assert set(await queue.ticket_states([f"s{n}" for n in range(200)])) == {"waiting"}

@@ -1,11 +1,13 @@
 """The parameter by which an endpoint that creates something accepts an ``Idempotency-Key``."""
 
+from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import Depends, Header, Request
 
 from emprops.auth.dependencies import identify
-from emprops.kit.web.endpoint import Tx
+from emprops.kit.database import Transaction
+from emprops.kit.web.endpoint import Tx, resources_of
 from emprops.kit.web.idempotency import HEADER, begin
 
 Key = Annotated[
@@ -34,3 +36,19 @@ async def once(request: Request, tx: Tx, key: Key = None) -> None:
 
 Once = Annotated[None, Depends(once)]
 """Declare it in an endpoint that creates and that has ``tx: Tx``: ``_once: Once = None``. Nothing else is needed."""
+
+
+async def once_alone(request: Request, key: Key = None) -> AsyncIterator[Transaction | None]:
+    """Do the same for an endpoint that needs no transaction otherwise: open one only if a key was sent, for what the
+    endpoint stores to be committed with the answer; None without a key."""
+    if key is None:
+        yield None
+        return
+    caller = await identify(request)
+    async with resources_of(request).database.transaction() as tx:
+        await begin(tx, request, principal=caller.principal, key=key)
+        yield tx
+
+
+OnceAlone = Annotated[Transaction | None, Depends(once_alone, scope="function")]
+"""The same for an endpoint that has no ``Tx``."""

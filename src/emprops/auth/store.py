@@ -1,5 +1,6 @@
 """SQL of identity: users as far as this system knows them, the names their token issuer gives them, API keys."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -36,6 +37,11 @@ class ApiKey:
 async def ensure_user(tx: Transaction, user_id: UUID) -> None:
     """Insert the user on first sight; called before any row that refers to the user is written."""
     await tx.execute("INSERT INTO app_user (id) VALUES (%s) ON CONFLICT DO NOTHING", [user_id])
+
+
+async def ensure_users(tx: Transaction, user_ids: Collection[UUID]) -> None:
+    """Do the same for several."""
+    await tx.execute("INSERT INTO app_user (id) SELECT unnest(%s::uuid[]) ON CONFLICT DO NOTHING", (sorted(user_ids),))
 
 
 async def find_identity(reader: Transaction, provider: str, external_id: str) -> UUID | None:

@@ -18,10 +18,11 @@ from emprops.credits import limit_store, limits, service, statement_formats, sta
 from emprops.credits.amounts import to_micros, to_number, to_text
 from emprops.credits.limit_schemas import limit_json
 from emprops.credits.limit_store import Period
+from emprops.credits.queries import Entry
 from emprops.credits.schemas import account_json, entry_json
 from emprops.credits.service import Terms, terms_from
 from emprops.credits.statements import Statement
-from emprops.credits.store import Account, Entry
+from emprops.credits.store import Account
 from emprops.kit.database import Transaction
 from emprops.settings import Settings
 

@@ -35,7 +35,22 @@ async def get_runnable(tx: Transaction, caller_user_id: UUID | None, id_or_slug:
 
     Archived ones and other people's drafts look unknown. Raises :class:`~emprops.errors.NotFoundError`.
     """
-    collection = await store.get_current(tx, id_or_slug)
+    return _runnable(await store.get_current(tx, id_or_slug), caller_user_id)
+
+
+async def get_all_runnable(tx: Transaction, wanted: Sequence[tuple[UUID, str]]) -> list[Collection | NotFoundError]:
+    """Return the same for several callers and collections; an error in the place of one that looks unknown."""
+    found = await store.all_current(tx, {ref for _, ref in wanted})
+    answers: list[Collection | NotFoundError] = []
+    for caller_user_id, ref in wanted:
+        try:
+            answers.append(_runnable(found.get(ref), caller_user_id))
+        except NotFoundError as error:
+            answers.append(error)
+    return answers
+
+
+def _runnable(collection: Collection | None, caller_user_id: UUID | None) -> Collection:
     if collection is None or collection.archived:
         raise _unknown()
     if collection.status != PUBLISHED and collection.user_id != caller_user_id:

@@ -1,7 +1,7 @@
 """Collections in PostgreSQL."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -26,6 +26,8 @@ CURRENT = """
         ON c.status = 'published' AND v.collection_id = c.id AND v.version = c.version
 """
 """Collections with their projects and, where published, what was published last."""
+WITH_CURRENT_DATA = f"{LISTED}, CASE WHEN c.status = 'published' THEN v.data ELSE c.data END AS data"
+"""Columns of a :class:`Collection` with the data that generations use."""
 CHANGEABLE = frozenset(
     {
         *("title", "description", "blockchain", "price", "editions", "cover_image_url", "miniapp_cover_image"),
@@ -113,9 +115,24 @@ async def get(tx: Transaction, id_or_slug: str | UUID) -> Collection | None:
 
 async def get_current(tx: Transaction, id_or_slug: str | UUID) -> Collection | None:
     """Return a collection with the data that generations use: of a published one the published data."""
-    return await _one(
-        tx, Collection, f"{LISTED}, CASE WHEN c.status = 'published' THEN v.data ELSE c.data END AS data", id_or_slug
+    return await _one(tx, Collection, WITH_CURRENT_DATA, id_or_slug)
+
+
+async def all_current(tx: Transaction, refs: Iterable[str | UUID]) -> dict[str | UUID, Collection]:
+    """Return the same of several collections, by what they are called in ``refs``; those that do not exist are
+    missing."""
+    references = {ref: _reference(ref) for ref in refs}
+    wanted: dict[str, list[UUID | str]] = {"id": [], "slug": []}
+    for by, value in references.values():
+        if value is not None:
+            wanted[by].append(value)
+    rows = await tx.fetch_all(
+        Collection,
+        f"SELECT {WITH_CURRENT_DATA} FROM {CURRENT} WHERE c.id = ANY(%s::uuid[]) OR c.slug = ANY(%s::text[])",
+        (wanted["id"], wanted["slug"]),
     )
+    found = {("id", row.id): row for row in rows} | {("slug", row.slug): row for row in rows}
+    return {ref: found[named] for ref, named in references.items() if named in found}
 
 
 async def get_working(tx: Transaction, id_or_slug: str | UUID, *, lock: bool = False) -> Working | None:

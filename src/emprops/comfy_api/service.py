@@ -22,13 +22,15 @@ from emprops.jobs.states import OPEN
 from emprops.jobs.stream_queries import SHOWN
 from emprops.kit.database import Transaction
 from emprops.kit.ids import new_id
+from emprops.kit.telemetry import tracing
 from emprops.kit.web import idempotency
 from emprops.media.storage import is_private, public_url
 from emprops.moderation.verdicts import Cleared
 from emprops.orchestrator import extras
 from emprops.orchestrator.change.cancel import cancel_job
 from emprops.orchestrator.start.plan import Plan
-from emprops.orchestrator.start.start import Direct, GenerationRequest, run_collection
+from emprops.orchestrator.start.request import Chosen, Direct, GenerationRequest
+from emprops.orchestrator.start.start import run_collection
 from emprops.orchestrator.tickets import Dispatcher
 from emprops.policies import queries as policies
 from emprops.settings import Settings
@@ -106,23 +108,20 @@ async def submit(
     ):
         raise KeyReusedError
     collection = await _collection_of(tx, sender.user_id)
-    started = await run_collection(
-        tx,
-        job_id=new_id(),
-        user_id=sender.user_id,
-        collection=collection,
-        request=GenerationRequest(
+    job_id = new_id()
+    with tracing.span("generation.start", {"emprops.job_id": str(job_id)}):
+        request = GenerationRequest(
             variables={"workflow": submission.graph},
             key_id=sender.key_id,
             cleared=cleared,
             direct=Direct(SHOWN, planned, {"metadata": submission.labels}),
-        ),
-        terms=terms,
-        dispatcher=dispatcher,
-    )
+            trace=tracing.current(),
+        )
+        chosen = Chosen(job_id, sender.user_id, collection, request)
+        await run_collection(tx, chosen, terms=terms, dispatcher=dispatcher)
     if submission.keys:
-        await extras.put(dispatcher.queue.redis, dispatcher.queue.prefix, started.job_id, submission.keys)
-    return started.job_id
+        await extras.put(dispatcher.queue.redis, dispatcher.queue.prefix, job_id, submission.keys)
+    return job_id
 
 
 async def _collection_of(tx: Transaction, user_id: UUID) -> Collection:

@@ -10,7 +10,7 @@ from emprops.audit.actions import Action
 from emprops.audit.service import record
 from emprops.auth.dependencies import CurrentCaller, CurrentUser, OperatorCaller
 from emprops.auth.once import Once
-from emprops.credits import limit_store, limits, service, statements, store
+from emprops.credits import limit_store, limits, queries, service, statements
 from emprops.credits.amounts import to_micros, to_number
 from emprops.credits.limit_schemas import (
     CreditsView,
@@ -113,7 +113,7 @@ async def set_limit(body: LimitBody, operator: OperatorCaller, tx: Tx) -> Any:
 )
 async def get_ledger(user_id: CurrentUser, reader: Reader, page: Paging) -> Response:
     """List what happened to the caller's credits, newest first."""
-    entries = await store.entries_of(reader, user_id, limit=page.limit, offset=page.offset)
+    entries = await queries.entries_of(reader, user_id, limit=page.limit, offset=page.offset)
     return reply([entry_json(entry) for entry in entries])
 
 

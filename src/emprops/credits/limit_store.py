@@ -1,5 +1,6 @@
 """SQL on spending limits. What counts as spent is what holds captured in the period, and all that is held now."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -32,18 +33,19 @@ class Limit:
         return max(0, self.amount - self.spent)
 
 
-async def lock(tx: Transaction, user_id: UUID, key_id: UUID | None) -> bool:
-    """Lock the limits of a user and a key until the transaction ends, so that starts under one key are counted one
-    after the other. False if there are none. Call with the user's account locked."""
-    locked = await tx.fetch_values(
-        """
-        SELECT subject FROM spending_limit
-        WHERE (subject = 'user' AND subject_id = %s) OR (subject = 'key' AND subject_id = %s)
-        ORDER BY subject, period, set_by FOR NO KEY UPDATE
-        """,
-        (user_id, key_id),
+async def lock(tx: Transaction, users: Collection[UUID], keys: Collection[UUID]) -> set[UUID]:
+    """Lock the limits of users and keys until the transaction ends, so that starts under one key are counted one after
+    the other; returns those who have any. Call with the users' accounts locked."""
+    return set(
+        await tx.fetch_values(
+            """
+            SELECT subject_id FROM spending_limit
+            WHERE (subject = 'user' AND subject_id = ANY(%s)) OR (subject = 'key' AND subject_id = ANY(%s))
+            ORDER BY subject, subject_id, period, set_by FOR NO KEY UPDATE
+            """,
+            (list(users), list(keys)),
+        )
     )
-    return bool(locked)
 
 
 async def limits_of(tx: Transaction, user_id: UUID | None, key_id: UUID | None) -> list[Limit]:

@@ -5,6 +5,7 @@ counted against one limit pass each other. See docs/decisions/0044-money.md.
 """
 
 import re
+from collections.abc import Sequence
 from datetime import UTC
 from uuid import UUID
 
@@ -14,23 +15,26 @@ from emprops.auth import store as auth
 from emprops.credits import limit_store as store
 from emprops.credits.amounts import to_number, to_text
 from emprops.credits.limit_store import Limit, Period, SetBy, Subject
+from emprops.credits.store import NewHold
 from emprops.errors import BadRequestError, NotFoundError, SpendingLimitError
 from emprops.kit.database import Transaction
 
 _PREFIX = re.compile(r"emp_([a-z0-9]{8})(?:_.*)?")
 
 
-async def check(tx: Transaction, *, user_id: UUID, key_id: UUID | None, needed: int) -> None:
-    """Refuse what was just held if a limit of the user or the key does not allow it. Call with the account locked.
+async def check(tx: Transaction, holds: Sequence[NewHold]) -> None:
+    """Refuse what was just held if a limit of a user or a key does not allow it. Call with the accounts locked.
 
     Raises :class:`~emprops.errors.SpendingLimitError` about the limit that leaves the least.
     """
-    if not await store.lock(tx, user_id, key_id):
-        return
-    limits = await store.limits_of(tx, user_id, key_id)
-    exceeded = [limit for limit in limits if limit.spent > limit.amount]
-    if exceeded:
-        raise _refusal(min(exceeded, key=lambda limit: limit.amount - limit.spent), needed)
+    limited = await store.lock(tx, {hold.user_id for hold in holds}, {hold.key_id for hold in holds if hold.key_id})
+    for hold in holds:
+        if limited.isdisjoint((hold.user_id, hold.key_id)):
+            continue
+        limits = await store.limits_of(tx, hold.user_id, hold.key_id)
+        exceeded = [limit for limit in limits if limit.spent > limit.amount]
+        if exceeded:
+            raise _refusal(min(exceeded, key=lambda limit: limit.amount - limit.spent), hold.amount)
 
 
 def _refusal(limit: Limit, needed: int) -> SpendingLimitError:

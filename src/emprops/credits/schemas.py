@@ -8,7 +8,8 @@ from uuid import UUID
 from pydantic import BeforeValidator, ConfigDict, Field
 
 from emprops.credits.amounts import DECIMALS, DIGITS, to_number
-from emprops.credits.store import Account, Entry
+from emprops.credits.queries import Entry
+from emprops.credits.store import Account
 from emprops.kit.web.schema import Schema
 
 USER = "0192f3a4-0000-7000-8000-000000000001"

@@ -4,7 +4,7 @@ Everything here happens in the caller's transaction, with the job locked once it
 becomes of the job. A successful job is charged once, whatever was retried. See docs/decisions/0006-credits.md.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from emprops.auth.store import ensure_user
 from emprops.credits import limits, store
 from emprops.credits.amounts import LIMIT, to_micros, to_number
 from emprops.credits.parts import Settlement
-from emprops.credits.store import Account
+from emprops.credits.store import Account, NewHold
 from emprops.errors import BadRequestError, ConflictError, NotEnoughCreditsError
 from emprops.kit.database import Transaction
 from emprops.settings import Settings
@@ -33,34 +33,30 @@ def terms_from(settings: Settings) -> Terms:
     return Terms(enforced=settings.credits_enforced, initial=to_micros(settings.initial_credits))
 
 
-async def hold(
-    tx: Transaction,
-    *,
-    user_id: UUID,
-    job_id: UUID,
-    amount: int,
-    reason: str,
-    terms: Terms,
-    key_id: UUID | None = None,
-) -> None:
-    """Set aside what a new job costs. The user must exist; nothing is written for a free job.
+async def hold(tx: Transaction, holds: Sequence[NewHold], *, terms: Terms) -> None:
+    """Set aside what new jobs cost. Their users must exist; nothing is written for a free job.
 
     Raises :class:`~emprops.errors.NotEnoughCreditsError`, :class:`~emprops.errors.SpendingLimitError`, and
-    :class:`~emprops.errors.ConflictError` if the job has a hold; each leaves a transaction to be rolled back.
+    :class:`~emprops.errors.ConflictError` if a job has a hold; each leaves a transaction to be rolled back.
     """
-    if amount == 0 or not terms.enforced:
+    priced = {new.job_id: new for new in holds if new.amount} if terms.enforced else {}
+    if not priced:
         return
-    new = store.NewHold(user_id, job_id, amount, reason, key_id)
     try:
-        if not await store.hold(tx, new):
+        held = await store.hold(tx, list(priced.values()))
+        left = [new for job_id, new in priced.items() if job_id not in held]
+        if left:
             # the first time somebody pays, the account is not there yet
-            await store.open_account(tx, user_id, terms.initial)
-            if not await store.hold(tx, new):
-                account = await store.account_of(tx, user_id)
-                raise _too_little(amount, account.available if account else 0)
+            for user_id in sorted({new.user_id for new in left}):
+                await store.open_account(tx, user_id, terms.initial)
+            held = await store.hold(tx, left)
+            for new in left:
+                if new.job_id not in held:
+                    account = await store.account_of(tx, new.user_id)
+                    raise _too_little(new.amount, account.available if account else 0)
     except store.AlreadyHeldError:
         raise ConflictError("workflow_id names a job that exists already.") from None
-    await limits.check(tx, user_id=user_id, key_id=key_id, needed=amount)
+    await limits.check(tx, list(priced.values()))
 
 
 async def hold_again(tx: Transaction, job_id: UUID, *, terms: Terms) -> None:
@@ -75,7 +71,8 @@ async def hold_again(tx: Transaction, job_id: UUID, *, terms: Terms) -> None:
     held = await store.hold_again(tx, job_id, "Retry")
     hold = await store.hold_of(tx, job_id)
     if held and hold is not None:
-        await limits.check(tx, user_id=hold.user_id, key_id=hold.key_id, needed=hold.amount)
+        again = NewHold(hold.user_id, job_id, hold.amount, "Retry", hold.key_id)
+        await limits.check(tx, [again])
     elif hold is not None and hold.state == "released":
         account = await store.account_of(tx, hold.user_id)
         raise _too_little(hold.amount, account.available if account else 0)
@@ -85,23 +82,34 @@ def _too_little(needed: int, available: int) -> NotEnoughCreditsError:
     return NotEnoughCreditsError(to_number(needed), to_number(available))
 
 
-async def capture(tx: Transaction, job_id: UUID, settled: Settlement | None = None) -> None:
-    """Spend what a job costs, because it has succeeded. Call with the job locked; again changes nothing.
+async def capture(tx: Transaction, settlements: Mapping[UUID, Settlement | None]) -> None:
+    """Spend what jobs cost, because they have succeeded. Call with the jobs locked; again changes nothing.
 
-    ``settled`` is what its usage came to: that much is spent, and the rest of the hold is given back. A job that had
-    failed, so that its hold was released, is charged anew; if the user cannot pay by now, the job's result stands and
-    its price is noted as unpaid.
+    A settlement is what a job's usage came to: that much is spent, and the rest of its hold is given back. A job that
+    had failed, so that its hold was released, is charged anew; if the user cannot pay by now, the job's result stands
+    and its price is noted as unpaid.
     """
-    charge = None if settled is None else settled.charge
-    reason = _with_usage("Generation completed", settled)
-    rest = "Held for this job and not used"
-    if await store.capture(tx, job_id, reason, charge=charge, rest=rest) != "released":
+    charges = {job_id: _charge_of(job_id, settled) for job_id, settled in settlements.items()}
+    if not charges:
         return
-    if await store.hold_again(tx, job_id, "Completed after a failure"):
-        await store.capture(tx, job_id, reason, charge=charge, rest=rest)
-    else:
-        unpaid = _with_usage("Completed after a failure, without enough credits", settled)
-        await store.note_unpaid(tx, job_id, unpaid, charge=charge)
+    states = await store.capture(tx, list(charges.values()))
+    for job_id, state in states.items():
+        if state != "released":
+            continue
+        if await store.hold_again(tx, job_id, "Completed after a failure"):
+            await store.capture(tx, [charges[job_id]])
+        else:
+            unpaid = _with_usage("Completed after a failure, without enough credits", settlements[job_id])
+            await store.note_unpaid(tx, job_id, unpaid, charge=charges[job_id].charge)
+
+
+def _charge_of(job_id: UUID, settled: Settlement | None) -> store.Charge:
+    return store.Charge(
+        job_id,
+        _with_usage("Generation completed", settled),
+        None if settled is None else settled.charge,
+        rest="Held for this job and not used",
+    )
 
 
 def _with_usage(reason: str, settled: Settlement | None) -> str:

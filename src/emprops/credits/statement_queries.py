@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from emprops.credits.store import Entry
+from emprops.credits.queries import Entry
 from emprops.kit.database import Transaction
 
 

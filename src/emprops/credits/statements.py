@@ -12,8 +12,9 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from emprops.credits import statement_queries as queries
+from emprops.credits.queries import Entry
 from emprops.credits.statement_queries import Frame
-from emprops.credits.store import Account, Entry
+from emprops.credits.store import Account
 from emprops.errors import BadRequestError
 from emprops.kit.database import Transaction
 

@@ -5,11 +5,11 @@ of several jobs in one transaction, call :func:`lock_accounts` first, so that tw
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from dataclasses import dataclass
 from uuid import UUID
 
 import psycopg
+from psycopg.types.json import Jsonb
 
 from emprops.credits.amounts import LARGEST
 from emprops.kit.database import Transaction
@@ -21,24 +21,6 @@ class Account:
 
     available: int = 0
     held: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A line of the ledger: ``amount`` micro-credits went from one account to another."""
-
-    id: int
-    kind: str
-    source: str
-    target: str
-    amount: int
-    job_id: UUID | None
-    reason: str
-    created_at: datetime
-
-    def change_of(self, account: str) -> int:
-        """Return what the entry did to one of the accounts, signed."""
-        return (self.amount if self.target == account else 0) - (self.amount if self.source == account else 0)
 
 
 async def open_account(tx: Transaction, user_id: UUID, initial: int) -> None:
@@ -105,30 +87,42 @@ class NewHold:
     """The API key that starts the job."""
 
 
-async def hold(tx: Transaction, new: NewHold) -> bool:
-    """Set credits aside for a new job. False, and nothing happens, if the user does not have them.
+async def hold(tx: Transaction, holds: Sequence[NewHold]) -> set[UUID]:
+    """Set credits aside for new jobs; returns the jobs for which they are. Nothing happens for the jobs of a user who
+    does not have what all of theirs take together. Accounts are locked in the order of their users.
 
     Raises :class:`AlreadyHeldError`.
     """
     try:
-        return (
-            await tx.execute(
+        return set(
+            await tx.fetch_values(
                 """
-            WITH paid AS (
-                UPDATE credit_account
-                SET available = available - %(amount)s, held = held + %(amount)s, updated_at = now()
-                WHERE user_id = %(user_id)s AND available >= %(amount)s
-                RETURNING user_id
-            ), new AS (
-                INSERT INTO credit_hold (job_id, user_id, amount, key_id)
-                SELECT %(job_id)s, user_id, %(amount)s, %(key_id)s FROM paid RETURNING job_id, user_id, amount, round
+                WITH wanted AS (
+                    SELECT * FROM jsonb_to_recordset(%s) AS wanted (
+                        job_id uuid, user_id uuid, amount bigint, reason text, key_id uuid)
+                ), sums AS (
+                    SELECT user_id, sum(amount)::bigint AS amount FROM wanted GROUP BY user_id
+                ), locked AS MATERIALIZED (
+                    SELECT user_id FROM credit_account WHERE user_id = ANY (ARRAY(SELECT user_id FROM sums))
+                    ORDER BY user_id FOR NO KEY UPDATE
+                ), paid AS (
+                    UPDATE credit_account a
+                    SET available = available - sums.amount, held = held + sums.amount, updated_at = now()
+                    FROM sums JOIN locked USING (user_id)
+                    WHERE a.user_id = sums.user_id AND a.available >= sums.amount
+                    RETURNING a.user_id
+                ), new AS (
+                    INSERT INTO credit_hold (job_id, user_id, amount, key_id)
+                    SELECT job_id, user_id, amount, key_id FROM wanted JOIN paid USING (user_id)
+                    RETURNING job_id, user_id, amount, round
+                )
+                INSERT INTO credit_entry (user_id, kind, source, target, amount, job_id, round, reason)
+                SELECT new.user_id, 'hold', 'available', 'held', new.amount, job_id, round, reason
+                FROM new JOIN wanted USING (job_id)
+                RETURNING job_id
+                """,
+                (Jsonb(holds),),
             )
-            INSERT INTO credit_entry (user_id, kind, source, target, amount, job_id, round, reason)
-            SELECT user_id, 'hold', 'available', 'held', amount, job_id, round, %(reason)s FROM new
-            """,
-                asdict(new),
-            )
-            == 1
         )
     except psycopg.errors.UniqueViolation:
         raise AlreadyHeldError from None
@@ -160,35 +154,48 @@ async def hold_again(tx: Transaction, job_id: UUID, reason: str) -> bool:
     )
 
 
-async def capture(
-    tx: Transaction, job_id: UUID, reason: str, *, charge: int | None = None, rest: str = ""
-) -> str | None:
-    """Spend what is held for a job; with a ``charge`` that much of it at most, and give the rest back for the reason
-    ``rest``. Returns the state that its hold was in: nothing happened unless it is ``held``; None if the job has no
-    hold. Call with the job locked."""
-    state: str | None = await tx.fetch_value(
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """What a completed job is charged."""
+
+    job_id: UUID
+    reason: str
+    charge: int | None = None
+    """This much of its hold at most; None: all of it."""
+    rest: str = ""
+    """Why the rest is given back."""
+
+
+async def capture(tx: Transaction, charges: Sequence[Charge]) -> dict[UUID, str]:
+    """Spend what is held for completed jobs. Returns the state that each one's hold was in: nothing happened unless it
+    is ``held``; a job without a hold is missing. Call with the jobs locked."""
+    rows = await tx.fetch_dicts(
         """
-        WITH ended AS (
-            UPDATE credit_hold
-            SET state = 'captured', charged = least(coalesce(%(charge)s, amount), amount), updated_at = now()
-            WHERE job_id = %(job_id)s AND state = 'held'
-            RETURNING job_id, user_id, amount, charged, round
+        WITH wanted AS (
+            SELECT * FROM jsonb_to_recordset(%s) AS wanted (job_id uuid, reason text, charge bigint, rest text)
+        ), ended AS (
+            UPDATE credit_hold h
+            SET state = 'captured', charged = least(coalesce(charge, amount), amount), updated_at = now()
+            FROM wanted WHERE h.job_id = wanted.job_id AND state = 'held'
+            RETURNING h.job_id, user_id, amount, charged, round, reason, rest
         ), moved AS (
             UPDATE credit_account a
-            SET held = held - amount, available = available + amount - charged, updated_at = now()
-            FROM ended WHERE a.user_id = ended.user_id
+            SET held = held - sums.amount, available = available + sums.amount - sums.charged, updated_at = now()
+            FROM (SELECT user_id, sum(amount)::bigint AS amount, sum(charged)::bigint AS charged
+                  FROM ended GROUP BY user_id) sums
+            WHERE a.user_id = sums.user_id
         ), written AS (
             INSERT INTO credit_entry (user_id, kind, source, target, amount, job_id, round, reason)
             SELECT user_id, kind, 'held', target, part, job_id, round, why
-            FROM ended, LATERAL (VALUES ('capture', 'spent', charged, %(reason)s),
-                                        ('settle', 'available', amount - charged, %(rest)s)) e (kind, target, part, why)
+            FROM ended, LATERAL (VALUES ('capture', 'spent', charged, reason),
+                                        ('settle', 'available', amount - charged, rest)) e (kind, target, part, why)
             WHERE part > 0
         )
-        SELECT state FROM credit_hold WHERE job_id = %(job_id)s
+        SELECT job_id, state FROM credit_hold JOIN wanted USING (job_id)
         """,
-        {"job_id": job_id, "reason": reason, "charge": charge, "rest": rest},
+        (Jsonb(charges),),
     )
-    return state
+    return {row["job_id"]: row["state"] for row in rows}
 
 
 async def release(tx: Transaction, job_id: UUID, reason: str) -> bool:
@@ -272,16 +279,4 @@ async def lock_accounts(tx: Transaction, job_ids: Sequence[UUID]) -> None:
         ORDER BY user_id FOR NO KEY UPDATE
         """,
         (list(job_ids),),
-    )
-
-
-async def entries_of(tx: Transaction, user_id: UUID, *, limit: int, offset: int) -> list[Entry]:
-    """Return a part of a user's ledger, newest first."""
-    return await tx.fetch_all(
-        Entry,
-        """
-        SELECT id, kind, source, target, amount, job_id, reason, created_at
-        FROM credit_entry WHERE user_id = %s ORDER BY id DESC LIMIT %s OFFSET %s
-        """,
-        (user_id, limit, offset),
     )

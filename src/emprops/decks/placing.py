@@ -1,6 +1,8 @@
 """Find room for outputs in a deck. Every addition is one conditional write that also locks the deck."""
 
+from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from emprops.decks import store
@@ -10,7 +12,16 @@ from emprops.errors import BadRequestError, NotFoundError, UnavailableError
 from emprops.kit.database import Transaction
 from emprops.kit.ids import new_id
 
-__all__ = ["Owner", "Place", "let_go", "place_in_named", "place_in_newest", "place_results", "take_out"]
+__all__ = [
+    "Owner",
+    "Place",
+    "Wanted",
+    "let_go",
+    "place_all_in_newest",
+    "place_in_named",
+    "place_results",
+    "take_out",
+]
 
 TRIES = 5
 UNTITLED = "Untitled"
@@ -44,6 +55,37 @@ async def place_in_named(
     if deck.custodied_for != owner.custodied_for:
         raise BadRequestError("The deck is held for somebody else; choose one of the same beneficiary.")
     raise BadRequestError("The deck belongs to another collection; choose one of this collection.")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Outputs that go to the newest active deck of an owner and a collection."""
+
+    owner: Owner
+    collection_id: UUID
+    title: str
+    """What a deck is called that has to be made for them."""
+    count: int
+
+
+async def place_all_in_newest(tx: Transaction, wanted: Sequence[Wanted]) -> list[Place]:
+    """Do what :func:`place_in_newest` does for several at once; the places of those who share a deck follow each other
+    in this order."""
+    choices = [store.Choice(one.owner, one.collection_id) for one in wanted]
+    counts: dict[store.Choice, int] = defaultdict(int)
+    for choice, one in zip(choices, wanted, strict=True):
+        counts[choice] += one.count
+    found = await store.take_newest_places(tx, counts, TAKES_ANY) if counts else {}
+    places = []
+    for choice, one in zip(choices, wanted, strict=True):
+        place = found.get(choice)
+        if place is None:
+            place = await place_in_newest(
+                tx, owner=one.owner, collection_id=one.collection_id, title=one.title, count=counts[choice]
+            )
+        places.append(place)
+        found[choice] = Place(place.deck_id, place.position + one.count)
+    return places
 
 
 async def place_in_newest(tx: Transaction, *, owner: Owner, collection_id: UUID, title: str, count: int) -> Place:

@@ -67,6 +67,54 @@ async def take_places(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Outputs of an owner and a collection go to the newest deck that these have."""
+
+    owner: Owner
+    collection_id: UUID
+
+
+async def take_newest_places(
+    tx: Transaction, counts: Mapping[Choice, int], accepting: Collection[str]
+) -> dict[Choice, Place]:
+    """Append outputs to the newest deck of each choice that is in an accepting state, so many as ``counts`` says.
+
+    The decks are locked in the order of their ids. A choice is missing if it has no such deck, or that is changing.
+    """
+    choices = list(counts)
+    rows = await tx.fetch_dicts(
+        """
+        WITH wanted AS (
+            SELECT n, count, newest.id
+            FROM unnest(%(users)s::uuid[], %(custodied_for)s::uuid[], %(collections)s::uuid[], %(counts)s::int[])
+                 WITH ORDINALITY AS choice (user_id, custodied_for, collection_id, count, n)
+            CROSS JOIN LATERAL (
+                SELECT id FROM deck
+                WHERE collection_id = choice.collection_id AND user_id = choice.user_id
+                      AND custodied_for IS NOT DISTINCT FROM choice.custodied_for AND status = ANY(%(accepting)s)
+                ORDER BY created_at DESC, id DESC LIMIT 1
+            ) newest
+        ), locked AS MATERIALIZED (
+            SELECT id FROM deck WHERE id = ANY (ARRAY(SELECT id FROM wanted)) ORDER BY id FOR NO KEY UPDATE
+        )
+        UPDATE deck
+        SET last_position = last_position + count, output_count = output_count + count, updated_at = now()
+        FROM wanted JOIN locked USING (id)
+        WHERE deck.id = wanted.id AND status = ANY(%(accepting)s)
+        RETURNING n, deck.id, last_position - count + 1 AS position
+        """,
+        {
+            "users": [choice.owner.user_id for choice in choices],
+            "custodied_for": [choice.owner.custodied_for for choice in choices],
+            "collections": [choice.collection_id for choice in choices],
+            "counts": list(counts.values()),
+            "accepting": list(accepting),
+        },
+    )
+    return {choices[row["n"] - 1]: Place(row["id"], row["position"]) for row in rows}
+
+
 async def newest(tx: Transaction, owner: Owner, collection_id: UUID, statuses: Collection[str]) -> UUID | None:
     """Return the owner's newest deck of this collection that is in one of these states."""
     deck_id: UUID | None = await tx.fetch_value(

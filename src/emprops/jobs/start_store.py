@@ -1,6 +1,6 @@
 """SQL of starting a job: the job itself and its steps."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -66,71 +66,54 @@ class Origin:
     collection_id: UUID | None
 
 
-async def reserve_id(tx: Transaction, job_id: UUID) -> Origin | None:
-    """Keep a job id that a caller chose for this transaction; if there is a job of that id, tell where it is from.
+async def reserve_ids(tx: Transaction, job_ids: Collection[UUID]) -> dict[UUID, Origin]:
+    """Keep job ids that callers chose for this transaction; returns where the jobs are from that exist already.
 
     Two requests with one id wait for each other here, so the second finds the first one's job.
     """
-    await tx.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 1))", (str(job_id),))
-    return await tx.fetch_one(Origin, "SELECT user_id, collection_id FROM job WHERE id = %s", (job_id,))
+    if not job_ids:
+        return {}
+    wanted = sorted(job_ids)
+    await tx.execute(
+        "SELECT pg_advisory_xact_lock(hashtextextended(id, 1)) FROM unnest(%s::text[]) AS wanted (id)",
+        ([str(job_id) for job_id in wanted],),
+    )
+    rows = await tx.fetch_dicts("SELECT id, user_id, collection_id FROM job WHERE id = ANY(%s)", (wanted,))
+    return {row["id"]: Origin(row["user_id"], row["collection_id"]) for row in rows}
 
 
-async def insert_job(tx: Transaction, job: NewJob) -> datetime | None:
-    """Insert a pending job; returns when it was created, None if there is a job of that id already."""
-    created_at: datetime | None = await tx.fetch_value(
+async def insert_jobs(tx: Transaction, jobs: Sequence[NewJob]) -> dict[UUID, datetime]:
+    """Insert pending jobs; returns when each was created. One is missing if there is a job of its id already."""
+    rows = await tx.fetch_dicts(
         """
         INSERT INTO job (id, user_id, collection_id, collection_version, name, description, job_type, priority,
                          total_steps, data, max_retries, trace, key_id, price, moderation, progress)
-        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 0)
+        SELECT id, user_id, collection_id, collection_version, name, description, job_type, priority,
+               total_steps, data, max_retries, nullif(trace, ''), key_id, price, moderation, 0
+        FROM jsonb_to_recordset(%s) AS new (
+            id uuid, user_id uuid, collection_id uuid, collection_version int, name text, description text,
+            job_type text, priority int, total_steps int, data jsonb, max_retries int, trace text, key_id uuid,
+            price jsonb, moderation text)
         ON CONFLICT (id) DO NOTHING
-        RETURNING created_at
+        RETURNING id, created_at
         """,
-        (
-            job.id,
-            job.user_id,
-            job.collection_id,
-            job.collection_version,
-            job.name,
-            job.description,
-            job.job_type,
-            job.priority,
-            job.total_steps,
-            Jsonb(job.data),
-            job.max_retries,
-            job.trace or None,
-            job.key_id,
-            None if job.price is None else Jsonb(job.price),
-            job.moderation,
-        ),
+        (Jsonb(jobs),),
     )
-    return created_at
+    return {row["id"]: row["created_at"] for row in rows}
 
 
 async def insert_steps(tx: Transaction, steps: Sequence[NewStep]) -> None:
     """Insert pending steps."""
-    await tx.execute_many(
+    await tx.execute(
         """
         INSERT INTO step (id, job_id, retry_attempt, step_order, step_name, step_type, generation, is_result,
                           depends_on, template, input_data, requirements, held_back_for, builders)
-        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+        SELECT id, job_id, retry_attempt, step_order, step_name, step_type, generation, is_result,
+               depends_on, template, input_data, requirements, held_back_for, builders
+        FROM jsonb_to_recordset(%s) AS new (
+            id uuid, job_id uuid, retry_attempt int, step_order int, step_name text, step_type text, generation int,
+            is_result boolean, depends_on uuid[], template jsonb, input_data jsonb, requirements jsonb,
+            held_back_for uuid, builders uuid[])
         """,
-        [
-            (
-                step.id,
-                step.job_id,
-                step.retry_attempt,
-                step.step_order,
-                step.step_name,
-                step.step_type,
-                step.generation,
-                step.is_result,
-                list(step.depends_on),
-                None if step.template is None else Jsonb(step.template),
-                None if step.input_data is None else Jsonb(step.input_data),
-                Jsonb(step.requirements),
-                step.held_back_for,
-                list(step.builders),
-            )
-            for step in steps
-        ],
+        (Jsonb(steps),),
     )

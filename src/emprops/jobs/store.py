@@ -74,21 +74,24 @@ class HistoryEntry:
 
 async def add_history(tx: Transaction, entries: Iterable[HistoryEntry]) -> None:
     """Append lines to the history. Writers hold the job's row lock, so ids rise in the order of commits per job."""
-    await tx.execute_many(
-        "INSERT INTO job_history (job_id, step_id, status, message, data) VALUES (%s, %s, %s, %s, %s)",
-        [
-            (
-                entry.job_id,
-                entry.step_id,
-                entry.status,
-                entry.message,
-                None if entry.data is None else Jsonb(entry.data),
-            )
-            for entry in entries
-        ],
-    )
+    lines = list(entries)
+    if lines:
+        await tx.execute(
+            """
+            INSERT INTO job_history (job_id, step_id, status, message, data)
+            SELECT job_id, step_id, status, message, data
+            FROM ROWS FROM (jsonb_to_recordset(%s) AS (
+                job_id uuid, step_id uuid, status text, message text, data jsonb)) WITH ORDINALITY
+            ORDER BY ordinality
+            """,
+            (Jsonb(lines),),
+        )
 
 
+_SAVED = (
+    *("id", "run", "status", "progress", "attempt", "worker_id", "error_message", "output_data", "dead_letter"),
+    "seconds",
+)
 JOB_COLUMNS = """
     id, user_id, collection_id, status, priority, progress, total_steps, current_step, retry_count, data, created_at,
     moderation
@@ -127,30 +130,21 @@ async def current_steps(tx: Transaction, job_ids: Iterable[UUID]) -> list[StepSt
 
 async def save_steps(tx: Transaction, steps: Sequence[StepState]) -> None:
     """Write changed steps back. A step that is terminal in the table stays as it is, whatever the caller believes."""
-    await tx.execute_many(
+    if not steps:
+        return
+    await tx.execute(
         """
-        UPDATE step SET status = %(status)s, progress = %(progress)s, attempt = %(attempt)s,
-               worker_id = %(worker_id)s, error_message = %(error_message)s, output_data = %(output_data)s,
-               dead_letter = %(dead_letter)s, seconds = %(seconds)s, updated_at = now(),
-               started_at = CASE WHEN %(attempt)s > 0 THEN coalesce(started_at, now()) ELSE started_at END,
-               completed_at = CASE WHEN %(status)s IN ('completed', 'failed') THEN now() END
-        WHERE id = %(id)s AND run = %(run)s AND status IN ('pending', 'processing')
+        UPDATE step SET status = new.status, progress = new.progress, attempt = new.attempt,
+               worker_id = new.worker_id, error_message = new.error_message, output_data = new.output_data,
+               dead_letter = new.dead_letter, seconds = new.seconds, updated_at = now(),
+               started_at = CASE WHEN new.attempt > 0 THEN coalesce(started_at, now()) ELSE started_at END,
+               completed_at = CASE WHEN new.status IN ('completed', 'failed') THEN now() END
+        FROM jsonb_to_recordset(%s) AS new (
+            id uuid, run int, status text, progress float8, attempt int, worker_id text, error_message text,
+            output_data jsonb, dead_letter jsonb, seconds float8)
+        WHERE step.id = new.id AND step.run = new.run AND step.status IN ('pending', 'processing')
         """,
-        [
-            {
-                "id": step.id,
-                "run": step.run,
-                "status": step.status,
-                "progress": step.progress,
-                "attempt": step.attempt,
-                "worker_id": step.worker_id,
-                "error_message": step.error_message,
-                "output_data": None if step.output_data is None else Jsonb(step.output_data),
-                "dead_letter": None if step.dead_letter is None else Jsonb(step.dead_letter),
-                "seconds": step.seconds,
-            }
-            for step in steps
-        ],
+        (Jsonb([{name: getattr(step, name) for name in _SAVED} for step in steps]),),
     )
 
 
@@ -163,50 +157,66 @@ async def templates(tx: Transaction, step_ids: Sequence[UUID]) -> dict[UUID, dic
 async def set_inputs(tx: Transaction, inputs: dict[UUID, dict[str, Any]], held_back: Mapping[UUID, UUID]) -> None:
     """Make waiting steps ready: what they refer to is filled in. ``held_back``: those that have to wait for the quotas
     of a user."""
-    await tx.execute_many(
+    await tx.execute(
         """
-        UPDATE step SET input_data = %s, held_back_for = %s, updated_at = now()
-        WHERE id = %s AND status = 'pending' AND input_data IS NULL
+        UPDATE step SET input_data = new.input_data, held_back_for = new.held_back_for, updated_at = now()
+        FROM jsonb_to_recordset(%s) AS new (id uuid, input_data jsonb, held_back_for uuid)
+        WHERE step.id = new.id AND status = 'pending' AND step.input_data IS NULL
         """,
-        [(Jsonb(payload), held_back.get(step_id), step_id) for step_id, payload in inputs.items()],
+        (
+            Jsonb(
+                [
+                    {"id": step_id, "input_data": payload, "held_back_for": held_back.get(step_id)}
+                    for step_id, payload in inputs.items()
+                ]
+            ),
+        ),
     )
 
 
 async def move_jobs(tx: Transaction, jobs: Sequence[tuple[UUID, str, float, int]]) -> None:
     """Advance open jobs: ``(id, status, progress, current_step)``. Progress and current step never fall."""
-    await tx.execute_many(
+    if not jobs:
+        return
+    await tx.execute(
         """
-        UPDATE job SET status = %s, progress = greatest(progress, %s), current_step = greatest(current_step, %s),
-               updated_at = now(), started_at = coalesce(started_at, now())
-        WHERE id = %s AND status IN ('pending', 'processing')
+        UPDATE job SET status = new.status, progress = greatest(job.progress, new.progress),
+               current_step = greatest(job.current_step, new.current_step), updated_at = now(),
+               started_at = coalesce(started_at, now())
+        FROM unnest(%s::uuid[], %s::text[], %s::float8[], %s::int[]) AS new (id, status, progress, current_step)
+        WHERE job.id = new.id AND job.status IN ('pending', 'processing')
         """,
-        [(status, progress, current_step, job_id) for job_id, status, progress, current_step in jobs],
+        [list(column) for column in zip(*jobs, strict=True)],
     )
 
 
 @dataclass(frozen=True, slots=True)
-class Completed:
-    """A job that has just been completed."""
+class Ending:
+    """A job that ends with success."""
 
-    usage_price: dict[str, Any] | None
-    """The parts of its price, if usage decides what it costs."""
+    id: UUID
+    workflow_output: str | None
+    data: dict[str, Any]
+    """Merged over the job's own."""
 
 
 async def complete(
-    tx: Transaction, job_id: UUID, *, workflow_output: str | None, data: dict[str, Any], from_states: Sequence[str]
-) -> Completed | None:
-    """End a job with success. ``data`` is merged over the job's own. None if it was in none of ``from_states``."""
-    return await tx.fetch_one(
-        Completed,
+    tx: Transaction, endings: Sequence[Ending], *, from_states: Sequence[str]
+) -> dict[UUID, dict[str, Any] | None]:
+    """End jobs with success. Returns those that did, each with the parts of its price if usage decides what it costs;
+    one that was in none of ``from_states`` is missing."""
+    rows = await tx.fetch_dicts(
         """
-        UPDATE job SET status = 'completed', progress = 100, workflow_output = %s, data = data || %s,
-               current_step = total_steps, error_message = NULL, cancelled_at = NULL, updated_at = now(),
-               started_at = coalesce(started_at, now()), completed_at = now()
-        WHERE id = %s AND status = ANY(%s)
-        RETURNING CASE WHEN price ? 'by_usage' THEN price END AS usage_price
+        UPDATE job SET status = 'completed', progress = 100, workflow_output = new.workflow_output,
+               data = job.data || new.data, current_step = total_steps, error_message = NULL, cancelled_at = NULL,
+               updated_at = now(), started_at = coalesce(started_at, now()), completed_at = now()
+        FROM jsonb_to_recordset(%s) AS new (id uuid, workflow_output text, data jsonb)
+        WHERE job.id = new.id AND status = ANY(%s)
+        RETURNING job.id, CASE WHEN price ? 'by_usage' THEN price END AS usage_price
         """,
-        (workflow_output, Jsonb(data), job_id, list(from_states)),
+        (Jsonb(endings), list(from_states)),
     )
+    return {row["id"]: row["usage_price"] for row in rows}
 
 
 async def settle_price(tx: Transaction, job_id: UUID, price: dict[str, Any]) -> None:

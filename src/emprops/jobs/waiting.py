@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
 from typing import Annotated, Any, Final
+from uuid import UUID
 
 import orjson
 from fastapi import Depends
@@ -69,20 +70,31 @@ class Wait:
         self._ends = ends
         self._stack = stack
         self._is_new = False
+        self._expected = ""
+        self._end: End | None = None
 
     def started(self, *, is_new: bool) -> None:
         """Say whether the job is started by this request's transaction: nothing has happened to it, then, of which
         nothing is heard."""
         self._is_new = is_new
 
+    def expect(self, job_id: UUID) -> None:
+        """Listen for the end of a job that this request stores next, and commits before it has its reply."""
+        if self.seconds:
+            self._expected = str(job_id)
+            self._end = self._stack.enter_context(self._ends.expecting(self._expected))
+
     def hold_back(self, usual: Response) -> Response:
-        """Return the reply that waits before it is sent. Called before the commit, so that no end is missed."""
+        """Return the reply that waits before it is sent. Called before the commit, so that no end is missed, unless the
+        job was expected before."""
         started = orjson.loads(usual.body)["data"]
         job_id = next(str(started[name]) for name in _JOB_ID if name in started)
-        end = self._stack.enter_context(self._ends.expecting(job_id))
+        if self._end is None or job_id != self._expected:
+            self._is_new = self._is_new and self._end is None
+            self._end = self._stack.enter_context(self._ends.expecting(job_id))
         if not self._is_new:
             self._ends.look_at(job_id)
-        return _Held(usual, started, end, self.seconds)
+        return _Held(usual, started, self._end, self.seconds)
 
 
 class _Held(Response):

@@ -140,10 +140,13 @@ class Database:
         await self.pool.close()
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Transaction]:
-        """Open a transaction; it commits when the block ends and rolls back when it raises."""
+    async def transaction(self, *, lock_timeout: float | None = None) -> AsyncIterator[Transaction]:
+        """Open a transaction; it commits when the block ends and rolls back when it raises. ``lock_timeout``: how many
+        seconds it waits for a lock, if not as long as everybody."""
         async with self._connection() as connection, self._begun(connection):
             tx = Transaction(connection)
+            if lock_timeout is not None:
+                await tx.execute("SELECT set_config('lock_timeout', %s, true)", (f"{int(lock_timeout * 1000)}",))
             yield tx
         tx.committed()
 

@@ -20,3 +20,9 @@ def is_about_values(error: Exception) -> bool:
 def is_outage(error: Exception) -> bool:
     """Return whether PostgreSQL is away, or refuses everything just now."""
     return isinstance(error, UNAVAILABLE) and not is_about_values(error)
+
+
+def is_contention(error: Exception) -> bool:
+    """Return whether others were in the way: a lock or a statement took too long, or two transactions waited for each
+    other."""
+    return isinstance(error, psycopg.Error) and error.sqlstate in {"40001", "40P01", "55P03", "57014"}

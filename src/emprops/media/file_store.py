@@ -36,55 +36,66 @@ class _Recorded:
     step_id: UUID | None
 
 
-async def record_files(
-    tx: Transaction, settings: Settings, *, user_id: UUID, job_id: UUID, step_id: UUID, files: Sequence[StoredFile]
-) -> list[FileRow]:
-    """Record files that a step left in storage, in their order. Recording a key again gives the same row.
+@dataclass(frozen=True, slots=True)
+class StepFiles:
+    """Files that a step left in storage, in their order."""
+
+    user_id: UUID
+    job_id: UUID
+    step_id: UUID
+    files: Sequence[StoredFile]
+
+
+async def record_files(tx: Transaction, settings: Settings, stored: Sequence[StepFiles]) -> dict[UUID, list[FileRow]]:
+    """Record the files of steps; returns the rows of each step. Recording a key again gives the same row.
 
     A key belongs to the process that recorded it first; what a later attempt stored under it
-    replaces size and content facts.
+    replaces size and content facts. JSON is not looked into afterwards: it has no size and no small picture.
     """
-    unique = list({file.key: file for file in files}.values())
-    if not unique:
-        return []
+    unique = {step.step_id: list({file.key: file for file in step.files}.values()) for step in stored}
+    columns = [_columns(step, file) for step in stored for file in unique[step.step_id]]
+    if not columns:
+        return {step_id: [] for step_id in unique}
     rows = await tx.fetch_all(
         _Recorded,
         """
         INSERT INTO flat_file (url, mime_type, name, size_bytes, sha256, width, height, duration, thumbnail_url,
-                               gen_out_data, user_id, job_id, step_id)
+                               gen_out_data, user_id, job_id, step_id, inspected_at)
         SELECT url, mime_type, name, size_bytes, sha256, width, height, duration, thumbnail_url,
-               gen_out_data, %(user_id)s, %(job_id)s, %(step_id)s
-        FROM unnest(%(urls)s::text[], %(mime_types)s::text[], %(names)s::text[], %(sizes)s::bigint[],
-                    %(sha256s)s::text[], %(widths)s::int[], %(heights)s::int[], %(durations)s::float8[],
-                    %(thumbnails)s::text[], %(gen_out)s::jsonb[])
-             WITH ORDINALITY AS file (url, mime_type, name, size_bytes, sha256, width, height, duration, thumbnail_url,
-                                      gen_out_data, n)
-        ORDER BY n
+               gen_out_data, user_id, job_id, step_id, CASE WHEN mime_type = 'application/json' THEN now() END
+        FROM ROWS FROM (jsonb_to_recordset(%s) AS (
+            url text, mime_type text, name text, size_bytes bigint, sha256 text, width int, height int,
+            duration float8, thumbnail_url text, gen_out_data jsonb, user_id uuid, job_id uuid, step_id uuid
+        )) WITH ORDINALITY
+        ORDER BY ordinality
         ON CONFLICT (url) DO UPDATE
         SET mime_type = excluded.mime_type, size_bytes = excluded.size_bytes, sha256 = excluded.sha256,
             width = excluded.width, height = excluded.height, duration = excluded.duration,
             thumbnail_url = coalesce(excluded.thumbnail_url, flat_file.thumbnail_url), updated_at = now()
         RETURNING id, url, mime_type, thumbnail_url, step_id
         """,
-        {"user_id": user_id, "job_id": job_id, "step_id": step_id, **_columns(unique)},
+        (Jsonb(columns),),
     )
     await put_videos(tx, settings, [row.id for row in rows if row.mime_type.startswith("video/")])
-    by_key = {row.url: row for row in rows}
-    return [_file_row(settings, by_key[file.key]) for file in unique]
+    by_key = {row.url: _file_row(settings, row) for row in rows}
+    return {step_id: [by_key[file.key] for file in files] for step_id, files in unique.items()}
 
 
-def _columns(files: Sequence[StoredFile]) -> dict[str, list[Any]]:
+def _columns(step: StepFiles, file: StoredFile) -> dict[str, Any]:
     return {
-        "urls": [file.key for file in files],
-        "mime_types": [file.mime_type for file in files],
-        "names": [file.name for file in files],
-        "sizes": [file.size for file in files],
-        "sha256s": [file.sha256 for file in files],
-        "widths": [file.width for file in files],
-        "heights": [file.height for file in files],
-        "durations": [file.duration for file in files],
-        "thumbnails": [file.thumbnail_key for file in files],
-        "gen_out": [None if file.node is None else Jsonb({"node": file.node}) for file in files],
+        "url": file.key,
+        "mime_type": file.mime_type,
+        "name": file.name,
+        "size_bytes": file.size,
+        "sha256": file.sha256,
+        "width": file.width,
+        "height": file.height,
+        "duration": file.duration,
+        "thumbnail_url": file.thumbnail_key,
+        "gen_out_data": None if file.node is None else {"node": file.node},
+        "user_id": step.user_id,
+        "job_id": step.job_id,
+        "step_id": step.step_id,
     }
 
 

@@ -15,9 +15,9 @@ from starlette.responses import Response
 from emprops.assets.endpoints import shelf_of
 from emprops.auth.dependencies import CurrentCaller, CurrentUser, StartsWork
 from emprops.auth.once import Key, Once
-from emprops.credits.service import terms_from
 from emprops.jobs.queries import to_bytes
 from emprops.jobs.waiting import Ending, waiter
+from emprops.kit.ids import new_id
 from emprops.kit.web.endpoint import Reader, Shared, Tx, note, replace_reply, router
 from emprops.moderation.verdicts import Cleared
 from emprops.openai_api import service
@@ -26,10 +26,10 @@ from emprops.openai_api.forms import PictureRoute
 from emprops.openai_api.held import Hold
 from emprops.openai_api.schemas import ImageBody
 from emprops.openai_api.service import Wanted
-from emprops.orchestrator.endpoints.generations import Moderating, Sending
+from emprops.orchestrator.endpoints.generations import Moderating, Starting
 from emprops.orchestrator.start.given import settle_files
 from emprops.orchestrator.start.moderated import clear_generation
-from emprops.orchestrator.start.start import GenerationRequest, start_generation
+from emprops.orchestrator.start.request import Ask, GenerationRequest
 from emprops.workflows.machines import LiveMachines
 
 EDITS: Final = "/images/edits"
@@ -95,23 +95,19 @@ async def create_image(
     machines: LiveMachines,
     cleared: ClearedPictures,
     hold: HeldPictures,
+    starts: Starting,
     tx: Tx,
-    resources: Shared,
-    dispatcher: Sending,
     _once: Once,
 ) -> Response:
     """Make pictures of a text, or of pictures and a text, and answer when they are there."""
-    started = await start_generation(
-        tx,
-        user_id=user_id,
-        collection_ref=str(wanted.collection_id),
-        request=GenerationRequest(
-            variables=wanted.variables, generations=wanted.generations, key_id=caller.key_id, cleared=cleared
-        ),
-        terms=terms_from(resources.settings),
+    generation = GenerationRequest(
+        variables=wanted.variables,
+        generations=wanted.generations,
+        key_id=caller.key_id,
+        cleared=cleared,
         machines=machines,
-        dispatcher=dispatcher,
     )
+    started = await starts(Ask(user_id, str(wanted.collection_id), generation, new_id()), tx)
     note(request, job_id=str(started.job_id))
     hold.is_new = True
     return _answer({"job_id": started.job_id})

@@ -1,13 +1,14 @@
 """The end of a job, whichever way it comes: outputs, credits, result and history in the caller's transaction."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import structlog
 
 from emprops.credits import service as credit
-from emprops.credits.parts import Ran, settle
+from emprops.credits.parts import Ran, Settlement, settle
 from emprops.jobs import dispatch_store
 from emprops.jobs import store as jobs
 from emprops.jobs.results import StepOutput, by_generation
@@ -45,34 +46,29 @@ def result_list(steps: Sequence[jobs.StepState]) -> list[dict[str, Any]]:
     ]
 
 
-async def complete_job(
+async def complete_jobs(
     tx: Transaction,
-    job: jobs.LockedJob,
-    steps: Sequence[jobs.StepState],
+    ended: Sequence[tuple[jobs.LockedJob, Sequence[jobs.StepState]]],
     files: Mapping[UUID, Sequence[FileRow]],
-) -> bool:
-    """End a job with success. ``files`` are the file rows of its result steps. False if it had ended before, or if
-    somebody has to judge its results first."""
-    if job.moderation is not None:
+) -> set[UUID]:
+    """End jobs with success, each with its steps. ``files`` are the file rows of the result steps. Returns the jobs
+    that did: without those that had ended before, or whose results somebody has to judge first."""
+    successes = []
+    for job, steps in ended:
         if job.moderation == "results":
             await _have_judged(tx, job)
-        return False
-    return await succeed(
-        tx,
-        job.id,
-        steps,
-        workflow_output=result_urls(steps),
-        data={"outputs": result_list(steps)},
-        files=by_generation([(step.generation, step.id) for step in steps if step.is_result], files),
-        from_states=sorted(OPEN),
-    )
+        elif job.moderation is None:
+            own = by_generation([(step.generation, step.id) for step in steps if step.is_result], files)
+            data = {"outputs": result_list(steps)}
+            successes.append(Success(jobs.Ending(job.id, result_urls(steps), data), steps, own))
+    return await succeed(tx, successes, from_states=sorted(OPEN))
 
 
 async def complete_as_stored(tx: Transaction, job: jobs.LockedJob, settings: Settings) -> bool:
-    """End a locked job with success, with the results that are stored of its steps. See :func:`complete_job`."""
+    """End a locked job with success, with the results that are stored of its steps. See :func:`complete_jobs`."""
     steps = await jobs.current_steps(tx, [job.id])
     files = await media.files_of_steps(tx, settings, [step.id for step in steps if step.is_result])
-    return await complete_job(tx, job, steps, files)
+    return bool(await complete_jobs(tx, [(job, steps)], files))
 
 
 async def _have_judged(tx: Transaction, job: jobs.LockedJob) -> None:
@@ -81,45 +77,54 @@ async def _have_judged(tx: Transaction, job: jobs.LockedJob) -> None:
         await jobs.add_history(tx, [jobs.HistoryEntry(job.id, "processing", "The results are being checked")])
 
 
+@dataclass(frozen=True, slots=True)
+class Success:
+    """The end of a job that succeeded."""
+
+    ending: jobs.Ending
+    steps: Sequence[jobs.StepState]
+    """Those of its present attempt, which say what it used."""
+    files: Mapping[int, Sequence[FileRow]]
+    """Per generation."""
+
+
 async def succeed(
     tx: Transaction,
-    job_id: UUID,
-    steps: Sequence[jobs.StepState],
+    successes: Sequence[Success],
     *,
-    workflow_output: str | None,
-    data: dict[str, Any],
-    files: Mapping[int, Sequence[FileRow]],
     from_states: Sequence[str],
     output_metadata: dict[str, Any] | None = None,
     message: str = "Generation completed",
-) -> bool:
-    """End a job with these files per generation; ``data`` is merged over its own, and ``steps``, those of its present
-    attempt, say what it used. False if it was in none of ``from_states``."""
-    completed = await jobs.complete(
-        tx, job_id, workflow_output=workflow_output, data=data, from_states=list(from_states)
-    )
-    if completed is None:
-        return False
-    count_end(tx, "completed")
-    await pay(tx, job_id, completed.usage_price, steps)
-    await outputs.complete_for_job(tx, job_id, files, output_metadata)
-    await jobs.add_history(tx, [jobs.HistoryEntry(job_id, "completed", message)])
-    return True
+) -> set[UUID]:
+    """End jobs with success; returns those that were in one of ``from_states``."""
+    if not successes:
+        return set()
+    completed = await jobs.complete(tx, [one.ending for one in successes], from_states=from_states)
+    done = [one for one in successes if one.ending.id in completed]
+    if not done:
+        return set()
+    for _ in done:
+        count_end(tx, "completed")
+    used = {one.ending.id: await settle_usage(tx, one.ending.id, completed[one.ending.id], one.steps) for one in done}
+    await credit.capture(tx, used)
+    await outputs.complete_for_jobs(tx, {one.ending.id: one.files for one in done}, output_metadata)
+    await jobs.add_history(tx, [jobs.HistoryEntry(one.ending.id, "completed", message) for one in done])
+    return set(completed)
 
 
-async def pay(
+async def settle_usage(
     tx: Transaction, job_id: UUID, usage_price: dict[str, Any] | None, steps: Sequence[jobs.StepState]
-) -> None:
-    """Charge a completed job: its price, or what its steps used."""
+) -> Settlement | None:
+    """Work out and store what a job's steps used, for :func:`emprops.credits.service.capture`; None if its price does
+    not depend on that."""
     if usage_price is None:
-        await credit.capture(tx, job_id)
-        return
+        return None
     settled = settle(usage_price, {step.step_order: _ran(step) for step in steps if step.status == "completed"})
-    await credit.capture(tx, job_id, settled)
     await jobs.settle_price(tx, job_id, settled.stored)
     if settled.missing:
         tx.after_commit(lambda: USAGE_MISSING.inc(settled.missing))
         log.warning("usage missing", job_id=str(job_id), steps=settled.missing)
+    return settled
 
 
 def _ran(step: jobs.StepState) -> Ran:

@@ -1,5 +1,6 @@
 """SQL of what a job does to its outputs. Each change of state is one conditional ``UPDATE``; see ``states.py``."""
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,13 +14,23 @@ from emprops.outputs.results import JobOutput
 from emprops.outputs.states import FAIL, FINISH, REOPEN, START, VISIBLE
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewOutput:
     """A pending output about to be inserted."""
 
     id: UUID
+    user_id: UUID
+    collection_id: UUID
     generation: int
-    position: int | None
+    source: str
+    input_metadata: dict[str, Any] | None
+    job_id: UUID | None = None
+    deck_id: UUID | None = None
+    position: int | None = None
+    custodied_for: UUID | None = None
+    source_output_id: UUID | None = None
+    generated: bool
+    """Made for a job by the server, not by a client."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,45 +45,19 @@ class Link:
     status: str
 
 
-async def insert_pending(
-    tx: Transaction,
-    outputs: Sequence[NewOutput],
-    *,
-    user_id: UUID,
-    collection_id: UUID,
-    deck_id: UUID | None,
-    job_id: UUID | None,
-    source: str,
-    input_metadata: dict[str, Any] | None,
-    custodied_for: UUID | None,
-    source_output_id: UUID | None,
-    generated: bool,
-) -> None:
-    """Insert pending outputs that differ in id, generation and position only. ``generated``: made for a job by the
-    server, not by a client."""
+async def insert_pending(tx: Transaction, outputs: Sequence[NewOutput]) -> None:
+    """Insert pending outputs."""
     await tx.execute(
         """
         INSERT INTO output (id, generation, position, user_id, collection_id, deck_id, job_id, source, input_metadata,
                             is_custodial, custodied_for, source_output_id, generated)
-        SELECT new.*, %(user_id)s, %(collection_id)s, %(deck_id)s::uuid, %(job_id)s::uuid, %(source)s,
-               %(input_metadata)s::jsonb, %(custodied_for)s::uuid IS NOT NULL, %(custodied_for)s::uuid,
-               %(source_output_id)s::uuid, %(generated)s
-        FROM unnest(%(ids)s::uuid[], %(generations)s::int[], %(positions)s::int[]) AS new
+        SELECT id, generation, position, user_id, collection_id, deck_id, job_id, source, input_metadata,
+               custodied_for IS NOT NULL, custodied_for, source_output_id, generated
+        FROM jsonb_to_recordset(%s) AS new (
+            id uuid, generation int, position int, user_id uuid, collection_id uuid, deck_id uuid, job_id uuid,
+            source text, input_metadata jsonb, custodied_for uuid, source_output_id uuid, generated boolean)
         """,
-        {
-            "ids": [output.id for output in outputs],
-            "generations": [output.generation for output in outputs],
-            "positions": [output.position for output in outputs],
-            "user_id": user_id,
-            "collection_id": collection_id,
-            "deck_id": deck_id,
-            "job_id": job_id,
-            "source": source,
-            "input_metadata": None if input_metadata is None else Jsonb(input_metadata),
-            "custodied_for": custodied_for,
-            "source_output_id": source_output_id,
-            "generated": generated,
-        },
+        (Jsonb(outputs),),
     )
 
 
@@ -118,29 +103,33 @@ async def ids_of_job(tx: Transaction, job_id: UUID) -> list[UUID]:
     return await tx.fetch_values("SELECT id FROM output WHERE job_id = %s ORDER BY generation, id", (job_id,))
 
 
-async def lock_of_job(tx: Transaction, job_id: UUID) -> list[JobOutput]:
-    """Lock a job's outputs, in the order in which they take its files."""
-    return await tx.fetch_all(
-        JobOutput,
+async def lock_of_jobs(tx: Transaction, job_ids: Collection[UUID]) -> dict[UUID, list[JobOutput]]:
+    """Lock the outputs of jobs, in the order of their ids; returns those of each in the order in which they take its
+    files."""
+    rows = await tx.fetch_dicts(
         """
-        SELECT id, generation, status, deck_id, url, flat_file_id FROM output WHERE job_id = %s
-        ORDER BY generation, id FOR NO KEY UPDATE
+        SELECT job_id, id, generation, status, deck_id, url, flat_file_id FROM output WHERE job_id = ANY(%s)
+        ORDER BY id FOR NO KEY UPDATE
         """,
-        (job_id,),
+        (list(job_ids),),
     )
+    outputs: dict[UUID, list[JobOutput]] = defaultdict(list)
+    for row in sorted(rows, key=lambda row: (row["generation"], row["id"])):
+        outputs[row.pop("job_id")].append(JobOutput(**row))
+    return outputs
 
 
-async def shown_elsewhere(tx: Transaction, job_id: UUID, file_ids: Sequence[int]) -> set[int]:
-    """Which of these files visible outputs outside the job show. Call with the files locked."""
-    return set(
-        await tx.fetch_values(
-            """
-            SELECT flat_file_id FROM output
-            WHERE flat_file_id = ANY(%s) AND status <> 'hidden' AND job_id IS DISTINCT FROM %s
-            """,
-            (list(file_ids), job_id),
-        )
+async def shown_by(tx: Transaction, file_ids: Collection[int]) -> dict[int, set[UUID | None]]:
+    """Return the jobs whose visible outputs show these files; None: an output without a job. Call with the files
+    locked."""
+    rows = await tx.fetch_dicts(
+        "SELECT DISTINCT flat_file_id, job_id FROM output WHERE flat_file_id = ANY(%s) AND status <> 'hidden'",
+        (list(file_ids),),
     )
+    shown: dict[int, set[UUID | None]] = defaultdict(set)
+    for row in rows:
+        shown[row["flat_file_id"]].add(row["job_id"])
+    return shown
 
 
 async def complete(

@@ -40,6 +40,13 @@ class Plan:
     empty: list[JobOutput] = field(default_factory=list)
     """Open outputs for which there is no file."""
 
+    def add(self, other: "Plan") -> None:
+        """Do what another plan does, too."""
+        self.complete += other.complete
+        self.further += other.further
+        self.give_up += other.give_up
+        self.empty += other.empty
+
 
 def match_results(
     outputs: Sequence[JobOutput], files: Mapping[int, Sequence[FileRow]], shown_elsewhere: Collection[int]

@@ -22,7 +22,7 @@ from emprops.media import file_store
 from emprops.media.storage import key_of, mime_type_of
 from emprops.media.types import DOWNLOAD
 from emprops.outputs import importing_store, job_results, job_results_store, store
-from emprops.outputs.job_results import Destination, place_outputs
+from emprops.outputs.job_results import Destination, Wanted, place_outputs
 from emprops.outputs.states import OutputStatus
 from emprops.outputs.store import Held, Shown
 from emprops.settings import Settings
@@ -67,21 +67,22 @@ async def create_output(tx: Transaction, user_id: UUID, request: Request) -> UUI
     link_id = await custody.hold_for(tx, user_id, request.beneficiary)
     generation = 0 if request.job_id is None else await _join_job(tx, request.job_id, user_id, collection.id)
     to = Destination(request.deck_id, request.auto_create_deck, custodied_for=link_id)
-    place = await place_outputs(tx, user_id, to, collection_id=collection.id, title=collection.title, count=1)
+    (place,) = await place_outputs(tx, [Wanted(user_id, to, collection.id, collection.title, count=1)])
     output_id = new_id()
-    await job_results_store.insert_pending(
-        tx,
-        [job_results_store.NewOutput(id=output_id, generation=generation, position=place.position if place else None)],
+    new = job_results_store.NewOutput(
+        id=output_id,
         user_id=user_id,
         collection_id=collection.id,
-        deck_id=place.deck_id if place else None,
-        job_id=request.job_id,
+        generation=generation,
         source=request.source,
         input_metadata=request.input_metadata,
+        job_id=request.job_id,
+        deck_id=place.deck_id if place else None,
+        position=place.position if place else None,
         custodied_for=link_id,
-        source_output_id=None,
         generated=False,
     )
+    await job_results_store.insert_pending(tx, [new])
     return output_id
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import orjson
 from redis.asyncio import Redis
 
-from emprops.queue.gathered import Gathered
+from emprops.kit.gathered import Gathered
 from emprops.queue.keys import KEYS
 from emprops.queue.matching import order_score, ticket_signature
 from emprops.queue.messages import Ticket

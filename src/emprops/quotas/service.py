@@ -1,7 +1,7 @@
 """Whether a job may start, and how many of its steps may go to the queue at once."""
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -28,6 +28,10 @@ class Need:
     steps: int = 0
     generations: int = 0
 
+    def plus(self, other: "Need") -> "Need":
+        """Return what two starts take together."""
+        return Need(self.jobs + other.jobs, self.steps + other.steps, self.generations + other.generations)
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -49,29 +53,63 @@ class Reserved:
     """How many of the user's steps are taken in one turn."""
 
 
-async def reserve(tx: Transaction, subjects: Collection[Subject], defaults: QuotaLimits, need: Need) -> Reserved:
-    """Count what is about to start.
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a start takes, and for whom that counts."""
+
+    subjects: Sequence[Subject]
+    need: Need
+
+
+async def reserve(tx: Transaction, claims: Sequence[Claim], defaults: QuotaLimits) -> list[Reserved]:
+    """Count what is about to start together.
 
     Until the transaction ends, nothing else starts for those of these subjects that have limits. Raises
-    :class:`~emprops.errors.QuotaExceededError`, which ends the transaction and so takes the count back.
+    :class:`~emprops.errors.QuotaExceededError` if not all of it may start, which ends the transaction and so takes the
+    count back.
     """
-    own = await store.set_for(tx, subjects)
-    weight = next((quota.weight for quota in own.values() if quota.weight), 1)
-    limited = effective(subjects, _limits(own), defaults)
-    if not limited:
-        return Reserved(None, weight)
-    started = await store.count_started(tx, limited.keys(), need.generations)
-    rooms = []
-    for subject, limits in limited.items():
-        _check_started(subject, limits, started[subject], need)
-        if limits.stored_bytes and need.jobs:
-            await _check_bytes(tx, subject, limits.stored_bytes)
-        if limits.open_jobs or limits.open_steps or limits.running_steps:
-            present = await store.open_of(tx, subject)
-            _check_open(subject, limits, present, need)
-            if limits.running_steps:
-                rooms.append(max(0, limits.running_steps - present.queued))
-    return Reserved(min(rooms, default=None), weight)
+    needs: dict[Subject, Need] = {}
+    for claim in claims:
+        for subject in claim.subjects:
+            needs[subject] = needs.get(subject, Need()).plus(claim.need)
+    own = await store.set_for(tx, needs)
+    limited = effective(needs, _limits(own), defaults)
+    rooms: dict[Subject, int] = {}
+    if limited:
+        started = await store.count_started(tx, {subject: needs[subject].generations for subject in limited})
+        for subject, limits in limited.items():
+            room = await _room(tx, subject, limits, started[subject], needs[subject])
+            if room is not None:
+                rooms[subject] = room
+    return [Reserved(_taken(rooms, claim), _weight(own, claim.subjects)) for claim in claims]
+
+
+async def _room(
+    tx: Transaction, subject: Subject, limits: QuotaLimits, started: store.Started, need: Need
+) -> int | None:
+    """Return how many more steps of a subject may go to the queue; None: any number."""
+    _check_started(subject, limits, started, need)
+    if limits.stored_bytes and need.jobs:
+        await _check_bytes(tx, subject, limits.stored_bytes)
+    if not (limits.open_jobs or limits.open_steps or limits.running_steps):
+        return None
+    present = await store.open_of(tx, subject)
+    _check_open(subject, limits, present, need)
+    return max(0, limits.running_steps - present.queued) if limits.running_steps else None
+
+
+def _taken(rooms: dict[Subject, int], claim: Claim) -> int | None:
+    """Take what room is left for a claim's steps; returns how much that is."""
+    limiting = [subject for subject in claim.subjects if subject in rooms]
+    room = min((rooms[subject] for subject in limiting), default=None)
+    if room is not None:
+        for subject in limiting:
+            rooms[subject] -= min(room, claim.need.steps)
+    return room
+
+
+def _weight(own: Mapping[Subject, store.Quota], subjects: Sequence[Subject]) -> int:
+    return next((own[subject].weight or 1 for subject in subjects if subject in own and own[subject].weight), 1)
 
 
 async def room_for(tx: Transaction, subjects: Collection[Subject], defaults: QuotaLimits) -> dict[Subject, int]:
@@ -82,7 +120,7 @@ async def room_for(tx: Transaction, subjects: Collection[Subject], defaults: Quo
         for subject, limits in effective(subjects, _limits(await store.set_for(tx, subjects)), defaults).items()
         if limits.running_steps
     }
-    await store.count_started(tx, limited.keys(), 0)
+    await store.count_started(tx, dict.fromkeys(limited, 0))
     return {subject: max(0, most - (await store.open_of(tx, subject)).queued) for subject, most in limited.items()}
 
 
@@ -93,7 +131,7 @@ async def check_room(tx: Transaction, user_id: UUID, defaults: QuotaLimits, size
     limits = effective([subject], _limits(await store.set_for(tx, [subject])), defaults).get(subject, NO_LIMITS)
     if not limits.stored_bytes:
         return
-    await store.count_started(tx, [subject], 0)
+    await store.count_started(tx, {subject: 0})
     used = await store.bytes_of(tx, subject)
     if used + size > limits.stored_bytes:
         what = (

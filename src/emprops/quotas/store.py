@@ -1,6 +1,6 @@
 """SQL of quotas: what operators set, and what is used."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -95,22 +95,25 @@ _WINDOWS: Final = """
 """
 
 
-async def count_started(tx: Transaction, subjects: Collection[Subject], generations: int) -> dict[Subject, Started]:
-    """Count generations for these subjects; returns what they have started with them. Until the transaction ends,
-    nobody else counts for one of them: what is read after this does not change behind it."""
+async def count_started(tx: Transaction, generations: Mapping[Subject, int]) -> dict[Subject, Started]:
+    """Count generations for these subjects, so many for each; returns what they have started with them.
+
+    Until the transaction ends, nobody else counts for one of them: what is read after this does not change behind it.
+    """
     rows = await tx.fetch_all(
         Started,
         f"""
         INSERT INTO quota_usage AS u (kind, subject, hour, hourly, day, daily)
-        SELECT kind, subject, date_trunc('hour', now()), %(n)s, date_trunc('day', now()), %(n)s
-        FROM unnest(%(kinds)s::text[], %(ids)s::uuid[]) AS one (kind, subject) ORDER BY kind, subject
+        SELECT kind, subject, date_trunc('hour', now()), n, date_trunc('day', now()), n
+        FROM unnest(%(kinds)s::text[], %(ids)s::uuid[], %(counts)s::int[]) AS one (kind, subject, n)
+        ORDER BY kind, subject
         ON CONFLICT (kind, subject) DO UPDATE
         SET hourly = excluded.hourly + CASE WHEN u.hour = excluded.hour THEN u.hourly ELSE 0 END,
             daily = excluded.daily + CASE WHEN u.day = excluded.day THEN u.daily ELSE 0 END,
             hour = excluded.hour, day = excluded.day
         RETURNING {_WINDOWS}
         """,
-        {"n": generations, **_columns(subjects)},
+        {"counts": list(generations.values()), **_columns(generations)},
     )
     return {Subject(row.kind, row.subject): row for row in rows}
 

@@ -1,5 +1,6 @@
 """Workflow definitions in PostgreSQL."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +12,7 @@ from psycopg.types.json import Jsonb
 from emprops.kit.database import Transaction
 from emprops.kit.web.paging import Page
 
+CANONICAL_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 NEEDS = """
     ARRAY(SELECT m.name FROM workflow_model wm JOIN model m ON m.id = wm.model_id
           WHERE wm.workflow_id = w.id ORDER BY m.name) AS models,
@@ -104,14 +106,16 @@ async def by_names(tx: Transaction, names: Iterable[str]) -> dict[str, Workflow]
     return {row["name"]: Workflow(**row | {name: tuple(row[name]) for name in lists}) for row in rows}
 
 
-async def exists(tx: Transaction, id_or_name: str) -> bool:
-    """Whether there is a workflow of that id or name."""
-    if "\x00" in id_or_name:
-        return False
-    found = await tx.fetch_value(
-        "SELECT EXISTS (SELECT FROM workflow WHERE name = %(ref)s OR id::text = lower(%(ref)s))", {"ref": id_or_name}
-    )
-    return bool(found)
+async def existing(tx: Transaction, ids_or_names: Iterable[str]) -> set[str]:
+    """Return those of these that are the id or name of a workflow."""
+    # PostgreSQL has no text with a NUL in it, so no workflow can be called that.
+    refs = [ref for ref in ids_or_names if "\x00" not in ref]
+    if not refs:
+        return set()
+    ids = [UUID(ref) for ref in refs if CANONICAL_ID.fullmatch(ref)]
+    found = await tx.fetch_dicts("SELECT id, name FROM workflow WHERE name = ANY(%s) OR id = ANY(%s)", (refs, ids))
+    names, known = {row["name"] for row in found}, {str(row["id"]) for row in found}
+    return {ref for ref in refs if ref in names or ref.lower() in known}
 
 
 async def list_page(

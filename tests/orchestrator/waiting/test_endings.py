@@ -101,9 +101,10 @@ async def test_waits_hold_no_connection(rig: Rig, http: httpx2.AsyncClient, ends
     path, mine = f"/api/jobs/{job_id}?wait=60", as_user(rig.user_id)
     waits = [asyncio.ensure_future(http.get(path, headers=mine))]
     waits.append(asyncio.ensure_future(generate(rig, await collection(rig), "?wait=60", http)))
-    await until(lambda: len(ends._expected) == 2)
-    stats = rig.database.pool.get_stats()
-    assert stats["pool_available"] == stats["pool_size"]
+    await until(lambda: len(ends._expected) == 2 and rig.dispatcher._waiting)
+    pool = rig.database.pool
+    await until(lambda: pool.get_stats()["pool_available"] == pool.get_stats()["pool_size"])
+    assert not any(wait.done() for wait in waits)
     for wait in waits:
         wait.cancel()
     await until(lambda: not ends.waiting)

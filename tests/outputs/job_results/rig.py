@@ -7,6 +7,7 @@ from tests.factories import (
     Job,
     make_file,
 )
+from tests.outputs.opening import open_outputs
 
 from emprops.kit.database import Transaction
 from emprops.kit.ids import new_id
@@ -17,17 +18,8 @@ from emprops.outputs import job_results
 async def opened(
     tx: Transaction, job: Job, generations: int = 1, output_id: UUID | None = None, **to: Any
 ) -> list[UUID]:
-    return await job_results.open_for_job(
-        tx,
-        job_id=job.id,
-        user_id=job.user_id,
-        collection_id=job.collection.id,
-        collection_title=job.collection.title,
-        generations=generations,
-        source="direct_api",
-        input_metadata={"variables": {}},
-        output_id=output_id,
-        to=job_results.Destination(**to),
+    return await open_outputs(
+        tx, job, generations, input_metadata={"variables": {}}, output_id=output_id, to=job_results.Destination(**to)
     )
 
 

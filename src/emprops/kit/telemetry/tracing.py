@@ -94,6 +94,12 @@ def current() -> str:
     return "" if _on is None else _traceparent(_on.trace.get_current_span())
 
 
+def describe(span: Any, attributes: Attributes) -> None:
+    """Say more of a span that is open; None: nothing is traced."""
+    if span is not None:
+        span.set_attributes(attributes)
+
+
 def ids() -> dict[str, str]:
     """Return the ids of the open span, for log lines."""
     if _on is None:

@@ -27,7 +27,7 @@ from emprops.kit.telemetry import tracing
 from emprops.kit.telemetry.logging import bound
 from emprops.media import file_store as media
 from emprops.orchestrator.advance.fold import Folded, fold, held_back, look
-from emprops.orchestrator.finish import complete_job, fail_job
+from emprops.orchestrator.finish import complete_jobs, fail_job
 from emprops.orchestrator.metrics import IGNORED, count_reports
 from emprops.orchestrator.policing import check_step
 from emprops.orchestrator.tickets import Dispatcher
@@ -190,28 +190,19 @@ class Orchestrator:
         await jobs.save_steps(tx, [step for folded in active for step in folded.changed])
         await self._move_jobs(tx, active)
         await jobs.add_history(tx, [entry for folded in active for entry in folded.history])
-        for folded in active:
-            await self._settle(tx, folded, rows, effects)
+        await self._settle(tx, active, rows, effects)
         await self._make_ready(tx, [f for f in active if f.failed is None and not f.all_done], effects)
         self.dispatcher.after_commit(tx, effects.touched, ready=effects.ready, closed=effects.closed)
 
     async def _record_results(self, tx: Transaction, folds: Sequence[Folded]) -> dict[UUID, list[media.FileRow]]:
-        rows: dict[UUID, list[media.FileRow]] = {}
-        for folded in folds:
-            for step in folded.steps:
-                if step.id not in folded.files:
-                    continue
-                stored = folded.files[step.id]
-                recorded = await media.record_files(
-                    tx,
-                    self.settings,
-                    user_id=folded.job.user_id,
-                    job_id=folded.job.id,
-                    step_id=step.id,
-                    files=stored,
-                )
-                rows[step.id] = recorded
-                step.output_data = StepOutput.of(recorded, folded.data[step.id]).to_json()
+        completed = [(folded, step) for folded in folds for step in folded.steps if step.id in folded.files]
+        stored = [
+            media.StepFiles(folded.job.user_id, folded.job.id, step.id, folded.files[step.id])
+            for folded, step in completed
+        ]
+        rows = await media.record_files(tx, self.settings, stored)
+        for folded, step in completed:
+            step.output_data = StepOutput.of(rows[step.id], folded.data[step.id]).to_json()
         return rows
 
     async def _move_jobs(self, tx: Transaction, folds: Sequence[Folded]) -> None:
@@ -222,19 +213,20 @@ class Orchestrator:
             await outputs.processing_for_jobs(tx, began)
 
     async def _settle(
-        self, tx: Transaction, folded: Folded, rows: dict[UUID, list[media.FileRow]], effects: Effects
+        self, tx: Transaction, folds: Sequence[Folded], rows: dict[UUID, list[media.FileRow]], effects: Effects
     ) -> None:
-        if folded.failed is not None:
-            effects.ended[folded.job.id] = "failed"
-            reason = folded.failed.error_message or "failed"
-            effects.closed += await fail_job(tx, folded.job.id, message=reason) or []
-        elif not folded.steps:
-            effects.closed += await fail_job(tx, folded.job.id, message="The job has no steps to run.") or []
-        elif folded.all_done:
-            missing = [step.id for step in folded.steps if step.is_result and step.id not in rows]
-            rows.update(await media.files_of_steps(tx, self.settings, missing))
-            if await complete_job(tx, folded.job, folded.steps, rows):
-                effects.ended[folded.job.id] = "completed"
+        for folded in folds:
+            if folded.failed is not None:
+                effects.ended[folded.job.id] = "failed"
+                reason = folded.failed.error_message or "failed"
+                effects.closed += await fail_job(tx, folded.job.id, message=reason) or []
+            elif not folded.steps:
+                effects.closed += await fail_job(tx, folded.job.id, message="The job has no steps to run.") or []
+        done = [folded for folded in folds if folded.steps and folded.failed is None and folded.all_done]
+        missing = [step.id for folded in done for step in folded.steps if step.is_result and step.id not in rows]
+        rows.update(await media.files_of_steps(tx, self.settings, missing))
+        for job_id in await complete_jobs(tx, [(folded.job, folded.steps) for folded in done], rows):
+            effects.ended[job_id] = "completed"
 
     async def _make_ready(self, tx: Transaction, folds: Sequence[Folded], effects: Effects) -> None:
         ready = {step.id: (step, folded) for folded in folds for step in folded.newly_ready()}

@@ -15,7 +15,7 @@ from emprops.kit.database import Transaction
 from emprops.media import file_store as media
 from emprops.media.file_store import FileRow
 from emprops.moderation import store as reviews
-from emprops.orchestrator.finish import fail_job, result_list, succeed
+from emprops.orchestrator.finish import Success, fail_job, result_list, succeed
 from emprops.orchestrator.tickets import Dispatcher
 from emprops.settings import Settings
 
@@ -51,11 +51,7 @@ async def complete_from_outside(
     await reviews.set_state(tx, job.id, None)
     await succeed(
         tx,
-        job.id,
-        steps,
-        workflow_output=workflow_output,
-        data=data,
-        files=files,
+        [Success(jobs.Ending(job.id, workflow_output, data), steps, files)],
         from_states=NOT_COMPLETED,
         output_metadata=metadata if isinstance(metadata, dict) else None,
         message="Generation completed, as a service reported",

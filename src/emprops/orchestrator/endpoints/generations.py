@@ -13,17 +13,17 @@ from emprops.assets.endpoints import shelf_of
 from emprops.auth.authenticators import reads_only
 from emprops.auth.caller import OPERATOR
 from emprops.auth.dependencies import CurrentCaller, CurrentUser, StartsWork
-from emprops.auth.once import Once
+from emprops.auth.once import OnceAlone
 from emprops.auth.roles import has_role
 from emprops.collections import service as collections
 from emprops.credits.amounts import to_number
 from emprops.credits.part_schemas import STEP_EXAMPLE, StepPriceView
 from emprops.credits.parts import step_json, stored_steps
-from emprops.credits.service import terms_from
 from emprops.errors import CollectionCorruptedError, NotEnoughCreditsError
 from emprops.jobs.schemas import JobData
 from emprops.jobs.waiting import Waiting
-from emprops.kit.web.endpoint import Reader, Shared, Tx, note, router
+from emprops.kit.ids import new_id
+from emprops.kit.web.endpoint import Reader, Shared, note, router
 from emprops.kit.web.envelope import Envelope, failures, ok, reply
 from emprops.kit.web.parts import Part
 from emprops.kit.web.prefer import APPLIED_HEADER
@@ -34,7 +34,8 @@ from emprops.orchestrator.endpoints.bodies import StartRoute
 from emprops.orchestrator.start.given import settle_files
 from emprops.orchestrator.start.moderated import clear_generation
 from emprops.orchestrator.start.planning import plan_generation
-from emprops.orchestrator.start.start import GenerationRequest, start_generation
+from emprops.orchestrator.start.request import Ask, GenerationRequest
+from emprops.orchestrator.start.together import STARTS, Starts
 from emprops.orchestrator.tickets import Dispatcher
 from emprops.workflows.machines import LiveMachines
 
@@ -45,6 +46,7 @@ legacy = router(tags=["generation"], route_class=StartRoute)
 
 DISPATCHER: Part[Dispatcher] = Part("dispatcher")
 Sending = Annotated[Dispatcher, Depends(DISPATCHER.depend)]
+Starting = Annotated[Starts, Depends(STARTS.depend)]
 Moderating = Annotated[Moderator, Depends(MODERATOR.depend)]
 CollectionRef = Annotated[str, Path(max_length=200, description="The collection's id, or its short name.")]
 
@@ -214,34 +216,28 @@ async def generate(
     priority: AllowedPriority,
     cleared: ClearedGeneration,
     waiting: Waiting,
-    tx: Tx,
-    resources: Shared,
-    dispatcher: Sending,
-    _once: Once,
+    starts: Starting,
+    own: OnceAlone,
 ) -> Response:
     """Start a generation; answers with the job's id once everything about it is stored.
 
     With `wait`, the answer comes when the job has ended, and has the job in addition; if that takes longer, it is the
     same as without.
     """
-    started = await start_generation(
-        tx,
-        user_id=user_id,
-        collection_ref=collection_id,
-        request=GenerationRequest(
-            variables=body.variables,
-            priority=priority.value,
-            workflow_id=body.workflow_id,
-            create_output=body.create_output,
-            output_id=body.output_id,
-            strict=body.strict,
-            key_id=caller.key_id,
-            cleared=cleared,
-        ),
-        terms=terms_from(resources.settings),
+    generation = GenerationRequest(
+        variables=body.variables,
+        priority=priority.value,
+        workflow_id=body.workflow_id,
+        create_output=body.create_output,
+        output_id=body.output_id,
+        strict=body.strict,
+        key_id=caller.key_id,
+        cleared=cleared,
         machines=machines,
-        dispatcher=dispatcher,
     )
+    ask = Ask(user_id, collection_id, generation, new_id())
+    waiting.expect(ask.likely_job_id)
+    started = await starts(ask, own)
     note(request, job_id=str(started.job_id))
     waiting.started(is_new=started.is_new)
     warnings = [*started.warnings, *priority.warnings]

@@ -11,6 +11,7 @@ from uuid import UUID
 import structlog
 
 from emprops.credits import fault_store as faults
+from emprops.credits import service as credit
 from emprops.credits import store
 from emprops.credits.fault_store import Suspect
 from emprops.credits.service import Terms
@@ -18,7 +19,7 @@ from emprops.jobs import store as jobs
 from emprops.jobs.states import OPEN
 from emprops.kit.database import Transaction
 from emprops.kit.database_errors import is_outage
-from emprops.orchestrator.finish import fail_job, pay
+from emprops.orchestrator.finish import fail_job, settle_usage
 from emprops.orchestrator.metrics import CREDIT_FAULTS
 from emprops.orchestrator.tickets import Dispatcher
 
@@ -75,7 +76,8 @@ async def _end_hold(tx: Transaction, job_id: UUID) -> str | None:
         return None
     if job is not None and job.status == "completed":
         price = job.price if job.price and job.price.get("by_usage") else None
-        await pay(tx, job_id, price, await jobs.current_steps(tx, [job_id]))
+        settled = await settle_usage(tx, job_id, price, await jobs.current_steps(tx, [job_id]))
+        await credit.capture(tx, {job_id: settled})
         return "captured"
     return "released" if await store.release(tx, job_id, RELEASED) else None
 
@@ -102,4 +104,5 @@ async def _hold_first(tx: Transaction, job: Suspect, terms: Terms) -> bool:
     if job.price is None:
         return True
     await store.open_account(tx, job.user_id, terms.initial)
-    return await store.hold(tx, store.NewHold(job.user_id, job.id, job.price["price"], HELD_AGAIN, job.key_id))
+    new = store.NewHold(job.user_id, job.id, job.price["price"], HELD_AGAIN, job.key_id)
+    return bool(await store.hold(tx, [new]))

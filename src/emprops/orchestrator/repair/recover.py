@@ -42,9 +42,8 @@ async def _store(
     if job is None:
         return False
     for step, finished in found:
-        rows = await media.record_files(
-            tx, settings, user_id=job.user_id, job_id=job_id, step_id=step.ran_as, files=finished.files
-        )
+        stored = media.StepFiles(job.user_id, job_id, step.ran_as, finished.files)
+        rows = (await media.record_files(tx, settings, [stored]))[step.ran_as]
         await change_store.set_step_output(tx, step.id, StepOutput.of(rows, finished.data).to_json())
     steps = await jobs.current_steps(tx, [job_id])
     url = result_urls(steps)
@@ -58,4 +57,4 @@ async def _store(
 async def _complete_outputs(tx: Transaction, settings: Settings, job_id: UUID, steps: Sequence[jobs.StepState]) -> None:
     results = [(step.generation, step.id) for step in steps if step.is_result]
     rows = await media.files_of_steps(tx, settings, [step_id for _, step_id in results])
-    await outputs.complete_for_job(tx, job_id, by_generation(results, rows), None)
+    await outputs.complete_for_jobs(tx, {job_id: by_generation(results, rows)})

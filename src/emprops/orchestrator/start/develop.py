@@ -12,10 +12,12 @@ from emprops.custody import service as custody
 from emprops.errors import BadRequestError, NotFoundError
 from emprops.kit.database import Transaction
 from emprops.kit.ids import new_id
+from emprops.kit.telemetry import tracing
 from emprops.media.types import mime_type_of
 from emprops.moderation.verdicts import NOTHING_TO_CHECK, Cleared
+from emprops.orchestrator.start.request import Chosen, GenerationRequest, Parent, Started
 from emprops.orchestrator.start.source_input import TEXT, find_input, with_input
-from emprops.orchestrator.start.start import GenerationRequest, Parent, Started, run_collection
+from emprops.orchestrator.start.start import run_collection
 from emprops.orchestrator.tickets import Dispatcher
 from emprops.outputs import lineage_queries
 from emprops.outputs import queries as outputs
@@ -67,23 +69,20 @@ async def develop(
     """
     prepared = await prepare(tx, owner, output_id, collection_ref, variables)
     source, collection = prepared.source, prepared.collection
-    started = await run_collection(
-        tx,
-        job_id=new_id(),
-        user_id=source.user_id,
-        collection=collection,
-        request=GenerationRequest(
+    job_id = new_id()
+    with tracing.span("generation.start", {"emprops.job_id": str(job_id)}):
+        request = GenerationRequest(
             variables=prepared.variables,
             source=source.source,
             parent=_parent_of(source),
             strict=strict,
             key_id=key_id,
             cleared=cleared,
-        ),
-        terms=terms,
-        machines=machines,
-        dispatcher=dispatcher,
-    )
+            machines=machines,
+            trace=tracing.current(),
+        )
+        chosen = Chosen(job_id, source.user_id, collection, request)
+        started = await run_collection(tx, chosen, terms=terms, dispatcher=dispatcher)
     return Developing(started, source, collection)
 
 

@@ -1,13 +1,10 @@
-"""Enqueueing by many callers at once: few calls, and none is for another caller's fault or patience."""
+"""Calls by many callers at once: few, and none is for another caller's fault or patience."""
 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tests.queue.helpers import make_ticket
-
-from emprops.queue.dispatch import Queue
-from emprops.queue.gathered import Gathered
+from emprops.kit.gathered import Gathered
 
 
 @dataclass
@@ -64,10 +61,3 @@ async def test_a_call_that_fails_fails_for_those_in_it() -> None:
     sent.may_end.set()
     outcomes = await asyncio.gather(*tasks, return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [list, ValueError, ValueError, list]
-
-
-async def test_callers_at_once_each_learn_of_their_own_tickets(queue: Queue) -> None:
-    await queue.enqueue([make_ticket("s3")])
-    answers = await asyncio.gather(*(queue.enqueue([make_ticket(f"s{n}")]) for n in range(200)))
-    assert [answer for (answer,) in answers] == ["known" if n == 3 else "new" for n in range(200)]
-    assert set(await queue.ticket_states([f"s{n}" for n in range(200)])) == {"waiting"}

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import Context
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -35,8 +36,9 @@ class Gathered(Generic[Item, Answer]):
 
     def _go_on(self) -> None:
         if self._waiting:
-            # a task of its own: none of its callers ends it for the others by going away
-            self._next = asyncio.create_task(self._send_waiting())
+            # a task of its own: none of its callers ends it for the others by going away, and what it logs is about
+            # none of them alone
+            self._next = asyncio.create_task(self._send_waiting(), context=Context())
         else:
             self._busy = False
 
