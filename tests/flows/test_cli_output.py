@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -126,6 +127,15 @@ async def credits_are_told(asked: Callable[..., Awaitable[Any]], user: str) -> N
     assert (await asked("price", "art"))["generations"] == 1
 
 
+async def assets_are_told(asked: Callable[..., Awaitable[Any]]) -> None:
+    """Ask each command about assets."""
+    asset = await asked("assets upload", __file__, "--expires", "2d")
+    assert asset["name"] == Path(__file__).name
+    assert [one["id"] for one in await asked("assets list")] == [asset["id"]]
+    assert (await asked("assets show", asset["id"]))["expires_at"] == asset["expires_at"]
+    assert await asked("assets delete", asset["id"]) == {"id": asset["id"]}
+
+
 async def rules_are_told(asked: Callable[..., Awaitable[Any]], user: str) -> None:
     """Ask each command about who may do what, and how much of it."""
     assert [one["role"] for one in await asked("users grant", user, "author")] == ["author"]
@@ -195,6 +205,7 @@ async def test_every_command_prints_json_with_the_fields_it_promises(shell: Shel
     assert (await asked("keys revoke", key["id"]))["state"] == "revoked"
     assert (await asked("token", user))["user_id"] == user
 
+    await assets_are_told(asked)
     hook = await asked("webhooks create", NOTHING)
     sent = await asked("webhooks test", hook["id"])
     assert [one["id"] for one in await asked("webhooks list")] == [hook["id"]]
@@ -209,7 +220,7 @@ async def test_every_command_prints_json_with_the_fields_it_promises(shell: Shel
 LISTS = [
     ("jobs",), ("collections",), ("collections", "--public"), ("workers",), ("queue",), ("dead-letters",),
     ("keys", "list"), ("webhooks", "list"), ("db", "samples"), ("users", "list"), ("policies",),
-    ("quotas", "list"), ("reviews",), ("audit", "list"),
+    ("quotas", "list"), ("reviews",), ("audit", "list"), ("assets", "list"),
 ]  # fmt: skip
 
 
@@ -243,6 +254,7 @@ async def filled(shell: Shell) -> Shell:
     limits = [f"--{name.replace('_', '-')}=1234567" for name in QUOTAS]
     await shell.run("quotas", "set", "user", str(system.user_id), *limits)
     await held(system, await system.generate(collection))
+    await shell.run("assets", "upload", __file__, "--name", "a-photo-with-a-long-name.jpg", "--expires", "2d")
     hook = await shell.json("webhooks create", f"{NOTHING}/with/a/long/path/that/goes/on/and/on")
     await shell.run("webhooks", "test", hook["id"])
     return shell

@@ -25,6 +25,7 @@ WHERE = {
     "jobs": "`emprops jobs` lists yours",
     "collections": "`emprops collections` lists yours, and with --public those of everybody",
     "webhooks": "`emprops webhooks list` lists yours",
+    "assets": "`emprops assets list` lists yours",
 }
 """Part of a path → where to look for what is there."""
 

@@ -10,7 +10,8 @@ from urllib.parse import quote, urlsplit
 import orjson
 import typer
 
-from emprops.cli.client import NoAnswerError, ServerOption, UserOption, find_server
+from emprops.cli.assets import bring
+from emprops.cli.client import NoAnswerError, Server, ServerOption, UserOption, find_server
 from emprops.cli.exits import fail
 from emprops.cli.output import clean, json_option, print_json, say
 from emprops.cli.variables import data_dir
@@ -33,16 +34,18 @@ def generate(
     """Generate from a collection, watch it, and print where the result is.
 
     The URL comes first, then the file itself if it is on this machine. Ctrl-C
-    ends the watching; the job goes on.
+    ends the watching; the job goes on. A variable set to @FILE takes that
+    file, which is brought as an asset.
 
     For example:
 
         $ emprops generate art --var prompt="a lighthouse at dusk" --var seed=3
         $ emprops generate art --quiet | xargs curl -O
+        $ emprops generate upscale --var image=@fox.jpg
         $ emprops generate art --json | jq -r .workflow_output
     """
     api = find_server(server, user)
-    body = {"variables": variables_from(var or []), "workflow_priority": priority}
+    body = {"variables": with_files(api, variables_from(var or [])), "workflow_priority": priority}
     started = api.call("POST", f"/api/collections/{quote(collection, safe='')}/generate", json=body)
     job_id = started["jobId"]
     for warning in started.get("warnings", []):
@@ -77,6 +80,16 @@ def variables_from(pairs: list[str]) -> dict[str, Any]:
             parsed = value
         variables[name] = value if isinstance(parsed, str) or parsed is None else parsed
     return variables
+
+
+def with_files(api: Server, variables: dict[str, Any]) -> dict[str, Any]:
+    """Bring the files that ``@`` names, each with an asset in its place. An ``@`` before anything else is a text."""
+    files = {
+        name: path
+        for name, value in variables.items()
+        if isinstance(value, str) and value.startswith("@") and (path := Path(value[1:])).is_file()
+    }
+    return variables | {name: f"asset:{bring(api, path, {})['id']}" for name, path in files.items()}
 
 
 def _display(job_id: str, *, quiet: bool) -> AbstractContextManager[Display]:

@@ -12,6 +12,7 @@ COMMANDS = {
     "generate": Place("emprops.cli.generate:generate", "Generate from a collection, watch it, and print the result."),
     "price": Place("emprops.cli.prices:price", "Print what a generation would cost."),
     "jobs": Place("emprops.cli.jobs:app", "List the newest jobs; show, cancel and retry them."),
+    "assets": Place("emprops.cli.assets:app", "Bring files to generate from; list and delete them."),
     "collections": Place("emprops.cli.collections:collections", "List what can be generated from."),
     "workers": Place("emprops.cli.workers:app", "List the live workers; pause and resume them."),
     "dead-letters": Place("emprops.cli.dead_letters:app", "List steps that used up their tries; offer them again."),
