@@ -138,6 +138,22 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION public.set_output_expiry() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    days double precision := coalesce(
+        (SELECT result_days FROM quota WHERE kind = 'collection' AND subject = NEW.collection_id),
+        (SELECT result_days FROM quota WHERE kind = 'user' AND subject = NEW.user_id),
+        (SELECT u.days FROM usual_result_days u));
+BEGIN
+    IF days > 0 THEN
+        NEW.expires_at := NEW.completed_at + make_interval(secs => 86400 * days);
+    END IF;
+    RETURN NEW;
+END
+$$;
+
 CREATE FUNCTION public.tell_webhooks() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -220,10 +236,13 @@ CREATE TABLE public.output (
     completed_at timestamp with time zone,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     generated boolean DEFAULT false NOT NULL,
+    expires_at timestamp with time zone,
     CONSTRAINT output_check CHECK (((deck_id IS NULL) = ("position" IS NULL))),
     CONSTRAINT output_source_check CHECK ((source = ANY (ARRAY['direct_api'::text, 'ai_terminal'::text, 'miniapp'::text, 'studio_component'::text, 'studio_workflow'::text, 'load_test'::text, 'unknown'::text]))),
     CONSTRAINT output_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'processing'::text, 'completed'::text, 'failed'::text, 'hidden'::text])))
 );
+
+COMMENT ON COLUMN public.output.expires_at IS 'when it is hidden and its file removed; null: never, or it is not completed';
 
 CREATE FUNCTION public.words_of(made public.output) RETURNS tsvector
     LANGUAGE sql STABLE
@@ -771,11 +790,14 @@ CREATE TABLE public.quota (
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_by text NOT NULL,
     weight integer,
+    result_days double precision,
     CONSTRAINT quota_daily_generations_check CHECK ((daily_generations >= 0)),
     CONSTRAINT quota_hourly_generations_check CHECK ((hourly_generations >= 0)),
     CONSTRAINT quota_kind_check CHECK ((kind = ANY (ARRAY['user'::text, 'key'::text, 'collection'::text]))),
     CONSTRAINT quota_open_jobs_check CHECK ((open_jobs >= 0)),
     CONSTRAINT quota_open_steps_check CHECK ((open_steps >= 0)),
+    CONSTRAINT quota_result_days_check CHECK ((result_days >= (0)::double precision)),
+    CONSTRAINT quota_result_days_of CHECK (((result_days IS NULL) OR (kind = ANY (ARRAY['user'::text, 'collection'::text])))),
     CONSTRAINT quota_running_steps_check CHECK ((running_steps >= 0)),
     CONSTRAINT quota_stored_bytes_check CHECK ((stored_bytes >= 0)),
     CONSTRAINT quota_weight_check CHECK (((weight >= 1) AND (weight <= 100))),
@@ -913,6 +935,13 @@ CREATE TABLE public.user_role (
     granted_at timestamp with time zone DEFAULT now() NOT NULL,
     granted_by text NOT NULL,
     CONSTRAINT user_role_role_check CHECK ((role = ANY (ARRAY['author'::text, 'operator'::text, 'viewer'::text])))
+);
+
+CREATE TABLE public.usual_result_days (
+    only_row boolean DEFAULT true NOT NULL,
+    days double precision NOT NULL,
+    CONSTRAINT usual_result_days_days_check CHECK ((days >= (0)::double precision)),
+    CONSTRAINT usual_result_days_only_row_check CHECK (only_row)
 );
 
 CREATE TABLE public.webhook_attempt (
@@ -1195,6 +1224,9 @@ ALTER TABLE ONLY public.user_identity
 ALTER TABLE ONLY public.user_role
     ADD CONSTRAINT user_role_pkey PRIMARY KEY (user_id, role);
 
+ALTER TABLE ONLY public.usual_result_days
+    ADD CONSTRAINT usual_result_days_pkey PRIMARY KEY (only_row);
+
 ALTER TABLE ONLY public.webhook_attempt
     ADD CONSTRAINT webhook_attempt_pkey PRIMARY KEY (endpoint_id, event_id, number);
 
@@ -1328,6 +1360,8 @@ CREATE INDEX outbox_ended ON public.outbox USING btree (COALESCE(done_at, given_
 
 CREATE INDEX output_count_change_of ON public.output_count_change USING btree (subject);
 
+CREATE INDEX output_expiring ON public.output USING btree (expires_at, id) WHERE ((expires_at IS NOT NULL) AND (status = 'completed'::text));
+
 CREATE INDEX output_hidden ON public.output USING btree (flat_file_id) WHERE ((status = 'hidden'::text) AND (flat_file_id IS NOT NULL));
 
 CREATE INDEX output_import_due ON public.output_import USING btree (run_after);
@@ -1423,6 +1457,10 @@ CREATE TRIGGER output_count_delete AFTER DELETE ON public.output REFERENCING OLD
 CREATE TRIGGER output_count_insert AFTER INSERT ON public.output REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION public.count_outputs();
 
 CREATE TRIGGER output_count_update AFTER UPDATE ON public.output REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION public.count_outputs();
+
+CREATE TRIGGER output_expiry_insert BEFORE INSERT ON public.output FOR EACH ROW WHEN ((new.status = 'completed'::text)) EXECUTE FUNCTION public.set_output_expiry();
+
+CREATE TRIGGER output_expiry_update BEFORE UPDATE OF status ON public.output FOR EACH ROW WHEN (((new.status = 'completed'::text) AND (old.status <> 'completed'::text))) EXECUTE FUNCTION public.set_output_expiry();
 
 CREATE TRIGGER output_words AFTER INSERT OR UPDATE OF input_metadata, job_id, collection_id, user_id ON public.output FOR EACH ROW EXECUTE FUNCTION public.note_words();
 

@@ -191,6 +191,8 @@ class Settings(BaseSettings):
     """Largest file that users may bring as an asset."""
     asset_days: float = Field(default=0.0, ge=0)
     """Days for which assets are kept that say nothing else (``expires_in``); 0: until they are deleted."""
+    result_days: float = Field(default=0.0, ge=0)
+    """Days for which results are kept, unless an operator set others for a user or a collection; 0: for good."""
     link_life: float = Field(default=3600.0, gt=0)
     """How long the signed URLs of assets open."""
     hidden_file_days: float = Field(default=30.0, ge=0)

@@ -45,6 +45,7 @@ from emprops.orchestrator.repair.rescue import (
     withdraw_closed,
 )
 from emprops.orchestrator.tickets import Dispatcher, queue_from
+from emprops.outputs.expiry import hide_expired
 from emprops.outputs.importing import Workshop, import_due, inspect_due
 from emprops.quotas import store as quota_store
 from emprops.settings import Settings
@@ -115,6 +116,7 @@ def media_duties(database: Database, settings: Settings) -> list[Duty]:
         Duty("deliver_outbox", 2.0, lambda: outbox.deliver_due(database, handlers)),
         Duty("poll_mux", 60.0, lambda: assets.poll(mux, database)),
         Duty("remove_hidden_files", 3600.0, lambda: retention.remove_hidden_files(database, settings)),
+        Duty("hide_expired_results", 60.0, lambda: hide_expired(database, settings.result_days)),
         Duty("remove_expired_assets", 60.0, lambda: user_files.remove_expired(database)),
         Duty("purge_outbox", 3600.0, lambda: outbox.purge(database)),
         Duty("purge_mux_events", 3600.0, lambda: assets.purge_events(database)),

@@ -22,7 +22,7 @@ from emprops.settings import Settings
 SHOWN = 1_000
 SET_FIELDS = (
     "`kind`, `subject`, `open_jobs`, `open_steps`, `running_steps`, `hourly_generations`, `daily_generations`,"
-    " `stored_bytes`, `weight` (null: as the settings say), `updated_at`, `updated_by`"
+    " `stored_bytes`, `weight`, `result_days` (null: as the settings say), `updated_at`, `updated_by`"
 )
 STANDING_FIELDS = "a list of `quota`, `limit` (null: none), `used` and `resets_at`"
 
@@ -83,6 +83,10 @@ def set_(
             help="How many of a user's steps are taken in one turn, before others have theirs; 1 for most.",
         ),
     ] = None,
+    result_days: Annotated[
+        float | None,
+        typer.Option(min=0, show_default=False, metavar="N", help="Days for which results are kept; 0: for good."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Set limits, and the weight of a user. Those that are not given stay as they are.
@@ -93,14 +97,19 @@ def set_(
     """
     given = (open_jobs, open_steps, running_steps, hourly_generations, daily_generations, stored_bytes)
     changes = {name: value for name, value in zip(QUOTAS, given, strict=True) if value is not None}
-    if not changes and weight is None:
+    if not changes and weight is None and result_days is None:
         fail("Say what to limit, such as --open-jobs 20: see `emprops quotas set --help`.")
     one = Subject(kind, subject)
 
     async def change(tx: Transaction, settings: Settings) -> Standing:
         own = (await store.set_for(tx, [one])).get(one, store.Quota())
         await service.set_quota(
-            tx, one, replace(own.limits, **changes), own.weight if weight is None else weight, by=at_the_terminal()
+            tx,
+            one,
+            replace(own.limits, **changes),
+            own.weight if weight is None else weight,
+            own.result_days if result_days is None else result_days,
+            by=at_the_terminal(),
         )
         return await _standing(tx, settings, one)
 
@@ -154,5 +163,7 @@ def _limit(value: Any) -> str:
 
 
 def _in_words(quota: store.Quota) -> str:
-    told = quota.limits.as_set() | ({"weight": quota.weight} if quota.weight else {})
+    told: dict[str, float] = {**quota.limits.as_set()}
+    told |= {"weight": quota.weight} if quota.weight else {}
+    told |= {} if quota.result_days is None else {"result_days": quota.result_days}
     return ", ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in told.items()) or "none"

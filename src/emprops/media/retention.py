@@ -1,4 +1,5 @@
-"""Files of outputs that their owner deleted (status hidden) go for good after a while, unless something else uses them.
+"""Files of outputs that their owner deleted (status hidden) go for good after a while, those of results whose time is
+over at once, unless something else uses them.
 
 A file is in use, and stays, while any of these is true (``docs/decisions/0015-retention.md``):
 
@@ -27,10 +28,8 @@ BATCH = 50
 
 
 async def remove_hidden_files(database: Database, settings: Settings) -> int:
-    """Remove the rows of files whose outputs have been hidden for ``hidden_file_days``, and have the stored files
-    removed after the commit. Returns how many. Safe in any number of processes."""
-    if settings.hidden_file_days == 0:
-        return 0
+    """Remove the rows of files whose outputs have been hidden for ``hidden_file_days`` (0: none have), or whose time is
+    over, and have the stored files removed after the commit. Returns how many. Safe in any number of processes."""
     removed, last = 0, 0
     while True:
         async with database.transaction() as tx:

@@ -1,19 +1,19 @@
 """SQL of retention: which files are hidden, which are in use, and removing their rows."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from emprops.kit.database import Database, Transaction
 
 KEY = "'/files/([^?#]+)'"
 """What in a URL is a stored file's key; the indexes are on the same expression."""
 
+_OVER = "(o.status = 'hidden' AND (o.updated_at < %(before)s OR o.expires_at <= now()))"
+"""Whether an output needs its file no longer: it was hidden long ago, or its time is over."""
 _USED = f"""
-    EXISTS (SELECT FROM output o WHERE o.flat_file_id = f.id
-            AND (o.status <> 'hidden' OR o.updated_at > %(before)s))
- OR EXISTS (SELECT FROM output o WHERE substring(o.url FROM {KEY}) = f.url
-            AND (o.status <> 'hidden' OR o.updated_at > %(before)s))
- OR EXISTS (SELECT FROM output o WHERE substring(o.thumbnail_url FROM {KEY}) = f.url
-            AND (o.status <> 'hidden' OR o.updated_at > %(before)s))
+    EXISTS (SELECT FROM output o WHERE o.flat_file_id = f.id AND NOT coalesce({_OVER}, false))
+ OR EXISTS (SELECT FROM output o WHERE substring(o.url FROM {KEY}) = f.url AND NOT coalesce({_OVER}, false))
+ OR EXISTS (SELECT FROM output o WHERE substring(o.thumbnail_url FROM {KEY}) = f.url AND NOT coalesce({_OVER}, false))
  OR EXISTS (SELECT FROM deck d JOIN output o ON o.id = d.cover_output_id
             WHERE o.flat_file_id = f.id OR substring(o.url FROM {KEY}) = f.url)
  OR EXISTS (SELECT FROM job j WHERE j.id = f.job_id AND j.status <> 'completed')
@@ -41,16 +41,20 @@ class UnusedFile:
 
 
 async def lock_hidden(tx: Transaction, days: float, *, after: int, limit: int) -> list[int]:
-    """Lock outputs hidden for long enough, without waiting for anybody; returns their files. What somebody else
-    holds is left for the next time."""
+    """Lock outputs hidden for long enough, or whose time is over, without waiting for anybody; returns their files.
+    What somebody else holds is left for the next time. ``days`` 0: only the latter."""
     return await tx.fetch_values(
-        """
-        SELECT flat_file_id FROM output
-        WHERE status = 'hidden' AND flat_file_id > %s AND updated_at < now() - %s * interval '1 day'
-        ORDER BY flat_file_id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED
+        f"""
+        SELECT flat_file_id FROM output o WHERE flat_file_id > %(after)s AND {_OVER}
+        ORDER BY flat_file_id LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED
         """,
-        (after, days, limit),
+        {"after": after, "before": await _before(tx, days), "limit": limit},
     )
+
+
+async def _before(tx: Transaction, days: float) -> datetime | str:
+    """Return when an output must have been hidden at the latest; 0 days: none is hidden for long enough."""
+    return await tx.fetch_value("SELECT now() - %s * interval '1 day'", (days,)) if days else "-infinity"
 
 
 async def lock_files(tx: Transaction, file_ids: list[int]) -> list[int]:
@@ -81,7 +85,7 @@ async def remove_unused(tx: Transaction, file_ids: list[int], days: float) -> li
     lock. Returns what was removed."""
     if not file_ids:
         return []
-    before = await tx.fetch_value("SELECT now() - %s * interval '1 day'", (days,))
+    before = await _before(tx, days)
     unused = await tx.fetch_all(
         UnusedFile,
         f"SELECT id, url, thumbnail_url, mux_asset_id FROM flat_file f WHERE id = ANY(%(ids)s) AND NOT ({_USED})",

@@ -15,7 +15,7 @@ from emprops.kit.web.paging import Page
 ITEM = """
     o.id, o.user_id, o.collection_id, o.deck_id, o.job_id, o.flat_file_id, o.source_output_id, o.status, o.source,
     o.url, o.mime_type, o.thumbnail_url, o.error_message, o.is_custodial, o.custodied_for, o.position, o.created_at,
-    o.updated_at, o.completed_at, d.name AS deck_name
+    o.updated_at, o.completed_at, o.expires_at, d.name AS deck_name
 """
 BENEFICIARY = """
     o.custodied_for = (
@@ -55,6 +55,7 @@ class OutputRow:
     created_at: datetime
     updated_at: datetime
     completed_at: datetime | None
+    expires_at: datetime | None
     deck_name: str | None
 
 

@@ -60,6 +60,8 @@ class OutputItem(Schema):
     created_at: datetime
     updated_at: datetime
     completed_at: datetime | None
+    expires_at: datetime | None
+    """When it is removed, unless something uses it then; null: when it is deleted."""
 
 
 class OutputView(OutputItem):
@@ -223,6 +225,7 @@ def item_of(row: OutputRow, *, private: bool) -> dict[str, Any]:
         "created_at": row.created_at,
         "updated_at": row.updated_at,
         "completed_at": row.completed_at,
+        "expires_at": row.expires_at,
     }
 
 

@@ -15,7 +15,7 @@ from emprops.kit.web.paging import Paging
 from emprops.quotas import store
 from emprops.quotas.limits import NO_LIMITS, Kind, QuotaLimits, Subject, defaults_from
 from emprops.quotas.schemas import MyLimitsView, QuotaBody, QuotaView, StandingView, SubjectStandingView
-from emprops.quotas.service import reset_limits, set_quota, standings, weight_of
+from emprops.quotas.service import reset_limits, result_days_of, set_quota, standings, weight_of
 
 own_routes = router(tags=["users"])
 routes = router(prefix="/quotas", tags=["quotas"])
@@ -52,7 +52,8 @@ async def _key_standing(reader: Transaction, caller: Caller) -> SubjectStandingV
 async def _standing(reader: Transaction, subject: Subject, defaults: QuotaLimits) -> SubjectStandingView:
     found = [StandingView.model_validate(one) for one in await standings(reader, subject, defaults)]
     weight = await weight_of(reader, subject)
-    return SubjectStandingView(kind=subject.kind, id=subject.id, quotas=found, weight=weight)
+    days = await result_days_of(reader, subject)
+    return SubjectStandingView(kind=subject.kind, id=subject.id, quotas=found, weight=weight, result_days=days)
 
 
 @routes.get("")
@@ -73,11 +74,14 @@ async def get_quota(
 async def put_quota(
     kind: KindOf, subject_id: SubjectId, body: QuotaBody, operator: OperatorCaller, tx: Tx, resources: Shared
 ) -> Envelope[SubjectStandingView]:
-    """Set the limits of a user, an API key or a collection, and the weight of a user. What is open already stays; it
-    counts. A new weight holds for steps that go to the queue from now on."""
+    """Set the limits of a user, an API key or a collection, the weight of a user, and how long results are kept.
+
+    What is open already stays; it counts. A new weight holds for steps that go to the queue from now on, new days for
+    results made from now on.
+    """
     subject = Subject(kind, subject_id)
-    limits = QuotaLimits(**body.model_dump(exclude={"weight"}))
-    await set_quota(tx, subject, limits, body.weight, by=operator.actor)
+    limits = QuotaLimits(**body.model_dump(exclude={"weight", "result_days"}))
+    await set_quota(tx, subject, limits, body.weight, body.result_days, by=operator.actor)
     return ok(await _standing(tx, subject, defaults_from(resources.settings)))
 
 

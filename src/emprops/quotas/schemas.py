@@ -19,6 +19,7 @@ EXAMPLE: dict[str, Any] = {
     "daily_generations": None,
     "stored_bytes": None,
     "weight": 3,
+    "result_days": 30,
     "updated_at": "2026-01-10T12:00:00Z",
     "updated_by": "emp_2f1c9a7be01d",
 }
@@ -58,6 +59,8 @@ class SubjectStandingView(Schema):
     """Each quota."""
     weight: int | None
     """How many of a user's steps are taken in one turn; null for API keys and collections, which have no turns."""
+    result_days: float | None
+    """Days for which results are kept, where an operator said so; 0: for good."""
 
 
 class MyLimitsView(Schema):
@@ -93,6 +96,9 @@ class QuotaBody(Schema):
     """Size of all stored files."""
     weight: Annotated[int | None, Field(ge=1, le=MAX_WEIGHT)] = None
     """How many of a user's steps are taken in one turn, before others have theirs; null: 1. Only for users."""
+    result_days: Annotated[float | None, Field(ge=0, le=36_600)] = None
+    """Days for which results are kept after they are made; 0: for good. What is said of a collection goes before what
+    is said of a user. Not for API keys."""
 
 
 class QuotaView(QuotaBody):

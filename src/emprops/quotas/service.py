@@ -9,7 +9,7 @@ from uuid import UUID
 
 from emprops.audit import service as audit
 from emprops.audit.actions import Action
-from emprops.errors import QuotaExceededError, WeightNotForUserError
+from emprops.errors import BadRequestError, QuotaExceededError, WeightNotForUserError
 from emprops.kit.database import Transaction
 from emprops.quotas import store
 from emprops.quotas.limits import NO_LIMITS, QUOTAS, QuotaLimits, Subject, effective
@@ -145,14 +145,27 @@ def _limits(own: Mapping[Subject, store.Quota]) -> dict[Subject, QuotaLimits]:
     return {subject: quota.limits for subject, quota in own.items()}
 
 
-async def set_quota(tx: Transaction, subject: Subject, limits: QuotaLimits, weight: int | None, *, by: str) -> None:
-    """Set all limits of a subject, and the weight of a user. ``by``: the actor, as the audit log has it. Raises
-    :class:`~emprops.errors.WeightNotForUserError`."""
+async def set_quota(
+    tx: Transaction,
+    subject: Subject,
+    limits: QuotaLimits,
+    weight: int | None,
+    result_days: float | None = None,
+    *,
+    by: str,
+) -> None:
+    """Set all limits of a subject, the weight of a user, and for how many days results are kept.
+
+    ``by``: the actor, as the audit log has it. Raises :class:`~emprops.errors.WeightNotForUserError`, and
+    :class:`BadRequestError` for days of an API key.
+    """
+    if result_days is not None and subject.kind == "key":
+        raise BadRequestError("Results are kept by user and collection; leave `result_days` out for an API key.")
     if weight is not None and subject.kind != "user":
         raise WeightNotForUserError(subject.kind)
-    await store.put(tx, subject, limits, weight, by=by)
+    await store.put(tx, subject, limits, weight, result_days, by=by)
     target = f"{subject.kind}:{subject.id}"
-    told = asdict(limits) | {"weight": weight}
+    told = asdict(limits) | {"weight": weight, "result_days": result_days}
     await audit.record(tx, by, Action.QUOTA_CHANGED, target, told, user_id=_user(subject))
 
 
@@ -191,6 +204,12 @@ async def weight_of(reader: Transaction, subject: Subject) -> int | None:
         return None
     own = (await store.set_for(reader, [subject])).get(subject)
     return (own and own.weight) or 1
+
+
+async def result_days_of(reader: Transaction, subject: Subject) -> float | None:
+    """Return for how many days results are kept, as an operator said of a user or a collection; None: nobody did."""
+    own = (await store.set_for(reader, [subject])).get(subject)
+    return None if own is None else own.result_days
 
 
 def _check_started(subject: Subject, limits: QuotaLimits, started: store.Started, need: Need) -> None:

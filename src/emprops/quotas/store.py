@@ -21,6 +21,8 @@ class Quota(QuotaLimits):
     subject: Any = None
     weight: int | None = None
     """How many of a user's steps are taken in one turn; None: 1."""
+    result_days: float | None = None
+    """Days for which results are kept; 0: for good, None: as the settings say."""
     updated_at: datetime | None = None
     updated_by: str = ""
 
@@ -39,7 +41,7 @@ async def set_for(reader: Transaction, subjects: Collection[Subject]) -> dict[Su
     rows = await reader.fetch_all(
         Quota,
         f"""
-        SELECT kind, subject, {COLUMNS}, weight, updated_at, updated_by FROM quota
+        SELECT kind, subject, {COLUMNS}, weight, result_days, updated_at, updated_by FROM quota
         WHERE (kind, subject) IN (SELECT * FROM unnest(%(kinds)s::text[], %(ids)s::uuid[]))
         """,
         _columns(subjects),
@@ -52,23 +54,39 @@ async def list_quotas(reader: Transaction, page: Page) -> list[Quota]:
     return await reader.fetch_all(
         Quota,
         f"""
-        SELECT kind, subject, {COLUMNS}, weight, updated_at, updated_by FROM quota
+        SELECT kind, subject, {COLUMNS}, weight, result_days, updated_at, updated_by FROM quota
         ORDER BY updated_at DESC, kind, subject LIMIT %s OFFSET %s
         """,
         (page.limit, page.offset),
     )
 
 
-async def put(tx: Transaction, subject: Subject, limits: QuotaLimits, weight: int | None = None, *, by: str) -> None:
-    """Set all limits of a subject, and the weight of a user."""
-    columns, values = f"{COLUMNS}, weight", ", ".join(f"%({name})s" for name in (*QUOTAS, "weight"))
+async def put(
+    tx: Transaction,
+    subject: Subject,
+    limits: QuotaLimits,
+    weight: int | None = None,
+    result_days: float | None = None,
+    *,
+    by: str,
+) -> None:
+    """Set all limits of a subject, the weight of a user, and how long results are kept."""
+    names = (*QUOTAS, "weight", "result_days")
+    columns, values = ", ".join(names), ", ".join(f"%({name})s" for name in names)
     await tx.execute(
         f"""
         INSERT INTO quota (kind, subject, {columns}, updated_by) VALUES (%(kind)s, %(subject)s, {values}, %(by)s)
         ON CONFLICT (kind, subject) DO UPDATE
         SET ({columns}, updated_at, updated_by) = ({values}, now(), %(by)s)
         """,
-        {"kind": subject.kind, "subject": subject.id, "weight": weight, "by": by, **asdict(limits)},
+        {
+            "kind": subject.kind,
+            "subject": subject.id,
+            "weight": weight,
+            "result_days": result_days,
+            "by": by,
+            **asdict(limits),
+        },
     )
 
 
