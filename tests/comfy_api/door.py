@@ -3,11 +3,14 @@
 from typing import Any
 
 import httpx2
+import redis
 from tests.apps import as_user
 from tests.comfy_api import schema
 from tests.orchestrator.rig import Rig
 
-from emprops.queue.messages import Finished, StoredFile
+from emprops.queue.messages import Claim, Finished, Preview, StoredFile
+from emprops.queue.transport import Beat
+from emprops.queue.worker_link import RedisHeartbeat
 
 GRAPH = {
     "1": {"class_type": "EmptyImage", "inputs": {"width": 64, "height": 48}},
@@ -65,4 +68,13 @@ async def run(rig: Rig, finished: Finished = MADE) -> None:
     await rig.dispatcher.flush()
     claim = await rig.worker.claim_one()
     assert await rig.worker.finish(claim, finished)
+    await rig.settle()
+
+
+async def beat(rig: Rig, claim: Claim, progress: float, preview: Preview | None = None) -> None:
+    """What a worker says while it runs a step."""
+    worker, prefix = rig.worker, rig.settings.queue_prefix
+    with redis.Redis.from_url(rig.settings.redis_url) as client:
+        heart = RedisHeartbeat(client, prefix=prefix, worker_id=worker.name, machine_id="m", lease=60)
+        assert heart.beat([Beat(claim, progress=progress, message="SaveImage 3/5", preview=preview)]) == set()
     await rig.settle()

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 from tests.apps import as_user
-from tests.comfy_api.door import GRAPH, MADE, ask, job_of, page_of, refusal, run, submit
+from tests.comfy_api.door import GRAPH, MADE, ask, beat, job_of, page_of, refusal, run, submit
 from tests.factories.policies import make_policy
 from tests.orchestrator.rig import FAILED, Rig
 
@@ -218,3 +218,16 @@ async def test_a_lost_key_is_said_to_be_lost(rig: Rig) -> None:
     await rig.dispatcher.flush()
     claim = await rig.worker.claim_one()
     assert claim.ticket.payload["extra_data"] is True, "the worker says that it is lost"
+
+
+async def test_a_running_job_says_what_it_is_at(rig: Rig) -> None:
+    job = await submit(rig)
+    await rig.dispatcher.flush()
+    claim = await rig.worker.claim_one()
+    await beat(rig, claim, 20.0)
+    progress = (await job_of(rig, job["id"]))["progress"]
+    assert (progress["value"], progress["nodes_done"]) == (0.2, 0)
+    assert (progress["current_node"], progress["step"], progress["message"]) == ("9", 3, "SaveImage 3/5")
+    assert await rig.worker.finish(claim, MADE)
+    await rig.settle()
+    assert (await job_of(rig, job["id"]))["progress"] == {"value": 1.0, "nodes_done": 2, "nodes_total": 2}

@@ -103,9 +103,11 @@ async def test_what_happens_meanwhile_is_told(comfy: AsyncComfy, machine: FakeCo
     states = [event.status for event in seen if isinstance(event, StatusChange)]
     assert states[-2:] == ["running", "succeeded"]
     assert [event.output.name for event in seen if isinstance(event, OutputReady)] == ["img_9_00001_.png"]
-    values = [event.value for event in seen if isinstance(event, Progress)]
+    told = [event for event in seen if isinstance(event, Progress)]
+    values = [event.value for event in told]
     assert values == sorted(values)
     assert values[-1] == 1.0
+    assert ("3", "Gate") in [(event.current_node, event.message) for event in told]
     assert "Generation completed" in [event.message for event in seen if isinstance(event, Log)]
     assert (await job.refresh()).status == "succeeded"
 

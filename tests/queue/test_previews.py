@@ -98,3 +98,20 @@ async def test_it_goes_with_the_end_of_the_step(
     assert await previews.latest("job-of-s") is None
     assert await beat(heartbeat, claim, PICTURE) == {"s"}, "a late one must not bring it back"
     assert await previews.latest("job-of-s") is None
+
+
+async def test_what_is_said_of_the_progress_goes_with_the_step(
+    queue: Queue, client: Any, heartbeat: RedisHeartbeat, previews: Previews
+) -> None:
+    await queue.enqueue([make_ticket("s")])
+    worker = Worker(client)
+    claim = await worker.claim_one()
+    assert await previews.said("job-of-s") == ""
+    await asyncio.to_thread(heartbeat.beat, [Beat(claim, progress=10.0, message='at "3/5"\n')])
+    assert await previews.said("job-of-s") == 'at "3/5"\n'
+    assert await previews.latest("job-of-s") is None, "it is no preview"
+    await asyncio.to_thread(heartbeat.beat, [Beat(claim, progress=11.0)])
+    assert await previews.said("job-of-s") == 'at "3/5"\n'
+    assert 0 < await client.ttl(f"{PREFIX}{KEYS.preview}job-of-s") <= 300
+    assert await worker.finish(claim)
+    assert await previews.said("job-of-s") == ""

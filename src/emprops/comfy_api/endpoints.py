@@ -19,6 +19,7 @@ from emprops.credits.service import terms_from
 from emprops.errors import BadRequestError
 from emprops.jobs.endpoints import LastEventHeader, LastEventQuery, Looking
 from emprops.jobs.place import place_of
+from emprops.jobs.preview import said_of
 from emprops.jobs.queries import has_ended_at, to_bytes
 from emprops.jobs.stream import row_id_of, saw_end
 from emprops.kit.web.endpoint import Reader, Resources, Shared, Tx, note, router
@@ -153,6 +154,9 @@ async def cancel_graph_job(job_id: str, user_id: CurrentUser, links: Linking, tx
 
 
 async def _shown(job: queries.JobRow, links: Links, resources: Resources) -> dict[str, Any]:
+    if job.graph is not None:
+        said = await said_of(resources.redis, resources.settings.queue_prefix, job.id)
+        return replies.job_json(job, links, said=said)
     place = None
     if job.waiting_step is not None and job.status == "pending":
         place = await place_of(resources, job.waiting_step, held_back=job.held_back)

@@ -15,13 +15,14 @@ import orjson
 
 from emprops.comfy_api.links import Links
 from emprops.comfy_api.replies import output_json
-from emprops.comfy_api.states import TERMINAL, progress_of, status_of
+from emprops.comfy_api.states import TERMINAL, progress_of, spoken, status_of
 from emprops.jobs.lookout import Lookout
 from emprops.jobs.queries import to_bytes
 from emprops.jobs.stream import Follower, Reader, Seen, Watched
 from emprops.kit.web.sse import Event
 from emprops.kit.web.streams import Feed, Stream
 from emprops.queue.previews import Shown
+from emprops.workflows.comfy_graph import Graph
 
 NOTHING_YET = b":no preview\n\n"
 
@@ -29,13 +30,15 @@ NOTHING_YET = b":no preview\n\n"
 class ComfyFollower(Follower):
     """What one stream of this API knows of its job."""
 
-    __slots__ = ("_links", "_nodes", "_progress", "_status")
+    __slots__ = ("_graph", "_links", "_progress", "_status", "_written")
     form = "comfy"
+    listens = True
 
     def __init__(self, reader: Reader, job: Watched, stream: Stream, row: int | None, *, links: Links) -> None:
         super().__init__(reader, job, stream, row)
         self._links = links
-        self._nodes: int | None = None
+        self._graph: Graph | None = None
+        self._written: dict[str, Any] | None = None
         self._status = ""
         self._progress: dict[str, Any] | None = None
 
@@ -50,20 +53,28 @@ class ComfyFollower(Follower):
         ]
 
     def show_job(self, seen: Seen) -> None:
-        """Write what is new of the status, the progress and the results."""
+        """Write what is new of the status and the results; while the job runs, :meth:`hear` writes its progress."""
         look = seen.look
         status = status_of(look.status, cancelled=look.cancelled)
-        progress = progress_of(status, look.progress, self._nodes_of(look.data))
-        if status in TERMINAL:
-            for made in look.made or ():
-                self._write("output", output_json(made, str(look.id), self._links))
-        elif status != self._status:
-            self._write("status", {"status": status, "queue_position": None}, str(look.newest))
-        if progress is not None and progress != self._progress:
+        self._progress = progress_of(status, look.progress, len(self._graph_of(look.data)))
+        if status not in TERMINAL:
+            if status != self._status:
+                self._write("status", {"status": status, "queue_position": None}, str(look.newest))
+                self._status = status
+            return
+        for made in look.made or ():
+            self._write("output", output_json(made, str(look.id), self._links))
+        self._write("progress", self._progress)
+        self._write("status", {"status": status, "queue_position": None}, f"{look.newest}-end")
+
+    def hear(self, said: str) -> None:
+        """Write how far the job is, with what its worker says of that."""
+        if self._progress is None or self._graph is None:
+            return
+        progress = self._progress | spoken(self._graph, said)
+        if progress != self._written:
+            self._written = progress
             self._write("progress", progress)
-        if status in TERMINAL:
-            self._write("status", {"status": status, "queue_position": None}, f"{look.newest}-end")
-        self._status, self._progress = status, progress
 
     def preview_event(self, shown: Shown) -> bytes:
         """Return the event that shows a picture; of a text nothing, as this API has no event for it."""
@@ -74,10 +85,11 @@ class ComfyFollower(Follower):
         about = {"node_id": preview.node or "", "content_type": preview.mime_type, "data_base64": data}
         return Event("preview", about).encode()
 
-    def _nodes_of(self, data: str) -> int:
-        if self._nodes is None:
-            self._nodes = len(orjson.loads(data)["variables"]["workflow"])
-        return self._nodes
+    def _graph_of(self, data: str) -> Graph:
+        if self._graph is None:
+            self._graph = graph = orjson.loads(data)["variables"]["workflow"]
+            return dict(graph)
+        return self._graph
 
     def _write(self, name: str, data: Any, event_id: str | None = None) -> None:
         self.stream.write(Event(name, orjson.Fragment(to_bytes(data)), event_id).encode())

@@ -26,6 +26,8 @@ class JobRow:
     completed_at: datetime | None
     nodes: int
     """How many nodes its graph has."""
+    graph: dict[str, Any] | None
+    """Its graph, while it runs."""
     labels: dict[str, str]
     made: list[dict[str, Any]]
     """See :data:`~emprops.jobs.stream_queries.MADE`."""
@@ -41,6 +43,7 @@ COLUMNS = f"""
     j.id, j.status, j.cancelled_at IS NOT NULL AS cancelled, j.progress, j.error_message, j.created_at, j.updated_at,
     j.started_at, j.completed_at,
     (SELECT count(*)::int FROM jsonb_object_keys(j.data #> '{{variables,workflow}}')) AS nodes,
+    CASE WHEN j.status = 'processing' THEN j.data #> '{{variables,workflow}}' END AS graph,
     coalesce(j.data -> 'metadata', '{{}}') AS labels,
     CASE WHEN j.status = 'completed' AND j.moderation IS NULL THEN ({MADE}) ELSE '[]' END AS made,
     CASE WHEN j.status = 'failed' THEN (

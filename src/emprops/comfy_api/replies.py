@@ -7,7 +7,7 @@ from typing import Any
 from emprops.assets.queries import Asset
 from emprops.comfy_api.links import Links
 from emprops.comfy_api.queries import JobRow, ResultRow
-from emprops.comfy_api.states import kind_of, progress_of, status_of
+from emprops.comfy_api.states import kind_of, progress_of, spoken, status_of
 
 KEPT = timedelta(days=3650)
 """This API wants a date until which a job is kept; one that is kept for good says it is kept for ten years."""
@@ -17,8 +17,8 @@ HASH = "blake3:"
 NODE_ERROR, OTHER_ERROR = "node_execution_error", "execution_failed"
 
 
-def job_json(job: JobRow, links: Links, *, position: int | None = None) -> dict[str, Any]:
-    """Return a job."""
+def job_json(job: JobRow, links: Links, *, position: int | None = None, said: str = "") -> dict[str, Any]:
+    """Return a job. ``said``: what its worker last said of its progress."""
     status = status_of(job.status, cancelled=job.cancelled)
     return {
         "id": job.id,
@@ -28,7 +28,7 @@ def job_json(job: JobRow, links: Links, *, position: int | None = None) -> dict[
         "completed_at": job.completed_at,
         "expires_at": job.created_at + KEPT,
         "queue_position": position if status == "queued" else None,
-        "progress": progress_of(status, job.progress, job.nodes),
+        "progress": _progress(job, status, said),
         "outputs": [output_json(made, str(job.id), links) for made in job.made],
         "error": _error(job) if status == "failed" else None,
         "metrics": {
@@ -99,6 +99,11 @@ def asset_json(asset: Asset, links: Links, *, created_new: bool | None = None) -
         "url_expires_at": datetime.now(UTC) + LINK_LIFE,
         "expires_at": asset.expires_at,
     } | ({} if created_new is None else {"created_new": created_new})
+
+
+def _progress(job: JobRow, status: str, said: str) -> dict[str, Any] | None:
+    progress = progress_of(status, job.progress, job.nodes)
+    return progress if progress is None or job.graph is None else progress | spoken(job.graph, said)
 
 
 def _error(job: JobRow) -> dict[str, Any]:

@@ -6,8 +6,9 @@ worker stops within seconds, and can report nothing any more), and what it made 
 
 from typing import Any
 
-from emprops.connectors.comfyui.meter import RAN
+from emprops.connectors.comfyui.meter import RAN, read_message
 from emprops.jobs.states import JobStatus
+from emprops.workflows.comfy_graph import Graph
 
 STATUS = {
     JobStatus.PENDING: "queued",
@@ -35,6 +36,15 @@ def progress_of(status: str, percent: float | None, nodes: int) -> dict[str, Any
     percent = percent or 0.0
     done = int((percent + ROUNDING) / RAN * nodes)
     return {"value": round(percent / 100, 4), "nodes_done": min(done, nodes), "nodes_total": nodes}
+
+
+def spoken(graph: Graph, said: str) -> dict[str, Any]:
+    """Return what a worker says of its progress, in parts; nothing if it says nothing."""
+    if not said:
+        return {}
+    node, step, steps = read_message(graph, said)
+    known = {} if node is None else {"current_node": node, "current_node_class": graph[node]["class_type"]}
+    return {**known, "step": step, "steps": steps, "message": said}
 
 
 def kind_of(mime_type: str) -> str:

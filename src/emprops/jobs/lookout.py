@@ -18,8 +18,8 @@ from uuid import UUID
 
 import structlog
 
-from emprops.jobs.preview import latest_preview
-from emprops.jobs.shows import LatestPreview, Shows
+from emprops.jobs.preview import latest_preview, said_of
+from emprops.jobs.shows import LastSaid, LatestPreview, Shows
 from emprops.jobs.stream import Follower, MakeFollower, Watched
 from emprops.jobs.stream_queries import Look, looks, moved
 from emprops.kit.database import Database, Transaction
@@ -54,12 +54,12 @@ Item = TypeVar("Item")
 class Lookout:
     """One per api process, on ``app.state.lookout``. Use as ``async with``."""
 
-    def __init__(self, database: Database, pokes: Pokes, latest: LatestPreview, *, poll: float) -> None:
+    def __init__(self, database: Database, pokes: Pokes, latest: LatestPreview, said: LastSaid, *, poll: float) -> None:
         """``poll``: seconds after which a job is asked about although nothing poked."""
         self._database = database
         self._pokes = pokes
         self._poll = poll
-        self._shows = Shows(latest)
+        self._shows = Shows(latest, said)
         self._jobs: dict[UUID, Watched] = {}
         self._waiting: set[Follower] = set()
         self._beginning: OrderedDict[Follower, None] = OrderedDict()
@@ -240,4 +240,7 @@ def lookout_from(resources: Resources) -> Lookout:
     async def latest(job_id: UUID, after: int) -> Shown | None:
         return await latest_preview(resources.redis, settings.queue_prefix, job_id, after=after)
 
-    return Lookout(resources.database, resources.pokes, latest, poll=settings.stream_poll)
+    async def said(job_id: UUID) -> str:
+        return await said_of(resources.redis, settings.queue_prefix, job_id)
+
+    return Lookout(resources.database, resources.pokes, latest, said, poll=settings.stream_poll)

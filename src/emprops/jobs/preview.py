@@ -25,6 +25,15 @@ async def latest_preview(redis: Redis, prefix: str, job_id: UUID, *, after: int 
         return None
 
 
+async def said_of(redis: Redis, prefix: str, job_id: UUID) -> str:
+    """Return what was last said of a running job's progress; empty too while Redis does not answer."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await Previews(redis, prefix).said(str(job_id))
+    except (RedisError, TimeoutError, OSError):
+        return ""
+
+
 def as_event(job_id: UUID, shown: Shown, way: Way) -> dict[str, Any]:
     """Return a preview as a stream shows it. Texts are in it; pictures as ``way`` says."""
     preview = shown.preview

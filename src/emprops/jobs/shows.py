@@ -17,13 +17,16 @@ AT_ONCE: Final = 20
 
 LatestPreview = Callable[[UUID, int], Awaitable[Shown | None]]
 """Return a job's preview if there is one newer than a number. Waits a second at most."""
+LastSaid = Callable[[UUID], Awaitable[str]]
+"""Return what was last said of a job's progress. Waits a second at most."""
 
 
 class Shows:
     """A task of its own, so that a Redis that does not answer holds up no news."""
 
-    def __init__(self, latest: LatestPreview) -> None:
+    def __init__(self, latest: LatestPreview, said: LastSaid) -> None:
         self._latest = latest
+        self._said = said
         self._wanted: set[Watched] = set()
         self._news = asyncio.Event()
 
@@ -44,6 +47,11 @@ class Shows:
                         log.error("previews failed", exc_info=error)
 
     async def _show(self, job: Watched) -> None:
+        listening = [follower for follower in job.followers if follower.listens]
+        said = await self._said(job.id) if listening else ""
+        for follower in listening:
+            if job.running and follower.begun and follower.stream.ready:
+                follower.hear(said)
         oldest = min((follower.preview for follower in job.followers), default=0)
         shown = await self._latest(job.id, oldest)
         if shown is None or not job.running:

@@ -132,6 +132,8 @@ class Follower:
     __slots__ = ("_reader", "_version", "begun", "job", "preview", "row", "stream")
     form = "url"
     """In which form it shows previews: followers of one form get the same bytes."""
+    listens = False
+    """Whether it shows what workers say of their progress."""
 
     def __init__(self, reader: Reader, job: Watched, stream: Stream, row: int | None) -> None:
         """``row`` is the last one that the client says it saw; None: it begins."""
@@ -186,6 +188,9 @@ class Follower:
     def show_job(self, seen: Seen) -> None:
         """Write how the job looks now."""
         self.stream.write(seen.job)
+
+    def hear(self, said: str) -> None:
+        """Take in what was last said of the job's progress."""
 
     def preview_event(self, shown: Shown) -> bytes:
         """Return the event that shows a preview."""

@@ -73,8 +73,8 @@ class Keys:
     reports: str = "reports"
     """stream: what was accepted about attempts, for the orchestrator."""
     preview: str = "preview:"
-    """hash per job: the latest look at what one of its steps is making (seq, step, type, node, content); goes with the
-    end of the step, or after some minutes without a new one."""
+    """hash per job: the latest look at what one of its steps is making (seq, step, type, node, content), and what was
+    last said of its progress (said, JSON); goes with the end of the step, or after some minutes without news."""
     attestation: str = "verdict:"
     """string per step and run: how it ended, kept ``attestation_days``."""
     dead: str = "dead"

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from redis.asyncio import Redis
 
 from emprops.queue.keys import KEYS
@@ -25,6 +26,11 @@ class Previews:
     def __init__(self, redis: Redis, prefix: str) -> None:
         self.redis: Any = redis  # redis-py types every reply as str or bytes or more
         self.prefix = prefix
+
+    async def said(self, job_id: str) -> str:
+        """Return what was last said of a running job's progress; empty if nothing was."""
+        said = await self.redis.hget(f"{self.prefix}{KEYS.preview}{job_id}", "said")
+        return "" if said is None else str(orjson.loads(said))
 
     async def latest(self, job_id: str, *, after: int = 0) -> Shown | None:
         """Return a job's preview if there is one that is newer than number ``after``."""

@@ -13,7 +13,7 @@ from tests.fakes.comfyui_run import Prompt, send_picture
 
 from emprops.connectors.comfyui.connector import ComfyUI
 from emprops.connectors.comfyui.events import Event, Preview, parse
-from emprops.connectors.comfyui.meter import Meter
+from emprops.connectors.comfyui.meter import Meter, read_message
 
 
 async def test_nodes_make_up_the_whole(connector: ComfyUI, tmp_path: Path) -> None:
@@ -95,3 +95,16 @@ def test_odd_frames_are_passed_over(frame: str | bytes) -> None:
 
 def test_a_preview_without_metadata() -> None:
     assert parse(b"\0\0\0\x01\0\0\0\x01jpeg") == Preview(b"jpeg", "image/jpeg")
+
+
+def test_a_message_says_which_node_it_is_about() -> None:
+    content = {
+        "1": node("KSampler", "Sample 2/3"),
+        "2": node("KSampler"),
+        "3": node("KSampler"),
+        "4": node("VAEDecode"),
+    }
+    assert read_message(content, "Sample 2/3 7/20") == ("1", 7, 20)
+    assert read_message(content, "VAEDecode") == ("4", None, None)
+    assert read_message(content, "KSampler 1/2") == (None, 1, 2), "it may be either"
+    assert read_message(content, "Preparing") == (None, None, None)

@@ -268,11 +268,13 @@ async def test_one_that_is_stopped_before_it_began_leaves_nothing_behind(
     async def nothing(_job_id: UUID, _after: int) -> None:
         return None
 
+    async def silence(_job_id: UUID) -> str:
+        return ""
+
+    pokes = Pokes(settings.redis_url, settings.queue_prefix + JOBS_CHANGED)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        async with Lookout(
-            database, Pokes(settings.redis_url, settings.queue_prefix + JOBS_CHANGED), nothing, poll=1.0
-        ):
+        async with Lookout(database, pokes, nothing, silence, poll=1.0):
             pass
         gc.collect()
     assert caught == []

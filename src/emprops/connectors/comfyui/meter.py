@@ -1,5 +1,6 @@
 """How far a graph is, by the events about its nodes. Pure."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,6 +9,8 @@ from emprops.connectors.comfyui.problems import Graph, class_of
 
 RAN = 95.0
 """Progress once the graph has run; the rest is bringing the results here."""
+COUNTED = re.compile(r"(.+) (\d{1,9})/(\d{1,9})")
+"""A message about a node and its step."""
 
 
 @dataclass(slots=True)
@@ -86,6 +89,20 @@ class Meter:
             self._advance(node, state.get("value"), state.get("max"))
 
     def _title(self, node: str) -> str:
-        meta = self.graph[node].get("_meta")
-        title = meta.get("title") if isinstance(meta, dict) else None
-        return str(title)[:100] if title else class_of(self.graph, node)
+        return title_of(self.graph, node)
+
+
+def title_of(graph: Graph, node: str) -> str:
+    """Return what people call a node."""
+    meta = graph[node].get("_meta")
+    title = meta.get("title") if isinstance(meta, dict) else None
+    return str(title)[:100] if title else class_of(graph, node)
+
+
+def read_message(graph: Graph, message: str) -> tuple[str | None, int | None, int | None]:
+    """Return what a :class:`Meter`'s message is about: the node, if it is clear which, its step, and of how many."""
+    title, step, steps = message, None, None
+    if match := COUNTED.fullmatch(message):
+        title, step, steps = match[1], int(match[2]), int(match[3])
+    named = [node for node in graph if title_of(graph, node) == title]
+    return named[0] if len(named) == 1 else None, step, steps

@@ -21,6 +21,13 @@ local function show(step, t, kind, node, content)
   redis.call('PUBLISH', channel, t.job)
 end
 
+-- What the worker says of its progress, for those who look at the job.
+local function say(t, message)
+  local key = K.preview .. t.job
+  redis.call('HSET', key, 'said', message)
+  redis.call('EXPIRE', key, PREVIEW_S)
+end
+
 -- For the next attempt, on any worker; it is deleted with the ticket.
 local function remember(step, work)
   if work == '{}' then
@@ -44,6 +51,7 @@ for i = 8, #ARGV, 8 do
       redis.call('PUBLISH', 'job:progress:' .. step, '{"job_id":"' .. step .. '","progress":' .. progress
         .. ',"message":' .. message .. ',"timestamp":' .. string.format('%.0f', now) .. ',"worker_id":"' .. worker
         .. '","machine_id":"' .. machine .. '"}')
+      if message ~= '""' then say(t, message) end
     end
     if ARGV[i + 4] ~= '' then show(step, t, ARGV[i + 4], ARGV[i + 5], ARGV[i + 6]) end
     if ARGV[i + 7] ~= '' then remember(step, ARGV[i + 7]) end
