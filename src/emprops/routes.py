@@ -30,6 +30,7 @@ from emprops.media import endpoints as media
 from emprops.media.mux import endpoints as mux
 from emprops.observe import endpoints as observe
 from emprops.openai_api import endpoints as openai_api
+from emprops.openai_api import video_endpoints as openai_videos
 from emprops.operators import audit_endpoints as audit
 from emprops.operators import endpoints as operators
 from emprops.orchestrator.endpoints import dead_letters, develop, generations, reviews
@@ -61,6 +62,7 @@ TABLE: list[tuple[Prefix, APIRouter]] = [
     ("/api", comfy_jobs.routes),  # /v2/jobs /v2/jobs/{id} /v2/jobs/{id}/workflow /events /cancel
     ("/api", comfy_assets.routes),  # /v2/assets/{id} /v2/assets/{id}/content
     ("", openai_api.routes),  # /v1/images/generations /v1/images/edits /v1/models
+    ("", openai_videos.routes),  # /v1/videos /v1/videos/{id} /v1/videos/{id}/content
     ("/api", projects.routes),  # /projects /projects/{id}
     ("/api", collections.routes),  # /collections /collections/{id}/publish /workflows/create-simple-collection
     ("/api", workflows.routes),  # /workflows /workflows/{name}

@@ -4,6 +4,7 @@ import base64
 import io
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from openai import AsyncOpenAI
@@ -35,7 +36,7 @@ def opened(encoded: str | None) -> Image.Image:
 
 async def test_the_samples_are_models(client: AsyncOpenAI) -> None:
     models = {model.id async for model in client.models.list()}
-    assert models >= {"art", "art-2x", "upscale"}
+    assert models >= {"art", "art-2x", "upscale", "image-to-video"}
     assert "story" not in models
 
 
@@ -67,3 +68,16 @@ async def test_a_picture_of_a_picture(client: AsyncOpenAI, system: System) -> No
     [asset] = await system.get("/assets")
     job = await system.get(f"/api/jobs/{answer.job_id}")  # type: ignore[attr-defined]
     assert job["data"]["variables"] == {"image": f"asset:{asset['id']}"}
+
+
+@pytest.mark.filterwarnings("ignore:The Sora API:DeprecationWarning")
+async def test_a_video_of_a_picture(client: AsyncOpenAI) -> None:
+    small = io.BytesIO()
+    Image.new("RGB", (64, 48), "teal").save(small, "PNG")
+    asked: Any = {"model": "image-to-video", "seconds": "2", "size": "1280x720"}
+    video = await client.videos.create_and_poll(
+        prompt="slowly", input_reference=("small.png", small.getvalue()), poll_interval_ms=100, **asked
+    )
+    assert (video.status, video.seconds) == ("completed", "2")
+    content = await client.videos.download_content(video.id)
+    assert content.content[4:8] == b"ftyp"

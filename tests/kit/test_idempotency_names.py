@@ -22,6 +22,7 @@ STORED = {
     *("create_collection", "create_collection_in_project", "create_simple_collection", "create_workflow"),
     *("create_model", "create_custom_node", "grant_credits"),
     "create_image",
+    "create_video",
     *("send_test_webhook", "replay_webhook", "replay_webhook_delivery"),
 }
 """Names that databases hold. One that is taken away needs a migration, as 0014 was; what OpenAPI calls an operation may

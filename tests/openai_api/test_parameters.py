@@ -7,7 +7,7 @@ import pytest
 from emprops.collections import instructions
 from emprops.kit.ids import new_id
 from emprops.openai_api.failures import ParameterError
-from emprops.openai_api.inputs import Inputs, inputs_of, makes_pictures
+from emprops.openai_api.inputs import Inputs, inputs_of, makes
 from emprops.openai_api.parameters import Wish, variables_of
 from emprops.workflows.store import Workflow
 
@@ -111,5 +111,23 @@ def test_what_counts_is_what_comes_out() -> None:
     made = {"w": workflow("w"), "v": workflow("v", {"id": "image", "type": "image_loader"}, mime_type="video/mp4")}
     first = {"id": 1, "nodeName": "w", "nodePayload": {}}
     second = {"id": 2, "nodeName": "v", "nodePayload": {"image": {"$ref": 1}}}
-    assert makes_pictures(instructions.parse({"steps": [first]}, made), made)
-    assert not makes_pictures(instructions.parse({"steps": [first, second]}, made), made)
+    picture = instructions.parse({"steps": [first]}, made)
+    video = instructions.parse({"steps": [first, second]}, made)
+    assert (makes("image/", picture, made), makes("video/", picture, made)) == (True, False)
+    assert (makes("image/", video, made), makes("video/", video, made)) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("variable", "seconds", "found"),
+    [
+        ({"name": "duration", "type": "number"}, "4", 4),
+        (pick("duration", "4s", "8s"), "8", "8s"),
+        (pick("seconds", 4, 8), "8", 8),
+        ({"name": "style", **TEXT}, "8", None),
+        ({"name": "duration", "type": "number"}, None, None),
+    ],
+)
+def test_how_long_a_video_is(variable: Json, seconds: str | None, found: Any) -> None:
+    known = inputs([{"name": "prompt", **TEXT}, {**variable, "required": False}])
+    values = variables_of(known, Wish("a harbour", seconds=seconds))
+    assert values.get(variable["name"]) == found

@@ -22,6 +22,11 @@ PICTURE = {"model": "{collection_id}", "prompt": "a quiet harbour"}
 OPENAI_API = [
     row("POST", "/v1/images/generations", OWN_AS_USER, body={**PICTURE, "stream": True}),
     row("POST", "/v1/images/edits", OWN_AS_USER.but(owner=400), body={**PICTURE, "image": "https://a.example/a.png"}),
+    row("POST", "/v1/videos", OWN_AS_USER.but(owner=400), body=PICTURE),
+    row("GET", "/v1/videos", USER),
+    row("GET", "/v1/videos/{video_id}", OWN_AS_USER, video_id="openai_job_id"),
+    row("GET", "/v1/videos/{video_id}/content", OWN_AS_USER.but(owner=404), video_id="openai_job_id"),
+    row("DELETE", "/v1/videos/{video_id}", OWN_AS_USER, video_id="openai_job_id"),
     row("GET", "/v1/models", USER),
     row("GET", "/v1/models/{model}", OWN_AS_USER, model="collection_id"),
 ]

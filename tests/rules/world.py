@@ -80,6 +80,7 @@ async def _things_of(tx: Transaction, owner: UUID) -> dict[str, Any]:
     jobs = await _jobs(tx, collection)
     output = await factories.make_output(tx, collection, job=jobs["done"], deck_id=deck, status="completed")
     pending = await factories.make_output(tx, collection, deck_id=deck)
+    await factories.make_output(tx, collection, job=jobs["video"], status="completed")
     link = await factories.make_social_link(tx, f"harbour-{owner}")
     webhook = await factories.make_webhook(tx, owner)
     dead = {"reason": "worker_lost", "failures": 0, "losses": 3}
@@ -98,11 +99,15 @@ async def _things_of(tx: Transaction, owner: UUID) -> dict[str, Any]:
         "dead_step_id": await factories.make_step(tx, jobs["failed"], status="failed", dead_letter=dead),
         "done_job_id": jobs["done"].id,
         "graph_job_id": jobs["graph"].id,
+        "openai_job_id": jobs["video"].id,
         "review_id": await _held(tx, jobs["held"]),
         "deck_id": deck,
         "output_id": output,
         "pending_output_id": pending,
     }
+
+
+VIDEO = dict.fromkeys(("model", "prompt", "seconds", "size"))
 
 
 async def _jobs(tx: Transaction, collection: factories.Collection) -> dict[str, factories.Job]:
@@ -112,6 +117,10 @@ async def _jobs(tx: Transaction, collection: factories.Collection) -> dict[str, 
         "held": {"status": "processing", "progress": 99},
         "failed": {"status": "failed", "error_message": "it broke"},
         "done": {"status": "completed", "progress": 100, "workflow_output": result},
+        "video": {
+            "status": "completed",
+            "about": {"openai_video": VIDEO},
+        },
         "graph": {"status": "completed", "job_type": "comfy_api", "variables": {"workflow": {}}},
     }
     return {name: await factories.make_job(tx, collection=collection, **state) for name, state in states.items()}

@@ -110,21 +110,21 @@ async def create_image(
     started = await starts(Ask(user_id, str(wanted.collection_id), generation, new_id()), tx)
     note(request, job_id=str(started.job_id))
     hold.is_new = True
-    return _answer({"job_id": started.job_id})
+    return answer({"job_id": started.job_id})
 
 
 @routes.get("/models")
 async def list_picture_models(user_id: CurrentUser, reader: Reader, resources: Shared) -> Response:
     """List the models that make pictures: collections of the caller's, and public ones."""
-    return _answer({"object": "list", "data": await service.list_models(reader, resources.settings, user_id)})
+    return answer({"object": "list", "data": await service.list_models(reader, resources.settings, user_id)})
 
 
 @routes.get("/models/{model}")
 async def get_picture_model(model: str, user_id: CurrentUser, reader: Reader, resources: Shared) -> Response:
     """Read one model."""
-    return _answer(await service.get_model(reader, resources.settings, user_id, model))
+    return answer(await service.get_model(reader, resources.settings, user_id, model))
 
 
-def _answer(body: dict[str, Any]) -> Response:
+def answer(body: dict[str, Any]) -> Response:
     """Answer in this API's form, which has no envelope."""
     return Response(to_bytes(body), media_type="application/json")

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator, Iterable
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from pydantic import ValidationError
 from starlette.datastructures import FormData, UploadFile
@@ -16,12 +16,14 @@ from emprops.kit.web.endpoint import bounded, media_type_of, resources_of, with_
 from emprops.kit.web.spooling import BUFFER, patient
 from emprops.kit.web.strict_json import Strictness, parse_json
 from emprops.openai_api import service
-from emprops.openai_api.schemas import MOST_IMAGES, ImageBody
+from emprops.openai_api.schemas import MOST_IMAGES, ImageBody, VideoBody
+from emprops.openai_api.service import Body
 from emprops.orchestrator.endpoints.bodies import StartRoute
 from emprops.settings import Settings
 
 IMAGES: Final = ("image", "image[]")
-MASK: Final = "mask"
+SINGLE: Final = ("mask", "input_reference")
+"""Parts of a form with one picture."""
 MAX_FIELDS: Final = 100
 VARIABLE: Final = re.compile(r"variables\[([^\[\]]{1,100})\]")
 """How the official clients write a field of an object into a form."""
@@ -29,6 +31,8 @@ VARIABLE: Final = re.compile(r"variables\[([^\[\]]{1,100})\]")
 
 class PictureRoute(StartRoute):
     """A route that takes JSON, or a form with pictures."""
+
+    shape: ClassVar[type[Body]] = ImageBody
 
     async def read(self, request: Request, settings: Settings) -> Request:
         """Read either. Only callers who are known may send pictures, and nothing is kept of a request that names no
@@ -41,7 +45,7 @@ class PictureRoute(StartRoute):
         async with limited.form(max_files=MOST_IMAGES + 1, max_fields=MAX_FIELDS) as form:
             document = _document(form)
             try:
-                body = ImageBody.model_validate(document)
+                body = self.shape.model_validate(document)
             except ValidationError:
                 return with_document(request, document)  # the endpoint says what is wrong
             parse_json(await with_document(request, document).body(), Strictness())
@@ -53,7 +57,7 @@ class PictureRoute(StartRoute):
                     for file in files
                 ]
                 references = [f"asset:{one.asset.id}" for one in kept]
-                document[name] = references[0] if name == MASK else references
+                document[name] = references[0] if name in SINGLE else references
         return with_document(request, document)
 
     @staticmethod
@@ -61,16 +65,23 @@ class PictureRoute(StartRoute):
         """Return the values of a body among which there may be pictures."""
         if not isinstance(document, dict):
             return ()
-        images = document.get(IMAGES[0])
+        images, reference = document.get(IMAGES[0]), document.get(SINGLE[1])
         listed = images if isinstance(images, list) else ()
-        return [*document.values(), *listed, *StartRoute.values_in(document)]
+        within = reference.values() if isinstance(reference, dict) else ()
+        return [*document.values(), *listed, *within, *StartRoute.values_in(document)]
+
+
+class VideoRoute(PictureRoute):
+    """The same for videos."""
+
+    shape: ClassVar[type[Body]] = VideoBody
 
 
 def _files(form: FormData) -> dict[str, list[UploadFile]]:
     found: dict[str, list[UploadFile]] = {}
     for name, value in form.multi_items():
-        if isinstance(value, UploadFile) and name in (*IMAGES, MASK):
-            found.setdefault(MASK if name == MASK else IMAGES[0], []).append(value)
+        if isinstance(value, UploadFile) and name in (*IMAGES, *SINGLE):
+            found.setdefault(name if name in SINGLE else IMAGES[0], []).append(value)
     return found
 
 
@@ -83,12 +94,14 @@ def _document(form: FormData) -> dict[str, Any]:
             continue
         if variable:
             document.setdefault("variables", {})[variable[1]] = value
+        elif name.startswith(f"{SINGLE[1]}["):
+            document[SINGLE[1]] = value
         elif name in IMAGES:
             document.setdefault(IMAGES[0], []).append(value)
         else:
             document[name] = value
     for name, files in _files(form).items():
-        document[name] = name if name == MASK else [name for _ in files]
+        document[name] = name if name in SINGLE else [name for _ in files]
     return document
 
 

@@ -22,6 +22,8 @@ IMAGE: Final = "image"
 MASK: Final = "mask"
 PROMPT: Final = "prompt"
 PICTURE: Final = "image/"
+VIDEO: Final = "video/"
+DURATION: Final = "duration"
 FURTHER_IMAGE: Final = re.compile(r"image_?[0-9]+")
 """What variables are called that take one more picture."""
 
@@ -74,11 +76,11 @@ def inputs_of(recipe: Instructions, workflows: Mapping[str, Workflow]) -> Inputs
     )
 
 
-def makes_pictures(recipe: Instructions, workflows: Mapping[str, Workflow]) -> bool:
-    """Return whether what comes out of a collection is, or may be, a picture."""
+def makes(media: str, recipe: Instructions, workflows: Mapping[str, Workflow]) -> bool:
+    """Return whether what comes out of a collection is of such a type: ``image/`` or ``video/``."""
     referred = {part.step for step in recipe.steps for part in mentions(step.payload) if isinstance(part, Ref)}
     return any(
-        workflows[step.node_name].output_mime_type.lower().startswith(PICTURE)
+        workflows[step.node_name].output_mime_type.lower().startswith(media)
         for step in recipe.steps
         if step.id not in referred and _runs(step, workflows)
     )

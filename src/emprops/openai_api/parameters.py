@@ -10,7 +10,7 @@ from emprops.collections import variables as collection_variables
 from emprops.collections.variables import Definition, ValueProblem
 from emprops.connectors.encoded import is_data_url
 from emprops.openai_api.failures import ParameterError, UnknownParameterError
-from emprops.openai_api.inputs import MASK, Inputs
+from emprops.openai_api.inputs import DURATION, MASK, Inputs
 from emprops.workflows.forms import NUMERAL
 
 OPTIONAL: Final = frozenset(
@@ -28,6 +28,7 @@ USUAL: Final = frozenset(
 )
 """Values that clients send of themselves; one that the model's variable does not take is ignored too."""
 SIZE: Final = re.compile(r"\s*([1-9][0-9]{0,4})\s*[x×*]\s*([1-9][0-9]{0,4})\s*", re.IGNORECASE)
+LENGTH: Final = re.compile(r"\s*([0-9]{1,5}(?:\.[0-9]+)?)\s*(?:s|sec|seconds?)?\s*")
 RATIO: Final = re.compile(r"\s*([0-9]{1,4}(?:\.[0-9]+)?)\s*[:/x]\s*([0-9]{1,4}(?:\.[0-9]+)?)\s*")
 
 
@@ -39,6 +40,7 @@ class Wish:
     size: str | None = None
     images: Sequence[str] = ()
     mask: str | None = None
+    seconds: str | None = None
     variables: Mapping[str, Any] = field(default_factory=dict)
     """By name, as the collection has them."""
     others: Mapping[str, Any] = field(default_factory=dict)
@@ -59,6 +61,7 @@ def variables_of(inputs: Inputs, wish: Wish) -> dict[str, Any]:
         )
     found |= _images(inputs, wish)
     found |= _size(inputs, wish.size)
+    found |= _seconds(inputs, wish.seconds)
     for name, value in wish.others.items():
         if value is not None:
             found |= _other(inputs, name, value)
@@ -137,6 +140,20 @@ def _size(inputs: Inputs, size: str | None) -> dict[str, Any]:
     if ratio is not None and ratio.type == "pick":
         return _nearest_ratio(ratio, width / height)
     return {}
+
+
+def _seconds(inputs: Inputs, seconds: str | None) -> dict[str, Any]:
+    """Return what sets how long a video is, if the model lets callers do so."""
+    duration = inputs.of(DURATION)
+    if seconds is None or duration is None:
+        return {}
+    if not NUMERAL.fullmatch(seconds):
+        raise ParameterError("seconds", 'seconds must be a number, such as "4".')
+    for option in duration.options:
+        match = LENGTH.fullmatch(str(option.value)) or LENGTH.fullmatch(option.name)
+        if match and float(match[1]) == float(seconds):
+            return {duration.name: option.value}
+    return {duration.name: _read("seconds", duration, seconds)}
 
 
 def _same_size(definition: Definition, width: int, height: int) -> Any:

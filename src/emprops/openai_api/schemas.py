@@ -35,7 +35,26 @@ class ImageBody(Schema):
     """Pictures to start from: assets, or what else a variable for a picture takes."""
     mask: str | None = None
 
-    @property
-    def others(self) -> dict[str, Any]:
-        """All that was sent in addition."""
-        return self.model_extra or {}
+
+def _reference(value: Any) -> Any:
+    """Take the picture out of ``{"image_url": …}``, or ``{"file_id": …}``."""
+    found = (value.get("image_url") or value.get("file_id")) if isinstance(value, dict) else None
+    return value if found is None else found
+
+
+def _text(value: Any) -> Any:
+    return f"{value:g}" if isinstance(value, (int, float)) and not isinstance(value, bool) else value
+
+
+class VideoBody(Schema):
+    """The video to make. Further fields are variables of the model, or parameters that it does not take."""
+
+    model_config = ConfigDict(extra="allow")
+
+    prompt: Annotated[str, Field(min_length=1, max_length=32_000)]
+    model: Annotated[str | None, Field(max_length=200)] = None
+    size: Annotated[str | None, Field(max_length=50)] = None
+    seconds: Annotated[str | None, BeforeValidator(_text), Field(max_length=20)] = None
+    input_reference: Annotated[str | None, BeforeValidator(_reference)] = None
+    """The picture to start from: an asset, or what else a variable for a picture takes."""
+    variables: dict[str, Any] | None = None

@@ -14,13 +14,14 @@ from emprops.errors import CollectionCorruptedError, NotFoundError
 from emprops.kit.database import Transaction
 from emprops.openai_api import queries
 from emprops.openai_api.failures import MissingParameterError, ModelNotFoundError, ParameterError
-from emprops.openai_api.inputs import inputs_of, makes_pictures
+from emprops.openai_api.inputs import PICTURE, VIDEO, inputs_of, makes
 from emprops.openai_api.parameters import Wish, variables_of
-from emprops.openai_api.schemas import ImageBody
+from emprops.openai_api.schemas import ImageBody, VideoBody
 from emprops.settings import Settings, SettingsError
 from emprops.workflows import store as workflows
 from emprops.workflows.store import Workflow
 
+Body = ImageBody | VideoBody
 AT_ONCE: Final = 20
 """Collections that are read before others get their turn."""
 
@@ -35,30 +36,41 @@ class Wanted:
     """How many; None: as many as the collection says."""
 
 
-async def want(reader: Transaction, settings: Settings, user_id: UUID, body: ImageBody) -> Wanted:
+async def want(reader: Transaction, settings: Settings, user_id: UUID, body: Body) -> Wanted:
     """Find out which collection is meant, and what its variables are to be. Raises :class:`ModelNotFoundError`,
     :class:`ParameterError` and :class:`~emprops.openai_api.failures.UnknownParameterError`."""
+    media = VIDEO if isinstance(body, VideoBody) else PICTURE
     if not body.model:
         raise MissingParameterError("model", "Name a model: GET /v1/models lists them.")
     collection = await find_model(reader, settings, user_id, body.model)
     recipe, known = await _recipe(reader, collection)
-    if not makes_pictures(recipe, known):
-        raise ParameterError("model", f"The model {body.model} makes no pictures; GET /v1/models lists those that do.")
-    generations = recipe.generations
-    if body.n is not None and generations.use_custom_hashes and body.n > len(generations.hashes):
-        raise ParameterError("n", f"This model makes at most {len(generations.hashes)} pictures at once.")
-    if body.n is not None and body.n * len(recipe.steps) > instructions.MAX_STEPS:
-        most = instructions.MAX_STEPS // len(recipe.steps)
-        raise ParameterError("n", f"This model makes at most {most} pictures at once.")
-    wish = Wish(
-        prompt=body.prompt,
-        size=body.size,
-        images=body.image or (),
-        mask=body.mask,
-        variables=body.variables or {},
-        others=body.others,
-    )
-    return Wanted(collection.id, variables_of(inputs_of(recipe, known), wish), body.n)
+    if not makes(media, recipe, known):
+        what = "videos" if media == VIDEO else "pictures"
+        raise ParameterError("model", f"The model {body.model} makes no {what}.")
+    number = body.n if isinstance(body, ImageBody) else 1
+    _check_number(recipe, number)
+    return Wanted(collection.id, variables_of(inputs_of(recipe, known), wish_of(body)), number)
+
+
+def _check_number(recipe: Instructions, number: int | None) -> None:
+    most = instructions.MAX_STEPS // len(recipe.steps)
+    if recipe.generations.use_custom_hashes:
+        most = min(most, len(recipe.generations.hashes))
+    if number is not None and number > most:
+        raise ParameterError("n", f"This model makes at most {most} at once.")
+
+
+def wish_of(body: Body) -> Wish:
+    """Return what a request asks for."""
+    usual: dict[str, Any] = {
+        "prompt": body.prompt,
+        "size": body.size,
+        "variables": body.variables or {},
+        "others": body.model_extra or {},
+    }
+    if isinstance(body, VideoBody):
+        return Wish(**usual, images=[body.input_reference] if body.input_reference else [], seconds=body.seconds)
+    return Wish(**usual, images=body.image or (), mask=body.mask)
 
 
 async def find_model(reader: Transaction, settings: Settings, user_id: UUID, name: str) -> Collection:
@@ -70,7 +82,7 @@ async def find_model(reader: Transaction, settings: Settings, user_id: UUID, nam
 
 
 async def get_model(reader: Transaction, settings: Settings, user_id: UUID, name: str) -> dict[str, Any]:
-    """Return a model that makes pictures. Raises :class:`ModelNotFoundError`."""
+    """Return a model that makes pictures or videos. Raises :class:`ModelNotFoundError`."""
     collection = await find_model(reader, settings, user_id, name)
     if not await _is_model(reader, collection):
         raise ModelNotFoundError
@@ -78,8 +90,7 @@ async def get_model(reader: Transaction, settings: Settings, user_id: UUID, name
 
 
 async def list_models(reader: Transaction, settings: Settings, user_id: UUID) -> list[dict[str, Any]]:
-    """List the models that make pictures: the user's own, and those that are public; and what the operator calls some
-    of them."""
+    """List the models that make pictures or videos: the user's own and public ones, and the operator's names."""
     found = {str(one.id): one async for one in _models(reader, await queries.models(reader, user_id))}
     listed = [model_json(one, one.slug or str(one.id)) for one in found.values()]
     by_name = {name: one for one in found.values() for name in (one.slug, str(one.id)) if name}
@@ -93,20 +104,21 @@ async def _models(reader: Transaction, listed: list[Collection]) -> AsyncIterato
     for at, collection in enumerate(listed):
         if at % AT_ONCE == 0:
             await asyncio.sleep(0)
-        if _makes_pictures(collection, known):
+        if _makes_any(collection, known):
             yield collection
 
 
 async def _is_model(reader: Transaction, collection: Collection) -> bool:
     known = await workflows.by_names(reader, instructions.workflow_names(collection.data))
-    return _makes_pictures(collection, known)
+    return _makes_any(collection, known)
 
 
-def _makes_pictures(collection: Collection, known: Mapping[str, Workflow]) -> bool:
+def _makes_any(collection: Collection, known: Mapping[str, Workflow]) -> bool:
     try:
-        return makes_pictures(instructions.parse(collection.data, known.keys()), known)
+        recipe = instructions.parse(collection.data, known.keys())
     except CollectionCorruptedError:
         return False
+    return makes(PICTURE, recipe, known) or makes(VIDEO, recipe, known)
 
 
 async def _recipe(reader: Transaction, collection: Collection) -> tuple[Instructions, dict[str, Workflow]]:

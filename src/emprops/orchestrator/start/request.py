@@ -57,6 +57,8 @@ class GenerationRequest:
     """Those that live; what no machine can run is refused, see :mod:`emprops.orchestrator.start.node_classes`."""
     direct: Direct | None = None
     """Set if the caller brings what is to be run."""
+    about: Mapping[str, Any] = field(default_factory=dict)
+    """What the job keeps of it, in addition to what every job has."""
     trace: str = ""
     """W3C ``traceparent`` of what starts the job, or empty."""
 

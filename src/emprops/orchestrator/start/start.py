@@ -172,6 +172,7 @@ def _new_job(draft: _Draft, *, enforced: bool) -> start_store.NewJob:
         "collectionId": str(collection.id),
         "variables": request.variables,
         "generations": [{"hash": g.hash, "variables": g.variables} for g in plan.generations],
+        **request.about,
         **(request.direct.data if request.direct else {}),
     }
     if job.selector is not None:
