@@ -112,6 +112,9 @@ async def test_pictures_may_be_within_json(door: Door) -> None:
         ({"size": "large"}, "invalid_value", "size"),
         ({"n": 11}, "invalid_value", "n"),
         ({"image": [PNG, GREEN]}, "invalid_value", "image"),
+        ({"image": b"these are words"}, "invalid_value", "image"),
+        ({"image": b'<svg xmlns="http://www.w3.org/2000/svg"/>'}, "invalid_value", "image"),
+        ({"mask": b"%PDF-1.7 no picture"}, "invalid_value", "mask"),
         ({"extra_body": {"seeds": "7"}}, "unknown_parameter", "seeds"),
     ],
 )

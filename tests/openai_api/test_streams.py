@@ -2,10 +2,12 @@
 
 import asyncio
 import base64
+from contextlib import AsyncExitStack
 from typing import Any
 
 import openai
 import pytest
+from tests.apps import served
 from tests.fakes.pictures import JPEG, PNG
 from tests.openai_api.door import Door
 from tests.orchestrator.rig import FAILED
@@ -78,3 +80,18 @@ async def test_a_client_that_leaves_ends_the_stream(door: Door) -> None:
         while ends.waiting:  # noqa: ASYNC110 - nothing tells
             await asyncio.sleep(0.005)
     assert not door.rig.app.state.resources.pokes._listeners
+
+
+async def test_a_server_that_stops_says_that_the_job_goes_on(door: Door) -> None:
+    model = await door.make_model()
+    async with AsyncExitStack() as server:
+        http = await server.enter_async_context(served(door.rig.app))
+        client = door.client.with_options(base_url=f"{http.base_url}/v1")
+        call = client.images.generate(model=model, prompt="a harbour", stream=True)
+        calling = asyncio.ensure_future(call)
+        await door.begun()
+        events = await calling
+        await server.aclose()
+        with pytest.raises(openai.APIError) as stopped:
+            await anext(aiter(events))
+    assert stopped.value.code == "still_running"

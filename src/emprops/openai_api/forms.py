@@ -15,7 +15,10 @@ from emprops.auth.dependencies import current_caller, current_user
 from emprops.kit.web.endpoint import bounded, media_type_of, resources_of, with_document
 from emprops.kit.web.spooling import BUFFER, patient
 from emprops.kit.web.strict_json import Strictness, parse_json
+from emprops.media.sniff import HEAD_BYTES, sniff
 from emprops.openai_api import service
+from emprops.openai_api.failures import ParameterError
+from emprops.openai_api.inputs import PICTURE
 from emprops.openai_api.schemas import MOST_IMAGES, ImageBody, VideoBody
 from emprops.openai_api.service import Body
 from emprops.orchestrator.endpoints.bodies import StartRoute
@@ -24,6 +27,7 @@ from emprops.settings import Settings
 IMAGES: Final = ("image", "image[]")
 SINGLE: Final = ("mask", "input_reference")
 """Parts of a form with one picture."""
+SVG: Final = "image/svg+xml"
 MAX_FIELDS: Final = 100
 VARIABLE: Final = re.compile(r"variables\[([^\[\]]{1,100})\]")
 """How the official clients write a field of an object into a form."""
@@ -51,6 +55,9 @@ class PictureRoute(StartRoute):
             parse_json(await with_document(request, document).body(), Strictness())
             async with resources.database.reader() as reader:
                 await service.want(reader, settings, user_id, body)
+            for name, files in _files(form).items():
+                for file in files:
+                    await _check_picture(name, file)
             for name, files in _files(form).items():
                 kept = [
                     await keep_stream(shelf_of(resources), user_id, _pieces(file), Wishes(file.filename or ""))
@@ -83,6 +90,14 @@ def _files(form: FormData) -> dict[str, list[UploadFile]]:
         if isinstance(value, UploadFile) and name in (*IMAGES, *SINGLE):
             found.setdefault(name if name in SINGLE else IMAGES[0], []).append(value)
     return found
+
+
+async def _check_picture(name: str, file: UploadFile) -> None:
+    head = await file.read(HEAD_BYTES)
+    await file.seek(0)
+    kind = sniff(head)
+    if head and (not kind.startswith(PICTURE) or kind == SVG):
+        raise ParameterError(name, f"{name} must be a picture, such as a PNG, JPEG or WEBP file.")
 
 
 def _document(form: FormData) -> dict[str, Any]:
