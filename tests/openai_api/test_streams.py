@@ -12,6 +12,8 @@ from tests.fakes.pictures import JPEG, PNG
 from tests.openai_api.door import Door
 from tests.orchestrator.rig import FAILED
 
+from emprops.openai_api import answers
+
 pytestmark = pytest.mark.timeout(60)
 
 
@@ -63,6 +65,15 @@ async def test_a_failure_is_an_event(door: Door) -> None:
         "generation_failed",
         "The generation failed: the model refused",
     )
+
+
+async def test_a_huge_picture_comes_by_url(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answers, "MOST_IN_EVENT", len(PNG) - 1)
+    model = await door.make_model()
+    call = door.client.images.generate(model=model, prompt="a harbour", stream=True)
+    [event] = await door.client_stream(call)
+    assert event.b64_json is None
+    assert event.url.endswith("/files/generations/a.png")
 
 
 async def test_what_is_refused_is_no_stream(door: Door) -> None:

@@ -18,6 +18,8 @@ from emprops.openai_api.failures import GenerationFailedError
 from emprops.openai_api.inputs import PICTURE
 
 FORMATS: Final = {"image/png": "png", "image/jpeg": "jpeg", "image/webp": "webp", "image/gif": "gif"}
+MOST_IN_EVENT: Final = 64 * 1024 * 1024
+"""Bytes of a picture within an event, which is whole in memory; of a larger one the event has only the URL."""
 NO_USAGE: Final = {
     "input_tokens": 0,
     "input_tokens_details": {"image_tokens": 0, "text_tokens": 0},

@@ -159,7 +159,7 @@ class _Stream(_Held):
     async def _completed(self, send: Send, job: JobDetail, picture: answers.Picture) -> None:
         kind = f"{self._hold.kind}.completed"
         inside: dict[str, Any] = {"url": picture.url}
-        if picture.key is not None:
+        if picture.key is not None and picture.size <= answers.MOST_IN_EVENT:
             pieces = [piece async for piece in answers.encoded(self._hold.resources.storage, picture)]
             inside["b64_json"] = b"".join(pieces).decode()
         event = answers.event_of(kind, answers.created(job), picture.mime_type, usage=answers.NO_USAGE, **inside)
