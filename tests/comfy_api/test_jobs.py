@@ -204,6 +204,9 @@ async def test_a_key_goes_with_the_job_and_is_stored_nowhere(rig: Rig) -> None:
     assert claim.ticket.payload["extra_data"] == {"api_key_comfy_org": secret}
     for path in (f"/api/jobs/{job['id']}", f"/api/jobs/{job['id']}/forensics", f"/api/v2/jobs/{job['id']}/workflow"):
         assert secret not in (await rig.client.get(path, headers=as_user(rig.user_id))).text
+    kept = [key async for key in rig.redis.scan_iter(_type="hash") if secret in str(await rig.redis.hgetall(key))]
+    assert kept == [], "tickets of dead letters stay for weeks"
+    assert 0 < await rig.redis.ttl(f"{rig.settings.queue_prefix}extra:{job['id']}") <= 86_400
     assert await rig.worker.finish(claim, FAILED)
     await rig.settle()
     await rig.ok(UUID(job["id"]), "retry")

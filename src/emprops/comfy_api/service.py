@@ -26,13 +26,13 @@ from emprops.kit.telemetry import tracing
 from emprops.kit.web import idempotency
 from emprops.media.storage import is_private, public_url
 from emprops.moderation.verdicts import Cleared
-from emprops.orchestrator import extras
 from emprops.orchestrator.change.cancel import cancel_job
 from emprops.orchestrator.start.plan import Plan
 from emprops.orchestrator.start.request import Chosen, Direct, GenerationRequest
 from emprops.orchestrator.start.start import run_collection
 from emprops.orchestrator.tickets import Dispatcher
 from emprops.policies import queries as policies
+from emprops.queue import extras
 from emprops.settings import Settings
 from emprops.workflows.comfy_graph import Graph
 from emprops.workflows.machines import Machines
@@ -120,7 +120,7 @@ async def submit(
         chosen = Chosen(job_id, sender.user_id, collection, request)
         await run_collection(tx, chosen, terms=terms, dispatcher=dispatcher)
     if submission.keys:
-        await extras.put(dispatcher.queue.redis, dispatcher.queue.prefix, job_id, submission.keys)
+        await extras.put(dispatcher.queue.redis, dispatcher.queue.prefix, str(job_id), submission.keys)
     return job_id
 
 

@@ -16,7 +16,6 @@ from emprops.kit.database import Database, Transaction
 from emprops.kit.pubsub import poke
 from emprops.kit.telemetry import tracing
 from emprops.orchestrator.admission import admit
-from emprops.orchestrator.extras import with_extras
 from emprops.orchestrator.files import with_files
 from emprops.orchestrator.metrics import TICKETS_SENT
 from emprops.queue.dispatch import Queue
@@ -188,7 +187,6 @@ class Dispatcher:
         if not steps:
             return
         steps = await with_files(self.database, self.settings, self.links, steps)
-        steps = await with_extras(self.queue.redis, self.queue.prefix, steps)
         spans = [tracing.begin("enqueue", _about(step), parent=step.trace or "", kind="producer") for step in steps]
         tickets = [ticket_of(step, self.limits, span) for step, span in zip(steps, spans, strict=True)]
         for answer, count in Counter(await self.queue.enqueue(tickets)).items():

@@ -1,8 +1,8 @@
 """What Redis holds: every key, its type and its purpose. Lua scripts get these names from here.
 
 Everything under these keys can be rebuilt from PostgreSQL; ``docs/03-redis.md`` explains how they work together.
-A trailing ``:`` means that an id follows. ``stream_ticket:``, ``rate:`` and ``extra:`` are not listed: they are for
-apis only (``auth/tickets.py``, ``auth/limits.py``, ``orchestrator/extras.py``).
+A trailing ``:`` means that an id follows. ``stream_ticket:`` and ``rate:`` are not listed: they are for apis only
+(``auth/tickets.py``, ``auth/limits.py``).
 """
 
 from dataclasses import dataclass, fields
@@ -75,6 +75,9 @@ class Keys:
     preview: str = "preview:"
     """hash per job: the latest look at what one of its steps is making (seq, step, type, node, content), and what was
     last said of its progress (said, JSON); goes with the end of the step, or after some minutes without news."""
+    extra: str = "extra:"
+    """string per job: keys for services of others that its caller sent along (JSON), kept a day and nowhere else; the
+    one thing here that cannot be rebuilt."""
     attestation: str = "verdict:"
     """string per step and run: how it ended, kept ``attestation_days``."""
     dead: str = "dead"

@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from emprops.queue.extras import with_extras
 from emprops.queue.keys import JOBS_CHANGED, KEYS
 from emprops.queue.matching import WorkerOffers, class_of, missing
 from emprops.queue.messages import MAX_PREVIEW_BYTES, Claim, Ticket
@@ -81,7 +82,7 @@ class WorkerLink:
         else:
             log.warning("signatures unjudged", worker_class=worker_class, hint="are scripts of another version in use?")
         at = int(now)
-        parsed = (
+        parsed = [
             Claim(
                 Ticket.from_bytes(body),
                 request,
@@ -91,7 +92,8 @@ class WorkerLink:
                 orjson.loads(work) if work and by.decode() in (TRUSTED, self.origin) else None,
             )
             for body, attempt, since, work, by in claims
-        )
+        ]
+        parsed = await with_extras(self.redis, self.prefix, parsed)
         return Turn(tuple(parsed), tuple(late), more=bool(more))
 
     async def release(self, claims: Sequence[Claim]) -> int:
