@@ -316,6 +316,29 @@ CREATE TABLE public.asset_file (
 
 COMMENT ON COLUMN public.asset_file.key IS 'in storage; random, so that nobody finds a file by its content';
 
+CREATE TABLE public.asset_upload (
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    size_bytes bigint NOT NULL,
+    received bigint DEFAULT 0 NOT NULL,
+    parts text[] DEFAULT '{}'::text[] NOT NULL,
+    sizes bigint[] DEFAULT '{}'::bigint[] NOT NULL,
+    presigned boolean NOT NULL,
+    name text DEFAULT ''::text NOT NULL,
+    keeps_metadata boolean NOT NULL,
+    expires_in double precision,
+    asset_id uuid,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT asset_upload_check CHECK (((received >= 0) AND (received <= size_bytes))),
+    CONSTRAINT asset_upload_check1 CHECK ((cardinality(parts) = cardinality(sizes))),
+    CONSTRAINT asset_upload_size_bytes_check CHECK ((size_bytes > 0))
+);
+
+COMMENT ON COLUMN public.asset_upload.parts IS 'keys in storage; those whose size is 0 do not count, as storing them was broken off';
+
+COMMENT ON COLUMN public.asset_upload.asset_id IS 'what it became; null: it is not whole yet';
+
 CREATE TABLE public.asset_use (
     asset_id uuid NOT NULL,
     job_id uuid NOT NULL
@@ -1077,6 +1100,9 @@ ALTER TABLE ONLY public.asset_file
 ALTER TABLE ONLY public.asset
     ADD CONSTRAINT asset_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.asset_upload
+    ADD CONSTRAINT asset_upload_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.asset_use
     ADD CONSTRAINT asset_use_pkey PRIMARY KEY (asset_id, job_id);
 
@@ -1259,6 +1285,10 @@ CREATE INDEX asset_expiring ON public.asset USING btree (expires_at) WHERE (expi
 CREATE INDEX asset_newest ON public.asset USING btree (user_id, created_at DESC, id DESC);
 
 CREATE INDEX asset_of_file ON public.asset USING btree (file_id);
+
+CREATE INDEX asset_upload_of_user ON public.asset_upload USING btree (user_id) WHERE (asset_id IS NULL);
+
+CREATE INDEX asset_upload_old ON public.asset_upload USING btree (updated_at);
 
 CREATE INDEX asset_use_of_job ON public.asset_use USING btree (job_id);
 
@@ -1475,6 +1505,9 @@ ALTER TABLE ONLY public.api_key
 
 ALTER TABLE ONLY public.asset
     ADD CONSTRAINT asset_file_id_fkey FOREIGN KEY (file_id) REFERENCES public.asset_file(id);
+
+ALTER TABLE ONLY public.asset_upload
+    ADD CONSTRAINT asset_upload_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.app_user(id);
 
 ALTER TABLE ONLY public.asset_use
     ADD CONSTRAINT asset_use_asset_id_fkey FOREIGN KEY (asset_id) REFERENCES public.asset(id);

@@ -10,6 +10,7 @@ from fastapi import APIRouter, FastAPI
 
 from emprops import health
 from emprops.assets import endpoints as assets
+from emprops.assets import part_endpoints as asset_parts
 from emprops.auth import endpoints as auth
 from emprops.auth import key_endpoints as keys
 from emprops.auth.dependencies import unmarked_routes
@@ -54,6 +55,8 @@ TABLE: list[tuple[Prefix, APIRouter]] = [
     ("/api", observe.queue_routes),  # /queue /queue/demand
     ("/api", gateway.routes),  # /worker/turn /worker/wait /worker/beat /worker/files/{key}
     ("", media.routes),  # /files/{key}
+    ("", asset_parts.routes),  # /assets/presigned /assets/presigned/{id}/complete
+    ("", asset_parts.tus),  # /assets/uploads /assets/uploads/{id}
     ("", assets.routes),  # /assets /assets/{id} /assets/{id}/content
     ("", mux.routes),  # /webhooks/mux
     ("/api", generations.routes),  # /collections/{id}/generate /collections/{id}/price

@@ -83,6 +83,7 @@ PARAMETERS: dict[str, str] = {
     "job_id": "The job's id.",
     "output_id": "The output's id.",
     "asset_id": "The asset's id.",
+    "upload_id": "The upload's id.",
     "deck_id": "The deck's id.",
     "collection_id": "The collection's id.",
     "project_id": "The project's id.",

@@ -3,7 +3,7 @@
 They write the tables directly: a test may put the system into any state that its constraints allow.
 """
 
-from tests.factories.assets import make_asset
+from tests.factories.assets import make_asset, make_upload
 from tests.factories.collections import INSTRUCTIONS, Collection, make_collection
 from tests.factories.jobs import Job, add_history, make_job, make_pause, make_step
 from tests.factories.outputs import make_deck, make_file, make_output
@@ -31,6 +31,7 @@ __all__ = [
     "make_project",
     "make_social_link",
     "make_step",
+    "make_upload",
     "make_user",
     "make_webhook",
     "make_webhook_event",

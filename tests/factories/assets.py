@@ -26,3 +26,14 @@ async def make_asset(tx: Transaction, user_id: UUID | None = None, *, key: str =
         {"id": asset_id, "user_id": user_id, "key": key or f"assets/{asset_id.hex}.png", "digest": digest},
     )
     return asset_id
+
+
+async def make_upload(tx: Transaction, user_id: UUID | None = None) -> UUID:
+    """An upload of the user's of which nothing came yet."""
+    user_id, upload_id = await make_user(tx, user_id), new_id()
+    await tx.execute(
+        "INSERT INTO asset_upload (id, user_id, size_bytes, presigned, keeps_metadata)"
+        " VALUES (%s, %s, 9, false, false)",
+        (upload_id, user_id),
+    )
+    return upload_id

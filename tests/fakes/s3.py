@@ -45,7 +45,11 @@ class FakeS3:
         self.requests.append((request.method, path))
         if request.method in self.refused:
             return error(403, "AccessDenied")
-        if self.fail is not None or "AWS4-HMAC-SHA256" not in request.headers.get("authorization", ""):
+        signed = "AWS4-HMAC-SHA256" in request.headers.get("authorization", "") or (
+            request.query_params.get("X-Amz-Algorithm") == "AWS4-HMAC-SHA256"
+            and "X-Amz-Signature" in request.query_params
+        )
+        if self.fail is not None or not signed:
             return error(self.fail or 403, "AccessDenied")
         body = await request.body()
         query = request.query_params

@@ -26,7 +26,7 @@ NAMES = [f"{method} {path}" for method, path, _ in OPERATIONS]
 PAGES = {"/", "/docs", "/watch/{}", "/watch/static/{}", "/d/{}"}
 ALIASES = {"/collections/{}/generations", "/jobs/{}/events", "/webhooks/mux"} | PAGES
 """Other spellings, and what is not for clients: served, and not documented."""
-DOORS = ("/v1/", "/v2/")
+DOORS = ("/v1/", "/v2/", "/assets/uploads")
 """What is below these speaks another API, which has a document of its own."""
 ONE_USE = "a ticket is for one use, and another one costs nothing"
 WITHOUT_KEY = {

@@ -88,6 +88,7 @@ async def _things_of(tx: Transaction, owner: UUID) -> dict[str, Any]:
         "webhook_id": webhook,
         "event_id": await factories.make_webhook_event(tx, webhook, job=jobs["done"]),
         "asset_id": await factories.make_asset(tx, owner, key=ASSET_KEY),
+        "upload_id": await factories.make_upload(tx, owner),
         "link_id": link,
         "held_deck_id": await factories.make_deck(tx, collection, custodied_for=link),
         "social_identifier": f"harbour-{owner}",

@@ -43,7 +43,6 @@ MAX_NAME = 200
 BATCH = 50
 FAILED_DAYS = 7.0
 """Days for which an asset whose time is over stays for a job that failed, and may be retried."""
-DAY = 86_400.0
 
 
 class UnreadablePictureError(BadRequestError):
@@ -188,9 +187,14 @@ def _new(shelf: Shelf, user_id: UUID, source: str, wishes: Wishes) -> NewAsset:
         user_id=user_id,
         source_blake3=source,
         keeps_metadata=wishes.keep_metadata,
-        name=storable(wishes.name)[:MAX_NAME],
-        life=(shelf.settings.asset_days * DAY or None) if wishes.expires_in is None else wishes.expires_in,
+        name=stored_name(wishes.name),
+        life=(shelf.settings.asset_days * 86_400 or None) if wishes.expires_in is None else wishes.expires_in,
     )
+
+
+def stored_name(name: str) -> str:
+    """Return a file's name as it is stored."""
+    return storable(name)[:MAX_NAME]
 
 
 def _measured(path: Path) -> Incoming:
@@ -231,7 +235,7 @@ async def _store(shelf: Shelf, new: NewAsset, incoming: Incoming, safe: SafeFile
         file_id, key = await store.put_file(tx, file)
         asset, is_new = await store.put_asset(tx, file_id, new)
         if key != file.key:
-            await _put_delete(tx, file.key)
+            await put_delete(tx, file.key)
         if asset.key != key:
             await _drop_files(tx, [file_id])
     return Kept(asset, is_new)
@@ -275,10 +279,11 @@ async def remove_expired(database: Database) -> int:
 
 async def _drop_files(tx: Transaction, file_ids: list[UUID]) -> None:
     for key in await store.remove_unused_files(tx, file_ids):
-        await _put_delete(tx, key)
+        await put_delete(tx, key)
 
 
-async def _put_delete(tx: Transaction, key: str) -> None:
+async def put_delete(tx: Transaction, key: str) -> None:
+    """Have a stored file removed that nothing uses, after the commit."""
     await outbox.put(tx, DELETE_FILE, f"{DELETE_FILE}:{key}", {"key": key})
 
 

@@ -83,6 +83,9 @@ class Storage(Protocol):
     async def signed_url(self, key: str) -> str | None:
         """Return a URL for direct reading, valid for an hour, if the store can make one."""
 
+    async def upload_url(self, key: str, seconds: float) -> str | None:
+        """Return a URL to which anybody can PUT the file for so long, if the store can make one."""
+
     async def delete(self, key: str) -> None:
         """Remove the file; one that is not there is no error."""
 

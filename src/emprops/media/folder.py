@@ -83,6 +83,12 @@ class FolderStorage:
         check_key(key)
         return None
 
+    async def upload_url(self, key: str, seconds: float) -> str | None:
+        """Return None: only the api can write to the folder."""
+        del seconds
+        check_key(key)
+        return None
+
     async def delete(self, key: str) -> None:
         """Remove the file; its folder stays, since another file may be on its way into it."""
         await asyncio.to_thread(lambda: self._path(key).unlink(missing_ok=True))

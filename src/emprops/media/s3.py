@@ -117,6 +117,10 @@ class S3Storage:
         """Return a URL that reads the object for an hour."""
         return await obstore.sign_async(self.store, "GET", check_key(key), SIGNED_FOR)
 
+    async def upload_url(self, key: str, seconds: float) -> str | None:
+        """Return a URL to which the object can be PUT."""
+        return await obstore.sign_async(self.store, "PUT", check_key(key), timedelta(seconds=seconds))
+
     async def delete(self, key: str) -> None:
         """Remove the object."""
         try:
