@@ -1,5 +1,8 @@
 """Files from a terminal: brought, and generated from in one step."""
 
+import asyncio
+import os
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -47,3 +50,16 @@ async def test_a_file_that_is_not_there_is_told_in_a_sentence(shell: Shell, tmp_
     result = CliRunner().invoke(app, ["assets", "upload", str(tmp_path / "none.png")], env=shell.environment)
     assert result.exit_code == 1
     assert result.stderr == f"{tmp_path / 'none.png'} cannot be read: No such file or directory.\n"
+
+
+async def test_a_file_may_come_through_a_pipe(shell: Shell) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "emprops.cli.main", "assets", "upload", "-", "--name", "hello.txt"),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        env=os.environ | shell.environment,
+    )
+    said, _ = await process.communicate(b"hello\n" * 100_000)
+    assert process.returncode == 0
+    [asset] = await shell.json("assets list")
+    assert (asset["id"], asset["name"], asset["size_bytes"]) == (said.decode().strip(), "hello.txt", 600_000)

@@ -1,6 +1,7 @@
 """``emprops assets``: bring files, see and delete them. It talks to a running api."""
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +17,7 @@ app = typer.Typer(
     help="Bring files to generate from; list and delete them.", no_args_is_help=True, add_completion=False
 )
 Which = Annotated[str, typer.Argument(metavar="ID", help="The asset's id, see `emprops assets list`.")]
+CHUNK = 256 * 1024
 FIELDS = "`id`, `name`, `mime_type`, `size_bytes`, `width`, `height`, `url`, `signed_url`, `created_at`, `expires_at`"
 ASSETS = (
     Column("asset"),
@@ -55,8 +57,10 @@ def upload(
 
 def bring(api: Server, file: Path, said: dict[str, Any]) -> Any:
     """Send a file; returns the asset. Ends the command with one sentence on failure."""
-    if str(file) == "-":
-        return api.call("POST", "/assets", files={"file": ("", sys.stdin.buffer)}, params=said)
+    if str(file) == "-":  # nobody knows how long a pipe is
+        pieces = iter(partial(sys.stdin.buffer.read, CHUNK), b"")
+        headers = {"content-type": "application/octet-stream"}
+        return api.call("POST", "/assets", content=pieces, params=said, headers=headers)
     try:
         with file.open("rb") as content:
             return api.call("POST", "/assets", files={"file": (file.name, content)}, params=said)
