@@ -23,6 +23,8 @@ async def test_a_signed_url_opens_for_everybody_until_it_ends(
     url = httpx2.URL(asset["signed_url"])
     answer = await client.get(url.raw_path.decode())
     assert (answer.status_code, answer.content) == (200, PNG)
+    assert answer.headers["cross-origin-resource-policy"] == "cross-origin"  # so that pages elsewhere can show it
+    assert answer.headers["cache-control"].startswith("private")
     assert (await client.get(f"/api/assets/{asset['id']}/content?{url.query.decode()}")).status_code == 200
     for path in (
         f"/assets/{asset['id']}/content",

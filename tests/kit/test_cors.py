@@ -68,6 +68,16 @@ async def test_failures_can_be_read_too(open_client: httpx2.AsyncClient) -> None
         assert "X-Request-ID" in reply.headers["access-control-expose-headers"]
 
 
+async def test_pages_can_resume_uploads(open_client: httpx2.AsyncClient) -> None:
+    asked = {"Access-Control-Request-Method": "PATCH", "Access-Control-Request-Headers": "upload-offset,tus-resumable"}
+    preflight = await open_client.options("/assets/uploads/x", headers={"Origin": APP, **asked})
+    assert preflight.status_code == 200
+    assert "PATCH" in preflight.headers["access-control-allow-methods"]
+    assert "upload-offset" in preflight.headers["access-control-allow-headers"].lower()
+    shown = (await open_client.get("/health", headers={"Origin": APP})).headers["access-control-expose-headers"]
+    assert {"Location", "Upload-Offset", "Upload-Length", "Asset-Id"} <= set(shown.split(", "))
+
+
 async def test_caches_keep_origins_apart(open_client: httpx2.AsyncClient) -> None:
     for headers in ({}, {"Origin": APP}, {"Origin": EVIL}):
         assert "Origin" in (await open_client.get("/files/nothing.png", headers=headers)).headers["vary"]

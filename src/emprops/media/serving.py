@@ -21,8 +21,8 @@ HEADERS = {
     "Content-Security-Policy": "default-src 'none'; sandbox; frame-ancestors 'none'",
     "Cross-Origin-Resource-Policy": "cross-origin",
 }
-PRIVATE = {"Cache-Control": "private, max-age=3600", "Cross-Origin-Resource-Policy": "same-site"}
-"""Headers of what only its owner may see, in place of those."""
+PRIVATE = {"Cache-Control": "private, max-age=3600"}
+"""Headers of what only its owner and those with a signed URL may see, in place of those."""
 FILE = {"description": "The file.", "content": {"application/octet-stream": {"schema": {"type": "string"}}}}
 REPLIES: dict[int | str, dict[str, Any]] = {
     200: FILE,

@@ -20,10 +20,16 @@ _ORIGIN = re.compile(r"https?://([a-z0-9-]+(\.[a-z0-9-]+)*|\[[0-9a-f:]+\])(:\d{1
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 SHOWN_HEADERS = (
     "Accept-Ranges",
+    "Asset-Id",
     "Content-Range",
     "ETag",
     "Idempotent-Replayed",
+    "Location",
     "Retry-After",
+    "Tus-Resumable",
+    "Upload-Expires",
+    "Upload-Length",
+    "Upload-Offset",
     "X-RateLimit-Limit",
     "X-RateLimit-Remaining",
     "X-RateLimit-Reset",
