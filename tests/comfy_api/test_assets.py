@@ -194,7 +194,7 @@ async def test_a_job_takes_an_asset_and_keeps_it_until_it_has_ended(rig: Rig) ->
     (claim,) = await rig.worker.claim()
     sent = claim.ticket.payload["workflow"]["1"]["inputs"]["image"]["info"]["url"]
     (row,) = await rig.rows("SELECT key FROM asset_file")
-    assert key_of(rig.settings, sent) == row["key"]
+    assert key_of(rig.settings, sent, private=True) == row["key"]
     refusal(await ask(rig, "DELETE", f"/assets/{asset['id']}"), 409, "asset_in_use")
     await ask(rig, "POST", f"/jobs/{job['id']}/cancel")
     assert (await ask(rig, "DELETE", f"/assets/{asset['id']}")).status_code == 204

@@ -284,6 +284,8 @@ def test_our_urls_are_recognised() -> None:
         "",
     ):
         assert key_of(settings, other) is None, other
+    for hidden in ("/files/assets/a.png?expires=1", "/files/%61ssets/a.png"):
+        assert (key_of(settings, hidden), key_of(settings, hidden, private=True)) == (None, "assets/a.png")
 
 
 def test_types_and_extensions_agree() -> None:

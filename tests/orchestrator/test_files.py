@@ -82,7 +82,7 @@ async def test_an_asset_is_named_in_every_way(rig: Rig, collection: Collection, 
     asset = await bring(rig)
     reply = await generate(rig, collection, {"image": how.format(**asset)})
     payload = await payload_of(rig, reply)
-    key = key_of(rig.settings, payload["image"])
+    key = key_of(rig.settings, payload["image"], private=True)
     assert key is not None
     assert (tmp_path / key).read_bytes() == PNG
     job = await rig.job(UUID(reply.json()["data"]["jobId"]))
@@ -236,7 +236,9 @@ async def test_a_retry_takes_it_again(rig: Rig, collection: Collection) -> None:
     await rig.ok(job_id, "retry")
     await rig.dispatcher.flush()
     again = await rig.worker.claim_one()
-    assert key_of(rig.settings, again.ticket.payload["image"]) == key_of(rig.settings, first.ticket.payload["image"])
+    keys = [key_of(rig.settings, claim.ticket.payload["image"], private=True) for claim in (first, again)]
+    assert keys[0] is not None
+    assert keys[0] == keys[1]
 
 
 async def test_a_lost_redis_is_told_where_it_is_again(rig: Rig, collection: Collection) -> None:
@@ -245,7 +247,7 @@ async def test_a_lost_redis_is_told_where_it_is_again(rig: Rig, collection: Coll
     await rig.redis.flushdb()
     await rebuild_redis(rig.dispatcher)
     claim = await rig.worker.claim_one()
-    assert key_of(rig.settings, claim.ticket.payload["image"])
+    assert key_of(rig.settings, claim.ticket.payload["image"], private=True)
 
 
 async def test_prices_take_files_too_and_keep_nothing(rig: Rig, collection: Collection) -> None:
@@ -267,7 +269,7 @@ async def test_developing_takes_assets_for_further_variables(rig: Rig) -> None:
         assert reply.status_code == 202, reply.text
         await rig.dispatcher.flush()
         claim = await rig.run(picture(f"film-{headers is rig.service}"))
-        assert key_of(rig.settings, claim.ticket.payload["image"])
+        assert key_of(rig.settings, claim.ticket.payload["image"], private=True)
 
 
 async def test_moderation_can_open_what_goes_in(

@@ -34,11 +34,10 @@ def assets_in(values: Iterable[Any]) -> set[UUID]:
     return {found for text in _strings(values) if (found := asset_in(text)) is not None}
 
 
-def replaced(value: Any, put: Callable[[UUID], str | None]) -> Any:
-    """Return JSON data with each name of an asset replaced by what ``put`` makes of it; None: it stays."""
+def replaced(value: Any, put: Callable[[str], str]) -> Any:
+    """Return JSON data with each text replaced by what ``put`` makes of it."""
     if isinstance(value, str):
-        found = asset_in(value)
-        return value if found is None else put(found) or value
+        return put(value)
     if isinstance(value, Mapping):
         return {key: replaced(item, put) for key, item in value.items()}
     return [replaced(item, put) for item in value] if isinstance(value, list) else value

@@ -65,11 +65,15 @@ def own_path(settings: Settings, url: str) -> str | None:
     return parts.path.removeprefix(ours.path) if parts.netloc else parts.path
 
 
-def key_of(settings: Settings, url: str) -> str | None:
-    """Return the key that a URL of our own means: ours in full, or its path ``/files/…``; None for any other."""
+def key_of(settings: Settings, url: str, *, private: bool = False) -> str | None:
+    """Return the key that a URL of our own means: ours in full, or its path ``/files/…``; None for any other.
+
+    ``private``: also of a file that is only for its owner. Anybody can write such a URL, so it says nothing of who may
+    have the file.
+    """
     path = own_path(settings, url)
     if path is None:
         return None
     path = re.sub(r"^/api(?=/files/)", "", path)
     key = unquote(path.removeprefix(FILES))
-    return key if path.startswith(FILES) and is_key(key) else None
+    return key if path.startswith(FILES) and is_key(key) and (private or not is_private(key)) else None

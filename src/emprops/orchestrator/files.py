@@ -6,20 +6,24 @@ In between, and in everything that is stored and shown, they are ``asset:<id>``.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 from uuid import UUID
 
 import orjson
 
 from emprops.assets import store
-from emprops.assets.references import assets_in, replaced
+from emprops.assets.references import asset_in, assets_in, replaced
 from emprops.auth.file_links import FileLinks
 from emprops.errors import CollectionCorruptedError, InvalidVariablesError
 from emprops.jobs.dispatch_store import ReadyStep
 from emprops.kit.database import Database, Transaction
-from emprops.media.storage import public_url
+from emprops.media.storage import FILES, is_private, key_of, public_url
 from emprops.settings import Settings
 
-MARK = b'"asset:'
+MARK, PLACE = b'"asset:', FILES.encode()
+"""What a payload has in it that names assets, or has URLs of our files."""
+CLOSED = "asset:closed"
+"""What a payload has in the place of a URL that does not open; no worker fetches it."""
 LINK_LIFE = 7 * 86_400.0
 """Seconds for which the URL opens that a step's payload has; workers need no URL, but services that they pass it to."""
 NOT_YOURS = "names no asset of yours; upload the file with POST /assets, and send the id that it answers"
@@ -53,18 +57,28 @@ async def with_files(
     database: Database, settings: Settings, links: FileLinks, steps: Sequence[ReadyStep]
 ) -> list[ReadyStep]:
     """Return the steps with the URLs of the assets that their jobs take. Workers read the files in storage that these
-    URLs mean, or from the gateway."""
-    marked = {step.job_id for step in steps if MARK in orjson.dumps(step.input_data)}
-    if not marked:
-        return list(steps)
-    async with database.reader() as reader:
-        keys = {(use.job_id, use.asset_id): use.key for use in await store.uses_of(reader, marked)}
+    URLs mean, or from the gateway; so no other URL of a private file stays, unless it would open to anybody."""
+    payloads = {step.id: orjson.dumps(step.input_data) for step in steps}
+    marked = {step.job_id for step in steps if MARK in payloads[step.id]}
+    keys = {}
+    if marked:
+        async with database.reader() as reader:
+            keys = {(use.job_id, use.asset_id): use.key for use in await store.uses_of(reader, marked)}
 
     def located(step: ReadyStep) -> ReadyStep:
-        def url(asset_id: UUID) -> str | None:
+        def put(text: str) -> str:
+            asset_id = asset_in(text)
+            if asset_id is None:
+                return CLOSED if _is_closed(settings, links, text) else text
             key = keys.get((step.job_id, asset_id))
-            return None if key is None else f"{public_url(settings, key)}?{links.query(key, LINK_LIFE)}"
+            return text if key is None else f"{public_url(settings, key)}?{links.query(key, LINK_LIFE)}"
 
-        return replace(step, input_data=replaced(step.input_data, url))
+        return replace(step, input_data=replaced(step.input_data, put))
 
-    return [located(step) if step.job_id in marked else step for step in steps]
+    return [located(step) if step.job_id in marked or PLACE in payloads[step.id] else step for step in steps]
+
+
+def _is_closed(settings: Settings, links: FileLinks, text: str) -> bool:
+    """Return whether this is the URL of a private file that does not open, or not any more."""
+    key = key_of(settings, text, private=True) if FILES in text else None
+    return key is not None and is_private(key) and not links.opens(key, dict(parse_qsl(urlsplit(text.strip()).query)))

@@ -148,7 +148,7 @@ class Context:
         target = self.folder / f"input-{next(self._numbers)}"
         if is_data_url(url):
             return await asyncio.to_thread(_decode, url, target, limit)
-        key = key_of(self._settings, url)
+        key = key_of(self._settings, url, private=True)
         try:
             if key is None:
                 downloaded = await self._http.download(url, target, limit)

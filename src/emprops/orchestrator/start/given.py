@@ -24,6 +24,7 @@ from emprops.connectors.encoded import decoded, is_data_url
 from emprops.errors import InvalidVariablesError
 from emprops.kit.database import Transaction
 from emprops.media.sniff import HEAD_BYTES, sniff
+from emprops.media.storage import FILES, key_of
 from emprops.orchestrator.files import NOT_YOURS
 from emprops.outputs import queries as outputs
 from emprops.workflows import store as workflows
@@ -50,7 +51,8 @@ def is_file_like(value: Any) -> bool:
     """Return whether a value may mean a file of ours, or be one."""
     if not isinstance(value, str):
         return False
-    return "/assets/" in value[:4096] or is_data_url(value) or (len(value) < 100 and bool(_names(value)))
+    head = value[:4096]
+    return "/assets/" in head or FILES in head or is_data_url(value) or (len(value) < 100 and bool(_names(value)))
 
 
 def _names(value: str) -> bool:
@@ -116,6 +118,8 @@ async def _settled(shelf: Shelf, user_id: UUID, value: str, family: str | None, 
     if bare is not None and family is None and "output:" not in value.lower():
         return value
     if asset_id is None and bare is None:
+        if key_of(shelf.settings, value) != key_of(shelf.settings, value, private=True):
+            raise FileProblem(NOT_YOURS)  # by id, it can be told whose it is
         return value
     async with shelf.database.reader() as reader:
         asset = None

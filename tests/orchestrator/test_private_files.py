@@ -1,0 +1,43 @@
+"""Private files stay private where URLs of files are given: knowing where one is stored opens it to nobody."""
+
+from typing import Any
+
+import pytest
+from tests.factories import Collection, make_user
+from tests.looking import looked_at_here
+from tests.orchestrator.rig import Rig
+from tests.orchestrator.test_files import bring, collection, generate, payload_of, takes_pictures
+
+from emprops.auth.file_links import FileLinks
+
+__all__ = ["collection", "looked_at_here"]
+pytestmark = pytest.mark.usefixtures("looked_at_here")
+
+
+async def path_in_storage(rig: Rig, asset: dict[str, Any]) -> str:
+    """Return the unsigned path of an asset's file: what is left of a signed URL that has ended."""
+    sql = "SELECT f.key FROM asset a JOIN asset_file f ON f.id = a.file_id WHERE a.id = %s"
+    [row] = await rig.rows(sql, asset["id"])
+    return f"/files/{row['key']}"
+
+
+async def test_where_a_private_file_is_does_not_make_it_ones_own(rig: Rig, collection: Collection) -> None:
+    async with rig.database.transaction() as tx:
+        stranger = await make_user(tx)
+    path = await path_in_storage(rig, await bring(rig, who=stranger))
+    for url in (path, f"{rig.settings.base_url}{path}?expires=9&signature=x", path.replace("assets", "%61ssets")):
+        reply = await generate(rig, collection, {"image": url})
+        assert (reply.status_code, list(reply.json()["details"])) == (400, ["image"]), url
+
+
+async def test_no_worker_is_sent_to_a_private_file_that_does_not_open(rig: Rig) -> None:
+    async with rig.database.transaction() as tx:
+        stranger = await make_user(tx)
+    path = await path_in_storage(rig, await bring(rig, who=stranger))
+    ended = f"{path}?{FileLinks(rig.settings, lambda: 0.0).query(path.removeprefix('/files/'), 60)}"
+    for url in (path, ended, f" {path}#a", path.replace("assets", "%61ssets")):
+        payload = await payload_of(rig, await generate(rig, await takes_pictures(rig, value=url), {}))
+        assert payload["image"] == "asset:closed"
+    open_ = f"{path}?{FileLinks(rig.settings).query(path.removeprefix('/files/'), 60)}"
+    payload = await payload_of(rig, await generate(rig, await takes_pictures(rig, value=open_), {}))
+    assert payload["image"] == open_
