@@ -74,6 +74,14 @@ async def test_a_form_without_a_file_is_told_so(client: httpx2.AsyncClient, user
     assert "has no file" in answer.json()["error"]
 
 
+async def test_a_form_with_several_files_is_told_so(client: httpx2.AsyncClient, user: dict[str, str]) -> None:
+    files = [("file", ("a.png", PNG)), ("file", ("b.png", PNG))]
+    answer = await client.post("/assets", files=files, headers=user)
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")
+    assert "2 files" in answer.json()["error"]
+    assert (await client.get("/assets", headers=user)).json()["data"] == []
+
+
 @pytest.mark.parametrize("field", [{"expires_in": "soon"}, {"expires_in": "-1"}, {"keep_metadata": "perhaps"}])
 async def test_fields_that_mean_nothing_are_named(
     client: httpx2.AsyncClient, user: dict[str, str], field: dict[str, str], tmp_path: Path
@@ -179,7 +187,7 @@ async def test_an_empty_file_is_refused(client: httpx2.AsyncClient, user: dict[s
 async def test_a_damaged_picture_is_refused(client: httpx2.AsyncClient, user: dict[str, str], tmp_path: Path) -> None:
     answer = await upload(client, user, PNG[:60])
     assert (answer.status_code, answer.json()["code"]) == (400, "unreadable_picture")
-    assert answer.json()["error"].endswith("Send another picture.")
+    assert answer.json()["error"].endswith(". Send another picture.")
     assert stored(tmp_path) == []
 
 

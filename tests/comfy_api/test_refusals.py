@@ -249,7 +249,7 @@ async def test_bodies_that_are_none(rig: Rig, content: bytes, kind: str, status:
 
 
 async def test_who_is_not_known(rig: Rig) -> None:
-    refusal(await rig.client.get("/api/v2/jobs"), 401, "unauthorized")
+    assert "Authorization: Bearer" in refusal(await rig.client.get("/api/v2/jobs"), 401, "unauthorized")["message"]
     wrong = {"Authorization": "Bearer emp_nonsense"}
     refusal(await rig.client.get("/api/v2/jobs", headers=wrong), 401, "unauthorized")
     reading = await key_with("read", rig.database)

@@ -197,6 +197,14 @@ async def test_a_file_of_another_kind_is_refused(rig: Rig, collection: Collectio
         "image": "takes an image, and this asset is audio/wav",
         "clip": "takes a video, and this asset is image/png",
     }
+    page = await bring(rig, b"<!doctype html><html></html>")
+    reply = await generate(rig, collection, {"image": page["id"]})
+    assert reply.json()["details"] == {"image": "takes an image, and this asset is text/html"}
+
+
+async def test_a_file_of_no_known_kind_may_be_anything(rig: Rig, collection: Collection) -> None:
+    unknown = await bring(rig, bytes(range(256)))
+    assert (await generate(rig, collection, {"image": unknown["id"]})).status_code == 200
 
 
 async def test_ids_in_texts_stay_texts(rig: Rig, collection: Collection) -> None:

@@ -159,7 +159,7 @@ async def keep(shelf: Shelf, user_id: UUID, incoming: Incoming, wishes: Wishes |
         try:
             safe = await made_safe(incoming.path, Path(folder), keep_metadata=wishes.keep_metadata)
         except DamagedPictureError as error:
-            raise UnreadablePictureError(f"{error} Send another picture.") from None
+            raise UnreadablePictureError(f"{str(error).rstrip('.')}. Send another picture.") from None
         if safe.path != incoming.path:
             incoming = await asyncio.to_thread(_measured, safe.path)
         return await _store(shelf, new, incoming, safe)

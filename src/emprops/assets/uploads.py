@@ -66,10 +66,12 @@ async def upload_of(
             yield incoming, read(dict(request.query_params), "")
         return
     limited = bounded(waiting, settings.asset_bytes + AROUND, too_large(settings))
-    async with limited.form(max_files=1, max_fields=MAX_FIELDS) as form:
+    async with limited.form(max_files=MAX_FIELDS, max_fields=MAX_FIELDS) as form:
         files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
         if not files:
             raise BadRequestError("The form has no file: send one in a part with a file name.")
+        if len(files) > 1:
+            raise BadRequestError(f"The form has {len(files)} files: send each in a request of its own.")
         said = {name: value for name, value in form.multi_items() if isinstance(value, str)}
         about = read({**request.query_params, **said}, files[0].filename or "")
         async with arriving(settings, _pieces(files[0])) as incoming:

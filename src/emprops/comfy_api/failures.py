@@ -11,7 +11,7 @@ from emprops.errors import (
     QuotaExceededError,
     TooLargeError,
 )
-from emprops.kit.web.doors import Door, Failed, Told
+from emprops.kit.web.doors import Door, Failed, Told, sentence_of
 from emprops.kit.web.streams import TooManyStreamsError
 from emprops.policies.rules import PolicyLimitError
 
@@ -124,7 +124,7 @@ def translate(failed: Failed) -> Told:
         code = "upstream_error"
     elif code not in KEPT and failed.code not in OWN_WORDS:
         code = BY_STATUS.get(status, code)
-    return Told(status, {"error": {"code": code, "message": failed.sentence, "details": _details(failed)}})
+    return Told(status, {"error": {"code": code, "message": sentence_of(failed), "details": _details(failed)}})
 
 
 def _details(failed: Failed) -> dict[str, Any] | None:

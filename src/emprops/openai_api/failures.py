@@ -12,7 +12,7 @@ from emprops.errors import (
     SpendingLimitError,
     TooManyRequestsError,
 )
-from emprops.kit.web.doors import Door, Failed, Told
+from emprops.kit.web.doors import Door, Failed, Told, sentence_of
 from emprops.orchestrator.start.moderated import ModerationBlockedError
 
 PREFIX: Final = "/v1"
@@ -89,7 +89,7 @@ def translate(failed: Failed) -> Told:
     """Return a failure as a client of OpenAI's API expects it."""
     kind = INVALID if failed.status < 500 else SERVER
     status, kind, code = WORDS.get(failed.code, (failed.status, kind, failed.code))
-    param, message = failed.extra.get("param"), failed.sentence
+    param, message = failed.extra.get("param"), sentence_of(failed)
     details = failed.extra.get("details")
     if isinstance(details, list) and details:  # of a body that does not have the documented form
         param = details[0]["field"] or None

@@ -44,6 +44,14 @@ class Door:
     translate: Callable[[Failed], Told]
 
 
+KEY_WANTED = "Send an API key of this installation, as the header 'Authorization: Bearer <key>'."
+
+
+def sentence_of(failed: Failed) -> str:
+    """Return what to tell people who use another API: of our header for the caller they know nothing."""
+    return KEY_WANTED if failed.status == 401 and "user_id" in failed.sentence else failed.sentence
+
+
 DOORS: Part[Sequence[Door]] = Part("doors")
 
 

@@ -23,7 +23,7 @@ from emprops.collections.variables import MAX_TEXT_BYTES
 from emprops.connectors.encoded import decoded, is_data_url
 from emprops.errors import InvalidVariablesError
 from emprops.kit.database import Transaction
-from emprops.media.sniff import HEAD_BYTES, sniff
+from emprops.media.sniff import HEAD_BYTES, UNKNOWN, sniff
 from emprops.media.storage import FILES, key_of
 from emprops.orchestrator.files import NOT_YOURS
 from emprops.outputs import queries as outputs
@@ -40,7 +40,6 @@ FILE_TYPES = {
     for plural in ("", "s")
 }
 """The value types of variables that take files, and of which kind; empty: of any."""
-FAMILIES = ("image", "video", "audio")
 
 
 class FileProblem(ValueError):  # noqa: N818 - it names what is wrong with a value
@@ -162,8 +161,8 @@ async def _brought(shelf: Shelf, user_id: UUID, value: str, family: str, *, keep
 
 
 def _check_kind(mime_type: str, family: str | None, what: str) -> None:
-    found = mime_type.partition("/")[0].lower()
-    if family and found in FAMILIES and found != family:
+    known = mime_type.lower() not in ("", UNKNOWN)
+    if family and known and mime_type.partition("/")[0].lower() != family:
         raise FileProblem(f"takes {_kind(family)}, and {what} is {mime_type}")
 
 
