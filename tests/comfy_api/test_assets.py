@@ -145,6 +145,7 @@ async def test_a_picture_that_our_own_api_cleaned_is_known_by_what_it_is_now(rig
         ({"expires_in": "59"}, 400, "invalid_request"),
         ({"expires_in": "604801"}, 400, "invalid_request"),
         ({"expires_in": "soon"}, 400, "invalid_request"),
+        ({"expires_in": f"000000600{'9' * 30}"}, 400, "invalid_request"),
     ],
 )
 async def test_what_is_not_kept(rig: Rig, fields: dict[str, str], status: int, code: str) -> None:
@@ -160,6 +161,9 @@ async def test_files_that_are_none(rig: Rig) -> None:
     refusal(await rig.client.post("/api/v2/assets", content=b"--x--", headers=form), 400, "invalid_request")
     large = await rig.client.post("/api/v2/assets", content=b"", headers=form | {"content-length": "999999999"})
     refusal(large, 413, "request_too_large")
+    for kind in ("application/octet-stream", "application/json", "application/x-www-form-urlencoded"):
+        headers = as_user(rig.user_id) | {"content-type": kind}
+        refusal(await rig.client.post("/api/v2/assets", content=PNG, headers=headers), 400, "invalid_request")
     assert await stored(rig) == 0
 
 

@@ -17,12 +17,8 @@ from tests.moderation.conftest import judge, moderate, service
 from tests.orchestrator.rig import FAILED, FORM, Rig, picture
 from tests.orchestrator.sources import IMAGE, both, make_source
 
-from emprops.connectors.base import BadInputError
-from emprops.kit.outbound.client import GuardedClient
-from emprops.media.storage import FolderStorage, key_of
+from emprops.media.storage import key_of
 from emprops.orchestrator.repair.rescue import rebuild_redis
-from emprops.worker.board import Board
-from emprops.worker.context import Context
 
 __all__ = ["judge", "looked_at_here", "moderate", "service"]
 pytestmark = pytest.mark.usefixtures("looked_at_here")
@@ -87,20 +83,6 @@ async def test_an_asset_is_named_in_every_way(rig: Rig, collection: Collection, 
     assert (tmp_path / key).read_bytes() == PNG
     job = await rig.job(UUID(reply.json()["data"]["jobId"]))
     assert job["data"]["variables"] == {"image": f"asset:{asset['id']}"}
-
-
-async def test_a_worker_reads_it_in_storage(rig: Rig, collection: Collection, tmp_path: Path) -> None:
-    asset = await bring(rig)
-    await generate(rig, collection, {"image": asset["id"]})
-    await rig.dispatcher.flush()
-    claim = await rig.worker.claim_one()
-    client = GuardedClient(rig.settings)
-    context = Context(claim, board=Board(), storage=FolderStorage(tmp_path), http=client, settings=rig.settings)
-    path, mime_type = await context.fetch(claim.ticket.payload["image"])
-    assert (path.read_bytes(), mime_type) == (PNG, "image/png")
-    with pytest.raises(BadInputError):
-        await context.fetch(f"asset:{asset['id']}")
-    await client.close()
 
 
 async def test_the_url_that_a_step_has_opens_for_services(rig: Rig, collection: Collection) -> None:
@@ -205,6 +187,14 @@ async def test_a_file_of_another_kind_is_refused(rig: Rig, collection: Collectio
 async def test_a_file_of_no_known_kind_may_be_anything(rig: Rig, collection: Collection) -> None:
     unknown = await bring(rig, bytes(range(256)))
     assert (await generate(rig, collection, {"image": unknown["id"]})).status_code == 200
+
+
+@pytest.mark.parametrize("value", ["asset:harbour.png", "output:", " Asset: 7"])
+async def test_what_names_a_file_by_no_id_is_refused(rig: Rig, collection: Collection, value: str) -> None:
+    reply = await generate(rig, collection, {"image": value})
+    assert reply.json()["details"] == {"image": "names neither an asset nor an output of yours"}
+    texts = {"image": "https://cdn.example.com/a.png", "prompt": value}
+    assert (await generate(rig, collection, texts)).status_code == 200
 
 
 async def test_ids_in_texts_stay_texts(rig: Rig, collection: Collection) -> None:

@@ -1,14 +1,20 @@
-"""Private files stay private where URLs of files are given: knowing where one is stored opens it to nobody."""
+"""Private files are for their owner's jobs: workers read them in storage; knowing where one is opens it to nobody."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.factories import Collection, make_user
 from tests.looking import looked_at_here
 from tests.orchestrator.rig import Rig
-from tests.orchestrator.test_files import bring, collection, generate, payload_of, takes_pictures
+from tests.orchestrator.test_files import PNG, bring, collection, generate, payload_of, takes_pictures
 
 from emprops.auth.file_links import FileLinks
+from emprops.connectors.base import BadInputError
+from emprops.kit.outbound.client import GuardedClient
+from emprops.media.storage import FolderStorage
+from emprops.worker.board import Board
+from emprops.worker.context import Context
 
 __all__ = ["collection", "looked_at_here"]
 pytestmark = pytest.mark.usefixtures("looked_at_here")
@@ -41,3 +47,21 @@ async def test_no_worker_is_sent_to_a_private_file_that_does_not_open(rig: Rig) 
     open_ = f"{path}?{FileLinks(rig.settings).query(path.removeprefix('/files/'), 60)}"
     payload = await payload_of(rig, await generate(rig, await takes_pictures(rig, value=open_), {}))
     assert payload["image"] == open_
+
+
+async def test_a_worker_reads_it_in_storage(rig: Rig, collection: Collection, tmp_path: Path) -> None:
+    asset = await bring(rig)
+    await generate(rig, collection, {"image": asset["id"]})
+    await rig.dispatcher.flush()
+    claim = await rig.worker.claim_one()
+    client = GuardedClient(rig.settings)
+    context = Context(claim, board=Board(), storage=FolderStorage(tmp_path), http=client, settings=rig.settings)
+    path, mime_type = await context.fetch(claim.ticket.payload["image"])
+    assert (path.read_bytes(), mime_type) == (PNG, "image/png")
+    with pytest.raises(BadInputError):
+        await context.fetch(f"asset:{asset['id']}")
+    path.unlink()
+    with pytest.raises(BadInputError, match="does not exist") as error:
+        await context.fetch(claim.ticket.payload["image"])
+    assert "signature" not in str(error.value)
+    await client.close()

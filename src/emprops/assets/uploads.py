@@ -74,10 +74,11 @@ async def upload_of(
             raise BadRequestError(f"The form has {len(files)} files: send each in a request of its own.")
         said = {name: value for name, value in form.multi_items() if isinstance(value, str)}
         about = read({**request.query_params, **said}, files[0].filename or "")
-        async with arriving(settings, _pieces(files[0])) as incoming:
+        async with arriving(settings, pieces_of(files[0])) as incoming:
             yield incoming, about
 
 
-async def _pieces(file: UploadFile) -> AsyncIterator[bytes]:
+async def pieces_of(file: UploadFile) -> AsyncIterator[bytes]:
+    """Read a part of a form."""
     while piece := await file.read(BUFFER):
         yield piece

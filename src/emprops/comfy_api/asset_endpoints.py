@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from emprops.assets.endpoints import shelf_of
 from emprops.assets.service import Kept
-from emprops.assets.uploads import upload_of
+from emprops.assets.uploads import FORM, upload_of
 from emprops.auth.dependencies import CurrentCaller, CurrentUser
 from emprops.auth.once import Key
 from emprops.comfy_api import asset_service, replies
@@ -16,7 +16,8 @@ from emprops.comfy_api.asset_service import read_fields
 from emprops.comfy_api.endpoints import answer
 from emprops.comfy_api.links import Linking, Links
 from emprops.comfy_api.queries import ResultRow
-from emprops.kit.web.endpoint import Reader, Shared, Tx, router
+from emprops.errors import BadRequestError
+from emprops.kit.web.endpoint import Reader, Shared, Tx, media_type_of, router
 from emprops.media.serving import PRIVATE, send_file
 
 routes = router(prefix="/v2/assets", tags=["assets"], include_in_schema=False)
@@ -27,6 +28,8 @@ async def upload_graph_asset(
     request: Request, caller: CurrentCaller, user_id: CurrentUser, links: Linking, resources: Shared, key: Key = None
 ) -> Response:
     """Bring a file, as one part of a form."""
+    if media_type_of(request) != FORM:
+        raise BadRequestError("Send the file as the part 'file' of a form (multipart/form-data).")
     shelf = shelf_of(resources)
     async with (
         asset_service.once(shelf, caller.principal, key),

@@ -21,6 +21,7 @@ from emprops.kit.database import Transaction
 from emprops.kit.web import idempotency
 
 HASH = re.compile(r"blake3:([0-9a-f]{64})")
+DIGITS = re.compile(r"[0-9]{1,6}")
 SHORTEST, LONGEST = 60, 604_800
 """Seconds for which an asset may be asked to be kept."""
 ROUTE = "comfy_api_assets"
@@ -63,7 +64,7 @@ def _seconds(value: Any) -> float | None:
     if value is None:
         return None
     text = str(value)
-    if isinstance(value, bool) or not text.isdecimal() or not SHORTEST <= int(text[:9]) <= LONGEST:
+    if not DIGITS.fullmatch(text) or not SHORTEST <= int(text) <= LONGEST:
         raise BadRequestError(f"expires_in is a number of seconds from {SHORTEST} to {LONGEST}.")
     return float(text)
 

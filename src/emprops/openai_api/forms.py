@@ -1,7 +1,7 @@
 """Requests that bring pictures in a form: they become assets, and the form the JSON that the endpoint takes."""
 
 import re
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from typing import Any, ClassVar, Final
 
 from pydantic import ValidationError
@@ -10,10 +10,10 @@ from starlette.requests import Request
 
 from emprops.assets.endpoints import shelf_of
 from emprops.assets.service import Wishes, keep_stream, too_large
-from emprops.assets.uploads import AROUND, FORM
+from emprops.assets.uploads import AROUND, FORM, pieces_of
 from emprops.auth.dependencies import current_caller, current_user
 from emprops.kit.web.endpoint import bounded, media_type_of, resources_of, with_document
-from emprops.kit.web.spooling import BUFFER, patient
+from emprops.kit.web.spooling import patient
 from emprops.kit.web.strict_json import Strictness, parse_json
 from emprops.media.sniff import HEAD_BYTES, sniff
 from emprops.openai_api import service
@@ -60,7 +60,7 @@ class PictureRoute(StartRoute):
                     await _check_picture(name, file)
             for name, files in _files(form).items():
                 kept = [
-                    await keep_stream(shelf_of(resources), user_id, _pieces(file), Wishes(file.filename or ""))
+                    await keep_stream(shelf_of(resources), user_id, pieces_of(file), Wishes(file.filename or ""))
                     for file in files
                 ]
                 references = [f"asset:{one.asset.id}" for one in kept]
@@ -118,8 +118,3 @@ def _document(form: FormData) -> dict[str, Any]:
     for name, files in _files(form).items():
         document[name] = name if name in SINGLE else [name for _ in files]
     return document
-
-
-async def _pieces(file: UploadFile) -> AsyncIterator[bytes]:
-    while piece := await file.read(BUFFER):
-        yield piece

@@ -149,13 +149,14 @@ class Context:
         if is_data_url(url):
             return await asyncio.to_thread(_decode, url, target, limit)
         key = key_of(self._settings, url, private=True)
+        shown = url if key is None else url.partition("?")[0]  # a signature is nothing to show, or to log
         try:
             if key is None:
                 downloaded = await self._http.download(url, target, limit)
                 return downloaded.path, downloaded.mime_type
             size = await self._storage.size(key)
             if size > limit:
-                raise BadInputError(f"The input file {url} has {size} bytes; at most {limit} are taken.")
+                raise BadInputError(f"The input file {shown} has {size} bytes; at most {limit} are taken.")
             local = self._storage.local_path(key)
             if local is not None:
                 return local, mime_type_of(key)
@@ -165,12 +166,12 @@ class Context:
             return target, mime_type_of(key)
         except OutboundUnavailableError as error:
             raise RetryableError(
-                f"The input file {url} cannot be fetched now: {error.message}", retry_after=error.wait
+                f"The input file {shown} cannot be fetched now: {error.message}", retry_after=error.wait
             ) from error
         except AppError as error:
-            raise BadInputError(f"The input file {url} cannot be fetched: {error.message}") from error
+            raise BadInputError(f"The input file {shown} cannot be fetched: {error.message}") from error
         except FileNotFoundError as error:
-            raise BadInputError(f"The input file {url} does not exist in storage.") from error
+            raise BadInputError(f"The input file {shown} does not exist in storage.") from error
 
     def end(self) -> None:
         """Stop what may still run in threads, and remove the temporary folder if one was made."""

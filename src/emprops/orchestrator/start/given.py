@@ -6,6 +6,7 @@ there an id alone and a ``data:`` URL mean files; ``asset:<id>``, ``output:<id>`
 """
 
 import asyncio
+import re
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
@@ -42,6 +43,11 @@ FILE_TYPES = {
 """The value types of variables that take files, and of which kind; empty: of any."""
 
 
+NAMING = re.compile(r"\s*(?:asset|output):", re.IGNORECASE)
+"""How a value begins that names a file by its id."""
+NOTHING = "names neither an asset nor an output of yours"
+
+
 class FileProblem(ValueError):  # noqa: N818 - it names what is wrong with a value
     """What a variable is set to is no file that it can take; the sentence says why."""
 
@@ -51,7 +57,9 @@ def is_file_like(value: Any) -> bool:
     if not isinstance(value, str):
         return False
     head = value[:4096]
-    return "/assets/" in head or FILES in head or is_data_url(value) or (len(value) < 100 and bool(_names(value)))
+    if "/assets/" in head or FILES in head or is_data_url(value) or NAMING.match(value):
+        return True
+    return len(value) < 100 and _names(value)
 
 
 def _names(value: str) -> bool:
@@ -117,6 +125,8 @@ async def _settled(shelf: Shelf, user_id: UUID, value: str, family: str | None, 
     if bare is not None and family is None and "output:" not in value.lower():
         return value
     if asset_id is None and bare is None:
+        if family is not None and NAMING.match(value):
+            raise FileProblem(NOTHING)
         if key_of(shelf.settings, value) != key_of(shelf.settings, value, private=True):
             raise FileProblem(NOT_YOURS)  # by id, it can be told whose it is
         return value
@@ -135,7 +145,7 @@ async def _settled(shelf: Shelf, user_id: UUID, value: str, family: str | None, 
 async def _result(reader: Transaction, user_id: UUID, output_id: UUID, family: str | None) -> str:
     output = await outputs.output_of(reader, output_id)
     if output is None or output.user_id != user_id or output.status == "hidden":
-        raise FileProblem("names neither an asset nor an output of yours")
+        raise FileProblem(NOTHING)
     if output.status != "completed" or output.url is None:
         raise FileProblem(f"names an output that is {output.status}; take a completed one")
     _check_kind(output.mime_type or "", family, "this output")
