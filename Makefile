@@ -13,7 +13,7 @@ REDIS_TESTS := tests/queue tests/local tests/kit/test_redis_client.py tests/work
 
 CLIENTS := tests/clients
 
-.PHONY: help up test test-redis smoke clients check fix bench lock upgrade production schema reference pictures docs clean
+.PHONY: help up test test-redis smoke clients check fix bench race lock upgrade production schema reference pictures docs clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -46,6 +46,9 @@ fix: $(STAMP) ## format and apply safe lint fixes
 
 bench: $(STAMP) ## queue and whole-cycle benchmarks, each with a limit measured in the same run
 	$(BIN)/python -m bench
+
+race: $(STAMP) $(UV) ## run next to a home-made stack and BullMQ, which it installs into .tools/race (needs node and npm for BullMQ)
+	$(BIN)/python -m bench.race
 
 lock: $(UV) ## pin what pyproject.toml asks for, with hashes: requirements.lock, requirements-runtime.lock without tools, and those of make clients
 	$(UV) $(COMPILE) --group dev $(UPGRADE) pyproject.toml -o requirements.lock

@@ -5,8 +5,8 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,9 @@ from bench.engines import both_in, folder
 from bench.tables import p50, p99, print_table, ratios
 from emprops.kit.ids import new_id
 from emprops.kit.pubsub import Pokes
+from emprops.local.postgres import Postgres
 from emprops.local.process import spawn, stop
+from emprops.local.redis import RedisServer
 from emprops.queue.keys import JOBS_CHANGED
 
 PATIENCE = 30.0
@@ -254,15 +256,11 @@ def print_cycles(found: dict[Way, list[Round]], size: Size) -> None:
     print_table("Processor time of one job, ms", ["", *names], costs)
 
 
-async def run(*, quick: bool) -> bool:
-    """Measure and print. There is no goal to miss."""
-    size = QUICK if quick else FULL
+@asynccontextmanager
+async def prepared(place: Path, postgres: Postgres, redis: RedisServer) -> AsyncIterator[Bench]:
+    """Run an installation on these engines, warm."""
     user, port = uuid4(), free_port()
-    with (
-        folder() as place,
-        both_in(place) as (postgres, redis),
-        processes(place, postgres.url, redis.url, port) as pids,
-    ):
+    with processes(place, postgres.url, redis.url, port) as pids:
         pids |= {"PostgreSQL": postgres.process.pid, "Redis": redis.process.pid}
         collection = await plant(postgres.url, user)
         await ready(port, user)
@@ -275,6 +273,14 @@ async def run(*, quick: bool) -> bool:
             await connections[0].execute("CREATE TABLE bench (id uuid PRIMARY KEY, data text NOT NULL)")
             bench = Bench(port, user, collection, pokes, connections, pids)
             await bench.measure(WAYS[-1], 300)  # the first ones go with cold code
+            yield bench
+
+
+async def run(*, quick: bool) -> bool:
+    """Measure and print. There is no goal to miss."""
+    size = QUICK if quick else FULL
+    with folder() as place, both_in(place) as (postgres, redis):
+        async with prepared(place, postgres, redis) as bench:
             found: dict[Way, list[Round]] = {way: [] for way in WAYS}
             for _ in range(size.rounds):
                 for way, rounds in found.items():
