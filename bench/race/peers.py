@@ -17,6 +17,7 @@ from emprops.local.process import spawn, stop
 
 SCRATCH = Path(".tools/race")
 HOMEMADE = ("fastapi", "uvicorn[standard]", "asyncpg", "arq", "hiredis")
+BULLMQ = ("bullmq@6", "ioredis@5")
 HERE = Path(__file__).parent
 UV = shutil.which("uv") or ".tools/bin/uv"
 
@@ -37,7 +38,7 @@ def install_bullmq() -> Path | None:
         return None
     if not (folder / "node_modules/bullmq").exists():
         folder.mkdir(parents=True, exist_ok=True)
-        command = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(folder), "bullmq@6"]
+        command = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(folder), *BULLMQ]
         subprocess.run(command, check=True)
     return (folder / "node_modules").absolute()
 
