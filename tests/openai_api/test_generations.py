@@ -99,6 +99,12 @@ async def test_the_operator_may_give_models_other_names(door: Door) -> None:
     await door.rig.execute("UPDATE collection SET slug = 'art' WHERE id = %s", model)
     answer = await door.made(door.client.images.generate(model="gpt-image-1", prompt="a harbour"))
     assert answer.data is not None
+    assert answer.data[0].b64_json
+    assert answer.data[0].url is None, "OpenAI's have none, and Open WebUI would fetch it"
+    answer = await door.made(
+        door.client.images.generate(model="gpt-image-1", prompt="a harbour", response_format="url")
+    )
+    assert answer.data is not None
     assert answer.data[0].url
 
 

@@ -86,7 +86,7 @@ class _Whole(_Held):
         hold = self._hold
         job = await hold.job(scope, self._job_id, self._end)
         pictures = await answers.pictures_of(hold.resources, job)
-        response = answers.answer(hold.resources, job, pictures, hold.body.response_format)
+        response = answers.answer(hold.resources, job, pictures, hold.body.form())
         await response(scope, receive, send)
 
 

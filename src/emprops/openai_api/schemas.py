@@ -7,6 +7,8 @@ from pydantic import BeforeValidator, ConfigDict, Field
 from emprops.kit.web.schema import Schema
 
 MOST_IMAGES: Final = 16
+WITHIN_ONLY: Final = ("gpt-image", "chatgpt-image")
+"""How models are called whose pictures come within the answer only."""
 
 
 def _listed(value: Any) -> Any:
@@ -25,7 +27,7 @@ class ImageBody(Schema):
     """How many pictures; unless sent, as many as the collection makes."""
     size: Annotated[str | None, Field(max_length=50)] = None
     response_format: Literal["url", "b64_json"] | None = None
-    """How pictures come; unless sent, both ways."""
+    """How pictures come, see :meth:`form`."""
     stream: bool | None = None
     partial_images: Annotated[int | None, Field(ge=0, le=3)] = None
     variables: dict[str, Any] | None = None
@@ -34,6 +36,11 @@ class ImageBody(Schema):
     image: Annotated[list[str] | None, BeforeValidator(_listed), Field(min_length=1, max_length=MOST_IMAGES)] = None
     """Pictures to start from: assets, or what else a variable for a picture takes."""
     mask: str | None = None
+
+    def form(self) -> str | None:
+        """Return how pictures come; None: both ways. Models that are called as OpenAI's newer ones answer as those do,
+        which have no choice: some clients take a URL wherever they find one, and cannot reach ours."""
+        return self.response_format or ("b64_json" if (self.model or "").startswith(WITHIN_ONLY) else None)
 
 
 def _reference(value: Any) -> Any:
