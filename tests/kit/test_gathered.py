@@ -53,6 +53,24 @@ async def test_who_goes_away_takes_nobody_along() -> None:
     assert list(await gathered(["d"])) == ["D"]
 
 
+async def test_what_somebody_wanted_who_has_left_is_not_sent() -> None:
+    sent = Sent()
+    gathered = Gathered(sent.send, 10)
+    first, left, third = (asyncio.create_task(gathered([name])) for name in "abc")
+    await until_waiting()
+    left.cancel()
+    await until_waiting()
+    sent.may_end.set()
+    assert [list(await first), list(await third)] == [["A"], ["C"]]
+    assert sent.calls == [["a"], ["c"]]
+    fourth, fifth = (asyncio.create_task(gathered([name])) for name in "de")
+    fifth.cancel()
+    assert list(await fourth) == ["D"]
+    await until_waiting()
+    assert list(await gathered(["f"])) == ["F"]
+    assert sent.calls[2:] == [["d"], ["f"]], "nothing is sent for nobody"
+
+
 async def test_a_call_that_fails_fails_for_those_in_it() -> None:
     sent = Sent()
     gathered = Gathered(sent.send, 2)

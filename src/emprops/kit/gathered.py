@@ -42,14 +42,22 @@ class Gathered(Generic[Item, Answer]):
         else:
             self._busy = False
 
-    async def _send_waiting(self) -> None:
+    def _next_group(self) -> list[tuple[Sequence[Item], asyncio.Future[Sequence[Answer]]]]:
+        """Take as many as go in one call; what belongs to callers who have left is forgotten."""
         group: list[tuple[Sequence[Item], asyncio.Future[Sequence[Answer]]]] = []
         count = 0
         while self._waiting and (not group or count + len(self._waiting[0][0]) <= self._most):
-            group.append(self._waiting.pop(0))
-            count += len(group[-1][0])
+            entry = self._waiting.pop(0)
+            if not entry[1].done():
+                group.append(entry)
+                count += len(entry[0])
+        return group
+
+    async def _send_waiting(self) -> None:
+        group = self._next_group()
         try:
-            answers = await self._send([item for items, _ in group for item in items])
+            items_of_all = [item for items, _ in group for item in items]
+            answers = await self._send(items_of_all) if items_of_all else []
         except BaseException as error:
             for _, future in group:
                 if not future.done():
