@@ -1,6 +1,7 @@
 """A submission is a job like any other, shown in the words of Comfy API v2."""
 
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
@@ -13,6 +14,8 @@ from tests.orchestrator.rig import FAILED, Rig
 from emprops.credits import service as credit
 from emprops.kit.ids import new_id
 from emprops.queue.messages import Finished
+from emprops.quotas import store as quotas
+from emprops.quotas.limits import QuotaLimits, Subject
 
 
 async def test_a_job_from_submission_to_results(rig: Rig) -> None:
@@ -46,6 +49,18 @@ async def test_a_job_from_submission_to_results(rig: Rig) -> None:
         ("9", "fox.webm", "video", "video/webm", 5),
         ("4", "said.txt", "text", "text/plain", 4),
     ]
+
+
+async def test_a_job_says_until_when_its_results_are_there(rig: Rig) -> None:
+    async with rig.database.transaction() as tx:
+        await quotas.put(tx, Subject("user", rig.user_id), QuotaLimits(), result_days=7, by="the test")
+    job = await submit(rig)
+    await run(rig)
+    done = await job_of(rig, job["id"])
+    (row, *_) = await rig.rows("SELECT min(expires_at) AS first FROM output WHERE job_id = %s", UUID(job["id"]))
+    assert datetime.fromisoformat(done["expires_at"]) == row["first"]
+    result = (await ask(rig, "GET", f"/assets/{done['outputs'][0]['id']}")).json()
+    assert datetime.fromisoformat(result["expires_at"]) == row["first"]
 
 
 async def test_it_is_a_job_of_ours_with_outputs_in_a_deck(rig: Rig) -> None:

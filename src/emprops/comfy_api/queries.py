@@ -29,6 +29,8 @@ class JobRow:
     graph: dict[str, Any] | None
     """Its graph, while it runs."""
     labels: dict[str, str]
+    results_expire_at: datetime | None
+    """When the first of its results is removed; None: they are kept."""
     made: list[dict[str, Any]]
     """See :data:`~emprops.jobs.stream_queries.MADE`."""
     failure: dict[str, Any] | None
@@ -45,6 +47,7 @@ COLUMNS = f"""
     (SELECT count(*)::int FROM jsonb_object_keys(j.data #> '{{variables,workflow}}')) AS nodes,
     CASE WHEN j.status = 'processing' THEN j.data #> '{{variables,workflow}}' END AS graph,
     coalesce(j.data -> 'metadata', '{{}}') AS labels,
+    (SELECT min(expires_at) FROM output WHERE job_id = j.id) AS results_expire_at,
     CASE WHEN j.status = 'completed' AND j.moderation IS NULL THEN ({MADE}) ELSE '[]' END AS made,
     CASE WHEN j.status = 'failed' THEN (
         SELECT h.data FROM job_history h WHERE h.job_id = j.id AND h.step_id IS NOT NULL ORDER BY h.id DESC LIMIT 1
@@ -125,6 +128,8 @@ class ResultRow:
     key: str
     created_at: datetime
     job_id: UUID | None
+    expires_at: datetime | None
+    """When it is removed; None: it is kept."""
 
 
 async def result_of(reader: Transaction, user_id: UUID, output_id: UUID) -> ResultRow | None:
@@ -132,7 +137,8 @@ async def result_of(reader: Transaction, user_id: UUID, output_id: UUID) -> Resu
     return await reader.fetch_one(
         ResultRow,
         """
-        SELECT o.id, f.name, f.mime_type, coalesce(f.size_bytes, 0) AS size, f.url AS key, f.created_at, o.job_id
+        SELECT o.id, f.name, f.mime_type, coalesce(f.size_bytes, 0) AS size, f.url AS key, f.created_at, o.job_id,
+               o.expires_at
         FROM output o JOIN flat_file f ON f.id = o.flat_file_id
         WHERE o.id = %s AND o.user_id = %s AND o.status = 'completed'
         """,

@@ -10,7 +10,8 @@ from emprops.comfy_api.queries import JobRow, ResultRow
 from emprops.comfy_api.states import kind_of, progress_of, spoken, status_of
 
 KEPT = timedelta(days=3650)
-"""This API wants a date until which a job is kept; one that is kept for good says it is kept for ten years."""
+"""This API wants a date until which a job is kept. It is that of the first result that is removed; one that is kept for
+good says it is kept for ten years."""
 LINK_LIFE = timedelta(days=1)
 """It wants a date for links too. Ours last as long as the file, for those who may see that."""
 HASH = "blake3:"
@@ -26,7 +27,7 @@ def job_json(job: JobRow, links: Links, *, position: int | None = None, said: st
         "created_at": job.created_at,
         "started_at": job.started_at,
         "completed_at": job.completed_at,
-        "expires_at": job.created_at + KEPT,
+        "expires_at": job.results_expire_at or job.created_at + KEPT,
         "queue_position": position if status == "queued" else None,
         "progress": _progress(job, status, said),
         "outputs": [output_json(made, str(job.id), links) for made in job.made],
@@ -76,7 +77,7 @@ def result_json(result: ResultRow, links: Links) -> dict[str, Any]:
         "created_at": result.created_at,
         "url": links.content(result.id),
         "url_expires_at": datetime.now(UTC) + LINK_LIFE,
-        "expires_at": None,
+        "expires_at": result.expires_at,
         "job_id": result.job_id,
     }
 
