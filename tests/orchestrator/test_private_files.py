@@ -58,7 +58,7 @@ async def test_a_worker_reads_it_in_storage(rig: Rig, collection: Collection, tm
     context = Context(claim, board=Board(), storage=FolderStorage(tmp_path), http=client, settings=rig.settings)
     path, mime_type = await context.fetch(claim.ticket.payload["image"])
     assert (path.read_bytes(), mime_type) == (PNG, "image/png")
-    with pytest.raises(BadInputError):
+    with pytest.raises(BadInputError, match="was deleted"):
         await context.fetch(f"asset:{asset['id']}")
     path.unlink()
     with pytest.raises(BadInputError, match="does not exist") as error:

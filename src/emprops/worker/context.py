@@ -28,6 +28,8 @@ from emprops.worker.previews import made_small
 
 log = structlog.get_logger(__name__)
 
+ASSET = "asset:"
+"""How a file begins that was located for no job, see ``orchestrator/files.py``."""
 MAX_INPUT_BYTES = 2 * 1024**3
 REMEMBER_TIME = 10.0
 """Seconds that a run waits at most until what it began is known to the queue."""
@@ -148,6 +150,8 @@ class Context:
         target = self.folder / f"input-{next(self._numbers)}"
         if is_data_url(url):
             return await asyncio.to_thread(_decode, url, target, limit)
+        if url.startswith(ASSET):
+            raise BadInputError(f"The file {url} was deleted, or this job may not take it; start a job with another.")
         key = key_of(self._settings, url, private=True)
         shown = url if key is None else url.partition("?")[0]  # a signature is nothing to show, or to log
         try:
