@@ -86,7 +86,7 @@ async def test_stored_bytes(rig: Rig) -> None:
     await rig.dispatcher.flush()
     await rig.run(picture())
     refused = await refusal(rig, collection)
-    assert "You may store 0.0 MiB, and have 0.0 MiB; delete outputs" in refused["error"]
+    assert "You may store 3 bytes, and have 3 bytes; delete outputs" in refused["error"]
     assert refused["details"] == {"quota": "stored_bytes", "of": "user", "limit": 3, "used": 3, "resets_at": None}
     async with rig.database.transaction() as tx:
         await tx.execute("UPDATE output SET flat_file_id = NULL")

@@ -261,4 +261,7 @@ def _exceeded(subject: Subject, standing: Standing, what: str) -> QuotaExceededE
 
 
 def _size(size: int) -> str:
-    return f"{size / 1024**3:,.1f} GiB" if size >= 1024**3 else f"{size / 1024**2:,.1f} MiB"
+    for unit, bytes_ in (("GiB", 1024**3), ("MiB", 1024**2), ("KiB", 1024)):
+        if size >= bytes_:
+            return f"{size / bytes_:,.1f} {unit}"
+    return f"{size} bytes"
