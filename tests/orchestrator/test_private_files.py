@@ -7,10 +7,11 @@ import pytest
 from tests.factories import Collection, make_user
 from tests.looking import looked_at_here
 from tests.orchestrator.rig import Rig
-from tests.orchestrator.test_files import PNG, bring, collection, generate, payload_of, takes_pictures
+from tests.orchestrator.test_files import DATA_URL, PNG, bring, collection, generate, payload_of, takes_pictures
 
 from emprops.auth.file_links import FileLinks
 from emprops.connectors.base import BadInputError
+from emprops.kit.ids import new_id
 from emprops.kit.outbound.client import GuardedClient
 from emprops.media.storage import FolderStorage
 from emprops.worker.board import Board
@@ -34,6 +35,12 @@ async def test_where_a_private_file_is_does_not_make_it_ones_own(rig: Rig, colle
     for url in (path, f"{rig.settings.base_url}{path}?expires=9&signature=x", path.replace("assets", "%61ssets")):
         reply = await generate(rig, collection, {"image": url})
         assert (reply.status_code, list(reply.json()["details"])) == (400, ["image"]), url
+
+
+async def test_nothing_is_kept_of_a_request_with_a_file_that_is_refused(rig: Rig, collection: Collection) -> None:
+    reply = await generate(rig, collection, {"image": DATA_URL, "clip": f"asset:{new_id()}"})
+    assert (reply.status_code, list(reply.json()["details"])) == (400, ["clip"])
+    assert await rig.rows("SELECT FROM asset") == []
 
 
 async def test_no_worker_is_sent_to_a_private_file_that_does_not_open(rig: Rig) -> None:

@@ -82,14 +82,18 @@ async def settle_files(
         collection = await collections.get_runnable(reader, user_id, collection_ref)
         known = await workflows.by_names(reader, instructions.workflow_names(collection.data))
     takes = file_variables(collection, known)
-    settled, problems = dict(variables), {}
-    for name in likely:
-        try:
-            settled[name] = await _settled(shelf, user_id, str(variables[name]), takes.get(name), keeps=keeps)
-        except FileProblem as problem:
-            problems[name] = str(problem)
-    if problems:
-        raise InvalidVariablesError(problems)
+    settled = dict(variables)
+    for keeping in (False, True) if keeps else (False,):  # nothing is kept of a request with a file that is refused
+        problems = {}
+        for name in likely:
+            if keeping and not is_data_url(str(variables[name])):
+                continue
+            try:
+                settled[name] = await _settled(shelf, user_id, str(variables[name]), takes.get(name), keeps=keeping)
+            except FileProblem as problem:
+                problems[name] = str(problem)
+        if problems:
+            raise InvalidVariablesError(problems)
     return settled
 
 
