@@ -85,3 +85,11 @@ async def make(kind: str, client: Any, engines: Engines, url: str, key: str) -> 
     yield make
     for side in sides:
         await side.close()
+
+
+@pytest.fixture
+async def side(client: Any, url: str, key: str) -> AsyncIterator[Side]:
+    """A worker on another machine."""
+    side = await http_side(client, url, key)
+    yield side
+    await side.close()

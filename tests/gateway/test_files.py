@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from tests.apps import served
-from tests.gateway.rig import Side, add_key, http_side, storage_of
+from tests.gateway.rig import Side, add_key, storage_of
 from tests.queue.helpers import kinds, lapse, make_ticket, reports
 
 from emprops.connectors.base import FinalError
@@ -23,13 +22,6 @@ from emprops.kit.database import Database
 from emprops.queue.dispatch import Queue
 from emprops.queue.messages import Claim, Finished, StoredFile
 from emprops.worker.remote.storage import RemoteStorage
-
-
-@pytest.fixture
-async def side(client: Any, url: str, key: str) -> AsyncIterator[Side]:
-    side = await http_side(client, url, key)
-    yield side
-    await side.close()
 
 
 @pytest.fixture
@@ -227,54 +219,3 @@ async def test_a_file_without_a_claim_in_hand_goes_nowhere(url: str, key: str, a
             await storage.put_bytes("generations/j/s/1-00000000-0.png", b"x", "image/png")
         with pytest.raises(PermissionError):
             await storage.delete("generations/j/s/1-00000000-0.png")
-
-
-PRIVATE = "assets/0123456789abcdef.png"
-
-
-@pytest.fixture
-async def taking(queue: Queue, side: Side, files: Path) -> Claim:
-    """A claim on a step that takes a private file."""
-    stored = files / "files" / PRIVATE
-    stored.parent.mkdir(parents=True, exist_ok=True)
-    stored.write_bytes(b"a private picture")
-    payload = {"image": f"http://testserver/files/{PRIVATE}?expires=1&signature=x"}
-    await queue.enqueue([make_ticket("takes", payload=payload)])
-    return await side.worker.claim_one()
-
-
-async def test_a_private_input_is_read_under_the_claim_that_takes_it(url: str, key: str, taking: Claim) -> None:
-    async with storage_of(url, key, lambda: [taking]) as storage:
-        assert await storage.size(PRIVATE) == 17
-        assert await storage.read(PRIVATE) == b"a private picture"
-        assert [chunk async for chunk in storage.stream(PRIVATE, 2, 7)] == [b"private"]
-        with pytest.raises(FileNotFoundError):
-            await storage.read("assets/another.png")
-
-
-async def test_a_private_file_is_for_no_other_claim(
-    database: Database, client: Any, url: str, key: str, queue: Queue, taking: Claim
-) -> None:
-    other_key = await add_key(database, "worker")
-    other = await http_side(client, url, other_key, "worker-2")
-    await queue.enqueue([make_ticket("other", payload={"text": f"/files/{PRIVATE}0.png?"})])
-    claim = await other.worker.claim_one()
-    forged = replace(claim, ticket=taking.ticket)
-    unlike = replace(claim, ticket=replace(claim.ticket, payload=taking.ticket.payload))
-    try:
-        for held in (forged, taking, unlike):
-            async with storage_of(url, other_key, lambda held=held: [held], "worker-2") as storage:
-                with pytest.raises(FileNotFoundError):
-                    await storage.read(PRIVATE)
-    finally:
-        await other.close()
-
-
-async def test_a_private_file_is_gone_when_the_claim_has_lapsed(
-    client: Any, url: str, key: str, queue: Queue, taking: Claim
-) -> None:
-    await lapse(client, "takes")
-    await queue.reclaim()
-    async with storage_of(url, key, lambda: [taking]) as storage:
-        with pytest.raises(FileNotFoundError):
-            await storage.read(PRIVATE)

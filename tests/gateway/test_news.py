@@ -5,23 +5,15 @@ from dataclasses import replace
 from typing import Any
 
 import httpx2
-import pytest
 from fastapi import FastAPI
 from structlog.testing import capture_logs
 from tests.apps import served
-from tests.gateway.rig import Side, http_side
+from tests.gateway.rig import Side
 from tests.queue.helpers import ids, lapse, make_ticket, reports
 
 from emprops.queue.dispatch import Queue
 from emprops.queue.messages import Claim, Preview
 from emprops.queue.transport import Beat
-
-
-@pytest.fixture
-async def side(client: Any, url: str, key: str) -> Any:
-    side = await http_side(client, url, key)
-    yield side
-    await side.close()
 
 
 async def test_news_that_is_refused_keeps_no_lease_from_being_renewed(queue: Queue, client: Any, side: Side) -> None:

@@ -28,13 +28,6 @@ HTML = {"mime_type": "text/html", "content": "PGI+"}
 
 
 @pytest.fixture
-async def side(client: Any, url: str, key: str) -> Any:
-    side = await http_side(client, url, key)
-    yield side
-    await side.close()
-
-
-@pytest.fixture
 async def thief(client: Any, url: str, database: Database) -> Any:
     """A worker with another key, which has found out the first one's name and tokens."""
     side = await http_side(client, url, await add_key(database, "worker"))

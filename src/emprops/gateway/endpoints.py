@@ -7,6 +7,7 @@ from fastapi import Depends, Header, Query, Request
 from starlette.responses import Response
 
 from emprops.auth.dependencies import WorkerCaller, worker_caller
+from emprops.auth.file_links import FILE_LINKS
 from emprops.errors import ConflictError, TooManyRequestsError
 from emprops.gateway.conversions import turn_json
 from emprops.gateway.identity import NAME, TOKEN
@@ -161,7 +162,8 @@ async def get_input_file(
 ) -> Response:
     """Send an input of a claimed step that is not public, or one range of it."""
     worker = gateway.admit(caller.key_prefix, worker_name)
-    await check_input(resources.redis, resources.settings, key, worker=worker, step_id=step, token=claim_token)
+    links = FILE_LINKS.of(request)
+    await check_input(resources.redis, resources.settings, links, key, worker=worker, step_id=step, token=claim_token)
     return await send_file(request, resources.storage, key, headers=PRIVATE)
 
 

@@ -56,13 +56,15 @@ class RemoteClaims:
             return None
         return files_prefix(job.decode(), step_id, int(attempt), token)
 
-    async def takes(self, step_id: str, token: str, key: str) -> bool:
-        """Return whether the step of a valid claim takes the stored file as input."""
+    async def named_with(self, step_id: str, token: str, key: str) -> list[str]:
+        """Return the queries of the URLs by which the step of a valid claim takes a stored file as input; an empty one
+        for a URL without. Nothing: it does not take it, or the claim is not valid."""
         found = await self.redis.hmget(f"{self.prefix}{KEYS.ticket}{step_id}", ["state", "token", "body"])
         state, held, body = found
         if state != b"claimed" or held is None or held.decode() != token:
-            return False
-        return re.search(rb'/files/%s["?#\\]' % re.escape(key.encode()), body or b"") is not None
+            return []
+        urls = re.finditer(rb'/files/%s(?:\?([^"#\\]*))?["#\\]' % re.escape(key.encode()), body or b"")
+        return [(url[1] or b"").decode("utf-8", "replace") for url in urls]
 
     async def record(self, upload: Upload) -> None:
         """Note that a file is in storage."""
