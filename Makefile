@@ -22,7 +22,7 @@ up: $(STAMP) ## start everything on this machine and print the address (Ctrl-C s
 	@exec $(BIN)/emprops up
 
 test: $(STAMP) ## the whole suite, on real engines
-	$(BIN)/pytest -n 3 --dist loadfile
+	$(BIN)/pytest -n 4 --dist loadfile
 
 test-redis: $(STAMP) ## the part that depends on Redis; EMPROPS_REDIS_SERVER=redis-server: on the one on PATH
 	$(BIN)/pytest -n 2 --dist loadfile $(REDIS_TESTS)

@@ -34,7 +34,7 @@ CHECKS = (
     "response_headers_conformance",
 )
 SEED = 20_261_122
-FUZZED = 8
+FUZZED = 5
 """Random requests per operation, besides those that try each limit of each parameter."""
 
 
