@@ -5,20 +5,17 @@ Its paths, shapes and words are OpenAI's, so it is not in our OpenAPI document.
 
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
-from dataclasses import replace
 from typing import Annotated, Any, Final
 
 from fastapi import Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
-from emprops.assets.endpoints import shelf_of
 from emprops.auth.dependencies import CurrentCaller, CurrentUser, StartsWork
 from emprops.auth.once import Key, Once
 from emprops.jobs.queries import to_bytes
 from emprops.jobs.waiting import Ending, waiter
-from emprops.kit.ids import new_id
-from emprops.kit.web.endpoint import Reader, Shared, Tx, note, replace_reply, router
+from emprops.kit.web.endpoint import Reader, Shared, Tx, replace_reply, router
 from emprops.moderation.verdicts import Cleared
 from emprops.openai_api import service
 from emprops.openai_api.failures import PREFIX, MissingParameterError
@@ -26,10 +23,9 @@ from emprops.openai_api.forms import PictureRoute
 from emprops.openai_api.held import Hold
 from emprops.openai_api.schemas import ImageBody
 from emprops.openai_api.service import Wanted
+from emprops.openai_api.starting import start_wanted, wanted_of
 from emprops.orchestrator.endpoints.generations import Moderating, Starting
-from emprops.orchestrator.start.given import settle_files
 from emprops.orchestrator.start.moderated import clear_generation
-from emprops.orchestrator.start.request import Ask, GenerationRequest
 from emprops.workflows.machines import LiveMachines
 
 EDITS: Final = "/images/edits"
@@ -49,10 +45,7 @@ async def wanted_pictures(request: Request, body: Body, user_id: CurrentUser, re
     """Find out what is asked for."""
     if request.url.path.endswith(EDITS) and not body.image:
         raise MissingParameterError("image", "Send the picture to change as image.")
-    async with resources.database.reader() as reader:
-        wanted = await service.want(reader, resources.settings, user_id, body)
-    variables = await settle_files(shelf_of(resources), user_id, str(wanted.collection_id), wanted.variables)
-    return replace(wanted, variables=variables)
+    return await wanted_of(resources, user_id, body)
 
 
 WantedPictures = Annotated[Wanted, Depends(wanted_pictures)]
@@ -100,17 +93,9 @@ async def create_image(
     _once: Once,
 ) -> Response:
     """Make pictures of a text, or of pictures and a text, and answer when they are there."""
-    generation = GenerationRequest(
-        variables=wanted.variables,
-        generations=wanted.generations,
-        key_id=caller.key_id,
-        cleared=cleared,
-        machines=machines,
-    )
-    started = await starts(Ask(user_id, str(wanted.collection_id), generation, new_id()), tx)
-    note(request, job_id=str(started.job_id))
+    job_id = await start_wanted(starts, tx, request, caller, user_id, wanted, cleared=cleared, machines=machines)
     hold.is_new = True
-    return answer({"job_id": started.job_id})
+    return answer({"job_id": job_id})
 
 
 @routes.get("/models")

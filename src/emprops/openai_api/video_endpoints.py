@@ -1,34 +1,30 @@
 """OpenAI's API of videos: start one, ask how it goes, fetch it, list and delete them."""
 
-from dataclasses import replace
 from typing import Annotated, Literal
 
 from fastapi import Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from emprops.assets.endpoints import shelf_of
 from emprops.auth.dependencies import CurrentCaller, CurrentUser, StartsWork
 from emprops.auth.once import Once
 from emprops.jobs import change_store
 from emprops.jobs.states import OPEN
-from emprops.kit.ids import new_id
-from emprops.kit.web.endpoint import Reader, Shared, Tx, note, router
+from emprops.kit.web.endpoint import Reader, Shared, Tx, router
 from emprops.media.serving import PRIVATE, send_file
 from emprops.moderation.verdicts import Cleared
-from emprops.openai_api import service, video_queries, videos
+from emprops.openai_api import video_queries, videos
 from emprops.openai_api.endpoints import answer
 from emprops.openai_api.failures import PREFIX
 from emprops.openai_api.forms import VideoRoute
 from emprops.openai_api.schemas import VideoBody
 from emprops.openai_api.service import Wanted
+from emprops.openai_api.starting import start_wanted, wanted_of
 from emprops.openai_api.video_queries import Video
 from emprops.openai_api.videos import POLL, video_json
 from emprops.orchestrator.change.cancel import cancel_job
 from emprops.orchestrator.endpoints.generations import Moderating, Sending, Starting
-from emprops.orchestrator.start.given import settle_files
 from emprops.orchestrator.start.moderated import clear_generation
-from emprops.orchestrator.start.request import Ask, GenerationRequest
 from emprops.outputs.service import hide_output
 from emprops.workflows.machines import LiveMachines
 
@@ -45,10 +41,7 @@ Body = Annotated[VideoBody, Depends(read_body)]
 
 async def wanted_video(body: Body, user_id: CurrentUser, resources: Shared) -> Wanted:
     """Find out what is asked for."""
-    async with resources.database.reader() as reader:
-        wanted = await service.want(reader, resources.settings, user_id, body)
-    variables = await settle_files(shelf_of(resources), user_id, str(wanted.collection_id), wanted.variables)
-    return replace(wanted, variables=variables)
+    return await wanted_of(resources, user_id, body)
 
 
 WantedVideo = Annotated[Wanted, Depends(wanted_video)]
@@ -77,17 +70,11 @@ async def create_video(
     _once: Once,
 ) -> Response:
     """Start making a video of a text, or of a picture and a text."""
-    generation = GenerationRequest(
-        variables=wanted.variables,
-        generations=wanted.generations,
-        key_id=caller.key_id,
-        cleared=cleared,
-        machines=machines,
-        about=videos.asked(body),
+    about = videos.asked(body)
+    job_id = await start_wanted(
+        starts, tx, request, caller, user_id, wanted, cleared=cleared, machines=machines, about=about
     )
-    started = await starts(Ask(user_id, str(wanted.collection_id), generation, new_id()), tx)
-    note(request, job_id=str(started.job_id))
-    return _shown(await videos.get(tx, user_id, str(started.job_id)))
+    return _shown(await videos.get(tx, user_id, str(job_id)))
 
 
 @routes.get("")
