@@ -1,4 +1,4 @@
-"""Starts that share a transaction: each has the result it would have alone, whoever its neighbours are."""
+"""Starts that share a transaction: each gets the result that it would get alone, whatever its neighbours do."""
 
 import asyncio
 import random

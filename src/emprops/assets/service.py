@@ -102,7 +102,7 @@ class Kept:
 
 
 def too_large(settings: Settings) -> str:
-    """Say that a file is too large."""
+    """Return the sentence about a file that is too large."""
     return f"The file is larger than {size_of(settings.asset_bytes)}; send a smaller one."
 
 

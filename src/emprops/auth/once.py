@@ -44,9 +44,8 @@ async def once_alone(request: Request, key: Key = None) -> AsyncIterator[Transac
     if key is None:
         yield None
         return
-    caller = await identify(request)
     async with resources_of(request).database.transaction() as tx:
-        await begin(tx, request, principal=caller.principal, key=key)
+        await once(request, tx, key)
         yield tx
 
 

@@ -36,7 +36,7 @@ class ApiKey:
 
 async def ensure_user(tx: Transaction, user_id: UUID) -> None:
     """Insert the user on first sight; called before any row that refers to the user is written."""
-    await tx.execute("INSERT INTO app_user (id) VALUES (%s) ON CONFLICT DO NOTHING", [user_id])
+    await ensure_users(tx, [user_id])
 
 
 async def ensure_users(tx: Transaction, user_ids: Collection[UUID]) -> None:

@@ -48,7 +48,7 @@ async def keep_graph_asset(
 
 @routes.get("/by-hash/{content}")
 async def find_graph_asset(content: str, user_id: CurrentUser, reader: Reader) -> Response:
-    """Say whether the user has a file. Clients send HEAD."""
+    """Return whether the user has a file. Clients send HEAD."""
     await asset_service.check_hash(reader, user_id, content)
     return Response()
 

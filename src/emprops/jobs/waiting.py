@@ -74,8 +74,7 @@ class Wait:
         self._end: End | None = None
 
     def started(self, *, is_new: bool) -> None:
-        """Say whether the job is started by this request's transaction: nothing has happened to it, then, of which
-        nothing is heard."""
+        """Note whether this request has started the job. If it has, every later change of the job is heard of."""
         self._is_new = is_new
 
     def expect(self, job_id: UUID) -> None:

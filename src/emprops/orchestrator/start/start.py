@@ -88,6 +88,8 @@ async def run_collections(
     tx: Transaction, chosen: Sequence[Chosen], *, terms: credit.Terms, dispatcher: Dispatcher
 ) -> list[Answer]:
     """Plan, pay and insert new jobs of users who exist, with collections that they may run. See :func:`start_all`."""
+    if not chosen:
+        return []
     plans = await plan_all(tx, chosen)
     planned = [plan for plan in plans if isinstance(plan, Planned)]
     stored = iter(await _store(tx, planned, terms=terms, dispatcher=dispatcher) if planned else ())
