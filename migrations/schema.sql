@@ -1362,6 +1362,8 @@ CREATE INDEX flat_file_waits_for_mux ON public.flat_file USING btree (updated_at
 
 CREATE INDEX idempotency_key_age ON public.idempotency_key USING btree (created_at);
 
+CREATE INDEX job_ended_of_user ON public.job USING btree (user_id, completed_at) WHERE (completed_at IS NOT NULL);
+
 CREATE INDEX job_history_of_job ON public.job_history USING btree (job_id, id);
 
 CREATE INDEX job_newest ON public.job USING btree ((created_at AT TIME ZONE 'UTC'::text) DESC, id DESC);

@@ -20,6 +20,7 @@ from emprops.auth.keys import make_key
 from emprops.credits.service import terms_from
 from emprops.jobs.ends import ends_from
 from emprops.jobs.lookout import lookout_from
+from emprops.jobs.mine.follow import my_jobs_from
 from emprops.kit.database import Database
 from emprops.kit.pubsub import Pokes
 from emprops.kit.web.endpoint import Resources
@@ -65,11 +66,12 @@ async def api(
             storage=FolderStorage(folder),
             streams=streams_from(settings),
         )
-        app.state.live = Live(app.state.resources)
         async with (
+            my_jobs_from(app.state.resources) as app.state.my_jobs,
             lookout_from(app.state.resources) as app.state.lookout,
             ends_from(app.state.resources) as app.state.ends,
         ):
+            app.state.live = Live(app.state.resources, app.state.my_jobs)
             yield app
 
 

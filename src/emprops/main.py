@@ -26,6 +26,8 @@ from emprops.gateway.service import Gateway
 from emprops.jobs.endpoints import LOOKOUT
 from emprops.jobs.ends import ends_from
 from emprops.jobs.lookout import lookout_from
+from emprops.jobs.mine.endpoints import MY_JOBS
+from emprops.jobs.mine.follow import my_jobs_from
 from emprops.jobs.waiting import ENDS
 from emprops.kit import migrate
 from emprops.kit.database import database_from
@@ -151,7 +153,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         resources = RESOURCES.attach(app, await open_resources(settings, stack))
         LOOKOUT.attach(app, await stack.enter_async_context(lookout_from(resources)))
         ENDS.attach(app, await stack.enter_async_context(ends_from(resources)))
-        LIVE.attach(app, Live(resources))
+        my_jobs = MY_JOBS.attach(app, await stack.enter_async_context(my_jobs_from(resources)))
+        LIVE.attach(app, Live(resources, my_jobs))
         await _open_orchestration(app, resources, stack)
         yield
 

@@ -141,6 +141,8 @@ TABLE = [
     row("GET", "/jobs/{job_id}/preview", OWN.but(owner=404, service=404)),  # nothing to see
     row("GET", "/jobs/{job_id}/forensics", OWN),
     row("GET", "/jobs/{job_id}/stream", OWN, job_id="done_job_id"),  # a stream of a job that has ended, ends
+    row("GET", "/jobs/stream", USER),  # it lives for half a second
+    row("POST", "/jobs/stream-ticket", USER.but(owner=201, other=201)),
     row("POST", "/jobs/{job_id}/stream-ticket", OWN.but(owner=201, service=201)),
     row("GET", "/jobs/{job_id}/events", OWN, job_id="done_job_id"),
     row("POST", "/jobs/{job_id}/retry", OWN, job_id="failed_job_id"),

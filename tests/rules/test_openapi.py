@@ -31,6 +31,7 @@ DOORS = ("/v1/", "/v2/", "/assets/uploads")
 ONE_USE = "a ticket is for one use, and another one costs nothing"
 WITHOUT_KEY = {
     "createStreamTicket": ONE_USE,
+    "createMyStreamTicket": ONE_USE,
     "createSocketTicket": ONE_USE,
     "createKey": "its answer is a secret, which must not be stored",
     "createWebhook": "its answer has a secret, which must not be stored; sent again, it is refused",
@@ -124,7 +125,15 @@ def test_it_lists_the_failures_it_can_give(method: str, path: str, operation: di
             assert list(content["example"])[:4] == ["data", "error", "code", "request_id"]
 
 
-FILES_AND_STREAMS = {"getFile", "getAssetContent", "workerGetFile", "getJobPreview", "streamJob", "getMetrics"}
+FILES_AND_STREAMS = {
+    "getFile",
+    "getAssetContent",
+    "workerGetFile",
+    "getJobPreview",
+    "streamJob",
+    "streamMyJobs",
+    "getMetrics",
+}
 
 
 @each_operation

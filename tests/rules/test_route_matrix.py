@@ -55,6 +55,7 @@ async def app(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> A
             upkeep_in_api=False,
             credits_initial=100,
             openai_patience=0.05,
+            stream_life=0.5,
         )
     )
     async with app.router.lifespan_context(app):

@@ -17,7 +17,7 @@ from emprops.auth.file_links import FILE_LINKS
 from emprops.auth.limits import LIMITER, Kind
 from emprops.auth.roles import has_role
 from emprops.auth.startup import is_loopback
-from emprops.auth.tickets import SOCKET, redeem_ticket, stream_of
+from emprops.auth.tickets import MY_STREAM, SOCKET, redeem_ticket, stream_of
 from emprops.errors import ForbiddenError, UnauthorizedError
 from emprops.kit.web.endpoint import resources_of
 from emprops.kit.web.openapi import Security
@@ -68,6 +68,11 @@ async def stream_caller(connection: HTTPConnection, job_id: UUID, ticket: Ticket
 async def socket_caller(connection: HTTPConnection, ticket: Ticket = None) -> Caller:
     """Find who opens a WebSocket: by a ticket for that, else as everywhere."""
     return await _by_ticket(connection, ticket, SOCKET)
+
+
+async def my_stream_caller(connection: HTTPConnection, ticket: Ticket = None) -> Caller:
+    """Find the caller of the stream of all their jobs: by a ticket for it, else as everywhere."""
+    return await _by_ticket(connection, ticket, MY_STREAM)
 
 
 async def _by_ticket(connection: HTTPConnection, ticket: str | None, purpose: str) -> Caller:
@@ -173,6 +178,8 @@ WorkerCaller = Annotated[Caller, Depends(worker_caller)]
 """Parameter type of a route for workers on other machines only; they are known by their key, and are no user."""
 StreamCaller = Annotated[Caller, Depends(stream_caller)]
 """Parameter type of the stream of the job ``job_id``, which also takes a ticket in its URL."""
+MyStreamCaller = Annotated[Caller, Depends(my_stream_caller)]
+"""Parameter type of the stream of all jobs of the caller, which also takes a ticket in its URL."""
 SocketCaller = Annotated[Caller, Depends(socket_caller)]
 """Parameter type of a WebSocket, which also takes a ticket in its URL."""
 AssetReader = Annotated[UUID | None, Depends(asset_reader)]
@@ -217,6 +224,7 @@ _EVERY_WAY: Security = [{name: []} for name in SCHEMES]
 MARKERS: dict[Callable[..., Any], Security] = {
     current_caller: _EVERY_WAY,
     stream_caller: _EVERY_WAY,
+    my_stream_caller: _EVERY_WAY,
     socket_caller: _EVERY_WAY,
     service_caller: [{"api_key": []}],
     worker_caller: [{"api_key": []}],

@@ -1,7 +1,7 @@
 """Tickets: how a page opens a stream or a WebSocket, although browsers cannot send headers with either.
 
 A page asks for a ticket with its credentials and puts that in the URL. It works once, for one purpose (the stream of
-one job, or a WebSocket), and only for a minute, so a URL that was logged is worth nothing.
+one job or of all the caller's, or a WebSocket), and only for a minute, so a URL that was logged is worth nothing.
 """
 
 import hashlib
@@ -21,6 +21,8 @@ STREAM_TICKET = "stream_ticket:"
 """Redis key (prefixed), a string per ticket's digest: who asked for it, and for what."""
 SOCKET = "socket"
 """Purpose of a ticket that opens a WebSocket."""
+MY_STREAM = "stream"
+"""Purpose of a ticket that opens the stream of all jobs of its caller."""
 
 
 def stream_of(job_id: UUID) -> str:

@@ -17,11 +17,12 @@ from emprops.comfy_api.service import Sender, Submission, Wanted
 from emprops.comfy_api.states import CANCELED, STATUS
 from emprops.credits.service import terms_from
 from emprops.errors import BadRequestError
-from emprops.jobs.endpoints import LastEventHeader, LastEventQuery, Looking
+from emprops.jobs.endpoints import Looking
 from emprops.jobs.place import place_of
 from emprops.jobs.preview import said_of
 from emprops.jobs.queries import has_ended_at, to_bytes
 from emprops.jobs.stream import row_id_of, saw_end
+from emprops.jobs.stream_parameters import LastEventHeader, LastEventQuery, last_event_id_of
 from emprops.kit.web.endpoint import Reader, Resources, Shared, Tx, note, router
 from emprops.kit.web.sse import event_stream
 from emprops.moderation.verdicts import NOTHING_TO_CHECK, Cleared
@@ -138,7 +139,7 @@ async def follow_graph_job(
     last_event_id: LastEventQuery = None,
 ) -> Response:
     """Follow a job until it has ended. Who comes back with the id of the last event continues there."""
-    last_seen = last_event_header or last_event_id
+    last_seen = last_event_id_of(last_event_header, last_event_id)
     last_row = row_id_of(last_seen)
     async with resources.database.reader() as reader:
         job = await service.get_job(reader, user_id, job_id)

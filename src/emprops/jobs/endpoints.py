@@ -4,7 +4,7 @@ from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Depends, Header, Query
+from fastapi import Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -24,6 +24,7 @@ from emprops.jobs.preview import Way, latest_preview
 from emprops.jobs.schemas import DETAIL_EXAMPLE, HistoryRow, JobView, ListedJob, Status, StreamTicket
 from emprops.jobs.states import OPEN
 from emprops.jobs.stream import Follower, InlineFollower, row_id_of, saw_end
+from emprops.jobs.stream_parameters import LastEventHeader, LastEventQuery, last_event_id_of
 from emprops.jobs.waiting import Ending, applied, end_within, waiter
 from emprops.kit.database import Transaction
 from emprops.kit.web.endpoint import Reader, Resources, Shared, router
@@ -67,10 +68,6 @@ PREVIEW: dict[int | str, dict[str, Any]] = {
     },
     304: {"description": "The preview the client has is still the latest one."},
 }
-LastEventHeader = Annotated[str | None, Header(alias="Last-Event-ID", max_length=100)]
-LastEventQuery = Annotated[
-    str | None, Query(max_length=100, description="`Last-Event-ID`, for clients that cannot send headers.")
-]
 PreviewQuery = Annotated[
     Way, Query(description="Whether `job_preview` names the `url` of a picture, or has it as a `data_url` (`inline`).")
 ]
@@ -218,8 +215,7 @@ async def stream_job(
     the last event it answers 204, which keeps browsers from connecting again."""
     async with resources.database.reader() as reader:
         await _check(reader, caller, await queries.owner_of(reader, job_id))
-    # a browser that reconnects keeps its first URL, so the header is the newer of the two
-    last_seen = last_event_header if last_event_header else last_event_id
+    last_seen = last_event_id_of(last_event_header, last_event_id)
     last_row = row_id_of(last_seen)
     if last_row is not None and saw_end(last_seen):
         async with resources.database.reader() as reader:

@@ -7,6 +7,7 @@ from uuid import UUID
 from emprops.auth.caller import SERVICE, Caller
 from emprops.errors import BadRequestError
 from emprops.live.messages import Message, News
+from emprops.live.mine import MySocket
 from emprops.live.send_buffer import Outbox
 
 MAX_SUBSCRIPTIONS = 200
@@ -22,6 +23,8 @@ class Listener:
     outbox: Outbox = field(default_factory=Outbox)
     jobs: set[UUID] = field(default_factory=set)
     """What it subscribed to, or has asked to."""
+    mine: MySocket | None = None
+    """What follows all jobs of its user, if it asked for that."""
     gone: bool = False
     """Whether the connection has ended."""
 

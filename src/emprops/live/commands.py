@@ -8,20 +8,25 @@ import structlog
 from pydantic import ValidationError
 
 from emprops.auth import foreign
-from emprops.errors import AppError, BadRequestError, ForbiddenError, NotFoundError, UnavailableError
+from emprops.errors import AppError, BadRequestError, ForbiddenError, NotFoundError, UnauthorizedError, UnavailableError
 from emprops.jobs.change_store import lock
+from emprops.jobs.mine.follow import MyJobs
 from emprops.kit.database import Database
 from emprops.kit.database_errors import UNAVAILABLE
 from emprops.live.audience import Audience, Listener, check_room
 from emprops.live.jobs import JobNews, Question
 from emprops.live.messages import answer, failed
-from emprops.live.schemas import AboutJob, Incoming, Plain
+from emprops.live.mine import MySocket
+from emprops.live.schemas import AboutJob, Incoming, Message, Mine
 from emprops.orchestrator.change.cancel import cancel_job
 from emprops.orchestrator.tickets import Dispatcher
 
 log = structlog.get_logger(__name__)
 
-TYPES = "subscribe_job, unsubscribe_job, request_job_status, cancel_job, ping, heartbeat, resync_request"
+TYPES = (
+    "subscribe_job, unsubscribe_job, request_job_status, cancel_job, subscribe_mine, unsubscribe_mine, ping,"
+    " heartbeat, resync_request"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +37,20 @@ class Commands:
     dispatcher: Dispatcher
     audience: Audience
     jobs: JobNews
+    my_jobs: MyJobs
 
     async def obey(self, listener: Listener, text: str) -> None:
         """Do what one message says. What cannot be done is told; nothing a client sends raises."""
-        incoming: AboutJob | Plain | None = None
+        incoming: Message | None = None
         try:
             incoming = _read(text)
             if isinstance(incoming, AboutJob):
                 await self._about_job(listener, incoming)
+            elif isinstance(incoming, Mine):
+                self._follow_mine(listener, incoming)
+            elif incoming.type == "unsubscribe_mine":
+                self.leave_mine(listener)
+                listener.tell(answer("mine_unsubscribed", incoming.id))
             elif incoming.type == "resync_request":
                 self.jobs.ask(Question(listener, "snapshot", reply_to=incoming.id))
             else:
@@ -47,6 +58,19 @@ class Commands:
         except AppError as error:
             about = {"job_id": incoming.job_id} if isinstance(incoming, AboutJob) else {}
             listener.tell(failed(error, None if incoming is None else incoming.id, **about))
+
+    def _follow_mine(self, listener: Listener, incoming: Mine) -> None:
+        if listener.caller.user_id is None:
+            raise UnauthorizedError("Say for which user this is.")
+        self.leave_mine(listener)
+        listener.mine = MySocket(listener.outbox, listener.caller.user_id, incoming.previews, incoming.id)
+        self.my_jobs.follow(listener.mine, incoming.since)
+
+    def leave_mine(self, listener: Listener) -> None:
+        """Let a connection hear of its user's jobs no more. Does nothing if it did not."""
+        mine, listener.mine = listener.mine, None
+        if mine is not None:
+            self.my_jobs.leave(mine)
 
     async def _about_job(self, listener: Listener, incoming: AboutJob) -> None:
         job_id, reply_to = incoming.job_id, incoming.id
@@ -81,7 +105,7 @@ class Commands:
             raise UnavailableError("The database is not available just now. Try again.") from None
 
 
-def _read(text: str) -> AboutJob | Plain:
+def _read(text: str) -> Message:
     """Parse a message. Raises :class:`BadRequestError` with a sentence that says what is wrong with it."""
     try:
         return Incoming.validate_json(text)

@@ -9,6 +9,7 @@ import structlog
 from starlette.websockets import WebSocket
 
 from emprops.auth.caller import Caller
+from emprops.jobs.mine.follow import MyJobs
 from emprops.kit.pubsub import Subscription
 from emprops.kit.tasks import run_together, stop_tasks
 from emprops.kit.telemetry.metrics import level
@@ -35,11 +36,12 @@ FLEET_PATIENCE = 2.0
 class Live:
     """One per api process, on ``app.state.live``. ``limit`` counts the open connections."""
 
-    def __init__(self, resources: Resources) -> None:
+    def __init__(self, resources: Resources, my_jobs: MyJobs) -> None:
         settings = resources.settings
         self.limit = StreamLimit(settings.socket_limit, settings.socket_limit_per_user)
         self._settings = settings
         self._database = resources.database
+        self._my_jobs = my_jobs
         self._audience = Audience()
         self._fleet = FleetNews(Fleet(resources.redis, settings.queue_prefix), self._audience)
         self._jobs = JobNews(
@@ -64,7 +66,7 @@ class Live:
         """Accept a WebSocket and keep it until it ends. Raises :class:`~emprops.errors.UnavailableError` before that
         if there are too many."""
         listener = Listener(caller, is_monitor)
-        commands = Commands(self._database, dispatcher, self._audience, self._jobs)
+        commands = Commands(self._database, dispatcher, self._audience, self._jobs, self._my_jobs)
 
         async def obey(text: str) -> None:
             await commands.obey(listener, text)
@@ -87,6 +89,7 @@ class Live:
                     )
                 finally:
                     self._audience.remove(listener)
+                    commands.leave_mine(listener)
 
     async def _welcome(self, listener: Listener, name: str) -> None:
         role = "monitor" if listener.is_monitor else "client"

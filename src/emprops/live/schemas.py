@@ -5,6 +5,7 @@ from uuid import UUID
 
 from pydantic import Field, TypeAdapter
 
+from emprops.jobs.mine.news import Previews
 from emprops.kit.web.schema import Schema
 
 
@@ -25,7 +26,17 @@ class AboutJob(_Incoming):
 class Plain(_Incoming):
     """A message about nothing but the connection."""
 
-    type: Literal["ping", "heartbeat", "resync_request"]
+    type: Literal["ping", "heartbeat", "resync_request", "unsubscribe_mine"]
 
 
-Incoming: TypeAdapter[AboutJob | Plain] = TypeAdapter(Annotated[AboutJob | Plain, Field(discriminator="type")])
+class Mine(_Incoming):
+    """A message that asks for all jobs of the user."""
+
+    type: Literal["subscribe_mine"]
+    since: Annotated[str | None, Field(max_length=100)] = None
+    """The cursor of the last message that the client saw."""
+    previews: Previews = "url"
+
+
+Message = AboutJob | Plain | Mine
+Incoming: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator="type")])
