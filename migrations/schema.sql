@@ -59,6 +59,16 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION public.drop_marks() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    DELETE FROM output_tag WHERE output_id = NEW.id;
+    NEW.starred := false;
+    RETURN NEW;
+END
+$$;
+
 CREATE FUNCTION public.new_event_id() RETURNS uuid
     LANGUAGE sql
     AS $$
@@ -237,12 +247,18 @@ CREATE TABLE public.output (
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     generated boolean DEFAULT false NOT NULL,
     expires_at timestamp with time zone,
+    starred boolean DEFAULT false NOT NULL,
+    hidden_by text,
     CONSTRAINT output_check CHECK (((deck_id IS NULL) = ("position" IS NULL))),
+    CONSTRAINT output_hidden_by CHECK (((hidden_by IS NULL) OR (status = 'hidden'::text))),
+    CONSTRAINT output_hidden_by_check CHECK ((hidden_by = ANY (ARRAY['owner'::text, 'operator'::text, 'time'::text, 'server'::text]))),
     CONSTRAINT output_source_check CHECK ((source = ANY (ARRAY['direct_api'::text, 'ai_terminal'::text, 'miniapp'::text, 'studio_component'::text, 'studio_workflow'::text, 'load_test'::text, 'unknown'::text]))),
     CONSTRAINT output_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'processing'::text, 'completed'::text, 'failed'::text, 'hidden'::text])))
 );
 
 COMMENT ON COLUMN public.output.expires_at IS 'when it is hidden and its file removed; null: never, or it is not completed';
+
+COMMENT ON COLUMN public.output.hidden_by IS 'who or what hid it; only what its owner hid can be brought back';
 
 CREATE FUNCTION public.words_of(made public.output) RETURNS tsvector
     LANGUAGE sql STABLE
@@ -765,6 +781,13 @@ CREATE TABLE public.output_search (
     words tsvector NOT NULL
 );
 
+CREATE TABLE public.output_tag (
+    output_id uuid NOT NULL,
+    tag text NOT NULL,
+    user_id uuid NOT NULL,
+    created_at timestamp with time zone NOT NULL
+);
+
 CREATE TABLE public.policy (
     job_type text NOT NULL,
     host text DEFAULT ''::text NOT NULL,
@@ -1205,6 +1228,9 @@ ALTER TABLE ONLY public.output
 ALTER TABLE ONLY public.output_search
     ADD CONSTRAINT output_search_pkey PRIMARY KEY (output_id);
 
+ALTER TABLE ONLY public.output_tag
+    ADD CONSTRAINT output_tag_pkey PRIMARY KEY (output_id, tag);
+
 ALTER TABLE ONLY public.policy
     ADD CONSTRAINT policy_pkey PRIMARY KEY (job_type, host);
 
@@ -1420,11 +1446,21 @@ CREATE INDEX output_of_user ON public.output USING btree (user_id, created_at DE
 
 CREATE INDEX output_of_user_and_collection ON public.output USING btree (user_id, collection_id, created_at DESC, id DESC);
 
+CREATE INDEX output_of_user_by_media ON public.output USING btree (user_id, split_part(mime_type, '/'::text, 1), created_at DESC, id DESC) WHERE (status <> 'hidden'::text);
+
+CREATE INDEX output_of_user_by_status ON public.output USING btree (user_id, status, created_at DESC, id DESC);
+
+CREATE INDEX output_of_user_hidden ON public.output USING btree (user_id, created_at DESC, id DESC) WHERE (hidden_by = 'owner'::text);
+
+CREATE INDEX output_of_user_starred ON public.output USING btree (user_id, created_at DESC, id DESC) WHERE (starred AND (status <> 'hidden'::text));
+
 CREATE UNIQUE INDEX output_one_visible_per_file ON public.output USING btree (flat_file_id) WHERE ((flat_file_id IS NOT NULL) AND (status <> 'hidden'::text));
 
 CREATE UNIQUE INDEX output_position ON public.output USING btree (deck_id, "position") WHERE (deck_id IS NOT NULL);
 
 CREATE INDEX output_search_words ON public.output_search USING gin (words);
+
+CREATE INDEX output_tag_of_user ON public.output_tag USING btree (user_id, tag, created_at DESC, output_id DESC);
 
 CREATE INDEX project_of_user ON public.project USING btree (user_id, created_at DESC, id DESC);
 
@@ -1493,6 +1529,8 @@ CREATE TRIGGER output_count_update AFTER UPDATE ON public.output REFERENCING OLD
 CREATE TRIGGER output_expiry_insert BEFORE INSERT ON public.output FOR EACH ROW WHEN ((new.status = 'completed'::text)) EXECUTE FUNCTION public.set_output_expiry();
 
 CREATE TRIGGER output_expiry_update BEFORE UPDATE OF status ON public.output FOR EACH ROW WHEN (((new.status = 'completed'::text) AND (old.status <> 'completed'::text))) EXECUTE FUNCTION public.set_output_expiry();
+
+CREATE TRIGGER output_owner BEFORE UPDATE OF user_id ON public.output FOR EACH ROW WHEN ((new.user_id <> old.user_id)) EXECUTE FUNCTION public.drop_marks();
 
 CREATE TRIGGER output_words AFTER INSERT OR UPDATE OF input_metadata, job_id, collection_id, user_id ON public.output FOR EACH ROW EXECUTE FUNCTION public.note_words();
 
@@ -1594,6 +1632,12 @@ ALTER TABLE ONLY public.output_search
 
 ALTER TABLE ONLY public.output
     ADD CONSTRAINT output_source_output_id_fkey FOREIGN KEY (source_output_id) REFERENCES public.output(id);
+
+ALTER TABLE ONLY public.output_tag
+    ADD CONSTRAINT output_tag_output_id_fkey FOREIGN KEY (output_id) REFERENCES public.output(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.output_tag
+    ADD CONSTRAINT output_tag_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.app_user(id);
 
 ALTER TABLE ONLY public.output
     ADD CONSTRAINT output_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.app_user(id);

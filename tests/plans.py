@@ -10,13 +10,15 @@ from emprops.kit.database import Parameters, Row, Transaction
 
 
 class Explaining(Transaction):
-    """Passed to a read in place of a transaction; afterwards ``plan`` is the plan of its last statement.
+    """Passed to a read in place of a transaction; afterwards ``plan`` is the plan of its last statement, and ``plans``
+    has those of all.
 
     Plans that do not use an index count as infinitely expensive. That alone does not decide between two indexes: fill
     the tables first (:func:`many_jobs`, :func:`gather`), or the plan depends on what ran before on this server.
     """
 
     plan = ""
+    plans: tuple[str, ...] = ()
     without: Sequence[str] = ("seqscan", "bitmapscan")
     """Ways that are no use of an index in the order of a list."""
 
@@ -24,6 +26,7 @@ class Explaining(Transaction):
         for way in self.without:
             await self.execute(f"SET LOCAL enable_{way} = off")
         self.plan = "\n".join(await super().fetch_values(f"EXPLAIN (COSTS OFF) {sql}", parameters))
+        self.plans = (*self.plans, self.plan)
         return []
 
     async def fetch_one(self, shape: type[Row], sql: str, parameters: Parameters = None) -> None:
@@ -31,6 +34,10 @@ class Explaining(Transaction):
 
     async def fetch_values(self, sql: str, parameters: Parameters = None) -> list[Any]:
         return await self.fetch_all(object, sql, parameters)
+
+    async def fetch_value(self, sql: str, parameters: Parameters = None) -> int:
+        await self.fetch_all(object, sql, parameters)
+        return 0
 
 
 async def gather(tx: Transaction, *tables: str) -> None:

@@ -46,6 +46,10 @@ LISTS: dict[str, Callable[[Crowd], str]] = {
     "GET /api/jobs?status=failed": lambda _: "/api/jobs?status=failed",
     "GET /api/jobs?collection_id=…": lambda crowd: f"/api/jobs?collection_id={crowd.collection}",
     "GET /api/jobs/:id/history": lambda crowd: f"/api/jobs/{crowd.job}/history",
+    "GET /outputs": lambda _: "/outputs",
+    "GET /outputs?status=failed": lambda _: "/outputs?status=failed",
+    "GET /outputs?media_type=image": lambda _: "/outputs?media_type=image",
+    "GET /outputs?starred=true": lambda _: "/outputs?starred=true",
     "GET /collections/:id/outputs": lambda crowd: f"/collections/{crowd.collection}/outputs",
     "GET /collections/:id/outputs?status=failed": lambda crowd: (
         f"/collections/{crowd.collection}/outputs?status=failed"

@@ -38,6 +38,7 @@ from emprops.operators import endpoints as operators
 from emprops.orchestrator.endpoints import dead_letters, develop, generations, reviews
 from emprops.orchestrator.endpoints import jobs as job_changes
 from emprops.outputs import endpoints as outputs
+from emprops.outputs import library_endpoints as library
 from emprops.pages import endpoints as pages
 from emprops.pages import home_endpoints as home
 from emprops.policies import endpoints as policies
@@ -74,6 +75,7 @@ TABLE: list[tuple[Prefix, APIRouter]] = [
     ("/api", catalog.routes),  # /models /models/batch /custom-nodes /custom-nodes/batch
     ("", develop.routes),  # /outputs/{id}/develop
     ("", collections.global_routes),  # /outputs/develop/collections
+    ("", library.routes),  # /outputs /outputs/tags /outputs/bulk /outputs/{id}/star
     ("", outputs.routes),  # /outputs/{id} /outputs/{id}/lineage /collections/{id}/outputs
     ("", auth.routes),  # /me /users/roles /users/{id}/roles
     ("", quotas.own_routes),  # /me/limits

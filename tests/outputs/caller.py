@@ -67,6 +67,19 @@ async def finish(database: Database, settings: Settings, job: factories.Job, fil
     return url
 
 
+async def listed(call: Caller, query: str = "") -> list[str]:
+    return [item["id"] for item in await call("GET", f"/outputs{query}")]
+
+
+async def counts(
+    call: Caller, deck: Any, collection: factories.Collection
+) -> tuple[int, dict[str, int], dict[str, int]]:
+    shown = await call.deck(deck)
+    of_deck = await call("GET", f"/decks/{deck}/stats")
+    of_collection = await call("GET", f"/collections/{collection.id}/outputs/stats")
+    return shown["output_count"], of_deck["byStatus"], of_collection["byStatus"]
+
+
 COMPLETION = {
     "url": "https://cdn.example.com/file.mp4",
     "mime_type": "video/mp4",

@@ -15,9 +15,10 @@ from tests.plans import Explaining
 
 from emprops.kit.database import Database, Transaction
 from emprops.kit.ids import new_id
+from emprops.kit.web.cursors import Seek
 from emprops.kit.web.paging import Page
-from emprops.outputs import queries
-from emprops.outputs.queries import OutputFilter, all_of_user, with_words
+from emprops.outputs import library_queries
+from emprops.outputs.library_queries import LibraryFilter, library_of, with_words
 
 
 class Finder:
@@ -196,15 +197,15 @@ async def test_words_are_looked_up_in_an_index(database: Database) -> None:
 async def test_a_common_word_is_met_on_the_way_along_the_list(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queries, "FEW", 10)
+    monkeypatch.setattr(library_queries, "FEW", 10)
     async with database.transaction() as tx, tx.connection.transaction(force_rollback=True):
         user = await many_outputs(tx)
-        found = await all_of_user(tx, user, None, OutputFilter(), Page(limit=3), "quiet plain")
+        found = await library_of(tx, user, LibraryFilter(text="quiet plain"), Seek(Page(limit=3)))
         assert [row.id for row in found] == [
-            row.id for row in await all_of_user(tx, user, None, OutputFilter(), Page(3))
+            row.id for row in await library_of(tx, user, LibraryFilter(), Seek(Page(limit=3)))
         ]
-        monkeypatch.setattr(queries, "FEW", -1)
+        monkeypatch.setattr(library_queries, "FEW", -1)
         explaining = Explaining(tx.connection)
-        await all_of_user(explaining, user, None, OutputFilter(), Page(), "quiet")
-        assert "output_of_user " in explaining.plan
-        assert "Sort" not in explaining.plan
+        await library_of(explaining, user, LibraryFilter(text="quiet"), Seek(Page()))
+        assert "output_of_user " in explaining.plans[-2]
+        assert "Sort" not in explaining.plans[-2]

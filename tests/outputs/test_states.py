@@ -11,6 +11,7 @@ from emprops.kit.ids import new_id
 from emprops.media.file_store import FileRow
 from emprops.outputs.results import JobOutput, match_results
 from emprops.outputs.states import (
+    BRING_BACK,
     FAIL,
     FINISH,
     OUTPUT_TRANSITIONS,
@@ -43,8 +44,9 @@ def test_output_may(before: str, after: str) -> None:
     assert after in OUTPUT_TRANSITIONS[OutputStatus(before)]
 
 
-def test_hidden_is_final_and_success_never_regresses() -> None:
-    assert OUTPUT_TRANSITIONS[OutputStatus.HIDDEN] == frozenset()
+def test_only_an_owner_brings_back_what_is_hidden_and_success_never_regresses() -> None:
+    assert OutputStatus.HIDDEN in BRING_BACK
+    assert BRING_BACK.isdisjoint(START | FINISH | REPLACE | FAIL | REOPEN | VISIBLE)
     assert OUTPUT_TRANSITIONS[OutputStatus.COMPLETED] == {OutputStatus.COMPLETED, OutputStatus.HIDDEN}
     assert OutputStatus.PROCESSING not in OUTPUT_TRANSITIONS[OutputStatus.FAILED]
 
@@ -60,7 +62,8 @@ def test_hidden_is_final_and_success_never_regresses() -> None:
     ],
 )
 def test_statements_start_from_what_the_table_allows(after: OutputStatus, sources: frozenset[OutputStatus]) -> None:
-    assert sources == {before for before, following in OUTPUT_TRANSITIONS.items() if after in following}
+    leading = {before for before, following in OUTPUT_TRANSITIONS.items() if after in following}
+    assert sources == leading - BRING_BACK
     assert FINISH < REPLACE
 
 

@@ -38,6 +38,7 @@ from tests.rules.callers import (
     viewer_row,
 )
 from tests.rules.door_rows import DOORS
+from tests.rules.output_rows import OUTPUTS
 
 from emprops.workflows.schemas import EDITOR_GRAPH
 
@@ -86,6 +87,7 @@ TABLE = [
     row("GET", "/files/{key:path}", PUBLIC),
     *DOORS,
     *ASSETS,
+    *OUTPUTS,
     # --- workers on other machines
     row("POST", "/worker/hello", WORKER, body={**NAME, "protocol": 1}),
     row("POST", "/worker/turn", WORKER, body={**NAME, "request": "ab" * 16, "want": 0, "offers": {}}),
@@ -154,30 +156,6 @@ TABLE = [
     row("POST", "/ws/ticket", KNOWN.but(owner=201, other=201, service=201)),
     row("WEBSOCKET", "/ws/client/{client_id}", KNOWN.but(owner=101, other=101, service=101)),
     viewer_row("WEBSOCKET", "/ws/monitor/{client_id}", who=OPERATOR.but(service=101)),
-    # --- outputs
-    row("GET", "/outputs", USER),
-    row("POST", "/outputs", OWN_AS_USER.but(owner=201), body={"collection_id": "{collection_id}"}),
-    row("GET", "/outputs/{output_id}", OWN),
-    row("PATCH", "/outputs/{output_id}/complete", OWN, body={"url": "https://cdn.example.com/file.mp4"}),
-    row(
-        "PATCH",
-        "/outputs/{output_id}/fail",
-        OWN,
-        body={"error_message": "Generation failed: timeout"},
-        output_id="pending_output_id",
-    ),
-    row("DELETE", "/outputs/{output_id}", OWN),
-    row("PATCH", "/outputs/{output_id}/deck", OWN, body={"deck_id": None}),
-    row("GET", "/collections/{collection_id}/outputs", OWN),
-    row("GET", "/collections/{collection_id}/outputs/stats", OWN),
-    row("GET", "/outputs/develop/collections", KNOWN),
-    row(
-        "POST",
-        "/outputs/{output_id}/develop",
-        OWN.but(owner=202, service=202),
-        body={"collection_id": "{global_collection_id}"},
-    ),
-    row("GET", "/outputs/{output_id}/lineage", OWN),
     # --- custody
     row(
         "POST",

@@ -44,6 +44,7 @@ def test_envelopes_are_called_after_what_is_in_them() -> None:
     assert SCHEMAS["DeckEnvelope"]["properties"]["data"]["$ref"] == "#/components/schemas/Deck"
     listed = SCHEMAS["OutputItemListEnvelope"]["properties"]["data"]
     assert (listed["type"], listed["items"]["$ref"]) == ("array", "#/components/schemas/OutputItem")
+    assert SCHEMAS["LibraryItemListed"]["properties"]["data"]["items"]["$ref"] == "#/components/schemas/LibraryItem"
 
 
 @each_schema

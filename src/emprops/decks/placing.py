@@ -1,14 +1,14 @@
 """Find room for outputs in a deck. Every addition is one conditional write that also locks the deck."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from emprops.decks import store
 from emprops.decks.states import LETS_GO, TAKES_ANY, TAKES_NAMED, DeckStatus
-from emprops.decks.store import Owner, Place
-from emprops.errors import BadRequestError, NotFoundError, UnavailableError
+from emprops.decks.store import DeckState, Owner, Place
+from emprops.errors import AppError, BadRequestError, NotFoundError, UnavailableError
 from emprops.kit.database import Transaction
 from emprops.kit.ids import new_id
 
@@ -16,15 +16,21 @@ __all__ = [
     "Owner",
     "Place",
     "Wanted",
-    "let_go",
+    "lock_all",
     "place_all_in_newest",
     "place_in_named",
     "place_results",
+    "put_back",
     "take_out",
+    "take_places",
+    "why_full",
+    "why_kept",
+    "why_not",
 ]
 
 TRIES = 5
 UNTITLED = "Untitled"
+CHANGED = "The deck changed while it was being filled; try again."
 
 
 async def place_in_named(
@@ -46,15 +52,23 @@ async def place_in_named(
     if place is not None:
         return place
     deck = await store.state_of(tx, deck_id)
+    raise why_not(deck, owner, None if developed else collection_id) or UnavailableError(CHANGED)
+
+
+def why_not(deck: DeckState | None, owner: Owner, collection_id: UUID | None) -> AppError | None:
+    """Return why a deck does not take outputs of an owner and a collection (None: whose collection does not matter);
+    None if it does."""
     if deck is None or deck.user_id != owner.user_id:
-        raise NotFoundError("Deck not found")
+        return NotFoundError("Deck not found")
     if deck.status == DeckStatus.LOCKED:
-        raise BadRequestError("The deck is locked; unlock it or choose another one.")
+        return BadRequestError("The deck is locked; unlock it or choose another one.")
     if deck.status == DeckStatus.ARCHIVED:
-        raise BadRequestError("The deck is archived; make it active again or choose another one.")
+        return BadRequestError("The deck is archived; make it active again or choose another one.")
     if deck.custodied_for != owner.custodied_for:
-        raise BadRequestError("The deck is held for somebody else; choose one of the same beneficiary.")
-    raise BadRequestError("The deck belongs to another collection; choose one of this collection.")
+        return BadRequestError("The deck is held for somebody else; choose one of the same beneficiary.")
+    if collection_id is not None and deck.collection_id != collection_id:
+        return BadRequestError("The deck belongs to another collection; choose one of this collection.")
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +118,7 @@ async def place_in_newest(tx: Transaction, *, owner: Owner, collection_id: UUID,
     )
     place = await store.take_places(tx, deck_id, count, accepting=TAKES_ANY)
     if place is None:
-        raise UnavailableError("The deck changed while it was being filled; try again.")
+        raise UnavailableError(CHANGED)
     return place
 
 
@@ -130,11 +144,33 @@ async def take_out(tx: Transaction, deck_id: UUID, output_ids: Sequence[UUID]) -
     await store.drop_outputs(tx, deck_id, output_ids)
 
 
-async def let_go(tx: Transaction, deck_id: UUID, output_id: UUID) -> None:
-    """Say that a visible output leaves its deck for another one, or for none.
+async def lock_all(tx: Transaction, deck_ids: Collection[UUID]) -> dict[UUID, DeckState]:
+    """Lock decks in the order of their ids, and tell how they stand; what does not exist is missing."""
+    return await store.lock_all(tx, deck_ids)
 
-    Raises :class:`BadRequestError` if the deck is locked: its set of outputs does not change any more
-    (docs/decisions/0011-locked-decks.md).
-    """
-    if not await store.drop_outputs(tx, deck_id, [output_id], among=LETS_GO):
-        raise BadRequestError("The output is in a locked deck; unlock that before you move it.")
+
+def why_kept(deck: DeckState) -> AppError | None:
+    """Return why a deck lets no output go for another deck, or for none; None if it does: a locked one's set of outputs
+    does not change any more (docs/decisions/0011-locked-decks.md)."""
+    if deck.status in LETS_GO:
+        return None
+    return BadRequestError("The output is in a locked deck; unlock that before you move it.")
+
+
+def why_full(deck: DeckState) -> AppError | None:
+    """Return why an output that was hidden cannot come back into its deck; None if it can."""
+    if deck.status in LETS_GO:
+        return None
+    return BadRequestError("The output was in a deck that is locked now; unlock that before you bring it back.")
+
+
+async def take_places(tx: Transaction, deck_id: UUID, count: int) -> int:
+    """Take places at the end of a locked deck that takes them; returns the first."""
+    place = await store.take_places(tx, deck_id, count, accepting=TAKES_NAMED)
+    assert place is not None  # noqa: S101 - it is locked and was looked at
+    return place.position
+
+
+async def put_back(tx: Transaction, deck_id: UUID, count: int) -> None:
+    """Say that outputs are visible again at their places in a locked deck."""
+    await store.count_again(tx, deck_id, count)

@@ -164,6 +164,16 @@ async def lock(tx: Transaction, deck_id: UUID) -> DeckState | None:
     )
 
 
+async def lock_all(tx: Transaction, deck_ids: Collection[UUID]) -> dict[UUID, DeckState]:
+    """Lock decks as :func:`lock` does, in the order of their ids; returns how each stands."""
+    rows = await tx.fetch_dicts(
+        "SELECT id, status, user_id, collection_id, custodied_for FROM deck WHERE id = ANY(%s)"
+        " ORDER BY id FOR NO KEY UPDATE",
+        (list(deck_ids),),
+    )
+    return {row.pop("id"): DeckState(**row) for row in rows}
+
+
 async def shows(tx: Transaction, deck_id: UUID, output_id: UUID) -> bool:
     """Return whether an output is visible in a deck; it stays so until the transaction ends."""
     found = await tx.fetch_value(
@@ -226,21 +236,22 @@ async def state_of(tx: Transaction, deck_id: UUID) -> DeckState | None:
     )
 
 
-async def drop_outputs(
-    tx: Transaction, deck_id: UUID, output_ids: Sequence[UUID], *, among: Collection[str] | None = None
-) -> bool:
-    """Count these outputs no longer, and take them off the cover; their positions stay unused. False if the deck is in
-    none of the states ``among`` (None: any will do)."""
-    return (
-        await tx.execute(
-            """
-            UPDATE deck SET output_count = output_count - cardinality(%(gone)s::uuid[]), updated_at = now(),
-                   cover_output_id = CASE WHEN cover_output_id = ANY(%(gone)s) THEN NULL ELSE cover_output_id END
-            WHERE id = %(deck_id)s AND (%(among)s::text[] IS NULL OR status = ANY(%(among)s))
-            """,
-            {"deck_id": deck_id, "gone": list(output_ids), "among": None if among is None else list(among)},
-        )
-        == 1
+async def drop_outputs(tx: Transaction, deck_id: UUID, output_ids: Sequence[UUID]) -> None:
+    """Count these outputs no longer, and take them off the cover; their positions stay unused."""
+    await tx.execute(
+        """
+        UPDATE deck SET output_count = output_count - cardinality(%(gone)s::uuid[]), updated_at = now(),
+               cover_output_id = CASE WHEN cover_output_id = ANY(%(gone)s) THEN NULL ELSE cover_output_id END
+        WHERE id = %(deck_id)s
+        """,
+        {"deck_id": deck_id, "gone": list(output_ids)},
+    )
+
+
+async def count_again(tx: Transaction, deck_id: UUID, count: int) -> None:
+    """Count outputs that are visible again."""
+    await tx.execute(
+        "UPDATE deck SET output_count = output_count + %s, updated_at = now() WHERE id = %s", (count, deck_id)
     )
 
 

@@ -25,7 +25,7 @@ from emprops.openai_api.videos import POLL, video_json
 from emprops.orchestrator.change.cancel import cancel_job
 from emprops.orchestrator.endpoints.generations import Moderating, Sending, Starting
 from emprops.orchestrator.start.moderated import clear_generation
-from emprops.outputs.service import hide_output
+from emprops.outputs import arranging
 from emprops.workflows.machines import LiveMachines
 
 routes = router(prefix=f"{PREFIX}/videos", tags=["generation"], route_class=VideoRoute, include_in_schema=False)
@@ -121,8 +121,7 @@ async def delete_video(video_id: str, user_id: CurrentUser, tx: Tx, dispatcher: 
     job = await change_store.lock(tx, video.id, owner=user_id)
     if job is not None and job.status in OPEN:
         await cancel_job(tx, job, dispatcher)
-    for output_id in await video_queries.outputs_of(tx, video.id):
-        await hide_output(tx, output_id, user_id)
+    await arranging.hide(tx, user_id, await video_queries.outputs_of(tx, video.id))
     return answer({"id": video.id, "object": "video.deleted", "deleted": True})
 
 

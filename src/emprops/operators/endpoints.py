@@ -120,7 +120,8 @@ async def get_any_output(output_id: UUID, operator: ViewerCaller, tx: Tx) -> Env
 
 @routes.post("/outputs/{output_id}/hide")
 async def hide_any_output(output_id: UUID, operator: OperatorCaller, tx: Tx) -> Envelope[OperatorOutputView]:
-    """Hide anybody's output, for good: it leaves lists, decks and pages. A job that makes its result goes on."""
+    """Hide anybody's output, for good: it leaves lists, decks and pages, and its owner cannot bring it back. A job that
+    makes its result goes on."""
     return ok(_view(await service.hide(tx, operator, output_id)))
 
 

@@ -8,8 +8,9 @@ from emprops.errors import NotFoundError
 from emprops.jobs import change_store
 from emprops.jobs.change_store import Standing
 from emprops.kit.database import Transaction
+from emprops.outputs import arranging
 from emprops.outputs import queries as outputs
-from emprops.outputs.service import hide_output
+from emprops.outputs.arranging import only
 
 
 async def take_job(tx: Transaction, operator: Caller, job_id: UUID, what: str) -> Standing:
@@ -29,8 +30,8 @@ async def read_output(tx: Transaction, operator: Caller, output_id: UUID) -> out
 
 
 async def hide(tx: Transaction, operator: Caller, output_id: UUID) -> outputs.OutputDetail:
-    """Hide anybody's output for good. Raises :class:`~emprops.errors.NotFoundError`."""
-    await hide_output(tx, output_id, None)
+    """Hide anybody's output for good: its owner cannot bring it back. Raises :class:`~emprops.errors.NotFoundError`."""
+    only(output_id, await arranging.hide(tx, None, [output_id], by="operator"))
     output = await _output(tx, output_id)
     await foreign.note_operator(tx, operator, output.user_id, f"output:{output_id}", "hide")
     return output

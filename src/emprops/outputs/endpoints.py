@@ -1,4 +1,4 @@
-"""Make, complete, fail, hide, move, read, list and count outputs."""
+"""Make, complete, fail, hide, move, read and count outputs, and list those of a collection."""
 
 from typing import Annotated
 from uuid import UUID
@@ -19,10 +19,10 @@ from emprops.kit.database import Transaction
 from emprops.kit.web.endpoint import Reader, Shared, Tx, router
 from emprops.kit.web.envelope import Envelope, failures, ok, reply
 from emprops.kit.web.paging import Paging
-from emprops.outputs import lineage_queries, queries, service
+from emprops.outputs import arranging, lineage_queries, queries, service
+from emprops.outputs.arranging import only
+from emprops.outputs.lineage_schemas import LineageView, RelativeView, relative_view
 from emprops.outputs.schemas import (
-    LineageView,
-    MediaType,
     NewOutput,
     OutputCompletion,
     OutputFailure,
@@ -30,14 +30,12 @@ from emprops.outputs.schemas import (
     OutputMove,
     OutputStats,
     OutputView,
-    RelativeView,
-    ShownStatus,
     SocialOrg,
     Status,
     WatchableOutput,
     item_of,
-    relative_view,
     view_of,
+    watchable_of,
 )
 
 routes = router(tags=["outputs"])
@@ -51,15 +49,6 @@ async def beneficiary(
     return named_identity(social_org, social_identifier)
 
 
-SearchText = Annotated[
-    str,
-    Query(
-        max_length=200,
-        description="Words, or beginnings of words, that all occur in the title of the output's collection, the prompt"
-        " and the other variables it was made with.",
-        examples=["red fox"],
-    ),
-]
 Beneficiary = Annotated[tuple[str, str] | None, Depends(beneficiary)]
 
 
@@ -68,7 +57,8 @@ def owner_of(caller: Caller) -> UUID | None:
     return None if caller.is_service and caller.user_id is None else caller.user_id
 
 
-async def _changed(tx: Transaction, caller: Caller, output_id: UUID, what: str) -> Envelope[OutputView]:
+async def changed(tx: Transaction, caller: Caller, output_id: UUID, what: str) -> Envelope[OutputView]:
+    """Note a change, and show what it changed."""
     output = await queries.output_of(tx, output_id)
     assert output is not None  # noqa: S101 - just written
     await foreign.note_change(tx, caller, output.user_id, f"output:{output_id}", what)
@@ -112,45 +102,40 @@ async def complete_output(
         store_copy=body.store_copy,
     )
     await service.complete_output(tx, resources.settings, output_id, owner_of(caller), result)
-    return await _changed(tx, caller, output_id, "complete")
+    return await changed(tx, caller, output_id, "complete")
 
 
 @routes.patch("/outputs/{output_id}/fail")
 async def fail_output(output_id: UUID, body: OutputFailure, caller: CurrentCaller, tx: Tx) -> Envelope[OutputView]:
     """Fail one of the caller's outputs that has no result."""
     await service.fail_output(tx, output_id, owner_of(caller), body.error_message)
-    return await _changed(tx, caller, output_id, "fail")
+    return await changed(tx, caller, output_id, "fail")
 
 
 @routes.delete("/outputs/{output_id}")
 async def hide_output(output_id: UUID, caller: CurrentCaller, tx: Tx) -> Envelope[OutputView]:
-    """Hide one of the caller's outputs, for good: it leaves lists and decks. A job that makes its result goes on."""
-    await service.hide_output(tx, output_id, owner_of(caller))
-    return await _changed(tx, caller, output_id, "hide")
+    """Hide one of the caller's outputs: it leaves lists and decks, and after some weeks its file is removed. A job that
+    makes its result goes on. `POST /outputs/:id/unhide` brings it back."""
+    only(output_id, await arranging.hide(tx, owner_of(caller), [output_id]))
+    return await changed(tx, caller, output_id, "hide")
+
+
+@routes.post(
+    "/outputs/{output_id}/unhide",
+    responses=failures(_409="An operator hid it, its time is over, its file was removed, or another output shows it."),
+)
+async def unhide_output(output_id: UUID, caller: CurrentCaller, tx: Tx, resources: Shared) -> Envelope[OutputView]:
+    """Bring back one of the caller's outputs that its owner hid: to its place in its deck, and with the result that its
+    job has made meanwhile."""
+    only(output_id, await arranging.bring_back(tx, resources.settings, owner_of(caller), [output_id]))
+    return await changed(tx, caller, output_id, "unhide")
 
 
 @routes.patch("/outputs/{output_id}/deck")
 async def move_output(output_id: UUID, body: OutputMove, caller: CurrentCaller, tx: Tx) -> Envelope[OutputView]:
     """Put an output at the end of another of the caller's decks of its collection, or take it out of its deck."""
-    await service.move_output(tx, output_id, owner_of(caller), body.deck_id)
-    return await _changed(tx, caller, output_id, "move")
-
-
-@routes.get("/outputs", response_model=Envelope[list[OutputItem]])
-async def list_outputs(
-    user_id: CurrentUser,
-    reader: Reader,
-    page: Paging,
-    collection_id: UUID | None = None,
-    deck_id: UUID | None = None,
-    status: ShownStatus | None = None,
-    media_type: MediaType | None = None,
-    q: SearchText = "",
-) -> Response:
-    """List the caller's outputs over all collections, newest first; hidden ones are left out."""
-    wanted = queries.OutputFilter(deck_id, status, media_type=media_type)
-    rows = await queries.all_of_user(reader, user_id, collection_id, wanted, page, q.strip() or None)
-    return reply([item_of(row, private=True) for row in rows])
+    only(output_id, await arranging.move(tx, owner_of(caller), [output_id], body.deck_id))
+    return await changed(tx, caller, output_id, "move")
 
 
 @routes.get("/outputs/{output_id}")
@@ -167,7 +152,7 @@ async def get_output(
     await foreign.note_service(reader, caller, output.user_id)
     page = links.url(resources.settings.base_url, output.id, shared=output.shared)
     watch_url = None if output.status == "hidden" else page
-    return ok(WatchableOutput(**view_of(output, private=private).model_dump(), watch_url=watch_url))
+    return ok(watchable_of(output, watch_url, private=private))
 
 
 @routes.get("/outputs/{output_id}/lineage", operation_id="getOutputLineage")

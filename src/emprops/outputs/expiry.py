@@ -23,7 +23,8 @@ async def hide_expired(database: Database, usual_days: float) -> int:
     while True:
         async with database.transaction() as tx:
             expired = await store.lock_expired(tx, after=last, limit=BATCH)
-            hidden += await hide(tx, await store.unused(tx, [output_id for _, output_id in expired]))
+            over = await store.unused(tx, [output_id for _, output_id in expired])
+            hidden += len(await hide(tx, over, by="time"))
         if len(expired) < BATCH:
             return hidden
         last = expired[-1]

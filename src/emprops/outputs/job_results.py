@@ -16,6 +16,7 @@ from emprops.kit.ids import new_id
 from emprops.media.file_store import FileRow, lock_files
 from emprops.outputs import job_results_store as store
 from emprops.outputs.results import JobOutput, Plan, match_results
+from emprops.outputs.states import HiddenBy
 
 NO_RESULT = "The job ended without a result for this generation."
 
@@ -185,7 +186,7 @@ async def complete_for_jobs(
     if plan.empty:
         await store.fail(tx, [output.id for output in plan.empty], NO_RESULT)
     if plan.give_up:
-        await hide(tx, [output.id for output in plan.give_up])
+        await hide(tx, [output.id for output in plan.give_up], by="server")
     beside: dict[tuple[UUID, UUID | None], list[FileRow]] = defaultdict(list)
     for output, file in plan.further:
         beside[output.id, output.deck_id].append(file)
@@ -219,14 +220,14 @@ async def _plan(
     return whole
 
 
-async def hide(tx: Transaction, output_ids: Sequence[UUID]) -> int:
-    """Hide visible outputs and tell their decks. Returns how many were; lock them before, if there are several."""
+async def hide(tx: Transaction, output_ids: Sequence[UUID], by: HiddenBy) -> list[UUID]:
+    """Hide visible outputs and tell their decks. Returns those that were; lock them before, if there are several."""
     hidden: dict[UUID | None, list[UUID]] = defaultdict(list)
-    for output in await store.hide(tx, output_ids):
+    for output in await store.hide(tx, output_ids, by):
         hidden[output.deck_id].append(output.id)
     for deck_id in sorted(filter(None, hidden)):
         await decks.take_out(tx, deck_id, hidden[deck_id])
-    return sum(map(len, hidden.values()))
+    return [output_id for some in hidden.values() for output_id in some]
 
 
 async def fail_for_job(tx: Transaction, job_id: UUID, message: str) -> int:

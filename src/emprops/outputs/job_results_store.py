@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 from emprops.kit.database import Transaction
 from emprops.media.file_store import FileRow
 from emprops.outputs.results import JobOutput
-from emprops.outputs.states import FAIL, FINISH, REOPEN, START, VISIBLE
+from emprops.outputs.states import FAIL, FINISH, REOPEN, START, VISIBLE, HiddenBy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,11 +231,11 @@ class Placed:
     deck_id: UUID | None
 
 
-async def hide(tx: Transaction, output_ids: Collection[UUID]) -> list[Placed]:
+async def hide(tx: Transaction, output_ids: Collection[UUID], by: HiddenBy) -> list[Placed]:
     """Hide visible outputs. Returns each one that became hidden; the caller tells the decks."""
     return await tx.fetch_all(
         Placed,
-        "UPDATE output SET status = 'hidden', updated_at = now() WHERE id = ANY(%s) AND status = ANY(%s)"
-        " RETURNING id, deck_id",
-        (list(output_ids), list(VISIBLE)),
+        "UPDATE output SET status = 'hidden', hidden_by = %s, updated_at = now()"
+        " WHERE id = ANY(%s) AND status = ANY(%s) RETURNING id, deck_id",
+        (by, list(output_ids), list(VISIBLE)),
     )

@@ -1,4 +1,4 @@
-"""Reads on outputs, and who may see what.
+"""Reads on outputs, and who may see what; an owner's list over all collections is in ``library_queries.py``.
 
 An owner sees all of their outputs; a collection's owner and services see all of the collection's; everybody else sees
 what is in published decks. Hidden outputs are in no list.
@@ -21,15 +21,6 @@ BENEFICIARY = """
     o.custodied_for = (
         SELECT id FROM social_link WHERE social_org = %(social_org)s AND social_identifier = %(social_identifier)s)
 """
-
-FEW = 2_000
-"""So many outputs are found by their words and then put into order. Where there are more, a short walk along the list
-fills a page. The planner cannot choose between the two: it takes a word that it has not seen for a common one."""
-WITH_WORDS = """
-    AND EXISTS (SELECT FROM output_search s WHERE s.output_id = o.id
-                AND s.words @@ words_wanted(%(user_id)s, %(text)s) OFFSET 0)
-"""
-"""``OFFSET 0``: asked of each output on the way, not of all of them before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +59,12 @@ class OutputDetail(OutputRow):
     collection_title: str
     shared: bool
     """It is visible in a published deck."""
+    width: int | None
+    height: int | None
+    duration: float | None
+    hidden_by: str | None
+    starred: bool
+    tags: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +75,6 @@ class OutputFilter:
     status: str | None = None
     held_for: tuple[str, str] | None = None
     """A social identity, as it is stored."""
-    media_type: str | None = None
-    """What MIME types begin with: ``image``, ``video``, ``audio`` or ``text``."""
 
     def conditions(self) -> str:
         """Return the SQL; hidden outputs never match."""
@@ -90,8 +85,6 @@ class OutputFilter:
             parts.append("o.status = %(status)s")
         if self.held_for is not None:
             parts.append(BENEFICIARY)
-        if self.media_type is not None:
-            parts.append("o.mime_type LIKE %(media_type)s")
         return " AND ".join(parts)
 
     def values(self) -> dict[str, Any]:
@@ -99,7 +92,6 @@ class OutputFilter:
         return {
             "deck_id": self.deck_id,
             "status": self.status,
-            "media_type": f"{self.media_type}/%",
             **dict(zip(("social_org", "social_identifier"), self.held_for or (), strict=False)),
         }
 
@@ -110,55 +102,14 @@ async def output_of(reader: Transaction, output_id: UUID) -> OutputDetail | None
         OutputDetail,
         f"""
         SELECT {ITEM}, o.input_metadata, o.output_metadata, c.title AS collection_title,
-               coalesce(d.status = 'published', false) AND o.status <> 'hidden' AS shared
+               coalesce(d.status = 'published', false) AND o.status <> 'hidden' AS shared, f.width, f.height,
+               f.duration, o.hidden_by, o.starred,
+               ARRAY(SELECT tag FROM output_tag WHERE output_id = o.id ORDER BY tag) AS tags
         FROM output o JOIN collection c ON c.id = o.collection_id LEFT JOIN deck d ON d.id = o.deck_id
+        LEFT JOIN flat_file f ON f.id = o.flat_file_id
         WHERE o.id = %s
         """,
         (output_id,),
-    )
-
-
-async def all_of_user(
-    reader: Transaction,
-    user_id: UUID,
-    collection_id: UUID | None,
-    wanted: OutputFilter,
-    page: Page,
-    text: str | None = None,
-) -> list[OutputRow]:
-    """List a user's visible outputs, of one collection or of all, newest first. ``text``: words, or beginnings of
-    words, that all occur in what an output was made from."""
-    conditions = wanted.conditions()
-    if collection_id is not None:
-        conditions += " AND o.collection_id = %(collection_id)s"
-    few: list[UUID] = []
-    if text is not None:
-        few = await with_words(reader, user_id, text)
-        conditions += " AND o.id = ANY(%(few)s)" if len(few) <= FEW else WITH_WORDS
-    return await reader.fetch_all(
-        OutputRow,
-        f"""
-        SELECT {ITEM} FROM output o LEFT JOIN deck d ON d.id = o.deck_id
-        WHERE o.user_id = %(user_id)s AND {conditions}
-        ORDER BY o.created_at DESC, o.id DESC LIMIT %(limit)s OFFSET %(offset)s
-        """,
-        {
-            "user_id": user_id,
-            "collection_id": collection_id,
-            "text": text,
-            "few": few,
-            "limit": page.limit,
-            "offset": page.offset,
-            **wanted.values(),
-        },
-    )
-
-
-async def with_words(reader: Transaction, user_id: UUID, text: str) -> list[UUID]:
-    """Return the user's outputs that have all of these words, whatever their order; more than :data:`FEW` of them means
-    that there are many, and that the list is found sooner by walking it."""
-    return await reader.fetch_values(
-        "SELECT output_id FROM output_search WHERE words @@ words_wanted(%s, %s) LIMIT %s", (user_id, text, FEW + 1)
     )
 
 

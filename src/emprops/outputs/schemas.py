@@ -8,9 +8,8 @@ from uuid import UUID
 from pydantic import AfterValidator, ConfigDict, Field
 
 from emprops.kit.web.schema import Schema
-from emprops.outputs.lineage_queries import Relative
 from emprops.outputs.queries import OutputDetail, OutputRow
-from emprops.outputs.states import Source
+from emprops.outputs.states import HiddenBy, Source
 
 Status = Literal["pending", "processing", "completed", "failed", "hidden"]
 ShownStatus = Literal["pending", "processing", "completed", "failed"]
@@ -79,6 +78,16 @@ class WatchableOutput(OutputView):
 
     watch_url: str | None
     """A page that shows it. Its owner's link opens for everybody who has it, for some days; null when hidden."""
+    width: int | None
+    height: int | None
+    duration: float | None
+    hidden_by: HiddenBy | None
+    """Who or what hid it: its `owner`, who can bring it back; an `operator`; the end of its `time`; the `server`,
+    because another output shows the same. Null while it is visible, and for others."""
+    starred: bool
+    """Whether its owner starred it; false for others."""
+    tags: list[str]
+    """Its owner's tags, by the alphabet; none for others."""
 
 
 def _web_url(text: str) -> str:
@@ -202,6 +211,22 @@ def view_of(row: OutputDetail, *, private: bool) -> OutputView:
     )
 
 
+def watchable_of(row: OutputDetail, watch_url: str | None, *, private: bool) -> WatchableOutput:
+    """Show an output by itself, with its page."""
+    return WatchableOutput.model_validate(
+        {
+            **view_of(row, private=private).model_dump(),
+            "watch_url": watch_url,
+            "width": row.width,
+            "height": row.height,
+            "duration": row.duration,
+            "hidden_by": row.hidden_by if private else None,
+            "starred": private and row.starred,
+            "tags": row.tags if private else [],
+        }
+    )
+
+
 def item_of(row: OutputRow, *, private: bool) -> dict[str, Any]:
     """Show an output as :class:`OutputItem` says; ``private``: with what concerns only those it belongs to."""
     in_deck = row.deck_id is not None and row.deck_name is not None
@@ -227,50 +252,3 @@ def item_of(row: OutputRow, *, private: bool) -> dict[str, Any]:
         "completed_at": row.completed_at,
         "expires_at": row.expires_at,
     }
-
-
-class RelativeView(Schema):
-    """An output in a line of development."""
-
-    id: UUID
-    source_output_id: UUID | None
-    depth: int
-    """Developments between the two: negative for what came before, positive for what came behind."""
-    status: ShownStatus
-    url: str | None
-    mime_type: str | None
-    thumbnail_url: str | None
-    collection: OutputCollection
-    """The collection it was made with."""
-    deck_id: UUID | None
-    created_at: datetime
-    completed_at: datetime | None
-
-
-class LineageView(Schema):
-    """What an output was developed from, and what was developed from it."""
-
-    output_id: UUID
-    ancestors: list[RelativeView]
-    """The first one first."""
-    descendants: list[RelativeView]
-    """The nearest first."""
-    truncated: bool
-    """There are more descendants than are shown."""
-
-
-def relative_view(relative: Relative) -> RelativeView:
-    """Show an output in a line of development."""
-    return RelativeView(
-        id=relative.id,
-        source_output_id=relative.source_output_id,
-        depth=relative.depth,
-        status=relative.status,
-        url=relative.url,
-        mime_type=relative.mime_type,
-        thumbnail_url=relative.thumbnail_url,
-        collection=OutputCollection(id=relative.collection_id, title=relative.collection_title),
-        deck_id=relative.deck_id,
-        created_at=relative.created_at,
-        completed_at=relative.completed_at,
-    )

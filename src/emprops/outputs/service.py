@@ -1,4 +1,5 @@
-"""What clients do to outputs: make, complete, fail, hide and move them. The states are in ``states.py``.
+"""What clients do to outputs: make, complete and fail them. The states are in ``states.py``; what owners do to those
+that there are is in ``arranging.py``.
 
 A transaction locks the job first, then the file that is to be shown, then outputs, then decks. The end of a job locks
 its outputs before files, but the job before both, so the two never wait for each other.
@@ -12,7 +13,6 @@ from uuid import UUID
 from emprops.auth.store import ensure_user
 from emprops.collections import service as collections
 from emprops.custody import service as custody
-from emprops.decks import placing as decks
 from emprops.errors import BadRequestError, ConflictError, NotFoundError
 from emprops.jobs import store as jobs
 from emprops.jobs.states import OPEN
@@ -96,7 +96,7 @@ async def _join_job(tx: Transaction, job_id: UUID, user_id: UUID, collection_id:
     replaceable = await store.lock_open_of_job(tx, job_id) if job.status in OPEN else []
     if replaceable:
         replaced = replaceable[0]
-        await job_results.hide(tx, [replaced.id])
+        await job_results.hide(tx, [replaced.id], by="server")
         await store.leave_job(tx, replaced.id)
         return replaced.generation
     taken = await store.made_by_clients(tx, job_id)
@@ -129,7 +129,7 @@ async def complete_output(
         await file_store.lock_files(tx, [file.id])
     held = await _lock(tx, output_id, owner)
     if held.status == OutputStatus.HIDDEN:
-        raise BadRequestError("The output is hidden, which is final; create a new one.")
+        raise BadRequestError("The output is hidden; bring it back first, or create a new one.")
     if file is not None:
         await _take_over(tx, held, file)
     shown = _shown(held, file, result)
@@ -159,7 +159,7 @@ async def _take_over(tx: Transaction, held: Held, file: file_store.OwnedFile) ->
         return
     if not other.generated or other.user_id != held.user_id:
         raise ConflictError("Another output shows this file already; hide that one first.")
-    await job_results.hide(tx, [other.id])
+    await job_results.hide(tx, [other.id], by="server")
 
 
 def _shown(held: Held, file: file_store.OwnedFile | None, result: Result) -> Shown:
@@ -191,40 +191,6 @@ async def fail_output(tx: Transaction, output_id: UUID, owner: UUID | None, mess
     held = await _lock(tx, output_id, owner)
     if not await store.fail(tx, held.id, message):
         raise BadRequestError(f"The output is {held.status}; only one without a result can fail.")
-
-
-async def hide_output(tx: Transaction, output_id: UUID, owner: UUID | None) -> None:
-    """Hide one of the owner's outputs for good, wherever it is; hiding it again changes nothing. Its job goes on."""
-    held = await _lock(tx, output_id, owner)
-    await job_results.hide(tx, [held.id])
-
-
-async def move_output(tx: Transaction, output_id: UUID, owner: UUID | None, deck_id: UUID | None) -> None:
-    """Put one of the owner's outputs at the end of another deck, or into none. Moving it where it is changes nothing.
-
-    Raises :class:`NotFoundError`, and :class:`BadRequestError` for a hidden output, for a deck that takes no outputs,
-    and for one that is locked and lets none go.
-    """
-    held = await _lock(tx, output_id, owner)
-    if held.status == OutputStatus.HIDDEN:
-        raise BadRequestError("The output is hidden, which is final; it cannot be moved.")
-    if held.deck_id == deck_id:
-        return
-    place: decks.Place | None = None
-    # in the order of the decks' ids, so that two moves in opposite directions do not wait for each other
-    for concerned in sorted(filter(None, (held.deck_id, deck_id))):
-        if concerned == held.deck_id:
-            await decks.let_go(tx, concerned, held.id)
-        else:
-            place = await decks.place_in_named(
-                tx,
-                deck_id=concerned,
-                owner=decks.Owner(held.user_id, held.custodied_for),
-                collection_id=held.collection_id,
-                count=1,
-                developed=held.source_output_id is not None,
-            )
-    await store.place(tx, held.id, deck_id, place.position if place else None)
 
 
 async def _lock(tx: Transaction, output_id: UUID, owner: UUID | None) -> Held:

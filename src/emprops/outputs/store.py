@@ -154,11 +154,3 @@ async def fail(tx: Transaction, output_id: UUID, message: str) -> bool:
         (message, output_id, [*FAIL, "failed"]),
     )
     return failed == 1
-
-
-async def place(tx: Transaction, output_id: UUID, deck_id: UUID | None, position: int | None) -> None:
-    """Put an output at a position of a deck, or into none."""
-    await tx.execute(
-        "UPDATE output SET deck_id = %s, position = %s, updated_at = now() WHERE id = %s",
-        (deck_id, position, output_id),
-    )

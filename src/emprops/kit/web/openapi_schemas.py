@@ -11,6 +11,8 @@ from typing import Any
 
 Schema = dict[str, Any]
 ENVELOPE = "Envelope"
+LISTED = "Listed"
+"""A part of a list, of ``kit/web/cursors.py``."""
 SHAPE = "View"
 """Ending of the classes that replies are made of; clients get the thing itself."""
 PLACES = "#/components/schemas/"
@@ -73,9 +75,12 @@ def _rename(document: Schema) -> None:
 
 def _name_of(name: str, schema: Schema) -> str:
     """Return what a schema is called: an envelope after what is in it, anything else as its class, but for ``View``."""
-    if not name.startswith(f"{ENVELOPE}_"):
+    if not name.startswith((f"{ENVELOPE}_", f"{LISTED}_")):
         return name.removesuffix(SHAPE)
     data = schema["properties"]["data"]
+    if name.startswith(LISTED):
+        schema["description"] = "A part of a list."
+        return f"{_target(data['items'])}{LISTED}"
     schema["description"] = "A success."
     if "items" in data:
         return f"{_target(data['items'])}List{ENVELOPE}"
