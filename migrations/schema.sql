@@ -885,6 +885,33 @@ COMMENT ON TABLE public.saved_workflow IS 'Workflows as ComfyUI''s editor saved 
 
 COMMENT ON COLUMN public.saved_workflow.packed IS 'JSON, compressed with zlib';
 
+CREATE TABLE public.session (
+    id uuid NOT NULL,
+    secret_hash bytea NOT NULL,
+    user_id uuid NOT NULL,
+    role text NOT NULL,
+    roles text[] DEFAULT '{}'::text[] NOT NULL,
+    reads_only boolean NOT NULL,
+    way text NOT NULL,
+    made_by text NOT NULL,
+    key_id uuid,
+    name text DEFAULT ''::text NOT NULL,
+    email text DEFAULT ''::text NOT NULL,
+    user_agent text DEFAULT ''::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    last_seen_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    revoked_at timestamp with time zone,
+    CONSTRAINT session_role_check CHECK ((role = ANY (ARRAY['user'::text, 'viewer'::text, 'operator'::text]))),
+    CONSTRAINT session_roles_check CHECK ((roles <@ ARRAY['author'::text, 'operator'::text, 'viewer'::text])),
+    CONSTRAINT session_secret_hash_check CHECK ((length(secret_hash) = 32)),
+    CONSTRAINT session_way_check CHECK ((way = ANY (ARRAY['local'::text, 'link'::text, 'oidc'::text, 'key'::text, 'token'::text])))
+);
+
+COMMENT ON COLUMN public.session.roles IS 'what the way in said that the user is; grants count too, and are not copied here';
+
+COMMENT ON COLUMN public.session.key_id IS 'the key that vouched: the session ends with it';
+
 CREATE TABLE public.social_link (
     id uuid NOT NULL,
     social_org text NOT NULL,
@@ -1249,6 +1276,12 @@ ALTER TABLE ONLY public.review
 ALTER TABLE ONLY public.saved_workflow
     ADD CONSTRAINT saved_workflow_pkey PRIMARY KEY (workflow_id);
 
+ALTER TABLE ONLY public.session
+    ADD CONSTRAINT session_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.session
+    ADD CONSTRAINT session_secret_hash_key UNIQUE (secret_hash);
+
 ALTER TABLE ONLY public.social_link
     ADD CONSTRAINT social_link_pkey PRIMARY KEY (id);
 
@@ -1470,6 +1503,10 @@ CREATE INDEX review_newest ON public.review USING btree (created_at DESC, id DES
 
 CREATE UNIQUE INDEX review_open ON public.review USING btree (job_id) WHERE (decision IS NULL);
 
+CREATE INDEX session_last_seen ON public.session USING btree (last_seen_at);
+
+CREATE INDEX session_of_user ON public.session USING btree (user_id, created_at DESC, id DESC);
+
 CREATE INDEX social_link_newest ON public.social_link USING btree (created_at DESC, id DESC);
 
 CREATE INDEX step_dead ON public.step USING btree (completed_at DESC, id DESC) WHERE (dead_letter IS NOT NULL);
@@ -1650,6 +1687,9 @@ ALTER TABLE ONLY public.review
 
 ALTER TABLE ONLY public.saved_workflow
     ADD CONSTRAINT saved_workflow_workflow_id_fkey FOREIGN KEY (workflow_id) REFERENCES public.workflow(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.session
+    ADD CONSTRAINT session_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.app_user(id);
 
 ALTER TABLE ONLY public.social_link
     ADD CONSTRAINT social_link_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.app_user(id);

@@ -17,6 +17,7 @@ from emprops.auth.dependencies import SCHEMES, security_of
 from emprops.auth.file_links import FILE_LINKS, FileLinks
 from emprops.auth.identity_header import IdentityFilter
 from emprops.auth.limits import LIMITER, RateLimiter
+from emprops.auth.sessions import SESSIONS, SessionRing
 from emprops.auth.share import SHARE_LINKS, ShareLinks
 from emprops.auth.startup import is_loopback
 from emprops.comfy_api.failures import COMFY_API
@@ -112,6 +113,7 @@ def equip(app: FastAPI, settings: Settings) -> None:
     app.state = State()
     SETTINGS.attach(app, settings)
     AUTHENTICATOR.attach(app, authenticator_for(settings))
+    SESSIONS.attach(app, SessionRing(settings))
     LIMITER.attach(app, RateLimiter(settings))
     FILE_LINKS.attach(app, FileLinks(settings))
     SHARE_LINKS.attach(app, ShareLinks(settings))

@@ -43,6 +43,8 @@ from emprops.pages import endpoints as pages
 from emprops.pages import home_endpoints as home
 from emprops.policies import endpoints as policies
 from emprops.quotas import endpoints as quotas
+from emprops.sessions import endpoints as sessions
+from emprops.sessions import me_endpoints as me
 from emprops.webhooks import endpoints as webhooks
 from emprops.workflows import endpoints as workflows
 
@@ -77,7 +79,9 @@ TABLE: list[tuple[Prefix, APIRouter]] = [
     ("", collections.global_routes),  # /outputs/develop/collections
     ("", library.routes),  # /outputs /outputs/tags /outputs/bulk /outputs/{id}/star
     ("", outputs.routes),  # /outputs/{id} /outputs/{id}/lineage /collections/{id}/outputs
-    ("", auth.routes),  # /me /users/roles /users/{id}/roles
+    ("", me.routes),  # /me
+    ("", sessions.routes),  # /session /sessions /sessions/{id}
+    ("", auth.routes),  # /users/roles /users/{id}/roles
     ("", quotas.own_routes),  # /me/limits
     ("", quotas.routes),  # /quotas /quotas/{kind}/{id}
     ("", keys.routes),  # /keys /keys/{prefix}
@@ -119,6 +123,7 @@ TAGS: dict[str, str] = {
     "workflows": "The definitions of steps that collections are made of, with the models and custom nodes they need.",
     "models": "The AI models that workflows need.",
     "custom nodes": "The ComfyUI extensions that workflows need.",
+    "sessions": "Sign in to use the api from pages of its own, by a cookie.",
     "users": "Who is calling, and what users may do.",
     "quotas": "What users, API keys and collections may have at once, and start in a time.",
     "keys": "API keys of services, workers and readers.",

@@ -49,6 +49,7 @@ from emprops.orchestrator.tickets import Dispatcher, queue_from
 from emprops.outputs.expiry import hide_expired
 from emprops.outputs.importing import Workshop, import_due, inspect_due
 from emprops.quotas import store as quota_store
+from emprops.sessions import store as session_store
 from emprops.settings import Settings
 from emprops.webhooks.deliver import Deliverer
 from emprops.webhooks.deliver import purge as purge_webhooks
@@ -94,6 +95,7 @@ def timetable(dispatcher: Dispatcher, orchestrator: Orchestrator, moderator: Mod
         Duty("inspect_files", 2.0, lambda: inspect_due(shop)),
         Duty("forget_signatures", 600.0, dispatcher.queue.forget),
         Duty("forget_consumers", 600.0, orchestrator.stream.forget_consumers),
+        Duty("remove_ended_sessions", 600.0, lambda: session_store.remove_ended(dispatcher.database)),
         Duty("purge_webhooks", 3600.0, lambda: purge_webhooks(dispatcher.database)),
         Duty("chain_audit_entries", 1.0, lambda: chain_entries(dispatcher.database)),
         Duty(

@@ -9,6 +9,7 @@ from tests.factories.jobs import Job, add_history, make_job, make_pause, make_st
 from tests.factories.outputs import make_deck, make_file, make_output
 from tests.factories.people import make_project, make_social_link, make_user
 from tests.factories.policies import make_policy
+from tests.factories.sessions import make_session
 from tests.factories.webhooks import make_webhook, make_webhook_event
 from tests.factories.workflows import make_custom_node, make_model, make_noop_workflow, make_workflow
 
@@ -29,6 +30,7 @@ __all__ = [
     "make_pause",
     "make_policy",
     "make_project",
+    "make_session",
     "make_social_link",
     "make_step",
     "make_upload",

@@ -37,6 +37,8 @@ OPERATOR = Who(nobody=401, owner=403, other=403, service=200)
 
 ROLES = ("", "author", "viewer", "operator")
 """The roles of four users to whom nothing of the world belongs; the first has none."""
+SESSION_ROLES = ("user", "viewer", "operator")
+"""The roles of sessions."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,14 @@ class Row:
         if self.role and role not in (self.role, "operator"):
             return 403
         return self.who.service if self.role in ("viewer", "operator") else self.who.other
+
+    def session_gets(self, role: str, *, reads: bool) -> int:
+        """The status that a session of this role gets. ``reads``: whether the request changes nothing."""
+        if self.name == "POST /session":
+            return 401  # it takes what is sent for the request, and no cookie
+        if role == "viewer" and not reads and self.who.nobody == 401 and self.who not in (SERVICE, WORKER):
+            return 403
+        return self.stranger_gets("" if role == "user" else role)
 
 
 def row(method: str, path: str, who: Who, *, body: Any = None, query: str = "", role: str = "", **fills: str) -> Row:

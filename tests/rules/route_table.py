@@ -198,6 +198,11 @@ TABLE = [
     row("GET", "/collections/{collection_id}/decks", OWN),
     # --- users
     row("GET", "/me", KNOWN),
+    row("POST", "/session", KNOWN.but(owner=201, other=201, service=201)),
+    row("GET", "/session", PUBLIC),
+    row("DELETE", "/session", PUBLIC),
+    row("GET", "/sessions", USER),
+    row("DELETE", "/sessions/{session_id}", OWN_AS_USER),
     row("GET", "/me/limits", USER),
     viewer_row("GET", "/quotas"),
     viewer_row("GET", "/quotas/{kind}/{subject_id}", subject_id="owner"),

@@ -33,6 +33,7 @@ WITHOUT_KEY = {
     "createStreamTicket": ONE_USE,
     "createMyStreamTicket": ONE_USE,
     "createSocketTicket": ONE_USE,
+    "signIn": "its answer has a secret, in a cookie, which must not be stored",
     "createKey": "its answer is a secret, which must not be stored",
     "createWebhook": "its answer has a secret, which must not be stored; sent again, it is refused",
 }
@@ -81,6 +82,7 @@ def test_the_document_as_a_whole() -> None:
         ("apiKey", "user_id"),
         ("http", "bearer"),
         ("apiKey", "X-API-Key"),
+        ("apiKey", "__Host-emprops"),
     }
     names = [operation["operationId"] for _, _, operation in OPERATIONS]
     assert len(names) == len(set(names))

@@ -1,7 +1,5 @@
 """Every route × {nobody, owner, other users of each role, service, worker}, in production mode."""
 
-import asyncio
-import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,9 +10,9 @@ import pytest
 import redis
 from fastapi import FastAPI
 from fastapi.routing import APIRoute, APIWebSocketRoute, iter_route_contexts
-from psycopg import sql
 from tests.apps import client_of
-from tests.rules.callers import ROLES, WORKER, Row
+from tests.rules.asking import alike, call, everything
+from tests.rules.callers import ROLES, SESSION_ROLES, WORKER, Row
 from tests.rules.route_table import TABLE
 from tests.rules.world import ASSET_KEY, FILE_KEY, LIVE_WORKER, World, make_world
 
@@ -22,8 +20,9 @@ from emprops.auth import role_store, store
 from emprops.auth.dependencies import author
 from emprops.auth.keys import make_key
 from emprops.auth.limits import LIMITER, RateLimiter
+from emprops.auth.session_cookie import COOKIE
 from emprops.auth.tokens import make_token
-from emprops.kit.database import Database, Transaction
+from emprops.kit.database import Database
 from emprops.main import SETTINGS, create_app
 from emprops.queue.fleet import FleetMember, WorkerInfo
 from emprops.samples import store as samples
@@ -33,8 +32,6 @@ SECRET = "u7Wq2ZkT9vN4xB6mR8cJ1hL3pF5sD0gY"
 KEY = make_key()
 WORKER_KEY = make_key()
 SPELLINGS = ("user_id", "user-id", "x-user-id", "USER_ID", "User.Id", "x_user_id", "userid")
-NOT_OURS = ("alembic_version", "app_user", "audit_entry", "audit_head", "user_identity")
-"""Tables that say who called, not what they did."""
 
 
 @pytest.fixture(scope="module")
@@ -139,10 +136,36 @@ def claims(world: World) -> list[tuple[str, str]]:
     return [(name, str(world.owner)) for name in SPELLINGS]
 
 
+def by_session(row: Row, app: FastAPI) -> list[Attempt]:
+    """Sessions of each role. Those that may change something do it as the users of :func:`attempts` do."""
+    reads = row.method in ("GET", "WEBSOCKET") or (row.method, row.path) in only_reading(app)
+    headers = {"Sec-Fetch-Site": "same-origin", "Origin": "http://testserver"}
+    found = []
+    for role in SESSION_ROLES:
+        status = row.session_gets(role, reads=reads)
+        if reads or status >= 400:
+            cookie: Callable[[World], Any] = lambda world, role=role: (  # noqa: E731
+                headers | {"Cookie": f"{COOKIE}={world.sessions[role]}"}
+            )
+            found.append(Attempt(f"session of a {role}", cookie, status, is_stranger=True))
+    return found
+
+
+def only_reading(app: FastAPI) -> set[tuple[str, str]]:
+    """Routes that take POST and change nothing."""
+    return {
+        (method, plain(str(context.path)))
+        for context in iter_route_contexts(app.routes)
+        if isinstance(context.original_route, APIRoute) and hasattr(context.original_route.endpoint, "reads_only")
+        for method in context.methods or ()
+    }
+
+
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
-async def test_row(row: Row, client: httpx2.AsyncClient, database: Database) -> None:
-    refused = [one for one in attempts(row) if one.status >= 400]
-    welcome = [one for one in attempts(row) if one.status < 400]
+async def test_row(row: Row, app: FastAPI, client: httpx2.AsyncClient, database: Database) -> None:
+    everybody = attempts(row) + by_session(row, app)
+    refused = [one for one in everybody if one.status >= 400]
+    welcome = [one for one in everybody if one.status < 400]
     world = await fresh_world(database)
     await refused_get(row, refused, world, client, database)
     for one in welcome:
@@ -219,80 +242,3 @@ async def fresh_world(database: Database) -> World:
 def user(user_id: UUID) -> dict[str, str]:
     token = make_token(user_id, secret=SECRET, issuer="emprops", audience="emprops", life=60)
     return {"Authorization": f"Bearer {token}"}
-
-
-async def call(
-    client: httpx2.AsyncClient, row: Row, world: World, *, headers: Any, prefix: str = "", unknown: bool = False
-) -> httpx2.Response:
-    """Send the row's request; ``unknown``: with ids in the path that belong to nothing."""
-
-    def value_of(match: re.Match[str]) -> str:
-        name = match[1]
-        return world.objects["unknown" if unknown else row.fills.get(name, name)]
-
-    path = re.sub(r"\{(\w+)(?::path)?\}", value_of, row.path)
-    url = f"{prefix}{path}?{filled(row.query, world)}".rstrip("?")
-    if row.method == "WEBSOCKET":
-        return await connect(client, url, headers)
-    body = {} if row.body is None else {"json": filled(row.body, world)}
-    return await client.request(row.method, url, headers=headers, **body)
-
-
-async def connect(client: httpx2.AsyncClient, url: str, headers: Any) -> httpx2.Response:
-    """Open a WebSocket of the api in this process and leave after its snapshot; gives what was sent until then."""
-    request = client.build_request("GET", url, headers=headers)
-    arriving: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-    arriving.put_nowait({"type": "websocket.connect"})
-    status, content = 0, b""
-
-    async def send(message: Any) -> None:
-        nonlocal status, content
-        status = 101 if message["type"] == "websocket.accept" else message.get("status", status)
-        content += message.get("body", b"") + message.get("text", "").encode()
-        if "full_state_snapshot" in message.get("text", ""):
-            arriving.put_nowait({"type": "websocket.disconnect", "code": 1000})
-
-    scope = {
-        "type": "websocket",
-        "path": request.url.path,
-        "raw_path": request.url.raw_path,
-        "query_string": request.url.query,
-        "headers": [(name.lower(), value) for name, value in request.headers.raw],
-        "subprotocols": [],
-        "extensions": {"websocket.http.response": {}},
-    }
-    async with asyncio.timeout(10):
-        await client._transport.app(scope, arriving.get, send)  # type: ignore[attr-defined]
-    return httpx2.Response(status, content=content)
-
-
-def filled(value: Any, world: World) -> Any:
-    """Put the world's objects where ``{name}`` stands."""
-    if isinstance(value, dict):
-        return {name: filled(inner, world) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [filled(inner, world) for inner in value]
-    if isinstance(value, str):
-        return re.sub(r"\{(\w+)\}", lambda match: world.objects[match[1]], value)
-    return value
-
-
-def alike(response: httpx2.Response) -> tuple[int, dict[str, Any]]:
-    return response.status_code, {name: value for name, value in response.json().items() if name != "request_id"}
-
-
-async def everything(database: Database) -> dict[str, Any]:
-    """A digest of each table, without when a key was used last."""
-
-    async def digest(reader: Transaction, name: str) -> Any:
-        row = "to_jsonb(t) - 'last_used_at'" if name == "api_key" else "t"
-        cursor = await reader.connection.execute(
-            sql.SQL(
-                "SELECT md5(coalesce(string_agg(({row})::text, '' ORDER BY ({row})::text), '')) FROM {table} t"
-            ).format(row=sql.SQL(row), table=sql.Identifier(name))
-        )
-        return await cursor.fetchone()
-
-    async with database.reader() as reader:
-        names = await reader.fetch_values("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-        return {name: await digest(reader, name) for name in sorted(names) if name not in NOT_OURS}

@@ -5,16 +5,18 @@ from typing import Any
 from uuid import UUID
 
 from tests import factories
-from tests.rules.callers import ROLES
+from tests.rules.callers import ROLES, SESSION_ROLES
 
 from emprops.auth import role_store, store
 from emprops.auth.keys import make_key
 from emprops.kit.database import Transaction
 from emprops.kit.ids import new_id
+from emprops.kit.web.paging import Page
 from emprops.moderation import store as moderation
 from emprops.quotas import store as quota_store
 from emprops.quotas.limits import QuotaLimits, Subject
 from emprops.samples.store import SAMPLES
+from emprops.sessions import queries
 
 FILE_KEY = "generations/00000000-0000-7000-8000-000000000001.png"
 """The stored file; the test writes it once."""
@@ -51,6 +53,8 @@ class World:
     """Role → a user who has it, and nothing else."""
     objects: dict[str, str]
     """Name of a path parameter → an id (or name) to fill it with."""
+    sessions: dict[str, str]
+    """Role of a session → what the browser has of it. It belongs to a user who has nothing else."""
     secrets: tuple[str, ...]
     """What another user must never be shown."""
 
@@ -68,6 +72,7 @@ async def make_world(tx: Transaction) -> World:
         owner=owner,
         strangers=strangers,
         objects={name: str(value) for name, value in {**private, **public}.items()},
+        sessions={role: await factories.make_session(tx, role=role) for role in SESSION_ROLES},
         secrets=(str(owner), *map(str, private.values())),
     )
 
@@ -90,6 +95,7 @@ async def _things_of(tx: Transaction, owner: UUID) -> dict[str, Any]:
         "asset_id": await factories.make_asset(tx, owner, key=ASSET_KEY),
         "upload_id": await factories.make_upload(tx, owner),
         "link_id": link,
+        "session_id": await _session(tx, owner),
         "held_deck_id": await factories.make_deck(tx, collection, custodied_for=link),
         "social_identifier": f"harbour-{owner}",
         "collection_id": collection.id,
@@ -146,6 +152,12 @@ async def _names(tx: Transaction, owner: UUID) -> dict[str, str]:
         "spare_model": await factories.make_model(tx),
         "spare_custom_node": await factories.make_custom_node(tx),
     }
+
+
+async def _session(tx: Transaction, owner: UUID) -> UUID:
+    await factories.make_session(tx, owner)
+    found = await queries.sessions_of(tx, owner, Page(1, 0))
+    return found[0].id
 
 
 async def _key(tx: Transaction) -> str:

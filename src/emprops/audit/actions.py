@@ -7,7 +7,9 @@ class Action(StrEnum):
     """What was done, as ``noun.participle``."""
 
     SIGNED_IN = "user.signed_in"
-    """A user's token, or a key, was accepted for the first time that day (UTC)."""
+    """A session began; or a user's token, or a key, was accepted for the first time that day (UTC)."""
+    SESSION_REVOKED = "session.revoked"
+    """By who signed out, by the user, or by an operator."""
     ROLE_GRANTED = "role.granted"
     ROLE_REVOKED = "role.revoked"
     KEY_CREATED = "key.created"

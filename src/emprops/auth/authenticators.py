@@ -2,13 +2,12 @@
 
 In both modes an ``X-API-Key`` says which service calls, and a Bearer token which user. Clients of other APIs can send
 nothing but a Bearer token, so an API key is taken there too. Without either, local mode believes the ``user_id``
-header, and production knows nobody.
+header. Last comes the cookie of a session: browsers add it by themselves, while headers were chosen by who asks.
 """
 
 import re
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Protocol, TypeVar
+from typing import Protocol
 from urllib.parse import parse_qsl
 from uuid import UUID
 
@@ -16,9 +15,12 @@ from starlette.requests import HTTPConnection
 
 from emprops.auth import store
 from emprops.auth.caller import READ, SERVICE, Caller
+from emprops.auth.cookie_caller import by_cookie
 from emprops.auth.identity_header import canonical_uuid, claimed_user
 from emprops.auth.keys import KeyRing, contains_key, looks_like_key
 from emprops.auth.limits import LIMITER
+from emprops.auth.reading import may_read_with
+from emprops.auth.session_cookie import has_cookie
 from emprops.auth.sign_ins import SignIns
 from emprops.auth.startup import check_settings
 from emprops.auth.tokens import Subject
@@ -27,13 +29,12 @@ from emprops.errors import BadRequestError, ForbiddenError, UnauthorizedError
 from emprops.kit.database import Database
 from emprops.kit.outbound.client import GuardedClient
 from emprops.kit.web.endpoint import resources_of
-from emprops.kit.web.origin import SAFE_METHODS
 from emprops.kit.web.parts import Part
 from emprops.settings import Settings
 
 CREDENTIAL_PARAMETERS = frozenset({"apikey", "xapikey", "accesstoken", "jwt", "idtoken", "bearer"})
 MAX_REMEMBERED = 10_000
-Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
+ENDED = "The session has ended; sign in again."
 _TOKEN = re.compile(r"eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.")
 """How a JSON Web Token begins: two JSON objects in base64."""
 _PUNCTUATION = re.compile(r"[^a-z0-9]")
@@ -49,12 +50,15 @@ class Authenticator(Protocol):
     async def identify(self, connection: HTTPConnection) -> Caller:
         """Say who is calling."""
 
+    async def by_headers(self, connection: HTTPConnection) -> Caller | None:
+        """Say who is calling by headers alone; None if they say nothing."""
+
     async def close(self) -> None:
         """Let go of what it holds open."""
 
 
 class Credentials:
-    """What both modes accept: API keys and tokens."""
+    """What both modes accept in headers: API keys and tokens."""
 
     def __init__(self, settings: Settings) -> None:
         self._client = GuardedClient(settings)
@@ -111,14 +115,19 @@ class TrustedHeader:
         self._credentials = credentials
 
     async def identify(self, connection: HTTPConnection) -> Caller:
+        """Read key or token, else the header, else the cookie."""
+        caller = await self.by_headers(connection) or await by_cookie(connection)
+        if caller is None:
+            raise UnauthorizedError(ENDED if has_cookie(connection) else "Unauthorized: missing user_id header")
+        return caller
+
+    async def by_headers(self, connection: HTTPConnection) -> Caller | None:
         """Read key or token, else the header; several spellings may be sent as long as they agree."""
         caller = await self._credentials.identify(connection)
         if caller is not None:
             return caller
         user_id = claimed_user(connection) or named_user(connection)
-        if user_id is None:
-            raise UnauthorizedError("Unauthorized: missing user_id header")
-        return Caller(user_id=user_id)
+        return None if user_id is None else Caller(user_id=user_id, believed=True)
 
     async def close(self) -> None:
         """Let go of what it holds open."""
@@ -126,17 +135,22 @@ class TrustedHeader:
 
 
 class Proven:
-    """Believes keys and tokens only; what a client says about itself in headers means nothing."""
+    """Believes keys, tokens and sessions only; what a client says about itself in headers means nothing."""
 
     def __init__(self, credentials: Credentials) -> None:
         self._credentials = credentials
 
     async def identify(self, connection: HTTPConnection) -> Caller:
-        """Read key or token."""
-        caller = await self._credentials.identify(connection)
+        """Read key or token, else the cookie."""
+        caller = await self.by_headers(connection) or await by_cookie(connection)
         if caller is None:
-            raise UnauthorizedError("Unauthorized: send a Bearer token, or the X-API-Key of a service.")
+            missing = "Unauthorized: send a Bearer token, or the X-API-Key of a service."
+            raise UnauthorizedError(ENDED if has_cookie(connection) else missing)
         return caller
+
+    async def by_headers(self, connection: HTTPConnection) -> Caller | None:
+        """Read key or token."""
+        return await self._credentials.identify(connection)
 
     async def close(self) -> None:
         """Let go of what it holds open."""
@@ -178,18 +192,6 @@ def caller_of_key(key: store.ApiKey, connection: HTTPConnection) -> Caller:
             raise ForbiddenError("This API key may only read; changing something takes a key with the scope service.")
         return replace(sender, user_id=key.owner_user_id, is_service=key.owner_user_id is None)
     return sender
-
-
-def reads_only(endpoint: Endpoint) -> Endpoint:
-    """Mark an endpoint that takes POST and changes nothing, such as a ticket or a look-up, so that reading keys may
-    call it."""
-    endpoint.reads_only = True  # type: ignore[attr-defined]
-    return endpoint
-
-
-def may_read_with(connection: HTTPConnection) -> bool:
-    """Return whether a request is one that a key with the scope ``read`` may make."""
-    return connection.scope["method"] in SAFE_METHODS or hasattr(connection.scope.get("endpoint"), "reads_only")
 
 
 def bearer_token(authorization: str) -> str:

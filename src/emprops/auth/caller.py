@@ -28,13 +28,17 @@ class Caller:
     is_service: bool = False
     """Whether every user's objects are this caller's business. Changing them takes the scope ``service``."""
     scopes: frozenset[str] = frozenset()
-    """Scopes of the API key that came with the request; empty for users."""
+    """Scopes of the API key that came with the request; ``read`` of a session that may only read; else empty."""
     roles: frozenset[str] = frozenset()
-    """Roles that the caller's token names; more may have been granted, see ``roles.py``."""
+    """Roles that the caller's token or session names; more may have been granted, see ``roles.py``."""
     key_id: UUID | None = None
     """The API key that came with the request."""
     key_prefix: str = ""
     """The public part of that key, which no other key has."""
+    session_id: UUID | None = None
+    """The session whose cookie came with the request."""
+    believed: bool = False
+    """Whether nothing but a ``user_id`` header says who it is."""
 
     @property
     def principal(self) -> str:

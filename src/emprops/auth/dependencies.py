@@ -16,6 +16,7 @@ from emprops.auth.caller import AUTHOR, OPERATOR, READ, SERVICE, VIEWER, WORKER,
 from emprops.auth.file_links import FILE_LINKS
 from emprops.auth.limits import LIMITER, Kind
 from emprops.auth.roles import has_role
+from emprops.auth.session_cookie import COOKIE
 from emprops.auth.startup import is_loopback
 from emprops.auth.tickets import MY_STREAM, SOCKET, redeem_ticket, stream_of
 from emprops.errors import ForbiddenError, UnauthorizedError
@@ -97,6 +98,14 @@ async def optional_caller(connection: HTTPConnection) -> Caller | None:
         if {"x-api-key", "authorization"} & set(connection.headers):
             raise
         return None
+
+
+async def header_caller(connection: HTTPConnection) -> Caller | None:
+    """Find the caller by what was sent for this request, a session's cookie aside; None if nothing was."""
+    found = await AUTHENTICATOR.of(connection).by_headers(connection)
+    if found is not None:
+        await LIMITER.of(connection).check(connection, found, Kind.REQUEST)
+    return found
 
 
 async def service_caller(connection: HTTPConnection) -> Caller:
@@ -186,6 +195,8 @@ AssetReader = Annotated[UUID | None, Depends(asset_reader)]
 """Parameter type of a route that shows the asset ``asset_id``: to its owner, or by a signed URL."""
 OptionalCaller = Annotated[Caller | None, Depends(optional_caller)]
 """Parameter type of a public route that shows more to known callers."""
+HeaderCaller = Annotated[Caller | None, Depends(header_caller)]
+"""Parameter type of a public route that exchanges what headers say for something else."""
 OperatorCaller = Annotated[Caller, Depends(operator_caller)]
 """Parameter type of a route for those who run the installation: operators and services."""
 ViewerCaller = Annotated[Caller, Depends(viewer_caller)]
@@ -218,9 +229,16 @@ SCHEMES: dict[str, dict[str, str]] = {
         "name": "X-API-Key",
         "description": "A service's key, see `emprops keys create`.",
     },
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": COOKIE,
+        "description": "A page's session, see `POST /session`; called `emprops` on this machine. Headers go first.",
+    },
 }
 """The ways to say who is calling, as OpenAPI describes them; the authenticator reads them."""
 _EVERY_WAY: Security = [{name: []} for name in SCHEMES]
+_BY_HEADER: Security = [way for way in _EVERY_WAY if "session" not in way]
 MARKERS: dict[Callable[..., Any], Security] = {
     current_caller: _EVERY_WAY,
     stream_caller: _EVERY_WAY,
@@ -230,7 +248,8 @@ MARKERS: dict[Callable[..., Any], Security] = {
     worker_caller: [{"api_key": []}],
     asset_reader: _EVERY_WAY,
     optional_caller: [{}, *_EVERY_WAY],
-    viewer: [{"api_key": []}, {"token": []}],
+    header_caller: _BY_HEADER,
+    viewer: [{"api_key": []}, {"token": []}, {"session": []}],
     anybody: [],
 }
 

@@ -1,15 +1,13 @@
-"""Who is calling, and what users may do."""
+"""What users may do."""
 
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Path, Request
+from fastapi import Path
 
 from emprops.auth import granting, role_store
-from emprops.auth.caller import ROLES
-from emprops.auth.dependencies import CurrentCaller, OperatorCaller, ViewerCaller
-from emprops.auth.roles import has_role
-from emprops.auth.schemas import CallerView, RoleGrantView, RoleName
+from emprops.auth.dependencies import OperatorCaller, ViewerCaller
+from emprops.auth.schemas import RoleGrantView, RoleName
 from emprops.errors import NotFoundError
 from emprops.kit.web.endpoint import Reader, Tx, router
 from emprops.kit.web.envelope import Envelope, ok
@@ -19,13 +17,6 @@ routes = router(tags=["users"])
 
 UserId = Annotated[UUID, Path(description="The user's id.")]
 Role = Annotated[RoleName, Path(description="The role.")]
-
-
-@routes.get("/me")
-async def get_me(request: Request, caller: CurrentCaller) -> Envelope[CallerView]:
-    """Say who is calling, and what they may do."""
-    roles = [role for role in ROLES if await has_role(request, caller, role)]
-    return ok(CallerView.model_validate({"user_id": caller.user_id, "roles": roles, "scopes": sorted(caller.scopes)}))
 
 
 @routes.get("/users/roles")

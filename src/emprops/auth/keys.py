@@ -14,13 +14,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from emprops.auth import store
+from emprops.auth.guesses import Guesses
 from emprops.errors import UnauthorizedError
 from emprops.kit.database import Database
 
 REMEMBER = 15.0
 """Seconds for which a key's row is believed without looking again: the longest a revoked key still works."""
-REMEMBER_WRONG = 60.0
-"""Seconds in which a wrong key that comes again is no further guess."""
 MAX_REMEMBERED = 10_000
 
 BEGINS = "emp_"
@@ -74,20 +73,11 @@ class KeyRing:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._remembered: dict[str, _Remembered] = {}
-        self._wrong: dict[bytes, float] = {}
+        self._wrong = Guesses(clock)
 
     def is_guess(self, text: str) -> bool:
-        """Return whether a key that was refused is one more try: of the form of a key, and not sent a minute ago too.
-
-        A client that goes on sending one revoked key guesses nothing.
-        """
-        digest, now = digest_of(text), self._clock()
-        if _KEY.fullmatch(text) is None or now - self._wrong.get(digest, -REMEMBER_WRONG) < REMEMBER_WRONG:
-            return False
-        if len(self._wrong) >= MAX_REMEMBERED:
-            self._wrong.clear()
-        self._wrong[digest] = now
-        return True
+        """Return whether a key that was refused is one more try: of a key's form, and not sent a minute ago too."""
+        return _KEY.fullmatch(text) is not None and self._wrong.is_new(digest_of(text))
 
     def proven(self, text: str) -> bool:
         """Return whether this key was found valid within the last :data:`REMEMBER` seconds."""

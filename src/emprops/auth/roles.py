@@ -1,4 +1,4 @@
-"""What a caller may do other than generate: roles from the mode, from a token's claims, and from grants.
+"""What a caller may do other than generate: roles from the mode, from a token's claims or a session, and from grants.
 
 ``author``: make and change workflows, projects and collections. ``operator``: run the installation; also both others.
 ``viewer``: read what an operator reads.
@@ -9,7 +9,7 @@ from starlette.requests import HTTPConnection
 from emprops.auth import role_store
 from emprops.auth.caller import AUTHOR, OPERATOR, SERVICE, VIEWER, Caller
 from emprops.auth.role_names import everybody_may_author
-from emprops.auth.startup import is_loopback
+from emprops.auth.startup import is_for_one_machine
 from emprops.kit.web.endpoint import resources_of
 from emprops.settings import Settings
 
@@ -31,5 +31,5 @@ async def has_role(connection: HTTPConnection, caller: Caller, role: str) -> boo
 
 def is_the_local_user(caller: Caller, settings: Settings) -> bool:
     """Return whether a caller can only be who sits at this machine, who may do everything with it anyway."""
-    only_here = is_loopback(settings.host) and not settings.allow_remote_local
-    return settings.mode == "local" and only_here and caller.key_id is None and caller.user_id is not None
+    by_header = caller.key_id is None and caller.session_id is None and caller.user_id is not None
+    return by_header and is_for_one_machine(settings)

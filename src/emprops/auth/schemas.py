@@ -1,4 +1,4 @@
-"""The shapes of replies about callers and their roles."""
+"""The shapes of replies about users' roles."""
 
 from datetime import datetime
 from typing import Literal
@@ -9,17 +9,6 @@ from pydantic import ConfigDict
 from emprops.kit.web.schema import Schema
 
 RoleName = Literal["author", "operator", "viewer"]
-
-
-class CallerView(Schema):
-    """Who is calling, as the api sees it."""
-
-    user_id: UUID | None
-    """The user, or whom a service speaks for."""
-    roles: list[RoleName]
-    """What the caller may do other than generate."""
-    scopes: list[str]
-    """Scopes of the API key that came with the request."""
 
 
 class RoleGrantView(Schema):

@@ -1,7 +1,7 @@
 """Sign-ins on the audit log: the first time a day (UTC) that a token or a key is accepted for a caller.
 
-Tokens are checked with each request, and there are no sessions, so that is what a sign-in is here. A ``user_id`` header
-that is believed proves nothing and is none.
+Tokens are checked with each request, so that is what a sign-in is here; sessions are recorded where they begin. A
+``user_id`` header that is believed proves nothing and is none.
 """
 
 from datetime import UTC, datetime

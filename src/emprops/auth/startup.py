@@ -77,6 +77,11 @@ def looks_like_a_sample(secret: str) -> bool:
     return len(set(secret.encode())) < MIN_DIFFERENT_BYTES or any(word in secret.lower() for word in SAMPLES)
 
 
+def is_for_one_machine(settings: Settings) -> bool:
+    """Return whether the api believes what callers say about themselves, because only this machine reaches it."""
+    return settings.mode == "local" and is_loopback(settings.host) and not settings.allow_remote_local
+
+
 def is_loopback(host: str) -> bool:
     """Return whether only this machine reaches an address."""
     if host.lower() == "localhost":

@@ -41,6 +41,7 @@ async def issue_ticket(redis: Redis, prefix: str, caller: Caller, purpose: str) 
         "roles": sorted(caller.roles),
         "key_id": caller.key_id,
         "key_prefix": caller.key_prefix,
+        "session_id": caller.session_id,
     }
     await redis.set(_key(prefix, ticket), orjson.dumps(content), ex=TICKET_LIFE)
     return ticket
@@ -59,6 +60,7 @@ async def redeem_ticket(redis: Redis, prefix: str, ticket: str, purpose: str) ->
         roles=frozenset(issued.get("roles", ())),
         key_id=_uuid(issued["key_id"]),
         key_prefix=issued.get("key_prefix", ""),
+        session_id=_uuid(issued.get("session_id")),
     )
 
 

@@ -9,9 +9,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from emprops.auth import foreign
-from emprops.auth.authenticators import reads_only
 from emprops.auth.caller import Caller, may_touch
 from emprops.auth.dependencies import CurrentCaller, StreamCaller
+from emprops.auth.reading import reads_only
 from emprops.auth.tickets import TICKET_LIFE, issue_ticket, stream_of
 from emprops.errors import NotFoundError, TooManyRequestsError, UnauthorizedError
 from emprops.jobs import queries

@@ -6,9 +6,9 @@ from fastapi import Depends, Path
 from starlette.websockets import WebSocket
 
 from emprops.auth import foreign
-from emprops.auth.authenticators import reads_only
 from emprops.auth.caller import VIEWER
 from emprops.auth.dependencies import NO_VIEWER, CurrentCaller, SocketCaller
+from emprops.auth.reading import reads_only
 from emprops.auth.roles import has_role
 from emprops.auth.tickets import SOCKET, TICKET_LIFE, issue_ticket
 from emprops.errors import ForbiddenError

@@ -4,11 +4,11 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from uuid import uuid4
 
+from emprops.kit.private_files import write_private
 from emprops.local.errors import LocalError
 
 
@@ -62,22 +62,3 @@ def read_run(data_dir: Path) -> Run | None:
     except (FileNotFoundError, ProcessLookupError, ValueError, TypeError):
         return None
     return run
-
-
-def local_user(data_dir: Path) -> str:
-    """Return the id of this installation's user, made on the first call."""
-    path = data_dir / "local.json"
-    with suppress(FileNotFoundError, ValueError, KeyError):
-        return str(json.loads(path.read_text())["user_id"])
-    user_id = str(uuid4())
-    write_private(path, {"user_id": user_id})
-    return user_id
-
-
-def write_private(path: Path, content: object) -> None:
-    """Write JSON to a file only its owner may read; readers see the old content or the new one."""
-    unfinished = path.with_name(path.name + ".new")
-    unfinished.unlink(missing_ok=True)
-    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
-        json.dump(content, stream)
-    unfinished.replace(path)

@@ -17,6 +17,7 @@ from pathlib import Path
 from urllib.error import HTTPError
 from uuid import UUID
 
+from emprops.auth.local_user import local_user
 from emprops.kit import migrate
 from emprops.kit.database import Database
 from emprops.local.children import WORKER_GRACE, Child, Engine, Say, stop_children
@@ -24,7 +25,7 @@ from emprops.local.errors import LocalError
 from emprops.local.postgres import start_postgres
 from emprops.local.process import last_line
 from emprops.local.redis import launch_redis, start_redis
-from emprops.local.run import Run, announce, hold, local_user
+from emprops.local.run import Run, announce, hold
 from emprops.samples import store as samples
 from emprops.settings import Settings
 

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Path
 
-from emprops.auth.authenticators import reads_only
 from emprops.auth.dependencies import AuthorRoute, CurrentCaller, PublicRoute
 from emprops.auth.once import Once
+from emprops.auth.reading import reads_only
 from emprops.connectors.comfyui.catalogue import Catalogue
 from emprops.errors import NotFoundError
 from emprops.kit.web.endpoint import Reader, Resources, Shared, Tx, router

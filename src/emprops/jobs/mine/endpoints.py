@@ -8,9 +8,9 @@ from fastapi import Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from emprops.auth.authenticators import reads_only
 from emprops.auth.caller import Caller
 from emprops.auth.dependencies import CurrentCaller, MyStreamCaller
+from emprops.auth.reading import reads_only
 from emprops.auth.tickets import MY_STREAM, TICKET_LIFE, issue_ticket
 from emprops.errors import UnauthorizedError
 from emprops.jobs.mine.events import MyStream

@@ -10,10 +10,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from emprops.assets.endpoints import shelf_of
-from emprops.auth.authenticators import reads_only
 from emprops.auth.caller import OPERATOR
 from emprops.auth.dependencies import CurrentCaller, CurrentUser, StartsWork
 from emprops.auth.once import OnceAlone
+from emprops.auth.reading import reads_only
 from emprops.auth.roles import has_role
 from emprops.collections import service as collections
 from emprops.credits.amounts import to_number
