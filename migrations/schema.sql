@@ -271,6 +271,13 @@ CREATE FUNCTION public.words_of(made public.output) RETURNS tsvector
     FROM collection c LEFT JOIN job j ON j.id = made.job_id WHERE c.id = made.collection_id
 $$;
 
+CREATE FUNCTION public.words_of_all(asked text) RETURNS tsquery
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT string_agg('''' || replace(replace(word, '\', '\\'), '''', '''''') || ''':*', ' & ')::tsquery
+    FROM unnest(tsvector_to_array(to_tsvector('simple', asked))) word
+$$;
+
 CREATE FUNCTION public.words_wanted(owner uuid, asked text) RETURNS tsquery
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
@@ -1423,6 +1430,8 @@ CREATE INDEX idempotency_key_age ON public.idempotency_key USING btree (created_
 
 CREATE INDEX job_ended_of_user ON public.job USING btree (user_id, completed_at) WHERE (completed_at IS NOT NULL);
 
+CREATE INDEX job_failed_newest ON public.job USING btree ((created_at AT TIME ZONE 'UTC'::text) DESC, id DESC) WHERE (status = 'failed'::text);
+
 CREATE INDEX job_history_of_job ON public.job_history USING btree (job_id, id);
 
 CREATE INDEX job_newest ON public.job USING btree ((created_at AT TIME ZONE 'UTC'::text) DESC, id DESC);
@@ -1512,6 +1521,8 @@ CREATE INDEX social_link_newest ON public.social_link USING btree (created_at DE
 CREATE INDEX step_dead ON public.step USING btree (completed_at DESC, id DESC) WHERE (dead_letter IS NOT NULL);
 
 CREATE INDEX step_held_back ON public.step USING btree (held_back_for, created_at) WHERE ((held_back_for IS NOT NULL) AND (status = 'pending'::text));
+
+CREATE INDEX step_of_worker ON public.step USING btree (worker_id, job_id) WHERE ((worker_id IS NOT NULL) AND (status = ANY (ARRAY['completed'::text, 'failed'::text])));
 
 CREATE INDEX step_open ON public.step USING btree (updated_at) WHERE ((status = ANY (ARRAY['pending'::text, 'processing'::text])) AND (input_data IS NOT NULL) AND (held_back_for IS NULL));
 

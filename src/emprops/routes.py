@@ -25,6 +25,7 @@ from emprops.decks import endpoints as decks
 from emprops.fleet import endpoints as fleet
 from emprops.gateway import endpoints as gateway
 from emprops.jobs import endpoints as jobs
+from emprops.jobs import list_endpoints as job_lists
 from emprops.jobs.mine import endpoints as my_jobs
 from emprops.kit.web.routing import Index, placed
 from emprops.live import endpoints as live
@@ -53,7 +54,8 @@ Prefix = Literal["", "/api"]
 TABLE: list[tuple[Prefix, APIRouter]] = [
     # tried from top to bottom, so what is asked most comes first
     ("/api", my_jobs.routes),  # /jobs/stream /jobs/stream-ticket
-    ("/api", jobs.routes),  # /jobs /jobs/{id} /jobs/{id}/stream /jobs/{id}/history
+    ("/api", job_lists.routes),  # /jobs
+    ("/api", jobs.routes),  # /jobs/{id} /jobs/{id}/stream /jobs/{id}/history
     ("", health.routes),  # /health /ready
     ("", home.routes),  # / /docs
     ("", observe.routes),  # /metrics

@@ -46,7 +46,7 @@ async def test_generate_prints_the_url_and_the_path(system: System) -> None:
     assert code == 0, err
     url, path = out.split()
     assert content(path) == (await system.file(url)).content
-    jobs = await system.get("/api/jobs")
+    jobs = await system.get("/api/jobs?include=data")
     assert jobs[0]["data"]["variables"] == {"prompt": "a = b", "seed": 4}
 
     code, out, _ = await emprops(system, "jobs")

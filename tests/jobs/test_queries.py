@@ -1,6 +1,6 @@
 """Reading jobs: the contract's fields, who may read, lists in order, histories."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -10,12 +10,12 @@ from fastapi import FastAPI
 from psycopg.types.json import Jsonb
 from starlette.requests import HTTPConnection
 from tests.apps import as_user
-from tests.factories import Job, add_history, make_collection, make_job, make_output, make_user
+from tests.factories import Job, add_history, make_job, make_output
 from tests.plans import Explaining, many_jobs
 
 from emprops.auth.caller import Caller
-from emprops.jobs.queries import detail_of, history_of, job_of, list_jobs
-from emprops.jobs.schemas import HistoryRow, JobFields, JobView
+from emprops.jobs.queries import detail_of, history_of, job_of
+from emprops.jobs.schemas import HistoryRow, JobView
 from emprops.jobs.stream_queries import looks, moved
 from emprops.kit.database import Database
 from emprops.kit.ids import new_id
@@ -146,76 +146,6 @@ async def test_service_reads_any_job(app: FastAPI, client: httpx2.AsyncClient, d
     assert (await client.get(f"/api/jobs/{job.id}")).json()["data"]["id"] == str(job.id)
     assert len((await client.get(f"/api/jobs/{job.id}/history")).json()["data"]) == 1
     assert (await client.get("/api/jobs")).status_code == 200  # a service sees those of everybody
-
-
-async def test_list_is_own_newest_first_and_filtered(client: httpx2.AsyncClient, database: Database) -> None:
-    now = datetime.now(UTC)
-    async with database.transaction() as tx:
-        user, other = await make_user(tx), await make_user(tx)
-        first, second = await make_collection(tx, user), await make_collection(tx, user)
-        jobs = {
-            name: await make_job(
-                tx, user, collection=collection, status=status, created_at=now - timedelta(minutes=minutes)
-            )
-            for name, collection, status, minutes in [
-                ("old", first, "completed", 30),
-                ("new", first, "pending", 1),
-                ("middle", second, "completed", 10),
-            ]
-        }
-        await make_job(tx, other, collection=first)
-
-    async def listed(**query: Any) -> list[str]:
-        reply = await client.get("/api/jobs", params=query, headers=as_user(user))
-        assert reply.status_code == 200
-        for item in reply.json()["data"]:
-            JobFields.model_validate(item)
-        names = {str(job.id): name for name, job in jobs.items()}
-        return [names[item["id"]] for item in reply.json()["data"]]
-
-    assert await listed() == ["new", "middle", "old"]
-    assert await listed(status="completed") == ["middle", "old"]
-    assert await listed(collection_id=first.id) == ["new", "old"]
-    assert await listed(collection_id=first.id, status="completed") == ["old"]
-    assert await listed(collection_id=new_id()) == []
-    assert await listed(limit=1) == ["new"]
-    assert await listed(limit=1, offset=1) == ["middle"]
-    assert await listed(page=3, size=1) == ["old"]
-
-
-@pytest.mark.parametrize("query", ["status=done", "status=hidden", "collection_id=1", "limit=0", "limit=201"])
-async def test_list_refuses_unknown_filters(client: httpx2.AsyncClient, query: str) -> None:
-    assert (await client.get(f"/api/jobs?{query}", headers=as_user(new_id()))).status_code == 400
-
-
-@pytest.mark.parametrize(
-    ("filters", "index"),
-    [
-        ({"status": None, "collection_id": None}, "job_of_user"),
-        ({"status": "failed", "collection_id": None}, "job_of_user_by_status"),
-        ({"status": None, "collection_id": new_id()}, "job_of_user_and_collection"),
-    ],
-)
-async def test_lists_follow_an_index_in_their_order(database: Database, filters: Any, index: str) -> None:
-    async with database.transaction() as tx:
-        user = await many_jobs(tx)
-        explaining = Explaining(tx.connection)
-        await list_jobs(explaining, user, Page(), **filters)
-    jobs, _, outputs = explaining.plan.partition("SubPlan")
-    assert f"{index} " in jobs
-    assert "Sort" not in jobs
-    assert "output_of_job" in outputs
-
-
-async def test_the_list_of_everybodys_jobs_follows_an_index(database: Database) -> None:
-    async with database.transaction() as tx:
-        await many_jobs(tx)
-        explaining = Explaining(tx.connection)
-        await list_jobs(explaining, None, Page(), status=None, collection_id=None)
-    jobs, _, outputs = explaining.plan.partition("SubPlan")
-    assert "job_newest " in jobs
-    assert "Sort" not in jobs
-    assert "output_of_job" in outputs
 
 
 async def test_job_history_and_look_are_read_by_key(database: Database) -> None:

@@ -35,7 +35,7 @@ def list_(
     limit: Annotated[int, typer.Option(min=1, max=200, help="How many.")] = 20,
     server: ServerOption = None,
     user: UserOption = None,
-    as_json: Annotated[bool, json_option(f"a list, as `GET /api/jobs` answers it, of {FIELDS}")] = False,
+    as_json: Annotated[bool, json_option(f"a list, as `GET /api/jobs?include=data` answers it, of {FIELDS}")] = False,
 ) -> None:
     """List the newest jobs; show, cancel and retry them.
 
@@ -47,7 +47,7 @@ def list_(
     """
     if context.invoked_subcommand is not None:
         return
-    query = {"limit": limit} | ({"status": status} if status else {})
+    query = {"limit": limit} | ({"status": status} if status else {}) | ({"include": "data"} if as_json else {})
     found = find_server(server, user).call("GET", "/api/jobs", params=query)
     if as_json:
         print_json(found)

@@ -1,4 +1,4 @@
-"""Read a job, a list of jobs, a history; follow a job live."""
+"""Read a job and its history; follow a job live. Lists are in ``list_endpoints.py``."""
 
 from functools import partial
 from typing import Annotated, Any
@@ -13,7 +13,7 @@ from emprops.auth.caller import Caller, may_touch
 from emprops.auth.dependencies import CurrentCaller, StreamCaller
 from emprops.auth.reading import reads_only
 from emprops.auth.tickets import TICKET_LIFE, issue_ticket, stream_of
-from emprops.errors import NotFoundError, TooManyRequestsError, UnauthorizedError
+from emprops.errors import NotFoundError, TooManyRequestsError
 from emprops.jobs import queries
 from emprops.jobs.ends import FULL
 from emprops.jobs.forensics import evidence
@@ -21,7 +21,7 @@ from emprops.jobs.forensics_schemas import ForensicsReply
 from emprops.jobs.lookout import Lookout
 from emprops.jobs.place import place_of
 from emprops.jobs.preview import Way, latest_preview
-from emprops.jobs.schemas import DETAIL_EXAMPLE, HistoryRow, JobView, ListedJob, Status, StreamTicket
+from emprops.jobs.schemas import DETAIL_EXAMPLE, HistoryRow, JobView, StreamTicket
 from emprops.jobs.states import OPEN
 from emprops.jobs.stream import Follower, InlineFollower, row_id_of, saw_end
 from emprops.jobs.stream_parameters import LastEventHeader, LastEventQuery, last_event_id_of
@@ -76,24 +76,6 @@ PreviewQuery = Annotated[
 LOOKOUT: Part[Lookout] = Part("lookout")
 """Who looks for the process's streams."""
 Looking = Annotated[Lookout, Depends(LOOKOUT.depend)]
-
-
-@routes.get("", response_model=Envelope[list[ListedJob]])
-async def list_jobs(
-    caller: CurrentCaller,
-    reader: Reader,
-    page: Paging,
-    status: Status | None = None,
-    collection_id: UUID | None = None,
-) -> Response:
-    """List the caller's jobs, newest first; for a service that names no user everybody's, each with its `user_id`."""
-    everybody = caller.user_id is None
-    if everybody and not caller.is_service:
-        raise UnauthorizedError("Say for which user this is.")
-    if everybody:
-        await foreign.note_service(reader, caller, None)
-    jobs = await queries.list_jobs(reader, caller.user_id, page, status=status, collection_id=collection_id)
-    return reply([queries.as_json(job) | ({"user_id": job.user_id} if everybody else {}) for job in jobs])
 
 
 @routes.get(

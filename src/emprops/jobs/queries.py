@@ -1,4 +1,4 @@
-"""Reads on jobs: what callers see of a job, of a list of jobs, and of a job's history."""
+"""Reads on jobs: what callers see of a job, and of a job's history."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -162,42 +162,6 @@ async def has_ended_at(reader: Transaction, job_id: UUID, row: int) -> bool:
             " FROM job WHERE id = %s",
             (list(TERMINAL), row, job_id),
         )
-    )
-
-
-async def list_jobs(
-    reader: Transaction,
-    user_id: UUID | None,
-    page: Page,
-    *,
-    status: str | None,
-    collection_id: UUID | None,
-    job_type: str | None = None,
-) -> list[JobRow]:
-    """List a user's jobs, newest first; without a user everybody's. A user's filters follow an index in its order."""
-    where = "true" if user_id is None else "j.user_id = %(user_id)s"
-    # the same order, in the words of the index that serves it (migration 0018)
-    created = "(j.created_at AT TIME ZONE 'UTC')" if user_id is None else "j.created_at"
-    if status is not None:
-        where += " AND j.status = %(status)s"
-    if collection_id is not None:
-        where += " AND j.collection_id = %(collection_id)s"
-    if job_type is not None:
-        where += " AND j.job_type = %(job_type)s"
-    return await reader.fetch_all(
-        JobRow,
-        f"""
-        SELECT {COLUMNS} FROM job j WHERE {where}
-        ORDER BY {created} DESC, j.id DESC LIMIT %(limit)s OFFSET %(offset)s
-        """,
-        {
-            "user_id": user_id,
-            "status": status,
-            "collection_id": collection_id,
-            "job_type": job_type,
-            "limit": page.limit,
-            "offset": page.offset,
-        },
     )
 
 

@@ -56,10 +56,8 @@ class JobData(Schema):
     """All results, once it has completed."""
 
 
-class JobFields(Schema):
+class SlimFields(Schema):
     """What all replies about a job have."""
-
-    model_config = ConfigDict(json_schema_extra={"example": EXAMPLE})
 
     id: UUID
     """The job's id."""
@@ -77,8 +75,6 @@ class JobFields(Schema):
     priority: int
     workflow_output: str | None
     """URL of the final result."""
-    data: JobData
-    """What it was asked for and, once it has completed, what it gave."""
     current_step: int
     """The highest step that was started, from 1; 0 before the first."""
     total_steps: int
@@ -89,11 +85,13 @@ class JobFields(Schema):
     """The outputs that it makes, one per generation; none if it was started with ``create_output: false``."""
 
 
-class ListedJob(JobFields):
-    """A job in a list."""
+class JobFields(SlimFields):
+    """A job with its payload."""
 
-    user_id: UUID | None = None
-    """Whose it is; only for services that list everybody's."""
+    model_config = ConfigDict(json_schema_extra={"example": EXAMPLE})
+
+    data: JobData
+    """What it was asked for and, once it has completed, what it gave."""
 
 
 class QueuePlace(Schema):

@@ -19,10 +19,12 @@ from emprops.credits.store import Account
 from emprops.errors import NotEnoughCreditsError, NotFoundError
 from emprops.jobs import queries as jobs
 from emprops.jobs.forensics import evidence
-from emprops.jobs.schemas import JobView, ListedJob, RetryView, Status
+from emprops.jobs.list_endpoints import Filtering, Included, listed
+from emprops.jobs.list_schemas import ListedJob
+from emprops.jobs.schemas import JobView, RetryView
+from emprops.kit.web.cursors import Listed, Seeking
 from emprops.kit.web.endpoint import Shared, Tx, router
 from emprops.kit.web.envelope import Envelope, failures, ok, reply
-from emprops.kit.web.paging import Paging
 from emprops.moderation.verdicts import Cleared
 from emprops.operators import queries, service
 from emprops.operators.schemas import OperatorJobView, OperatorOutputView, UserSummary
@@ -37,25 +39,22 @@ from emprops.workflows.machines import LiveMachines
 
 routes = router(prefix="/operator", tags=["operators"])
 
-JobType = Annotated[str | None, Query(min_length=1, max_length=100, description="The type of job.")]
 UserId = Annotated[UUID, Path(description="The user's id.")]
 Whose = Annotated[UUID | None, Query(description="Whose jobs; everybody's unless given.")]
 
 
-@routes.get("/jobs", response_model=Envelope[list[ListedJob]])
+@routes.get("/jobs", response_model=Listed[ListedJob])
 async def list_all_jobs(
     operator: ViewerCaller,
     tx: Tx,
-    page: Paging,
+    seek: Seeking,
+    wanted: Filtering,
     user_id: Whose = None,
-    collection_id: UUID | None = None,
-    status: Status | None = None,
-    job_type: JobType = None,
+    include: Included = [],  # noqa: B006 - FastAPI copies it
 ) -> Response:
     """List everybody's jobs, or one user's, newest first, each with its `user_id`."""
-    found = await jobs.list_jobs(tx, user_id, page, status=status, collection_id=collection_id, job_type=job_type)
     await foreign.note_read(tx, operator, user_id, "jobs", "list")
-    return reply([jobs.as_json(job) | {"user_id": job.user_id} for job in found])
+    return await listed(tx, user_id, wanted, seek, include, with_user=True)
 
 
 @routes.get("/jobs/{job_id}", response_model=Envelope[OperatorJobView])
