@@ -107,7 +107,8 @@ class TestGenerating:
         assert reply["details"] == {"subject": "is required: a value"}
         form = await user.get(f"/collections/{collection}/form")
         assert form["required"] == ["subject"]
-        assert form["properties"] == {"subject": {"title": "subject", "type": ["string", "number", "boolean"]}}
+        subject = {"title": "subject", "type": ["string", "number", "boolean"], "x-emprops-input": "any"}
+        assert form["properties"] == {"subject": subject | {"x-emprops-order": 0}}
 
     async def test_others_generate_once_it_is_published(self, user: User, other: User, planned: Planned) -> None:
         collection = (await user.post(PATH, BODY, status=201))["id"]

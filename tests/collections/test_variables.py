@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emprops.collections import chance
-from emprops.collections.variable_schema import json_schema
-from emprops.collections.variables import MAX_TEXT_BYTES, Option, parse, pick, resolve, unknown
+from emprops.collections.picks import Option, pick
+from emprops.collections.variables import MAX_TEXT_BYTES, parse, resolve, unknown
 from emprops.errors import InvalidVariablesError
 
 HASH = chance.generation_hash("a job", 0)
@@ -113,14 +113,6 @@ class TestAny:
         assert refused({"type": "any"}, 2**64) == "must be a number"
         assert refused({"type": "any"}) == "is required: a value"
         assert settled({"type": "any", "value": "own"}) == "own"
-
-    def test_schema(self) -> None:
-        schema = json_schema(defined({"name": "x", "type": "any"}, {"name": "y", "type": "any", "value": "own"}))
-        assert schema["required"] == ["x"]
-        types = ["string", "number", "boolean"]
-        assert schema["properties"] == {
-            "x": {"title": "x", "type": types}, "y": {"title": "y", "type": types, "default": "own"}
-        }  # fmt: skip
 
 
 class TestPick:
@@ -228,31 +220,3 @@ class TestDefinitions:
         assert parse([{"name": "a", "type": "text"}] * 2)[1] == ["two variables have the name a"]
         assert parse({"a": 1})[1] == ["variables must be a list of at most 200"]
         assert parse(None) == ((), [])
-
-
-def test_json_schema() -> None:
-    schema = json_schema(
-        defined(
-            {"name": "prompt", "type": "text", "label": "Prompt", "description": "What to draw.", "max_length": 9},
-            {"name": "size", "type": "number", "value_type": "integers", "value": 5, "min": 1, "max": 9},
-            {"name": "style", "type": "pick", "value": PICK},
-            {"name": "usual", "type": "pick", "value": {"values": ["a", "b", "a"], "weights": [0, 1, 0]}},
-            {"name": "seed", "type": "number", "required": False},
-            {"name": "fixed", "type": "text", "value": "x", "lock_value": True},
-        )
-    )
-    assert schema["required"] == ["prompt"]
-    assert schema["properties"] == {
-        "prompt": {"title": "Prompt", "description": "What to draw.", "type": "string", "maxLength": 9},
-        "size": {"title": "size", "type": "integer", "minimum": 1, "maximum": 9, "default": 5},
-        "style": {
-            "title": "style",
-            "oneOf": [
-                {"const": "#f00", "title": "red"}, {"const": "#0f0", "title": "green"}, {"const": 3, "title": "three"}
-            ],
-        },
-        "usual": {
-            "title": "usual", "oneOf": [{"const": "a", "title": "a"}, {"const": "b", "title": "b"}], "default": "b"
-        },
-        "seed": {"title": "seed", "type": "number"},
-    }  # fmt: skip

@@ -5,16 +5,17 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Body, Path
+from starlette.responses import Response
 
 from emprops.auth.caller import SERVICE
 from emprops.auth.dependencies import AuthorRoute, CurrentCaller, CurrentUser, OptionalCaller, PublicRoute
 from emprops.auth.once import Once
 from emprops.collections import service, store, version_store
+from emprops.collections.form_schemas import CollectionFormView
 from emprops.collections.global_queries import list_global
 from emprops.collections.schemas import (
     CollectionBody,
     CollectionChanges,
-    CollectionFormView,
     CollectionInProjectBody,
     CollectionItem,
     CollectionVersionDataView,
@@ -34,7 +35,7 @@ from emprops.collections.simple_schemas import SimpleCollectionBody, SimpleColle
 from emprops.collections.store import Details, Wanted
 from emprops.errors import NotFoundError
 from emprops.kit.web.endpoint import Reader, Shared, Tx, router
-from emprops.kit.web.envelope import Envelope, failures, ok
+from emprops.kit.web.envelope import Envelope, failures, ok, reply
 from emprops.kit.web.paging import Paging
 
 routes = router(tags=["collections"])
@@ -143,9 +144,9 @@ async def get_public_collection(collection_id: CollectionRef, reader: Reader) ->
 
 
 @routes.get("/collections/{collection_id}/form", response_model=Envelope[CollectionFormView])
-async def get_collection_form(collection_id: CollectionRef, caller: OptionalCaller, reader: Reader) -> Any:
-    """Describe the `variables` of a generate request as JSON Schema: what to ask people for."""
-    return ok(CollectionFormView.model_validate(await service.get_form(reader, caller, collection_id)))
+async def get_collection_form(collection_id: CollectionRef, caller: OptionalCaller, reader: Reader) -> Response:
+    """Describe the `variables` of a generate request as JSON Schema: what to ask people for, and how."""
+    return reply(await service.get_form(reader, caller, collection_id))
 
 
 @routes.patch("/collections/{collection_id}", dependencies=[AuthorRoute], response_model=Envelope[CollectionView])

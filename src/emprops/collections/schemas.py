@@ -221,19 +221,6 @@ class CollectionView(CollectionItem):
     """It is published, and ``data`` is not what was published."""
 
 
-class CollectionFormView(Schema):
-    """The ``variables`` of a generate request, as JSON Schema."""
-
-    dialect: str = Field(alias="$schema")
-    """The version of JSON Schema."""
-    type: Literal["object"]
-    """Variables are an object."""
-    properties: dict[str, Any]
-    """By name; locked variables are not among them."""
-    required: list[str]
-    """Variables that must be sent."""
-
-
 DevelopType = Literal["image", "video", "text"]
 """What global collections take and make."""
 

@@ -16,6 +16,7 @@ from emprops.auth.caller import Caller
 from emprops.collections import fitting, instructions, projects, simple, store, variables, version_store
 from emprops.collections.simple import SimpleVariable
 from emprops.collections.store import Collection, Details, Listed, Working
+from emprops.collections.uses import uses_of
 from emprops.collections.variable_schema import json_schema
 from emprops.credits.prices import PriceError, price_of_collection
 from emprops.custody import service as custody
@@ -97,7 +98,8 @@ async def get_form(reader: Transaction, caller: Caller | None, id_or_slug: str |
     definitions, problems = variables.parse(_part(collection.data, "variables"))
     if problems or not isinstance(collection.data, dict):
         raise CollectionCorruptedError(problems or ["the collection's data is not an object"])
-    return json_schema(definitions)
+    known = await workflows.by_names(reader, instructions.workflow_names(collection.data))
+    return json_schema(definitions, uses_of(collection.data, known))
 
 
 async def create(

@@ -2,7 +2,8 @@
 
 A definition is ``{name, type, value_type, value, lock_value, test_value}``; ``type`` is text, number, any (a text, a
 number, true or false), pick or weighted_pick. Also read: ``required`` (false: it may stay without a value), ``min``,
-``max``, ``max_length``, ``label`` and ``description``. The ``value`` of a pick is ``{values, display_names, weights}``.
+``max``, ``max_length``, and what only forms need: ``label``, ``description``, ``group``, ``placeholder``, ``multiline``
+and ``step``. The ``value`` of a pick is ``{values, display_names, weights}``.
 """
 
 import difflib
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from emprops.collections.chance import fraction
+from emprops.collections.picks import Option, pick
 from emprops.errors import InvalidVariablesError
 from emprops.kit.numbers import within
 
@@ -35,15 +37,6 @@ class ValueProblem(ValueError):  # noqa: N818 - it names what is wrong with a va
 
 
 @dataclass(frozen=True, slots=True)
-class Option:
-    """One value of a pick, the name it is shown under, and its weight."""
-
-    value: str | int | float | bool
-    name: str
-    weight: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
 class Definition:
     """One variable. ``value`` and ``test_value`` are None where the definition has none."""
 
@@ -63,6 +56,16 @@ class Definition:
     """Characters."""
     label: str = ""
     description: str = ""
+    value_type: str = ""
+    """What its values are, such as ``images``: what a form asks for."""
+    group: str = ""
+    """Under which heading a form shows it."""
+    placeholder: str = ""
+    """An example of a value."""
+    multiline: bool | None = None
+    """Whether a text may have several lines; None: as its name and its use suggest."""
+    step: float | None = None
+    """How far apart the numbers are that a form offers."""
 
     def read(self, value: Any) -> Any:
         """Return a value as it counts: an option of a pick may be named. Raises :class:`ValueProblem`."""
@@ -175,17 +178,6 @@ def _given(definition: Definition, value: Any) -> Any:
     raise ValueProblem("is locked by the collection and cannot be set")
 
 
-def pick(options: Sequence[Option], at: float) -> Any:
-    """Return the option at a fraction 0 ≤ ``at`` < 1 of the sum of weights."""
-    left = at * math.fsum(option.weight for option in options)
-    for option in options:
-        left -= option.weight
-        if left < 0:
-            return option.value
-    # Rounding may leave a crumb.
-    return next(option.value for option in reversed(options) if option.weight)
-
-
 def parse(data: Any) -> tuple[tuple[Definition, ...], list[str]]:
     """Read a collection's variables, and tell everything that is wrong with them; faulty ones are left out."""
     if data is None:
@@ -212,7 +204,7 @@ def _definition(name: str, item: Mapping[str, Any]) -> Definition:
     kind = item.get("type")
     if kind not in TYPES:
         raise DefinitionError(f"has the unknown type {kind!r}; known are {', '.join(TYPES)}")
-    required = item.get("required")
+    required, multiline = item.get("required"), item.get("multiline")
     definition = Definition(
         name=name,
         type="pick" if kind == "weighted_pick" else kind,
@@ -227,6 +219,11 @@ def _definition(name: str, item: Mapping[str, Any]) -> Definition:
         max_length=_length(item.get("max_length")),
         label=_words(item.get("label")),
         description=_words(item.get("description")),
+        value_type=_words(item.get("value_type")),
+        group=_words(item.get("group")),
+        placeholder=_words(item.get("placeholder")),
+        multiline=multiline if isinstance(multiline, bool) else None,
+        step=_step(item.get("step")),
     )
     for key in ("value", "test_value"):
         if getattr(definition, key) not in (None, ""):
@@ -271,6 +268,11 @@ def _number(item: Mapping[str, Any], key: str) -> float | None:
     if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))):
         raise DefinitionError(f"has a {key} that is no number")
     return value
+
+
+def _step(value: Any) -> float | None:
+    # only forms need it, so one that is none is no reason to refuse anything
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < math.inf else None
 
 
 def _length(value: object) -> int | None:

@@ -57,6 +57,10 @@ class Field:
     options: tuple[Any, ...] = ()
     labels: tuple[str, ...] = ()
     """As many as options: each may be given in the option's place."""
+    step: float | None = None
+    """How far apart the numbers are that it offers."""
+    long: bool = False
+    """A text of several lines."""
     media: str = ""
     """Which kind of file it takes: ``image``, ``video`` or ``audio``; empty for other fields."""
 
@@ -190,6 +194,8 @@ def read_field(name: str, item: Mapping[str, Any]) -> Field:
         whole=taking == "number" and step is not None and all(map(_whole, (step, minimum, item.get("default")))),
         options=options,
         labels=labels,
+        step=step if step is not None and step > 0 else None,
+        long=kind in ("prompt_editor", "textarea"),
         media=kind.removesuffix(LOADER) if taking == "file" and isinstance(kind, str) else "",
     )
     if result.default not in (None, ""):

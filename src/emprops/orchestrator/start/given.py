@@ -18,8 +18,8 @@ from emprops.assets.references import BARE, asset_in, named
 from emprops.assets.service import Shelf, Wishes, size_of
 from emprops.collections import instructions
 from emprops.collections import service as collections
-from emprops.collections.instructions import Phrase
 from emprops.collections.store import Collection
+from emprops.collections.uses import FILE_TYPES, fillings
 from emprops.collections.variables import MAX_TEXT_BYTES
 from emprops.connectors.encoded import decoded, is_data_url
 from emprops.errors import InvalidVariablesError
@@ -29,20 +29,10 @@ from emprops.media.storage import FILES, key_of
 from emprops.orchestrator.files import NOT_YOURS
 from emprops.outputs import queries as outputs
 from emprops.workflows import store as workflows
-from emprops.workflows.kinds.registry import KINDS
-from emprops.workflows.prompt_text import Variable
 from emprops.workflows.store import Workflow
 
 MAX_DATA_URL = 8_000_000
 """Bytes of a file within a request; larger ones are brought by themselves."""
-FILE_TYPES = {
-    f"{kind}{plural}": family
-    for kind, family in (("image", "image"), ("mask", "image"), ("video", "video"), ("audio", "audio"), ("file", ""))
-    for plural in ("", "s")
-}
-"""The value types of variables that take files, and of which kind; empty: of any."""
-
-
 NAMING = re.compile(r"\s*(?:asset|output):", re.IGNORECASE)
 """How a value begins that names a file by its id."""
 NOTHING = "names neither an asset nor an output of yours"
@@ -103,13 +93,11 @@ def file_variables(collection: Collection, known: Mapping[str, Workflow]) -> dic
     Raises :class:`~emprops.errors.CollectionCorruptedError`.
     """
     recipe = instructions.parse(collection.data, known.keys())
-    found = {}
-    for step in recipe.steps:
-        workflow = known[step.node_name]
-        for field in KINDS[workflow.type].form(workflow.data).fields.values():
-            match step.payload.get(field.id):
-                case Phrase(parts=(Variable(name=name),)) if field.taking == "file":
-                    found[name] = "" if field.media == "image" else field.media  # image loaders are for any file
+    found = {
+        name: "" if field.media == "image" else field.media  # image loaders are for any file
+        for name, field in fillings(recipe, known)
+        if field.taking == "file"
+    }
     items = collection.data.get("variables") or []
     return found | {
         item["name"]: FILE_TYPES[item["value_type"]] for item in items if item.get("value_type") in FILE_TYPES
