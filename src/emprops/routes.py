@@ -25,6 +25,7 @@ from emprops.decks import endpoints as decks
 from emprops.fleet import endpoints as fleet
 from emprops.gateway import endpoints as gateway
 from emprops.jobs import endpoints as jobs
+from emprops.jobs import figure_endpoints as job_figures
 from emprops.jobs import list_endpoints as job_lists
 from emprops.jobs.mine import endpoints as my_jobs
 from emprops.kit.web.routing import Index, placed
@@ -36,6 +37,7 @@ from emprops.openai_api import endpoints as openai_api
 from emprops.openai_api import video_endpoints as openai_videos
 from emprops.operators import audit_endpoints as audit
 from emprops.operators import endpoints as operators
+from emprops.operators import job_endpoints as operator_jobs
 from emprops.orchestrator.endpoints import dead_letters, develop, generations, reviews
 from emprops.orchestrator.endpoints import jobs as job_changes
 from emprops.outputs import endpoints as outputs
@@ -55,6 +57,7 @@ TABLE: list[tuple[Prefix, APIRouter]] = [
     # tried from top to bottom, so what is asked most comes first
     ("/api", my_jobs.routes),  # /jobs/stream /jobs/stream-ticket
     ("/api", job_lists.routes),  # /jobs
+    ("/api", job_figures.routes),  # /jobs/counts /jobs/series
     ("/api", jobs.routes),  # /jobs/{id} /jobs/{id}/stream /jobs/{id}/history
     ("", health.routes),  # /health /ready
     ("", home.routes),  # / /docs
@@ -87,7 +90,8 @@ TABLE: list[tuple[Prefix, APIRouter]] = [
     ("", quotas.own_routes),  # /me/limits
     ("", quotas.routes),  # /quotas /quotas/{kind}/{id}
     ("", keys.routes),  # /keys /keys/{prefix}
-    ("", operators.routes),  # /operator/jobs /operator/outputs/{id} /operator/users/{id}
+    ("", operator_jobs.routes),  # /operator/jobs /operator/jobs/counts /operator/jobs/series
+    ("", operators.routes),  # /operator/jobs/{id} /operator/outputs/{id} /operator/users/{id}
     ("", audit.routes),  # /audit
     ("", credit.routes),  # /credits /credits/ledger /credits/grant
     ("", decks.routes),  # /decks /decks/{id} /decks/{id}/publish /decks/{id}/lock /decks/{id}/order

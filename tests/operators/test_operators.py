@@ -9,7 +9,7 @@ from tests import factories
 from tests.apps import as_user, client_of, key_with
 from tests.auth.test_roles import token
 from tests.operators.people import ANNA, BERT, OLGA, audit, job_of
-from tests.rules.test_route_matrix import connect
+from tests.rules.asking import connect
 
 from emprops.kit.database import Database
 from emprops.kit.ids import new_id

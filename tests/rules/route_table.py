@@ -138,6 +138,8 @@ TABLE = [
     row("POST", "/webhooks/mux", Who(nobody=404, owner=404, other=404, service=404), body={}),
     # --- jobs
     row("GET", "/jobs", USER.but(service=200)),
+    row("GET", "/jobs/counts", USER),
+    row("GET", "/jobs/series", USER, query="by=day"),
     row("GET", "/jobs/{job_id}", OWN),
     row("GET", "/jobs/{job_id}/history", OWN),
     row("GET", "/jobs/{job_id}/preview", OWN.but(owner=404, service=404)),  # nothing to see
@@ -224,6 +226,8 @@ TABLE = [
     operator_row("POST", "/moderation/reviews/{review_id}/block", body={"note": "Not here."}),
     operator_row("PUT", "/moderation/collections/{collection_id}", body={"stages": ["start"]}),
     viewer_row("GET", "/operator/jobs", query="user_id={owner}"),
+    viewer_row("GET", "/operator/jobs/counts", query="user_id={owner}"),
+    viewer_row("GET", "/operator/jobs/series", query="user_id={owner}"),
     viewer_row("GET", "/operator/jobs/{job_id}"),
     operator_row("POST", "/operator/jobs/{job_id}/cancel"),
     operator_row("POST", "/operator/jobs/{job_id}/retry", job_id="failed_job_id"),

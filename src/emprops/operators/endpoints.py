@@ -1,4 +1,5 @@
-"""Everybody's jobs, outputs and balances, for those who run the installation. Each use is on the audit log.
+"""Everybody's jobs, outputs and balances, for those who run the installation. Each use is on the audit log. Lists and
+figures of jobs are in ``job_endpoints.py``.
 
 An operator's own token opens nothing of others on the users' routes: there, a foreign object looks like an unknown one.
 """
@@ -6,7 +7,7 @@ An operator's own token opens nothing of others on the users' routes: there, a f
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Depends, Path, Query
+from fastapi import Depends, Path
 from starlette.responses import Response
 
 from emprops.auth import foreign, role_store
@@ -19,10 +20,7 @@ from emprops.credits.store import Account
 from emprops.errors import NotEnoughCreditsError, NotFoundError
 from emprops.jobs import queries as jobs
 from emprops.jobs.forensics import evidence
-from emprops.jobs.list_endpoints import Filtering, Included, listed
-from emprops.jobs.list_schemas import ListedJob
 from emprops.jobs.schemas import JobView, RetryView
-from emprops.kit.web.cursors import Listed, Seeking
 from emprops.kit.web.endpoint import Shared, Tx, router
 from emprops.kit.web.envelope import Envelope, failures, ok, reply
 from emprops.moderation.verdicts import Cleared
@@ -40,21 +38,6 @@ from emprops.workflows.machines import LiveMachines
 routes = router(prefix="/operator", tags=["operators"])
 
 UserId = Annotated[UUID, Path(description="The user's id.")]
-Whose = Annotated[UUID | None, Query(description="Whose jobs; everybody's unless given.")]
-
-
-@routes.get("/jobs", response_model=Listed[ListedJob])
-async def list_all_jobs(
-    operator: ViewerCaller,
-    tx: Tx,
-    seek: Seeking,
-    wanted: Filtering,
-    user_id: Whose = None,
-    include: Included = [],  # noqa: B006 - FastAPI copies it
-) -> Response:
-    """List everybody's jobs, or one user's, newest first, each with its `user_id`."""
-    await foreign.note_read(tx, operator, user_id, "jobs", "list")
-    return await listed(tx, user_id, wanted, seek, include, with_user=True)
 
 
 @routes.get("/jobs/{job_id}", response_model=Envelope[OperatorJobView])
