@@ -7,7 +7,7 @@ from PIL import Image
 from emprops.kit.pixels import as_rgb
 
 MAX_PIXELS = 64_000_000
-SIDE = 640
+SIDE = 512
 
 
 class UnreadableError(Exception):

@@ -17,6 +17,9 @@ FEW = 2_000
 """So many outputs are found by their words and then put into order. Where there are more, a short walk along the list
 fills a page. The planner cannot choose between the two: it takes a word that it has not seen for a common one."""
 WORDS = "s.words @@ words_wanted(%(user_id)s, %(text)s)"
+MATCHED = f"matched AS MATERIALIZED (SELECT s.output_id FROM output_search s WHERE {WORDS})"
+"""Found in the index. Next to a limit, the planner would rather read the whole table: it takes every word for a common
+one, and expects to meet enough of it soon."""
 MAX_EXCERPT = 300
 """Characters of a prompt in lists."""
 MAX_TAGS_LISTED = 1_000
@@ -128,15 +131,15 @@ async def library_of(reader: Transaction, user_id: UUID, wanted: LibraryFilter, 
 async def count_library(reader: Transaction, user_id: UUID, wanted: LibraryFilter) -> int:
     """Count a user's outputs, up to one more than :data:`MAX_COUNTED`."""
     few = await _with_words(reader, user_id, wanted.text)
-    where, source = [*wanted.conditions(), *_tagged(wanted)], _source(wanted)
+    where, source, matched = [*wanted.conditions(), *_tagged(wanted)], _source(wanted), ""
     if few is not None:
         where.append("o.id = ANY(%(few)s)")
     elif wanted.text is not None:
         # here from the words on: a walk along the list would be as long as the list
-        where.append(WORDS)
-        source += " JOIN output_search s ON s.output_id = o.id"
+        source += " JOIN matched ON matched.output_id = o.id"
+        matched = f"WITH {MATCHED}"
     counted: int = await reader.fetch_value(
-        f"SELECT count(*) FROM (SELECT FROM {source} WHERE {' AND '.join(where)} LIMIT %(most)s) found",
+        f"{matched} SELECT count(*) FROM (SELECT FROM {source} WHERE {' AND '.join(where)} LIMIT %(most)s) found",
         {**wanted.values(), "user_id": user_id, "few": few, "most": MAX_COUNTED + 1},
     )
     return counted
@@ -178,7 +181,7 @@ async def with_words(reader: Transaction, user_id: UUID, text: str) -> list[UUID
     """Return the user's outputs that have all of these words, whatever their order; more than :data:`FEW` of them means
     that there are many, and that the list is found sooner by walking it."""
     return await reader.fetch_values(
-        f"SELECT output_id FROM output_search s WHERE {WORDS} LIMIT %(most)s",
+        f"WITH {MATCHED} SELECT output_id FROM matched LIMIT %(most)s",
         {"user_id": user_id, "text": text, "most": FEW + 1},
     )
 
