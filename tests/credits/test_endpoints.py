@@ -146,9 +146,29 @@ async def test_a_generation_says_its_price_before_it_runs(
         (1, 0, expected / 2),
         (1, 1, expected / 2),
     ]
+    assert data["needed"] == expected
+    assert data["enough"] is (data["available"] >= expected)
     async with database.reader() as reader:
         assert await reader.fetch_value("SELECT count(*) FROM job") == 0
         assert await reader.fetch_value("SELECT count(*) FROM app_user WHERE id <> %s", (collection.user_id,)) == 0
+
+
+async def test_the_price_says_whether_there_is_enough_as_the_refusal_does(
+    database: Database, client: httpx2.AsyncClient, service: dict[str, str]
+) -> None:
+    collection, user_id = await priced(database, {"cost": 2}), new_id()
+    await grant(client, service, user_id, 3)
+    path = f"/collections/{collection.id}/price"
+    asked = (await client.post(path, json={}, headers=as_user(user_id))).json()["data"]
+    assert (asked["needed"], asked["enough"]) == (2, True)
+    while (asked := (await client.post(path, json={}, headers=as_user(user_id))).json()["data"])["enough"]:
+        assert (await generate(client, user_id, collection)).status_code == 200
+    refused = await generate(client, user_id, collection)
+    assert refused.status_code == 402
+    assert {name: refused.json()[name] for name in ("needed", "available")} == {
+        "needed": asked["needed"],
+        "available": asked["available"],
+    }
 
 
 async def test_a_default_of_the_form_decides_the_price(database: Database, client: httpx2.AsyncClient) -> None:

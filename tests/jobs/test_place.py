@@ -1,5 +1,6 @@
 """``GET /jobs/{id}``: where a waiting job stands in the queue, and what keeps it there."""
 
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from tests.factories import Job, make_job, make_step
 from tests.queue.helpers import Worker, make_ticket, with_models
 
 from emprops.jobs.dispatch_store import ready_steps
+from emprops.jobs.place import HELD_BACK, sentence_of
 from emprops.kit.database import Database
 from emprops.kit.redis import connect
 from emprops.orchestrator.tickets import ticket_of
@@ -60,7 +62,11 @@ async def test_what_no_live_worker_has_is_named(
 ) -> None:
     job, [step] = await a_waiting_job(database, queue)
     first = {"position": 1, "turns": 0, "own_before": 0, "retry_at": None}
-    assert await place(client, job) == {**first, "blocked_by": ["no live worker"]}
+    assert await place(client, job) == {
+        **first,
+        "blocked_by": ["no live worker"],
+        "sentence": "No worker is running.",
+    }
     async with database.transaction() as tx:
         await tx.execute("""UPDATE step SET requirements = '{"models": ["flux.safetensors"]}', run = 2""")
         await queue.enqueue([ticket_of(one, Limits()) for one in await ready_steps(tx, [step])])
@@ -69,7 +75,11 @@ async def test_what_no_live_worker_has_is_named(
     assert len(blocked) == 1
     assert "flux.safetensors" in blocked[0]
     join_fleet(engines, Worker(redis, "rich", with_models("flux.safetensors")))
-    assert await place(client, job) == {**first, "blocked_by": []}
+    assert await place(client, job) == {
+        **first,
+        "blocked_by": [],
+        "sentence": "It is next, as soon as a worker is free.",
+    }
 
 
 async def test_null_while_nothing_waits(
@@ -123,3 +133,24 @@ async def test_lists_do_not_ask_the_queue(client: httpx2.AsyncClient, database: 
     job, _ = await a_waiting_job(database, queue)
     [listed] = (await client.get("/api/jobs", headers=as_user(job.user_id))).json()["data"]
     assert "queue" not in listed
+
+
+@pytest.mark.parametrize(
+    ("place", "sentence"),
+    [
+        ({"blocked_by": ["no live worker that is not paused"]}, "Every worker that can run it is paused."),
+        ({"blocked_by": ["model a", "node B"]}, "No live worker can run it now: model a, node B."),
+        ({"blocked_by": [HELD_BACK]}, "Your quota of running steps is used up: others of yours must end first."),
+        ({"position": 7}, "It is number 7 in the queue."),
+        (
+            {"position": 7, "turns": 1, "own_before": 2},
+            "It is number 7 in the queue, after the turn of 1 other user and 2 steps of yours.",
+        ),
+        ({"position": 3, "turns": 2}, "It is number 3 in the queue, after the turns of 2 other users."),
+        ({"position": 2, "own_before": 1}, "It is number 2 in the queue, after 1 step of yours."),
+        ({"retry_at": datetime(2026, 1, 10, 12, 0, 5, tzinfo=UTC)}, "It failed, and is tried again at 12:00:05 UTC."),
+    ],
+)
+def test_it_says_why_for_people(place: dict[str, Any], sentence: str) -> None:
+    usual = {"position": 1, "turns": 0, "own_before": 0, "blocked_by": [], "retry_at": None}
+    assert sentence_of({**usual, **place}) == sentence

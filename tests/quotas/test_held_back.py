@@ -82,6 +82,7 @@ async def test_the_job_says_that_it_is_held_back(rig: Rig) -> None:
         "own_before": 2,
         "blocked_by": ["the quota of running steps: others must end first, see GET /me/limits"],
         "retry_at": None,
+        "sentence": "Your quota of running steps is used up: others of yours must end first.",
     }
 
 

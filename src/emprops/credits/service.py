@@ -159,6 +159,12 @@ async def account_of(tx: Transaction, user_id: UUID, *, terms: Terms) -> Account
     return account or Account()
 
 
+async def available_to(reader: Transaction, user_id: UUID, *, terms: Terms) -> int:
+    """Return what a user may spend. Nothing is written for one who has not been seen: they have the initial credits."""
+    account = await store.account_of(reader, user_id)
+    return terms.initial if account is None else account.available
+
+
 async def _add(tx: Transaction, user_id: UUID, kind: str, amount: int, reason: str, terms: Terms) -> int | None:
     await ensure_user(tx, user_id)
     await store.open_account(tx, user_id, terms.initial)

@@ -107,6 +107,8 @@ class QueuePlace(Schema):
     """What the nearest live worker lacks to run it; empty if some worker can."""
     retry_at: datetime | None
     """When a step that failed is tried again, at the earliest; null if it does not wait for that."""
+    sentence: str
+    """Why it waits, for people."""
 
 
 class JobView(JobFields):

@@ -19,6 +19,7 @@ from emprops.collections import service as collections
 from emprops.credits.amounts import to_number
 from emprops.credits.part_schemas import STEP_EXAMPLE, StepPriceView
 from emprops.credits.parts import step_json, stored_steps
+from emprops.credits.service import available_to, terms_from
 from emprops.errors import CollectionCorruptedError, NotEnoughCreditsError
 from emprops.jobs.schemas import JobData
 from emprops.jobs.waiting import Waiting
@@ -126,6 +127,9 @@ class GenerationPriceView(Schema):
                 "generations": 1,
                 "steps": [STEP_EXAMPLE],
                 "warnings": [],
+                "needed": 0.35,
+                "available": 12.5,
+                "enough": True,
             }
         }
     )
@@ -142,6 +146,12 @@ class GenerationPriceView(Schema):
     """What each step of each generation costs, and why."""
     warnings: list[str]
     """What was probably not meant, such as variables that the collection does not have."""
+    needed: int | float
+    """Credits that are held when the job starts: the price, or 0 where prices are only shown."""
+    available: int | float
+    """Credits that the caller has for it."""
+    enough: bool
+    """Whether these are enough. Spending limits and quotas are checked when the job starts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,13 +272,18 @@ SettledPrice = Annotated[PriceBody, Depends(settled_price)]
     responses=failures(_400=CollectionCorruptedError(["step 1 has no nodeName"])),
 )
 @reads_only
-async def price(collection_id: CollectionRef, body: SettledPrice, user_id: CurrentUser, reader: Reader) -> Any:
+async def price(
+    collection_id: CollectionRef, body: SettledPrice, user_id: CurrentUser, reader: Reader, resources: Shared
+) -> Any:
     """Say what a generation with these variables would cost, in credits. Nothing is started or held.
 
     Where the price depends on a variable that chance picks, the generation itself may pick another value.
     """
     collection = await collections.get_runnable(reader, user_id, collection_id)
     plan = await plan_generation(reader, collection, body.variables)
+    terms = terms_from(resources.settings)
+    available = await available_to(reader, user_id, terms=terms)
+    needed = plan.price if terms.enforced else 0
     return ok(
         {
             "price": to_number(plan.price),
@@ -277,5 +292,8 @@ async def price(collection_id: CollectionRef, body: SettledPrice, user_id: Curre
             "generations": len(plan.generations),
             "steps": [step_json(part) for part in stored_steps(plan.prices)],
             "warnings": plan.warnings,
+            "needed": to_number(needed),
+            "available": to_number(available),
+            "enough": available >= needed,
         }
     )
