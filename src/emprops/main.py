@@ -48,6 +48,7 @@ from emprops.live.endpoints import LIVE
 from emprops.live.hub import Live
 from emprops.media.mux.client import client_from
 from emprops.media.mux.playback import signer_from
+from emprops.media.result_links import RESULT_LINKS, ResultLinks
 from emprops.media.storage import storage_from
 from emprops.moderation.moderator import MODERATOR, moderator_from
 from emprops.observe.endpoints import EXPOSITION
@@ -115,7 +116,7 @@ def equip(app: FastAPI, settings: Settings) -> None:
     AUTHENTICATOR.attach(app, authenticator_for(settings))
     SESSIONS.attach(app, SessionRing(settings))
     LIMITER.attach(app, RateLimiter(settings))
-    FILE_LINKS.attach(app, FileLinks(settings))
+    RESULT_LINKS.attach(app, ResultLinks(settings, FILE_LINKS.attach(app, FileLinks(settings))))
     SHARE_LINKS.attach(app, ShareLinks(settings))
     SECRETS.attach(app, SecretBox(settings))
     MUX_SIGNER.attach(app, signer_from(settings))

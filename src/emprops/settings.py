@@ -193,8 +193,10 @@ class Settings(BaseSettings):
     """Days for which assets are kept that say nothing else (``expires_in``); 0: until they are deleted."""
     result_days: float = Field(default=0.0, ge=0)
     """Days for which results are kept, unless an operator set others for a user or a collection; 0: for good."""
+    result_links: Literal["public", "signed"] = "public"
+    """How long URLs open results: ``public``, as long as these are kept; ``signed``, until the signature ends."""
     link_life: float = Field(default=3600.0, gt=0)
-    """How long the signed URLs of assets open."""
+    """How long the signed URLs of assets and results open; those of results for up to a quarter of an hour more."""
     hidden_file_days: float = Field(default=30.0, ge=0)
     """Days after which the file of a hidden output is removed, unless something else uses it; 0: never."""
     share_days: float = Field(default=7.0, gt=0, le=366)

@@ -145,7 +145,7 @@ async def keep(duty: Duty) -> None:
 async def run_orchestration(dispatcher: Dispatcher, orchestrator: Orchestrator) -> None:
     """The orchestrator, the dispatcher, the deliverer of webhooks and the timetable, until cancelled."""
     settings = orchestrator.settings
-    webhooks = Deliverer(dispatcher.database, SecretBox(settings), GuardedClient(settings))
+    webhooks = Deliverer(dispatcher.database, SecretBox(settings), GuardedClient(settings), dispatcher.results)
     moderator = moderator_from(settings)
     duties = {duty.name: keep(duty) for duty in timetable(dispatcher, orchestrator, moderator)}
     try:

@@ -5,8 +5,10 @@ import asyncio
 import pytest
 from tests.media.conftest import MuxRig
 
+from emprops.auth.file_links import FileLinks
 from emprops.media.mux import assets
 from emprops.media.mux.client import client_from
+from emprops.media.result_links import ResultLinks
 from emprops.settings import Settings, SettingsError
 
 
@@ -18,6 +20,15 @@ async def test_a_video_becomes_an_asset(mux: MuxRig) -> None:
     assert [one["policy"] for one in asset["playback_ids"]] == ["public"]
     assert await mux.deliver() == 0
     assert len(mux.fake.assets) == 1
+
+
+async def test_mux_fetches_a_video_that_opens_by_signed_urls_only(mux: MuxRig) -> None:
+    mux.settings = mux.settings.model_copy(update={"result_links": "signed"})
+    file_id, asset_id = await mux.asset()
+    [file] = await mux.rows("SELECT url FROM flat_file WHERE id = %s", file_id)
+    [fetched] = mux.fake.assets[asset_id]["_inputs"]
+    assert ResultLinks(mux.settings, FileLinks(mux.settings)).opens(fetched["url"])
+    assert fetched["url"].startswith(f"{mux.settings.base_url}/files/{file['url']}?")
 
 
 async def test_only_videos_and_only_with_credentials(mux: MuxRig) -> None:

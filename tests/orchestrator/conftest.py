@@ -15,8 +15,17 @@ from emprops.settings import Settings
 
 
 @pytest.fixture
-async def rig(settings: Settings, database: Database, redis: redis.asyncio.Redis, tmp_path: Path) -> AsyncIterator[Rig]:
+def rig_settings(settings: Settings) -> Settings:
+    """The settings that the rig runs with."""
+    return settings
+
+
+@pytest.fixture
+async def rig(
+    rig_settings: Settings, database: Database, redis: redis.asyncio.Redis, tmp_path: Path
+) -> AsyncIterator[Rig]:
     """Nothing moves on its own here."""
+    settings = rig_settings
     dispatcher = Dispatcher(database, Queue(redis, prefix=settings.queue_prefix), settings)
     orchestrator = Orchestrator(
         database=database, redis=redis, dispatcher=dispatcher, settings=settings, consumer="test"

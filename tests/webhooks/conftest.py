@@ -16,11 +16,13 @@ from tests.fakes.http_api import Asked, FakeApi, Reply
 
 from emprops.auth import store as auth
 from emprops.auth.caller import SERVICE
+from emprops.auth.file_links import FileLinks
 from emprops.auth.keys import make_key
 from emprops.kit.database import Database
 from emprops.kit.ids import new_id
 from emprops.kit.outbound.client import GuardedClient
 from emprops.kit.outbound.guard import Resolver, resolve
+from emprops.media.result_links import ResultLinks
 from emprops.settings import Settings
 from emprops.webhooks.deliver import SLOTS, Deliverer
 from emprops.webhooks.secrets import SecretBox
@@ -45,7 +47,8 @@ class Hooks:
     def another_deliverer(self, *, resolver: Resolver = resolve, slots: int = SLOTS) -> Deliverer:
         """A deliverer as another process has it."""
         self.clients.append(GuardedClient(self.settings, resolver=resolver))
-        return Deliverer(self.database, SecretBox(self.settings), self.clients[-1], slots=slots)
+        links = ResultLinks(self.settings, FileLinks(self.settings))
+        return Deliverer(self.database, SecretBox(self.settings), self.clients[-1], links, slots=slots)
 
     async def make(self, path: str = "/hook", *replies: Reply, who: dict[str, str] | None = None, **body: Any) -> Any:
         """Make an endpoint at a path of the receiver, which answers so (204 unless told); gives it with its secret."""

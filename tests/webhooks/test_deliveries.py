@@ -10,6 +10,9 @@ from tests.fakes.http_api import Reply
 from tests.kit.listener import listener
 from tests.webhooks.conftest import Hooks, verified
 
+from emprops.auth.file_links import FileLinks
+from emprops.media.result_links import ResultLinks
+from emprops.settings import Settings
 from emprops.webhooks import deliver
 from emprops.webhooks.events import Event, body_of
 
@@ -44,10 +47,10 @@ async def test_a_signed_message(hooks: Hooks) -> None:
     assert done["data"] == body["data"]
 
 
-def test_the_bytes_of_a_body() -> None:
+def test_the_bytes_of_a_body(settings: Settings) -> None:
     """Receivers may have kept a digest: events that were sent before an upgrade must not change with it."""
     event = Event(UUID(int=7), 3, "job.failed", datetime.fromisoformat("2026-01-10T12:00:00.5+00:00"), '{"a" : 1.0}')
-    assert body_of(event, UUID(int=8)) == (
+    assert body_of(event, UUID(int=8), ResultLinks(settings, FileLinks(settings))) == (
         b'{"event_type":"job.failed","event_id":"00000000-0000-0000-0000-000000000007","sequence":3,'
         b'"timestamp":1768046400500,"webhook_id":"00000000-0000-0000-0000-000000000008","data":{"a" : 1.0}}'
     )

@@ -31,7 +31,7 @@ def asset_at(path: str) -> UUID | None:
 
 def assets_in(values: Iterable[Any]) -> set[UUID]:
     """Return the assets that are named anywhere in these values."""
-    return {found for text in _strings(values) if (found := asset_in(text)) is not None}
+    return {found for text in texts_in(values) if (found := asset_in(text)) is not None}
 
 
 def replaced(value: Any, put: Callable[[str], str]) -> Any:
@@ -43,11 +43,12 @@ def replaced(value: Any, put: Callable[[str], str]) -> Any:
     return [replaced(item, put) for item in value] if isinstance(value, list) else value
 
 
-def _strings(values: Iterable[Any]) -> Iterator[str]:
+def texts_in(values: Iterable[Any]) -> Iterator[str]:
+    """Yield the texts that are anywhere in these values."""
     for value in values:
         if isinstance(value, str):
             yield value
         elif isinstance(value, Mapping):
-            yield from _strings(value.values())
+            yield from texts_in(value.values())
         elif isinstance(value, list | tuple):
-            yield from _strings(value)
+            yield from texts_in(value)

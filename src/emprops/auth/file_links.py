@@ -33,8 +33,15 @@ class FileLinks:
 
     def query(self, opened: str, life: float) -> str:
         """Return what a URL needs in its query to open something, by its key or name, for so many seconds."""
-        expires = int(self._clock() + life)
+        return self.query_until(opened, int(self._clock() + life))
+
+    def query_until(self, opened: str, expires: int) -> str:
+        """Return the same for a URL that ends at this second."""
         return f"{EXPIRES}={expires}&{SIGNATURE}={self._signature(opened, expires)}"
+
+    def now(self) -> float:
+        """Return the time by which URLs end, in Unix seconds."""
+        return self._clock()
 
     def end_of(self, life: float) -> datetime:
         """Return when a URL ends that is made now."""

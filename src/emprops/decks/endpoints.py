@@ -32,6 +32,7 @@ from emprops.kit.database import Transaction
 from emprops.kit.web.endpoint import Reader, Shared, Tx, router
 from emprops.kit.web.envelope import Envelope, failures, ok, reply
 from emprops.kit.web.paging import MAX_LIMIT, MAX_OFFSET, Page, Paging
+from emprops.media.result_links import Naming
 
 routes = router(prefix="/decks", tags=["decks"])
 collection_routes = router(tags=["decks"])
@@ -85,6 +86,7 @@ async def get_deck(
     caller: CurrentCaller,
     reader: Reader,
     resources: Shared,
+    results: Naming,
     limit: Limit = MAX_LIMIT,
     offset: Offset = 0,
 ) -> Response:
@@ -97,7 +99,7 @@ async def get_deck(
         raise NotFoundError("Deck not found")
     await foreign.note_service(reader, caller, deck.user_id)
     outputs = await queries.outputs_of_deck(reader, deck_id, Page(limit, offset))
-    return reply(view_of(deck, outputs, resources.settings.base_url, private=private))
+    return reply(view_of(deck, outputs, resources.settings.base_url, results, private=private))
 
 
 @routes.get("/{deck_id}/stats")

@@ -38,6 +38,7 @@ class DeckOutputRow:
     status: str
     mime_type: str | None
     thumbnail_url: str | None
+    flat_file_id: int | None
     position: int
     collection_id: UUID
     job_id: UUID | None
@@ -139,8 +140,8 @@ async def outputs_of_deck(reader: Transaction, deck_id: UUID, page: Page) -> lis
     return await reader.fetch_all(
         DeckOutputRow,
         """
-        SELECT id, url, status, mime_type, thumbnail_url, position, collection_id, job_id, source_output_id,
-               error_message, created_at, completed_at
+        SELECT id, url, status, mime_type, thumbnail_url, flat_file_id, position, collection_id, job_id,
+               source_output_id, error_message, created_at, completed_at
         FROM output WHERE deck_id = %s AND status <> 'hidden' ORDER BY position LIMIT %s OFFSET %s
         """,
         (deck_id, page.limit, page.offset),

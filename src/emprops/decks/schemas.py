@@ -1,6 +1,5 @@
 """The shapes of deck replies."""
 
-from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -11,6 +10,7 @@ from emprops.decks.queries import DeckOutputRow, DeckRow
 from emprops.decks.states import SHARED
 from emprops.kit.names import visible
 from emprops.kit.web.schema import Schema
+from emprops.media.result_links import ResultLinks
 
 Status = Literal["active", "archived", "published", "locked"]
 OutputStatus = Literal["pending", "processing", "completed", "failed"]
@@ -157,8 +157,29 @@ def summary_of(deck: DeckRow, base_url: str) -> dict[str, Any]:
     }
 
 
-def view_of(deck: DeckRow, outputs: list[DeckOutputRow], base_url: str, *, private: bool) -> dict[str, Any]:
+def view_of(
+    deck: DeckRow, outputs: list[DeckOutputRow], base_url: str, results: ResultLinks, *, private: bool
+) -> dict[str, Any]:
     """Show a deck as :class:`DeckView` says; ``private``: with what concerns only its owner."""
-    # the rows are encoded as they are
-    shown = outputs if private else [replace(output, job_id=None, error_message=None) for output in outputs]
-    return {**summary_of(deck, base_url), "outputs": shown}
+    return {
+        **summary_of(deck, base_url),
+        "outputs": [_output_of(output, results, private=private) for output in outputs],
+    }
+
+
+def _output_of(output: DeckOutputRow, results: ResultLinks, *, private: bool) -> dict[str, Any]:
+    url, thumbnail_url = results.of_output(output.url, output.thumbnail_url, output.flat_file_id)
+    return {
+        "id": output.id,
+        "url": url,
+        "status": output.status,
+        "mime_type": output.mime_type,
+        "thumbnail_url": thumbnail_url,
+        "position": output.position,
+        "collection_id": output.collection_id,
+        "job_id": output.job_id if private else None,
+        "source_output_id": output.source_output_id,
+        "error_message": output.error_message if private else None,
+        "created_at": output.created_at,
+        "completed_at": output.completed_at,
+    }

@@ -33,6 +33,7 @@ from emprops.kit.web.paging import Paging
 from emprops.kit.web.parts import Part
 from emprops.kit.web.prefer import APPLIED_HEADER, AskedWait
 from emprops.kit.web.sse import event_stream
+from emprops.media.result_links import Naming, ResultLinks
 
 routes = router(prefix="/jobs", tags=["jobs"])
 
@@ -90,19 +91,25 @@ Looking = Annotated[Lookout, Depends(LOOKOUT.depend)]
     },
 )
 async def get_job(
-    job_id: UUID, request: Request, caller: CurrentCaller, resources: Shared, seconds: AskedWait, ends: Ending
+    job_id: UUID,
+    request: Request,
+    caller: CurrentCaller,
+    resources: Shared,
+    results: Naming,
+    seconds: AskedWait,
+    ends: Ending,
 ) -> Response:
     """Read a job's present state and, while it waits for a worker, its place in the queue and what keeps it there.
 
     With `wait`, the answer comes when the job has ended, or after that time with the job as it stands.
     """
     if not seconds:
-        return await _shown(resources, await _readable(resources, caller, job_id))
+        return await _shown(resources, results, await _readable(resources, caller, job_id))
     with ends.place(waiter(caller)), ends.expecting(str(job_id)) as end:
         job = await _readable(resources, caller, job_id)
         if job.status in OPEN:
             job = await end_within(request.scope, end, seconds) or await _readable(resources, caller, job_id)
-    return applied(await _shown(resources, job), seconds)
+    return applied(await _shown(resources, results, job), seconds)
 
 
 async def _readable(resources: Resources, caller: Caller, job_id: UUID) -> queries.JobDetail:
@@ -113,24 +120,24 @@ async def _readable(resources: Resources, caller: Caller, job_id: UUID) -> queri
     return job
 
 
-async def _shown(resources: Resources, job: queries.JobDetail) -> Response:
+async def _shown(resources: Resources, results: ResultLinks, job: queries.JobDetail) -> Response:
     place = None
     if job.waiting_step is not None and job.moderation != "start_review":
         place = await place_of(resources, job.waiting_step, held_back=job.held_back)
-    return reply(queries.detail_json(job, place))
+    return reply(queries.detail_json(queries.named(job, results), place))
 
 
 @routes.get("/{job_id}/forensics", operation_id="getJobForensics", response_model=ForensicsReply)
-async def get_forensics(job_id: UUID, caller: CurrentCaller, resources: Shared) -> Response:
+async def get_forensics(job_id: UUID, caller: CurrentCaller, resources: Shared, results: Naming) -> Response:
     """Collect all that is known of a job: its files, steps of all attempts, backups, history, and what the queue has,
     attests and knows of the workers. `queue`, `attestations` and `workers` are null while Redis does not answer."""
     async with resources.database.reader() as reader:
         job = await queries.job_of(reader, job_id)
         await _check(reader, caller, None if job is None else job.user_id)
     assert job is not None  # noqa: S101 - checked
-    results = caller.is_service or not job.moderated
+    with_results = caller.is_service or not job.moderated
     found = await evidence(
-        resources.database, resources.redis, resources.settings.queue_prefix, job, with_results=results
+        resources.database, resources.redis, resources.settings.queue_prefix, job, results, with_results=with_results
     )
     document = {"data": {"job": found}, "error": None, "job": found}
     return Response(queries.to_bytes(document), media_type="application/json")

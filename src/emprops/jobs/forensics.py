@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 from emprops.jobs import forensics_queries as found
 from emprops.jobs import queries
 from emprops.kit.database import Database
+from emprops.media.result_links import ResultLinks
 from emprops.queue.fleet import Fleet
 from emprops.queue.records import Records
 
@@ -26,7 +27,7 @@ MAX_RUNS = 10
 
 
 async def evidence(
-    database: Database, redis: Redis, prefix: str, job: queries.JobRow, *, with_results: bool = True
+    database: Database, redis: Redis, prefix: str, job: queries.JobRow, links: ResultLinks, *, with_results: bool = True
 ) -> dict[str, Any]:
     """Collect it: the job as ``GET /jobs/{id}`` shows it, with ``payload`` (its data and ``_flat_files``), outputs,
     steps of all attempts, backups, history, the queue's records, attestations, workers and timings.
@@ -49,7 +50,17 @@ async def evidence(
     in_redis = await _in_redis(redis, prefix, steps)
     if not with_results:
         in_redis["attestations"] = None
-    return {**queries.as_json(job), "data": data, **recorded, **in_redis, "timings": timings(job.created_at, job, now)}
+    document = {
+        **queries.as_json(job),
+        "data": data,
+        **recorded,
+        **in_redis,
+        "timings": timings(job.created_at, job, now),
+    }
+    if not links.signed:
+        return document
+    shown: dict[str, Any] = orjson.loads(links.in_job(queries.to_bytes(document).decode(), job.id))
+    return shown
 
 
 def timings(queued_at: datetime | None, row: found.StepRow | queries.JobRow, now: datetime) -> dict[str, float | None]:

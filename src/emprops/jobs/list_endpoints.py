@@ -18,6 +18,7 @@ from emprops.jobs.schemas import Status
 from emprops.kit.database import Transaction
 from emprops.kit.web.cursors import Listed, Seek, Seeking, reply_part
 from emprops.kit.web.endpoint import Reader, router
+from emprops.media.result_links import Naming, ResultLinks
 
 routes = router(prefix="/jobs", tags=["jobs"])
 
@@ -67,6 +68,7 @@ async def list_jobs(
     reader: Reader,
     seek: Seeking,
     wanted: Filtering,
+    results: Naming,
     include: Included = [],  # noqa: B006 - FastAPI copies it
 ) -> Response:
     """List the caller's jobs, newest first; for a service that names no user everybody's, each with its `user_id`."""
@@ -74,7 +76,7 @@ async def list_jobs(
         if not caller.is_service:
             raise UnauthorizedError("Say for which user this is.")
         await foreign.note_service(reader, caller, None)
-    return await listed(reader, caller.user_id, wanted, seek, include)
+    return await listed(reader, caller.user_id, wanted, seek, include, results)
 
 
 async def listed(
@@ -83,6 +85,7 @@ async def listed(
     wanted: JobFilter,
     seek: Seek,
     include: Sequence[Include],
+    results: ResultLinks,
     *,
     with_user: bool = False,
 ) -> Response:
@@ -92,5 +95,5 @@ async def listed(
     shown = [place.id for place in places[: seek.page.limit]]
     jobs = await slim_jobs(reader, shown, with_data="data" in include)
     named = with_user or user_id is None
-    rows = [row_json(job) | ({"user_id": job.user_id} if named else {}) for job in jobs]
+    rows = [row_json(job, results) | ({"user_id": job.user_id} if named else {}) for job in jobs]
     return reply_part(places, rows, seek, counted)

@@ -18,6 +18,7 @@ from uuid import UUID
 
 import structlog
 
+from emprops.auth.file_links import FileLinks
 from emprops.jobs.preview import latest_preview, said_of
 from emprops.jobs.shows import LastSaid, LatestPreview, Shows
 from emprops.jobs.stream import Follower, MakeFollower, Watched
@@ -28,6 +29,7 @@ from emprops.kit.pubsub import Pokes
 from emprops.kit.tasks import run_together, stop_tasks
 from emprops.kit.web.endpoint import Resources
 from emprops.kit.web.streams import Stream
+from emprops.media.result_links import ResultLinks
 from emprops.queue.previews import Shown
 
 log = structlog.get_logger(__name__)
@@ -54,10 +56,20 @@ Item = TypeVar("Item")
 class Lookout:
     """One per api process, on ``app.state.lookout``. Use as ``async with``."""
 
-    def __init__(self, database: Database, pokes: Pokes, latest: LatestPreview, said: LastSaid, *, poll: float) -> None:
+    def __init__(
+        self,
+        database: Database,
+        pokes: Pokes,
+        latest: LatestPreview,
+        said: LastSaid,
+        *,
+        results: ResultLinks,
+        poll: float,
+    ) -> None:
         """``poll``: seconds after which a job is asked about although nothing poked."""
         self._database = database
         self._pokes = pokes
+        self._results = results
         self._poll = poll
         self._shows = Shows(latest, said)
         self._jobs: dict[UUID, Watched] = {}
@@ -88,7 +100,7 @@ class Lookout:
         """
         job = self._jobs.get(job_id)
         if job is None:
-            job = self._jobs[job_id] = Watched(job_id)
+            job = self._jobs[job_id] = Watched(job_id, self._results)
         follower = make(self, job, stream, last_row)
         job.followers.append(follower)
         self.want(follower)
@@ -243,4 +255,5 @@ def lookout_from(resources: Resources) -> Lookout:
     async def said(job_id: UUID) -> str:
         return await said_of(resources.redis, settings.queue_prefix, job_id)
 
-    return Lookout(resources.database, resources.pokes, latest, said, poll=settings.stream_poll)
+    results = ResultLinks(settings, FileLinks(settings))
+    return Lookout(resources.database, resources.pokes, latest, said, results=results, poll=settings.stream_poll)

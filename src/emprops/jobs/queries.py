@@ -1,9 +1,9 @@
 """Reads on jobs: what callers see of a job, and of a job's history."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import orjson
@@ -12,6 +12,7 @@ from emprops.credits.parts import price_json
 from emprops.jobs.states import TERMINAL
 from emprops.kit.database import Transaction
 from emprops.kit.web.paging import Page
+from emprops.media.result_links import ResultLinks
 
 COLUMNS_BUT_DATA = """
     j.id, j.user_id, j.name, j.description, j.status, j.progress, j.error_message, j.created_at, j.updated_at,
@@ -73,6 +74,17 @@ class JobDetail(JobRow):
     """The state of its hold; None if it has none."""
     charged: int | None
     """What it has cost, in micro-credits."""
+
+
+Row = TypeVar("Row", bound=JobRow)
+
+
+def named(job: Row, results: ResultLinks) -> Row:
+    """Return a job as replies show it: with URLs of what it made that open."""
+    if not results.signed:
+        return job
+    output = job.workflow_output and results.in_job(job.workflow_output, job.id)
+    return replace(job, workflow_output=output, data=results.in_job(job.data, job.id))
 
 
 def as_json(job: JobRow) -> dict[str, Any]:

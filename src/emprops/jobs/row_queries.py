@@ -8,8 +8,9 @@ from uuid import UUID
 import orjson
 
 from emprops.credits.amounts import to_number
-from emprops.jobs.queries import COLUMNS_BUT_DATA, JobRow, as_json
+from emprops.jobs.queries import COLUMNS_BUT_DATA, JobRow, as_json, named
 from emprops.kit.database import Transaction
+from emprops.media.result_links import ResultLinks
 
 EXCERPT = 500
 """Characters of an error that are shown."""
@@ -32,7 +33,10 @@ class SlimJob(JobRow):
     collection_id: UUID | None
     collection_title: str | None
     cancelled: bool
+    url: str | None
+    """What its first visible output shows."""
     thumbnail_url: str | None
+    flat_file_id: int | None
     mime_type: str | None
     waited: float
     ran: float | None
@@ -40,9 +44,11 @@ class SlimJob(JobRow):
     """In micro-credits."""
 
 
-def row_json(job: SlimJob) -> dict[str, Any]:
+def row_json(job: SlimJob, results: ResultLinks) -> dict[str, Any]:
     """Return a slim row as the API shows it; ``data`` is in it if it was read."""
-    row = as_json(job)
+    row = as_json(named(job, results))
+    url, thumbnail_url = results.of_output(job.url, job.thumbnail_url, job.flat_file_id)
+    is_picture = (job.mime_type or "").startswith("image/")
     if job.data == "null":
         del row["data"]
     if job.error_message is not None and len(job.error_message) > EXCERPT:
@@ -51,7 +57,7 @@ def row_json(job: SlimJob) -> dict[str, Any]:
         "collection_id": job.collection_id,
         "collection_title": job.collection_title,
         "cancelled": job.cancelled,
-        "thumbnail_url": job.thumbnail_url,
+        "thumbnail_url": thumbnail_url or (url if is_picture else None),
         "mime_type": job.mime_type,
         "wait_seconds": round(job.waited, 3),
         "run_seconds": None if job.ran is None else round(job.ran, 3),
@@ -72,15 +78,13 @@ async def slim_jobs(reader: Transaction, job_ids: Sequence[UUID], *, with_data: 
         f"""
         SELECT {COLUMNS_BUT_DATA}, {data} AS data, j.collection_id, c.title AS collection_title,
                j.cancelled_at IS NOT NULL AS cancelled,
-               coalesce(made.thumbnail_url, CASE WHEN made.mime_type LIKE 'image/%%' THEN made.url END)
-                   AS thumbnail_url,
-               made.mime_type, {WAITED} AS waited, {RAN} AS ran,
+               made.url, made.thumbnail_url, made.flat_file_id, made.mime_type, {WAITED} AS waited, {RAN} AS ran,
                CASE h.state WHEN 'captured' THEN coalesce(h.charged, h.amount) WHEN 'held' THEN h.amount END AS cost
         FROM unnest(%s::uuid[]) WITH ORDINALITY AS asked (id, place) JOIN job j ON j.id = asked.id
         LEFT JOIN collection c ON c.id = j.collection_id
         LEFT JOIN credit_hold h ON h.job_id = j.id
         LEFT JOIN LATERAL (
-            SELECT o.url, o.mime_type, o.thumbnail_url FROM output o
+            SELECT o.url, o.mime_type, o.thumbnail_url, o.flat_file_id FROM output o
             WHERE o.job_id = j.id AND o.status = 'completed' ORDER BY o.generation, o.id LIMIT 1
         ) made ON true
         ORDER BY asked.place

@@ -23,11 +23,12 @@ from uuid import UUID
 import orjson
 
 from emprops.jobs.preview import as_event
-from emprops.jobs.queries import as_json, to_bytes
+from emprops.jobs.queries import as_json, named, to_bytes
 from emprops.jobs.states import TERMINAL
 from emprops.jobs.stream_queries import Look
 from emprops.kit.web.sse import Event
 from emprops.kit.web.streams import Stream
+from emprops.media.result_links import ResultLinks
 from emprops.queue.previews import Shown
 
 _ROW_ID = re.compile(r"([0-9]{1,18})(-end)?")
@@ -53,6 +54,7 @@ class Watched:
         "_attempt",
         "_face",
         "_progress",
+        "_results",
         "ended",
         "followers",
         "id",
@@ -62,8 +64,9 @@ class Watched:
         "version",
     )
 
-    def __init__(self, job_id: UUID) -> None:
+    def __init__(self, job_id: UUID, results: ResultLinks) -> None:
         self.id = job_id
+        self._results = results
         self.followers: list[Follower] = []
         self.updated_at = NEVER
         self.newest = 0
@@ -88,6 +91,9 @@ class Watched:
             self.version, self._face = self.version + 1, face
         self.newest, self.updated_at = look.newest, look.updated_at
         self.ended, self.running = look.status in TERMINAL, look.status == "processing" and not look.moderated
+        if self._results.signed:  # apart from its face: URLs that are signed anew are no news
+            shown = as_json(named(look, self._results))
+            document |= {name: shown[name] for name in ("workflow_output", "data")}
         return Seen(look, document, self.version)
 
 

@@ -28,6 +28,7 @@ from emprops.kit.web.idempotency import REPLAYED
 from emprops.kit.web.parts import Part
 from emprops.kit.web.prefer import APPLIED, AskedWait
 from emprops.kit.web.server import has_left, interrupted
+from emprops.media.result_links import Naming, ResultLinks
 
 ENDS: Part[Ends] = Part("ends")
 Ending = Annotated[Ends, Depends(ENDS.depend)]
@@ -65,9 +66,10 @@ async def end_within(scope: Scope, end: End, seconds: float) -> JobDetail | None
 class Wait:
     """The wait of one request for the job that it starts."""
 
-    def __init__(self, ends: Ends, seconds: float, stack: ExitStack) -> None:
+    def __init__(self, ends: Ends, seconds: float, results: ResultLinks, stack: ExitStack) -> None:
         self.seconds = seconds
         self._ends = ends
+        self._results = results
         self._stack = stack
         self._is_new = False
         self._expected = ""
@@ -93,17 +95,20 @@ class Wait:
             self._end = self._stack.enter_context(self._ends.expecting(job_id))
         if not self._is_new:
             self._ends.look_at(job_id)
-        return _Held(usual, started, self._end, self.seconds)
+        return _Held(usual, started, self._end, self.seconds, self._results)
 
 
 class _Held(Response):
     """A reply that is held back until a job has ended; it then has the job in addition."""
 
-    def __init__(self, usual: Response, started: dict[str, Any], end: End, seconds: float) -> None:
+    def __init__(
+        self, usual: Response, started: dict[str, Any], end: End, seconds: float, results: ResultLinks
+    ) -> None:
         self._usual = usual
         self._started = started
         self._end = end
         self._seconds = seconds
+        self._results = results
         self.status_code = usual.status_code
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -111,7 +116,7 @@ class _Held(Response):
         job = await end_within(scope, self._end, self._seconds)
         response = self._usual
         if job is not None:
-            response = reply(self._started | queries.detail_json(job, None))
+            response = reply(self._started | queries.detail_json(queries.named(job, self._results), None))
             if REPLAYED in self._usual.headers:
                 response.headers[REPLAYED] = self._usual.headers[REPLAYED]
         await applied(response, self._seconds)(scope, receive, send)
@@ -123,10 +128,12 @@ def applied(response: Response, seconds: float) -> Response:
     return response
 
 
-async def waiting(request: Request, seconds: AskedWait, caller: CurrentCaller, ends: Ending) -> AsyncIterator[Wait]:
+async def waiting(
+    request: Request, seconds: AskedWait, caller: CurrentCaller, ends: Ending, results: Naming
+) -> AsyncIterator[Wait]:
     """Have the reply of an endpoint that starts a job held back, if that is asked for."""
     with ExitStack() as stack:
-        wait = Wait(ends, seconds, stack)
+        wait = Wait(ends, seconds, results, stack)
         if seconds:
             stack.enter_context(ends.place(waiter(caller)))
             replace_reply(request, wait.hold_back)

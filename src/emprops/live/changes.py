@@ -5,14 +5,18 @@ step's progress never falls within an attempt, and nothing follows its end.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+import orjson
+
+from emprops.jobs import queries
 from emprops.jobs.queries import as_json
 from emprops.jobs.states import OPEN, TERMINAL
 from emprops.live.messages import News
 from emprops.live.store import SeenJob
+from emprops.media.result_links import ResultLinks
 
 Step = dict[str, Any]
 UNSEEN = ("", 0, 0.0)
@@ -30,6 +34,14 @@ class Known:
     """Per step its status (empty: not yet in the queue), attempt and progress."""
 
 
+def named(job: SeenJob, results: ResultLinks) -> SeenJob:
+    """Return a job with URLs of what it and its steps made that open."""
+    if not results.signed:
+        return job
+    steps = orjson.loads(results.in_job(orjson.dumps(job.steps).decode(), job.id))
+    return replace(queries.named(job, results), steps=steps)
+
+
 def remember(job: SeenJob) -> Known:
     """Keep of a job what the next look is compared with."""
     steps = {step["id"]: _state(step) for step in job.steps}
@@ -38,7 +50,7 @@ def remember(job: SeenJob) -> Known:
         job.error_message,
         job.started_at,
         job.completed_at,
-        job.workflow_output,
+        (job.workflow_output or "").partition("?")[0],  # a URL that is signed anew is no news
         job.current_step,
         job.total_steps,
         job.retry_count,

@@ -24,10 +24,11 @@ from emprops.kit.database_errors import UNAVAILABLE
 from emprops.kit.pubsub import Pokes
 from emprops.live import store
 from emprops.live.audience import Audience, Listener
-from emprops.live.changes import Known, changes, remember, steps_of, summary
+from emprops.live.changes import Known, changes, named, remember, steps_of, summary
 from emprops.live.fleet import FleetNews
 from emprops.live.messages import News, answer, failed
 from emprops.live.store import SeenJob
+from emprops.media.result_links import ResultLinks
 
 log = structlog.get_logger(__name__)
 
@@ -64,11 +65,21 @@ class Question:
 class JobNews:
     """The task's state. Nothing in it outlasts a restart of the task but who listens."""
 
-    def __init__(self, *, database: Database, pokes: Pokes, audience: Audience, fleet: FleetNews, poll: float) -> None:
+    def __init__(
+        self,
+        *,
+        database: Database,
+        pokes: Pokes,
+        audience: Audience,
+        fleet: FleetNews,
+        results: ResultLinks,
+        poll: float,
+    ) -> None:
         self._database = database
         self._pokes = pokes
         self._audience = audience
         self._fleet = fleet
+        self._results = results
         self._poll = poll
         self._known: OrderedDict[UUID, Known] = OrderedDict()
         self._texts: OrderedDict[str, dict[str, Any]] = OrderedDict()
@@ -162,7 +173,7 @@ class JobNews:
             whole = [job_id for job_id in wanted if job_id in self._audience.subscribers or job_id in asked]
             found: dict[UUID, SeenJob] = {}
             for chunk in _chunks(list(wanted)):
-                found |= {job.id: job for job in await store.look(reader, chunk, whole)}
+                found |= {job.id: named(job, self._results) for job in await store.look(reader, chunk, whole)}
         return found
 
     async def _prepare(self, reader: Transaction, question: Question) -> None:

@@ -18,6 +18,7 @@ __all__ = [
     "Storage",
     "extension_of",
     "is_private",
+    "is_result",
     "key_of",
     "mime_type_of",
     "own_path",
@@ -28,6 +29,8 @@ __all__ = [
 FILES = "/files/"
 ASSETS = "assets/"
 """What the keys of files begin with that belong to their owners alone."""
+RESULTS = ("generations/", "imports/", "thumbnails/")
+"""What the keys of results begin with, of copies that outputs show, and of their small pictures."""
 
 
 def storage_from(settings: Settings) -> Storage:
@@ -42,6 +45,11 @@ def storage_from(settings: Settings) -> Storage:
 def is_private(key: str) -> bool:
     """Return whether a stored file is only for its owner."""
     return key.startswith(ASSETS)
+
+
+def is_result(key: str) -> bool:
+    """Return whether a stored file is a result, which ``EMPROPS_RESULT_LINKS`` is about."""
+    return key.startswith(RESULTS)
 
 
 def public_url(settings: Settings, key: str) -> str:

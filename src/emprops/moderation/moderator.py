@@ -17,6 +17,8 @@ from emprops.errors import UnavailableError
 from emprops.kit.outbound.client import GuardedClient, OutboundError, OutboundUnavailableError
 from emprops.kit.telemetry.metrics import counter
 from emprops.kit.web.parts import Part
+from emprops.media.result_links import ResultLinks
+from emprops.media.storage import key_of
 from emprops.moderation.verdicts import (
     ALLOWED,
     STAGES,
@@ -34,7 +36,7 @@ log = structlog.get_logger(__name__)
 GROUP: Final = "emprops.moderation"
 """Entry-point group of plugins: functions that take a question as it is sent over HTTP, and return such an answer."""
 LINK_LIFE: Final = 3600.0
-"""Seconds for which the judge can open the assets that go in."""
+"""Seconds for which the judge can open assets and results."""
 MAX_ANSWER: Final = 64 * 1024
 VERDICTS = counter("moderation_verdicts", "Answers of moderation; outage: there was none.", "stage", "verdict")
 
@@ -129,10 +131,14 @@ def moderator_from(settings: Settings) -> Moderator:
 
 def _opener(settings: Settings) -> Callable[[Question], Question]:
     links = FileLinks(settings)
+    results = ResultLinks(settings, links)
 
     def url(file: str) -> str:
         asset_id = asset_in(file)
-        return file if asset_id is None else signed_url(settings, links, asset_id, LINK_LIFE)
+        if asset_id is not None:
+            return signed_url(settings, links, asset_id, LINK_LIFE)
+        key = key_of(settings, file)
+        return file if key is None or results.opens(file) else results.of_key(key, LINK_LIFE)
 
     return lambda question: replace(question, files=tuple(map(url, question.files)))
 

@@ -16,6 +16,7 @@ from emprops.auth.once import Key, Once
 from emprops.jobs.queries import to_bytes
 from emprops.jobs.waiting import Ending, waiter
 from emprops.kit.web.endpoint import Reader, Shared, Tx, replace_reply, router
+from emprops.media.result_links import Naming
 from emprops.moderation.verdicts import Cleared
 from emprops.openai_api import service
 from emprops.openai_api.failures import PREFIX, MissingParameterError
@@ -63,13 +64,19 @@ ClearedPictures = Annotated[Cleared, Depends(cleared_pictures)]
 
 
 async def held_pictures(
-    request: Request, body: Body, caller: CurrentCaller, resources: Shared, ends: Ending, key: Key = None
+    request: Request,
+    body: Body,
+    caller: CurrentCaller,
+    resources: Shared,
+    results: Naming,
+    ends: Ending,
+    key: Key = None,
 ) -> AsyncIterator[Hold]:
     """Have the reply held back until the pictures are there."""
     with ExitStack() as stack:
         stack.enter_context(ends.place(waiter(caller)))
         kind = "image_edit" if request.url.path.endswith(EDITS) else "image_generation"
-        hold = Hold(resources, ends, stack, body, kind, sent_again=key is not None)
+        hold = Hold(resources, results, ends, stack, body, kind, sent_again=key is not None)
         replace_reply(request, hold.back)
         yield hold
 

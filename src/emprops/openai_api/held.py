@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from emprops.errors import AppError
 from emprops.jobs.ends import End, Ends
 from emprops.jobs.preview import latest_preview
-from emprops.jobs.queries import JobDetail
+from emprops.jobs.queries import JobDetail, named
 from emprops.jobs.waiting import end_within
 from emprops.kit.pubsub import Poke
 from emprops.kit.tasks import stop_tasks
@@ -25,6 +25,7 @@ from emprops.kit.web.idempotency import HEADER
 from emprops.kit.web.server import is_stopping
 from emprops.kit.web.sse import Event
 from emprops.kit.web.streams import HEARTBEAT
+from emprops.media.result_links import ResultLinks
 from emprops.openai_api import answers
 from emprops.openai_api.failures import StillRunningError, translate
 from emprops.openai_api.inputs import PICTURE
@@ -39,6 +40,7 @@ class Hold:
     """How the reply to one request is held back."""
 
     resources: Resources
+    results: ResultLinks
     ends: Ends
     stack: ExitStack
     body: ImageBody
@@ -65,7 +67,7 @@ class Hold:
             why = "The server stops" if is_stopping(scope) else f"The job has not ended within {seconds:g} seconds"
             again = f"; sent again with the same {HEADER}, this request waits for it" if self.sent_again else ""
             raise StillRunningError(f"{why}. It goes on as GET /api/jobs/{job_id}{again}.")
-        return job
+        return named(job, self.results)
 
 
 class _Held(Response):

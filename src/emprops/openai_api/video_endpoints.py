@@ -11,6 +11,7 @@ from emprops.auth.once import Once
 from emprops.jobs import change_store
 from emprops.jobs.states import OPEN
 from emprops.kit.web.endpoint import Reader, Shared, Tx, router
+from emprops.media.result_links import Naming
 from emprops.media.serving import PRIVATE, send_file
 from emprops.moderation.verdicts import Cleared
 from emprops.openai_api import video_queries, videos
@@ -105,12 +106,13 @@ async def get_video_content(
     request: Request,
     user_id: CurrentUser,
     resources: Shared,
+    results: Naming,
     variant: Literal["video", "thumbnail"] = "video",
 ) -> Response:
     """Send a video that is there, or its thumbnail."""
     async with resources.database.reader() as reader:
         video = await videos.get(reader, user_id, video_id)
-        key = await videos.key_of_content(reader, resources.settings, video, variant)
+        key = await videos.key_of_content(reader, results, video, variant)
     return await send_file(request, resources.storage, key, headers=PRIVATE)
 
 

@@ -38,6 +38,7 @@ class Stored:
 
     url: str | None
     thumbnail_url: str | None
+    flat_file_id: int | None
 
 
 async def video_of(reader: Transaction, user_id: UUID, job_id: UUID) -> Video | None:
@@ -67,7 +68,7 @@ async def stored_of(reader: Transaction, job_id: UUID) -> Stored | None:
     return await reader.fetch_one(
         Stored,
         """
-        SELECT url, thumbnail_url FROM output WHERE job_id = %s AND status = 'completed'
+        SELECT url, thumbnail_url, flat_file_id FROM output WHERE job_id = %s AND status = 'completed'
         ORDER BY generation, id LIMIT 1
         """,
         (job_id,),

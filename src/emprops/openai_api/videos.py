@@ -5,12 +5,12 @@ from uuid import UUID
 
 from emprops.errors import NotFoundError
 from emprops.kit.database import Transaction
+from emprops.media.result_links import ResultLinks
 from emprops.media.storage import key_of
 from emprops.openai_api import video_queries
 from emprops.openai_api.failures import GenerationFailedError
 from emprops.openai_api.schemas import VideoBody
 from emprops.openai_api.video_queries import MARK, Video
-from emprops.settings import Settings
 
 STATUS: Final = {"pending": "queued", "processing": "in_progress", "completed": "completed", "failed": "failed"}
 POLL: Final = {"openai-poll-after-ms": "1000"}
@@ -39,7 +39,7 @@ async def get(reader: Transaction, user_id: UUID, video_id: str) -> Video:
     return video
 
 
-async def key_of_content(reader: Transaction, settings: Settings, video: Video, variant: str) -> str:
+async def key_of_content(reader: Transaction, results: ResultLinks, video: Video, variant: str) -> str:
     """Return where a video's file is stored, or its ``thumbnail``. Raises :class:`NoVideoError` and
     :class:`GenerationFailedError`."""
     if video.status == "failed":
@@ -47,9 +47,10 @@ async def key_of_content(reader: Transaction, settings: Settings, video: Video, 
     stored = await video_queries.stored_of(reader, video.id)
     if stored is None:
         raise NoVideoError("This video is not there yet.")
-    url = stored.thumbnail_url if variant == "thumbnail" else stored.url
-    key = None if url is None else key_of(settings, url)
-    if key is None:
+    video_url, thumbnail_url = results.of_output(stored.url, stored.thumbnail_url, stored.flat_file_id)
+    url = thumbnail_url if variant == "thumbnail" else video_url
+    key = None if url is None else key_of(results.settings, url)
+    if key is None or url is None or not results.opens(url):
         raise NoVideoError("This file is not stored here.")
     return key
 

@@ -23,6 +23,7 @@ from emprops.jobs.forensics import evidence
 from emprops.jobs.schemas import JobView, RetryView
 from emprops.kit.web.endpoint import Shared, Tx, router
 from emprops.kit.web.envelope import Envelope, failures, ok, reply
+from emprops.media.result_links import Naming, ResultLinks
 from emprops.moderation.verdicts import Cleared
 from emprops.operators import queries, service
 from emprops.operators.schemas import OperatorJobView, OperatorOutputView, UserSummary
@@ -41,23 +42,25 @@ UserId = Annotated[UUID, Path(description="The user's id.")]
 
 
 @routes.get("/jobs/{job_id}", response_model=Envelope[OperatorJobView])
-async def get_any_job(job_id: UUID, operator: ViewerCaller, resources: Shared) -> Response:
+async def get_any_job(job_id: UUID, operator: ViewerCaller, resources: Shared, results: Naming) -> Response:
     """Read anybody's job: as its owner sees it, with its history, and all that `forensics` shows."""
     async with resources.database.transaction() as tx:
         job = await jobs.job_of(tx, job_id)
         if job is None:
             raise NotFoundError("Job not found")
         await foreign.note_read(tx, operator, job.user_id, f"job:{job_id}", "read")
-    found = await evidence(resources.database, resources.redis, resources.settings.queue_prefix, job)
+    found = await evidence(resources.database, resources.redis, resources.settings.queue_prefix, job, results)
     return reply(found | {"user_id": job.user_id})
 
 
 @routes.post("/jobs/{job_id}/cancel", operation_id="cancelAnyJob", response_model=Envelope[JobView])
-async def cancel_any_job(job_id: UUID, operator: OperatorCaller, tx: Tx, dispatcher: Sending) -> Response:
+async def cancel_any_job(
+    job_id: UUID, operator: OperatorCaller, tx: Tx, dispatcher: Sending, results: Naming
+) -> Response:
     """Stop anybody's job. It ends as failed, with the message "Cancelled", and costs nothing."""
     job = await service.take_job(tx, operator, job_id, "cancel")
     await cancel_job(tx, job, dispatcher)
-    return await show_job(tx, job_id)
+    return await show_job(tx, job_id, results)
 
 
 async def cleared_any_retry(
@@ -95,16 +98,20 @@ async def retry_any_job(
 
 
 @routes.get("/outputs/{output_id}")
-async def get_any_output(output_id: UUID, operator: ViewerCaller, tx: Tx) -> Envelope[OperatorOutputView]:
+async def get_any_output(
+    output_id: UUID, operator: ViewerCaller, tx: Tx, results: Naming
+) -> Envelope[OperatorOutputView]:
     """Read anybody's output, hidden or not."""
-    return ok(_view(await service.read_output(tx, operator, output_id)))
+    return ok(_view(await service.read_output(tx, operator, output_id), results))
 
 
 @routes.post("/outputs/{output_id}/hide")
-async def hide_any_output(output_id: UUID, operator: OperatorCaller, tx: Tx) -> Envelope[OperatorOutputView]:
+async def hide_any_output(
+    output_id: UUID, operator: OperatorCaller, tx: Tx, results: Naming
+) -> Envelope[OperatorOutputView]:
     """Hide anybody's output, for good: it leaves lists, decks and pages, and its owner cannot bring it back. A job that
     makes its result goes on."""
-    return ok(_view(await service.hide(tx, operator, output_id)))
+    return ok(_view(await service.hide(tx, operator, output_id), results))
 
 
 @routes.get("/users/{user_id}", response_model=Envelope[UserSummary])
@@ -127,5 +134,5 @@ async def get_user(user_id: UserId, operator: ViewerCaller, tx: Tx) -> Any:
     )
 
 
-def _view(output: OutputDetail) -> OperatorOutputView:
-    return OperatorOutputView(**view_of(output, private=True).model_dump(), user_id=output.user_id)
+def _view(output: OutputDetail, results: ResultLinks) -> OperatorOutputView:
+    return OperatorOutputView(**view_of(output, results, private=True).model_dump(), user_id=output.user_id)

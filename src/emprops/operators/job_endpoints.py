@@ -18,6 +18,7 @@ from emprops.jobs.list_schemas import ListedJob
 from emprops.kit.web.cursors import Listed, Seeking
 from emprops.kit.web.endpoint import Tx, router
 from emprops.kit.web.envelope import Envelope, reply
+from emprops.media.result_links import Naming
 
 routes = router(prefix="/operator/jobs", tags=["operators"])
 
@@ -32,12 +33,13 @@ async def list_all_jobs(
     tx: Tx,
     seek: Seeking,
     wanted: Filtering,
+    results: Naming,
     user_id: Whose = None,
     include: Included = [],  # noqa: B006 - FastAPI copies it
 ) -> Response:
     """List everybody's jobs, or one user's, newest first, each with its `user_id`."""
     await foreign.note_read(tx, operator, user_id, "jobs", "list")
-    return await listed(tx, user_id, wanted, seek, include, with_user=True)
+    return await listed(tx, user_id, wanted, seek, include, results, with_user=True)
 
 
 @routes.get("/counts", response_model=Envelope[JobCounts])

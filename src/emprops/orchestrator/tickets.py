@@ -15,9 +15,11 @@ from emprops.jobs import dispatch_store, held_store
 from emprops.kit.database import Database, Transaction
 from emprops.kit.pubsub import poke
 from emprops.kit.telemetry import tracing
+from emprops.media.result_links import ResultLinks
 from emprops.orchestrator.admission import admit
 from emprops.orchestrator.files import with_files
 from emprops.orchestrator.metrics import TICKETS_SENT
+from emprops.orchestrator.result_inputs import with_results
 from emprops.queue.dispatch import Queue
 from emprops.queue.keys import JOBS_CHANGED
 from emprops.queue.messages import Limits, Requirements, Ticket, WorkflowContext
@@ -87,6 +89,7 @@ class Dispatcher:
         self.limits = limits_from(settings)
         self.quotas = defaults_from(settings)
         self.links = FileLinks(settings)
+        self.results = ResultLinks(settings, self.links)
         self._waiting: list[dispatch_store.ReadyStep] = []
         self._closed: list[dispatch_store.ClosedStep] = []
         self._touched: set[UUID] = set()
@@ -186,6 +189,7 @@ class Dispatcher:
         """Put the tickets of these steps into Redis, then note that they are there. Raises engine errors."""
         if not steps:
             return
+        steps = await with_results(self.database, self.results, steps)
         steps = await with_files(self.database, self.settings, self.links, steps)
         spans = [tracing.begin("enqueue", _about(step), parent=step.trace or "", kind="producer") for step in steps]
         tickets = [ticket_of(step, self.limits, span) for step, span in zip(steps, spans, strict=True)]

@@ -19,6 +19,7 @@ from emprops.kit.database import Transaction
 from emprops.kit.web.endpoint import Reader, Shared, Tx, router
 from emprops.kit.web.envelope import Envelope, failures, ok, reply
 from emprops.kit.web.paging import Paging
+from emprops.media.result_links import Naming, ResultLinks
 from emprops.outputs import arranging, lineage_queries, queries, service
 from emprops.outputs.arranging import only
 from emprops.outputs.lineage_schemas import LineageView, RelativeView, relative_view
@@ -57,22 +58,26 @@ def owner_of(caller: Caller) -> UUID | None:
     return None if caller.is_service and caller.user_id is None else caller.user_id
 
 
-async def changed(tx: Transaction, caller: Caller, output_id: UUID, what: str) -> Envelope[OutputView]:
+async def changed(
+    tx: Transaction, caller: Caller, output_id: UUID, what: str, results: ResultLinks
+) -> Envelope[OutputView]:
     """Note a change, and show what it changed."""
     output = await queries.output_of(tx, output_id)
     assert output is not None  # noqa: S101 - just written
     await foreign.note_change(tx, caller, output.user_id, f"output:{output_id}", what)
-    return ok(view_of(output, private=True))
+    return ok(view_of(output, results, private=True))
 
 
-async def _shown(tx: Transaction, output_id: UUID) -> Envelope[OutputView]:
+async def _shown(tx: Transaction, output_id: UUID, results: ResultLinks) -> Envelope[OutputView]:
     output = await queries.output_of(tx, output_id)
     assert output is not None  # noqa: S101 - just written
-    return ok(view_of(output, private=True))
+    return ok(view_of(output, results, private=True))
 
 
 @routes.post("/outputs", status_code=201, responses=failures(_404="Collection not found"))
-async def create_output(body: NewOutput, user_id: CurrentUser, tx: Tx, _once: Once) -> Envelope[OutputView]:
+async def create_output(
+    body: NewOutput, user_id: CurrentUser, tx: Tx, results: Naming, _once: Once
+) -> Envelope[OutputView]:
     """Make a pending output, in a deck: the one named, or the newest active one, which is made if there is none."""
     request = service.Request(
         collection_id=body.collection_id,
@@ -83,7 +88,7 @@ async def create_output(body: NewOutput, user_id: CurrentUser, tx: Tx, _once: On
         deck_id=body.deck_id,
         auto_create_deck=body.auto_create_deck,
     )
-    return await _shown(tx, await service.create_output(tx, user_id, request))
+    return await _shown(tx, await service.create_output(tx, user_id, request), results)
 
 
 @routes.patch(
@@ -91,56 +96,62 @@ async def create_output(body: NewOutput, user_id: CurrentUser, tx: Tx, _once: On
     responses=failures(_409=ConflictError("Another output shows this file already; hide that one first.")),
 )
 async def complete_output(
-    output_id: UUID, body: OutputCompletion, caller: CurrentCaller, tx: Tx, resources: Shared
+    output_id: UUID, body: OutputCompletion, caller: CurrentCaller, tx: Tx, resources: Shared, results: Naming
 ) -> Envelope[OutputView]:
     """Complete one of the caller's outputs with a URL, which is recorded as given. Again: replaces what is sent."""
     result = service.Result(
-        url=body.url,
-        fields={"mime_type": body.mime_type, "thumbnail_url": body.thumbnail_url},
+        url=results.plain(body.url),
+        fields={"mime_type": body.mime_type, "thumbnail_url": body.thumbnail_url and results.plain(body.thumbnail_url)},
         flat_file_id=body.flat_file_id,
         output_metadata=body.output_metadata,
         store_copy=body.store_copy,
     )
     await service.complete_output(tx, resources.settings, output_id, owner_of(caller), result)
-    return await changed(tx, caller, output_id, "complete")
+    return await changed(tx, caller, output_id, "complete", results)
 
 
 @routes.patch("/outputs/{output_id}/fail")
-async def fail_output(output_id: UUID, body: OutputFailure, caller: CurrentCaller, tx: Tx) -> Envelope[OutputView]:
+async def fail_output(
+    output_id: UUID, body: OutputFailure, caller: CurrentCaller, tx: Tx, results: Naming
+) -> Envelope[OutputView]:
     """Fail one of the caller's outputs that has no result."""
     await service.fail_output(tx, output_id, owner_of(caller), body.error_message)
-    return await changed(tx, caller, output_id, "fail")
+    return await changed(tx, caller, output_id, "fail", results)
 
 
 @routes.delete("/outputs/{output_id}")
-async def hide_output(output_id: UUID, caller: CurrentCaller, tx: Tx) -> Envelope[OutputView]:
+async def hide_output(output_id: UUID, caller: CurrentCaller, tx: Tx, results: Naming) -> Envelope[OutputView]:
     """Hide one of the caller's outputs: it leaves lists and decks, and after some weeks its file is removed. A job that
     makes its result goes on. `POST /outputs/:id/unhide` brings it back."""
     only(output_id, await arranging.hide(tx, owner_of(caller), [output_id]))
-    return await changed(tx, caller, output_id, "hide")
+    return await changed(tx, caller, output_id, "hide", results)
 
 
 @routes.post(
     "/outputs/{output_id}/unhide",
     responses=failures(_409="An operator hid it, its time is over, its file was removed, or another output shows it."),
 )
-async def unhide_output(output_id: UUID, caller: CurrentCaller, tx: Tx, resources: Shared) -> Envelope[OutputView]:
+async def unhide_output(
+    output_id: UUID, caller: CurrentCaller, tx: Tx, resources: Shared, results: Naming
+) -> Envelope[OutputView]:
     """Bring back one of the caller's outputs that its owner hid: to its place in its deck, and with the result that its
     job has made meanwhile."""
     only(output_id, await arranging.bring_back(tx, resources.settings, owner_of(caller), [output_id]))
-    return await changed(tx, caller, output_id, "unhide")
+    return await changed(tx, caller, output_id, "unhide", results)
 
 
 @routes.patch("/outputs/{output_id}/deck")
-async def move_output(output_id: UUID, body: OutputMove, caller: CurrentCaller, tx: Tx) -> Envelope[OutputView]:
+async def move_output(
+    output_id: UUID, body: OutputMove, caller: CurrentCaller, tx: Tx, results: Naming
+) -> Envelope[OutputView]:
     """Put an output at the end of another of the caller's decks of its collection, or take it out of its deck."""
     only(output_id, await arranging.move(tx, owner_of(caller), [output_id], body.deck_id))
-    return await changed(tx, caller, output_id, "move")
+    return await changed(tx, caller, output_id, "move", results)
 
 
 @routes.get("/outputs/{output_id}")
 async def get_output(
-    output_id: UUID, caller: CurrentCaller, reader: Reader, resources: Shared, links: Links
+    output_id: UUID, caller: CurrentCaller, reader: Reader, resources: Shared, links: Links, results: Naming
 ) -> Envelope[WatchableOutput]:
     """Read one output: the caller's, hidden or not, or one in a published deck."""
     output = await queries.output_of(reader, output_id)
@@ -152,11 +163,11 @@ async def get_output(
     await foreign.note_service(reader, caller, output.user_id)
     page = links.url(resources.settings.base_url, output.id, shared=output.shared)
     watch_url = None if output.status == "hidden" else page
-    return ok(watchable_of(output, watch_url, private=private))
+    return ok(watchable_of(output, results, watch_url, private=private))
 
 
 @routes.get("/outputs/{output_id}/lineage", operation_id="getOutputLineage")
-async def get_lineage(output_id: UUID, caller: CurrentCaller, reader: Reader) -> Envelope[LineageView]:
+async def get_lineage(output_id: UUID, caller: CurrentCaller, reader: Reader, results: Naming) -> Envelope[LineageView]:
     """Show what an output was developed from and what was developed from it, as far as the caller may see it."""
     output = await queries.output_of(reader, output_id)
     if output is None or not (caller.is_service or output.user_id == caller.user_id or output.shared):
@@ -167,7 +178,7 @@ async def get_lineage(output_id: UUID, caller: CurrentCaller, reader: Reader) ->
 
     def seen(relatives: list[lineage_queries.Relative]) -> list[RelativeView]:
         return [
-            relative_view(one)
+            relative_view(one, results)
             for one in relatives
             if one.status != "hidden" and (caller.is_service or one.shared or one.user_id == caller.user_id)
         ]
@@ -189,6 +200,7 @@ async def list_collection_outputs(
     reader: Reader,
     page: Paging,
     social: Beneficiary,
+    results: Naming,
     deck_id: UUID | None = None,
     status: Status | None = None,
 ) -> Response:
@@ -202,7 +214,7 @@ async def list_collection_outputs(
         rows = await queries.all_of_collection(reader, collection_id, wanted, page)
     else:
         rows = await queries.known_of_collection(reader, collection_id, caller.user_id, wanted, page)
-    return reply([item_of(row, private=sees_all or row.user_id == caller.user_id) for row in rows])
+    return reply([item_of(row, results, private=sees_all or row.user_id == caller.user_id) for row in rows])
 
 
 @routes.get(

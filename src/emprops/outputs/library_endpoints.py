@@ -13,6 +13,7 @@ from emprops.kit.database import Transaction
 from emprops.kit.web.cursors import Listed, Seeking, reply_part
 from emprops.kit.web.endpoint import Reader, Shared, Tx, router
 from emprops.kit.web.envelope import Envelope, ok, reply
+from emprops.media.result_links import Naming
 from emprops.outputs import arranging, library_queries, queries
 from emprops.outputs.arranging import Outcome, only
 from emprops.outputs.library_schemas import (
@@ -51,6 +52,7 @@ async def list_outputs(
     user_id: CurrentUser,
     reader: Reader,
     seek: Seeking,
+    results: Naming,
     collection_id: UUID | None = None,
     deck_id: UUID | None = None,
     status: ShownStatus | None = None,
@@ -84,7 +86,7 @@ async def list_outputs(
     )
     rows = await library_queries.library_of(reader, user_id, wanted, seek)
     counted = await library_queries.count_library(reader, user_id, wanted) if seek.count else None
-    return reply_part(rows, [library_item(row) for row in rows], seek, counted)
+    return reply_part(rows, [library_item(row, results) for row in rows], seek, counted)
 
 
 @routes.get("/tags", operation_id="listOutputTags", response_model=Envelope[list[TagCount]])

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from emprops.kit.names import visible
 from emprops.kit.web.schema import Schema
+from emprops.media.result_links import ResultLinks
 from emprops.outputs.arranging import MAX_TAGS, Outcome
 from emprops.outputs.library_queries import MAX_EXCERPT, LibraryRow
 from emprops.outputs.schemas import OutputCollection, OutputItem, item_of
@@ -143,11 +144,11 @@ class BulkView(Schema):
     """Those to which it could not be done, and why."""
 
 
-def library_item(row: LibraryRow) -> dict[str, Any]:
+def library_item(row: LibraryRow, results: ResultLinks) -> dict[str, Any]:
     """Show an output as :class:`LibraryItem` says."""
     whole = row.seed is not None and abs(row.seed) <= LARGEST_SEED and row.seed == row.seed.to_integral_value()
     return {
-        **item_of(row, private=True),
+        **item_of(row, results, private=True),
         "collection": {"id": row.collection_id, "title": row.collection_title, "slug": row.collection_slug},
         "width": row.width,
         "height": row.height,

@@ -23,6 +23,7 @@ class Relative:
     url: str | None
     mime_type: str | None
     thumbnail_url: str | None
+    flat_file_id: int | None
     deck_id: UUID | None
     collection_id: UUID
     collection_title: str
@@ -48,8 +49,8 @@ DESCENDANTS = """
 """
 """Both end at their limit: rows of a recursion are made as they are asked for, nearest first."""
 RELATIVES = """
-    SELECT o.id, o.source_output_id, found.depth, o.user_id, o.status, o.url, o.mime_type, o.thumbnail_url, o.deck_id,
-           o.collection_id, c.title AS collection_title, o.created_at, o.completed_at,
+    SELECT o.id, o.source_output_id, found.depth, o.user_id, o.status, o.url, o.mime_type, o.thumbnail_url,
+           o.flat_file_id, o.deck_id, o.collection_id, c.title AS collection_title, o.created_at, o.completed_at,
            coalesce(d.status = 'published', false) AND o.status <> 'hidden' AS shared
     FROM found JOIN output o ON o.id = found.id JOIN collection c ON c.id = o.collection_id
     LEFT JOIN deck d ON d.id = o.deck_id

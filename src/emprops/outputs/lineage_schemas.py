@@ -4,6 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from emprops.kit.web.schema import Schema
+from emprops.media.result_links import ResultLinks
 from emprops.outputs.lineage_queries import Relative
 from emprops.outputs.schemas import OutputCollection, ShownStatus
 
@@ -38,16 +39,17 @@ class LineageView(Schema):
     """There are more descendants than are shown."""
 
 
-def relative_view(relative: Relative) -> RelativeView:
+def relative_view(relative: Relative, results: ResultLinks) -> RelativeView:
     """Show an output in a line of development."""
+    url, thumbnail_url = results.of_output(relative.url, relative.thumbnail_url, relative.flat_file_id)
     return RelativeView(
         id=relative.id,
         source_output_id=relative.source_output_id,
         depth=relative.depth,
         status=relative.status,
-        url=relative.url,
+        url=url,
         mime_type=relative.mime_type,
-        thumbnail_url=relative.thumbnail_url,
+        thumbnail_url=thumbnail_url,
         collection=OutputCollection(id=relative.collection_id, title=relative.collection_title),
         deck_id=relative.deck_id,
         created_at=relative.created_at,

@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import AfterValidator, ConfigDict, Field
 
 from emprops.kit.web.schema import Schema
+from emprops.media.result_links import ResultLinks
 from emprops.outputs.queries import OutputDetail, OutputRow
 from emprops.outputs.states import HiddenBy, Source
 
@@ -199,11 +200,11 @@ class OutputStats(Schema):
     """Only statuses that occur."""
 
 
-def view_of(row: OutputDetail, *, private: bool) -> OutputView:
+def view_of(row: OutputDetail, results: ResultLinks, *, private: bool) -> OutputView:
     """Show an output by itself."""
     return OutputView.model_validate(
         {
-            **item_of(row, private=private),
+            **item_of(row, results, private=private),
             "collection": OutputCollection(id=row.collection_id, title=row.collection_title),
             "input_metadata": row.input_metadata if private else None,
             "output_metadata": row.output_metadata if private else None,
@@ -211,11 +212,11 @@ def view_of(row: OutputDetail, *, private: bool) -> OutputView:
     )
 
 
-def watchable_of(row: OutputDetail, watch_url: str | None, *, private: bool) -> WatchableOutput:
+def watchable_of(row: OutputDetail, results: ResultLinks, watch_url: str | None, *, private: bool) -> WatchableOutput:
     """Show an output by itself, with its page."""
     return WatchableOutput.model_validate(
         {
-            **view_of(row, private=private).model_dump(),
+            **view_of(row, results, private=private).model_dump(),
             "watch_url": watch_url,
             "width": row.width,
             "height": row.height,
@@ -227,14 +228,15 @@ def watchable_of(row: OutputDetail, watch_url: str | None, *, private: bool) -> 
     )
 
 
-def item_of(row: OutputRow, *, private: bool) -> dict[str, Any]:
+def item_of(row: OutputRow, results: ResultLinks, *, private: bool) -> dict[str, Any]:
     """Show an output as :class:`OutputItem` says; ``private``: with what concerns only those it belongs to."""
     in_deck = row.deck_id is not None and row.deck_name is not None
+    url, thumbnail_url = results.of_output(row.url, row.thumbnail_url, row.flat_file_id)
     return {
         "id": row.id,
-        "url": row.url,
+        "url": url,
         "mime_type": row.mime_type,
-        "thumbnail_url": row.thumbnail_url,
+        "thumbnail_url": thumbnail_url,
         "status": row.status,
         "source": row.source,
         "collection_id": row.collection_id,

@@ -59,7 +59,8 @@ def source_of(settings: Settings, url: str | None) -> Source | None:
         return None
     key = key_of(settings, url)
     if key is not None:
-        return Source(f"{urlsplit(settings.base_url).path.rstrip('/')}{FILES}{key}")
+        query = urlsplit(url).query  # a signature, if there is one
+        return Source(f"{urlsplit(settings.base_url).path.rstrip('/')}{FILES}{key}{query and f'?{query}'}")
     try:
         parts = urlsplit(url)
         origin = f"{parts.scheme}://{parts.netloc}".lower()

@@ -1,5 +1,6 @@
 """Pages for people: an output to watch, and a published deck as a gallery."""
 
+from dataclasses import replace
 from typing import Annotated
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from emprops.kit.web.endpoint import Reader, Resources, Shared, router
 from emprops.kit.web.paging import Page
 from emprops.kit.web.parts import Part
 from emprops.media.mux.playback import Signer, playback_of
+from emprops.media.result_links import Naming, ResultLinks
 from emprops.media.storage import key_of
 from emprops.pages import queries
 from emprops.pages.display import is_shown, kind_of, policy, source_of
@@ -50,6 +52,7 @@ async def watch_output(
     pages: PagesOf,
     links: Links,
     signer: SignerOf,
+    results: Naming,
     token: Token = None,
 ) -> Response:
     """Show an output: to its owner, to anyone with the owner's link, and to everyone if it is in a published deck."""
@@ -61,10 +64,12 @@ async def watch_output(
         return pages.missing(request)
     settings = resources.settings
     kind = kind_of(output.status, output.mime_type, output.url, output.mux_playback_id)
-    source, poster = source_of(settings, output.url), source_of(settings, output.thumbnail_url)
+    url, thumbnail_url = results.of_output(output.url, output.thumbnail_url, output.flat_file_id)
+    shown = (output.url, output.thumbnail_url) if output.shared else (url, thumbnail_url)
+    source, poster = (source_of(settings, one) for one in shown)
     if source is None and kind not in ("pending", "failed"):
         kind = "file"
-    text = await _text(resources, output.url) if kind == "text" and output.url else None
+    text = await _text(resources, url) if kind == "text" and url and results.opens(url) else None
     values = {
         "output": output,
         "kind": "file" if kind == "text" and text is None else kind,
@@ -84,6 +89,7 @@ async def show_deck(
     reader: Reader,
     resources: Shared,
     pages: PagesOf,
+    results: Naming,
     page: PageNumber = 1,
 ) -> Response:
     """Show a published deck, or one of the caller's, as a gallery."""
@@ -92,10 +98,17 @@ async def show_deck(
     if deck is None or not (deck.status in SHARED or _may(caller, deck.user_id)):
         return pages.missing(request)
     found = await queries.tiles(reader, deck.id, Page(TILES + 1, (page - 1) * TILES))
+    if deck.status not in SHARED:
+        found = [_signed(tile, results) for tile in found]
     shown = [_tile(resources.settings, tile) for tile in found[:TILES]]
     sources = [source_of(resources.settings, tile.thumbnail_url or tile.url) for tile in found[:TILES]]
     values = {"deck": deck, "tiles": shown, "page": page, "more": len(found) > TILES}
     return pages.page("deck.html", values, csp=policy([], sources))
+
+
+def _signed(tile: queries.Tile, results: ResultLinks) -> queries.Tile:
+    url, thumbnail_url = results.of_output(tile.url, tile.thumbnail_url, tile.flat_file_id)
+    return replace(tile, url=url, thumbnail_url=thumbnail_url)
 
 
 def _tile(settings: Settings, tile: queries.Tile) -> dict[str, str | UUID | None]:

@@ -18,6 +18,7 @@ class Watched:
     url: str | None
     mime_type: str | None
     thumbnail_url: str | None
+    flat_file_id: int | None
     created_at: datetime
     shared: bool
     """It is visible in a published deck."""
@@ -37,6 +38,7 @@ class Tile:
     url: str | None
     mime_type: str | None
     thumbnail_url: str | None
+    flat_file_id: int | None
     created_at: datetime
 
 
@@ -57,7 +59,7 @@ async def watched(reader: Transaction, output_id: UUID) -> Watched | None:
     return await reader.fetch_one(
         Watched,
         """
-        SELECT o.id, o.user_id, o.status, o.url, o.mime_type, o.thumbnail_url, o.created_at,
+        SELECT o.id, o.user_id, o.status, o.url, o.mime_type, o.thumbnail_url, o.flat_file_id, o.created_at,
                coalesce(d.status = 'published', false) AS shared, c.title AS collection_title,
                d.id AS deck_id, d.name AS deck_name, f.mux_playback_id, f.width, f.height
         FROM output o JOIN collection c ON c.id = o.collection_id
@@ -85,7 +87,7 @@ async def tiles(reader: Transaction, deck_id: UUID, page: Page) -> list[Tile]:
     return await reader.fetch_all(
         Tile,
         """
-        SELECT id, url, mime_type, thumbnail_url, created_at FROM output
+        SELECT id, url, mime_type, thumbnail_url, flat_file_id, created_at FROM output
         WHERE deck_id = %s AND status = 'completed' ORDER BY position LIMIT %s OFFSET %s
         """,
         (deck_id, page.limit, page.offset),

@@ -17,6 +17,7 @@ from emprops.kit.database import Database
 from emprops.kit.outbound.client import GuardedClient, OutboundError, OutboundUnavailableError
 from emprops.kit.outbound.retry_after import retry_after
 from emprops.kit.tasks import stop_tasks
+from emprops.media.result_links import ResultLinks
 from emprops.webhooks import delivery_store, store
 from emprops.webhooks.delivery_store import Delivery
 from emprops.webhooks.events import body_of, headers_of
@@ -50,6 +51,7 @@ class Deliverer:
         database: Database,
         box: SecretBox,
         client: GuardedClient,
+        results: ResultLinks,
         *,
         slots: int = SLOTS,
         chance: Callable[[], float] = random.random,
@@ -57,6 +59,7 @@ class Deliverer:
         self._database = database
         self._box = box
         self._client = client
+        self._results = results
         self._slots = slots
         self._chance = chance
         self._running: set[asyncio.Task[None]] = set()
@@ -125,7 +128,7 @@ class Deliverer:
             await self._note_failure(delivery, answer)
 
     async def _send(self, delivery: Delivery) -> Answer:
-        body = body_of(delivery.event, delivery.endpoint_id)
+        body = body_of(delivery.event, delivery.endpoint_id, self._results)
         begun = time.monotonic()
         try:
             secrets = [self._box.unseal(one) for one in (delivery.secret, *delivery.old_secrets)]

@@ -13,7 +13,9 @@ from emprops.kit.web.endpoint import Reader, Shared, Tx, router
 from emprops.kit.web.envelope import Envelope, failures, ok
 from emprops.kit.web.paging import Paging
 from emprops.kit.web.parts import Part
+from emprops.media.result_links import Naming
 from emprops.webhooks import log_store, service, store
+from emprops.webhooks.events import with_urls
 from emprops.webhooks.log_schemas import (
     DeliveryDetailView,
     DeliveryStatus,
@@ -138,12 +140,12 @@ async def list_webhook_deliveries(
 
 @routes.get("/{webhook_id}/deliveries/{event_id}")
 async def get_webhook_delivery(
-    webhook_id: UUID, event_id: UUID, caller: CurrentCaller, reader: Reader
+    webhook_id: UUID, event_id: UUID, caller: CurrentCaller, reader: Reader, results: Naming
 ) -> Envelope[DeliveryDetailView]:
     """Read one delivery: what is sent, and every attempt with the beginning of its answer."""
     await service.get(reader, caller, webhook_id)
     logged = await service.logged(reader, webhook_id, event_id)
-    data = orjson.loads(await log_store.data_of(reader, event_id))
+    data = orjson.loads(with_urls(await log_store.data_of(reader, event_id), logged.occurred_at, results))
     return ok(delivery_detail_of(logged, data, await log_store.attempts_of(reader, webhook_id, event_id)))
 
 

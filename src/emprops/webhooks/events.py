@@ -8,6 +8,8 @@ from uuid import UUID
 import orjson
 from standardwebhooks.webhooks import Webhook
 
+from emprops.media.result_links import ResultLinks
+
 EventName = Literal[
     "job.submitted",
     "job.started",
@@ -39,8 +41,9 @@ class Event:
     data: str
 
 
-def body_of(event: Event, endpoint_id: UUID) -> bytes:
-    """Write the body. Receivers may keep its digest: a change here must not reach events that were sent before."""
+def body_of(event: Event, endpoint_id: UUID, results: ResultLinks) -> bytes:
+    """Write the body. Receivers may keep its digest: a change here must not reach events that were sent before. URLs of
+    results are signed as they were when it happened."""
     return orjson.dumps(
         {
             "event_type": event.type,
@@ -48,9 +51,15 @@ def body_of(event: Event, endpoint_id: UUID) -> bytes:
             "sequence": event.sequence,
             "timestamp": int(event.occurred_at.timestamp() * 1000),
             "webhook_id": endpoint_id,
-            "data": orjson.Fragment(event.data),
+            "data": orjson.Fragment(with_urls(event.data, event.occurred_at, results)),
         }
     )
+
+
+def with_urls(data: str, occurred_at: datetime, results: ResultLinks) -> str:
+    """Return what is told of a job with URLs of its results that open as long as those that were signed then."""
+    job_id = orjson.loads(data).get("job_id") if results.signed else None
+    return data if job_id is None else results.in_job(data, UUID(job_id), occurred_at.timestamp())
 
 
 def headers_of(event: Event, endpoint_id: UUID, body: bytes, secrets: list[bytes], now: datetime) -> dict[str, str]:

@@ -17,6 +17,7 @@ from tests.apps import api, as_user, served
 from tests.jobs.stream.rig import Event, Story, Stream, begun, history_of, names, stream, until
 from tests.kit.streaming import Deaf, port_of
 
+from emprops.auth.file_links import FileLinks
 from emprops.jobs import lookout
 from emprops.jobs.lookout import Lookout
 from emprops.jobs.stream_queries import Look
@@ -24,6 +25,7 @@ from emprops.kit.database import Database, Transaction
 from emprops.kit.pubsub import Pokes, poke
 from emprops.kit.tasks import stop_tasks
 from emprops.kit.web.streams import ENOUGH
+from emprops.media.result_links import ResultLinks
 from emprops.queue.keys import JOBS_CHANGED
 from emprops.settings import Settings
 
@@ -272,9 +274,10 @@ async def test_one_that_is_stopped_before_it_began_leaves_nothing_behind(
         return ""
 
     pokes = Pokes(settings.redis_url, settings.queue_prefix + JOBS_CHANGED)
+    results = ResultLinks(settings, FileLinks(settings))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        async with Lookout(database, pokes, nothing, silence, poll=1.0):
+        async with Lookout(database, pokes, nothing, silence, results=results, poll=1.0):
             pass
         gc.collect()
     assert caught == []

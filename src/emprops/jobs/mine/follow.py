@@ -17,6 +17,7 @@ from uuid import UUID
 
 import structlog
 
+from emprops.auth.file_links import FileLinks
 from emprops.jobs.mine import queries
 from emprops.jobs.mine.news import Listener, changed, cursor_at, subscribed, time_of
 from emprops.jobs.mine.previews import MyPreviews
@@ -28,6 +29,7 @@ from emprops.kit.database_errors import UNAVAILABLE
 from emprops.kit.pubsub import Pokes
 from emprops.kit.tasks import run_together, stop_tasks
 from emprops.kit.web.endpoint import Resources
+from emprops.media.result_links import ResultLinks
 from emprops.queue.previews import Shown
 
 log = structlog.get_logger(__name__)
@@ -61,10 +63,13 @@ class Beginning:
 class MyJobs:
     """One per api process, on ``app.state.my_jobs``. Use as ``async with``."""
 
-    def __init__(self, database: Database, pokes: Pokes, latest: LatestPreview, *, poll: float) -> None:
+    def __init__(
+        self, database: Database, pokes: Pokes, latest: LatestPreview, *, results: ResultLinks, poll: float
+    ) -> None:
         """``poll``: seconds after which it is asked what changed although nothing poked."""
         self._database = database
         self._pokes = pokes
+        self._results = results
         self._poll = poll
         self._listeners: dict[UUID, dict[Listener, bool]] = {}
         self._beginning: list[Beginning] = []
@@ -231,7 +236,7 @@ class MyJobs:
         if not listeners:
             return
         if self._told.get(job.id) != job.updated_at:
-            news = changed(self._at, job.id, encoded(row_json(job)))
+            news = changed(self._at, job.id, encoded(row_json(job, self._results)))
             for listener in listeners:
                 listener.tell(news)
             self._told.pop(job.id, None)
@@ -245,7 +250,7 @@ class MyJobs:
         if listener not in self._listeners.get(listener.user_id, {}):
             return  # it has left
         shown = [jobs[job_id] for job_id in one.jobs[:MAX_SHOWN] if job_id in jobs]
-        rows = [encoded(row_json(job)) for job in shown]
+        rows = [encoded(row_json(job, self._results)) for job in shown]
         listener.tell(subscribed(self._at, rows, resync=one.resync, truncated=len(one.jobs) > MAX_SHOWN))
         self._listeners[listener.user_id][listener] = True
         for job in shown:
@@ -265,4 +270,5 @@ def my_jobs_from(resources: Resources) -> MyJobs:
     async def latest(job_id: UUID, after: int) -> Shown | None:
         return await latest_preview(resources.redis, settings.queue_prefix, job_id, after=after)
 
-    return MyJobs(resources.database, resources.pokes, latest, poll=settings.stream_poll)
+    results = ResultLinks(settings, FileLinks(settings))
+    return MyJobs(resources.database, resources.pokes, latest, results=results, poll=settings.stream_poll)

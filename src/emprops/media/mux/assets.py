@@ -4,17 +4,21 @@ slowly in case the webhook that says "ready" never comes."""
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from emprops.auth.file_links import FileLinks
 from emprops.kit import outbox
 from emprops.kit.database import Database, Transaction
 from emprops.kit.outbox import Entry, Handler, UndeliverableError
 from emprops.media.mux import store
 from emprops.media.mux.client import Asset, MuxClient, MuxError, MuxUnavailableError
 from emprops.media.mux.events import DELETE, DELETED, ERRORED, READY, AssetEvent, apply, passthrough_of, put_delete
-from emprops.media.storage import Storage, public_url
+from emprops.media.result_links import ResultLinks
+from emprops.media.storage import Storage
 from emprops.settings import Settings
 
 CREATE = "mux_create"
 """Outbox kind: a video that is to become an asset."""
+FETCH_LIFE = 86_400.0
+"""Seconds for which Mux can fetch a video that opens by signed URLs only."""
 FIRST_POLL = 120.0
 """Seconds without news after which an asset is asked about; each further wait is twice as long."""
 POLL_DAYS = 7
@@ -63,7 +67,8 @@ async def create_asset(
         video = await store.file_of(reader, file_id)
     if video is None or video.mux_asset_id is not None or not video.mime_type.startswith("video/"):
         return None
-    address = await storage.signed_url(video.url) or public_url(settings, video.url)
+    links = ResultLinks(settings, FileLinks(settings))
+    address = await storage.signed_url(video.url) or links.of_key(video.url, FETCH_LIFE)
     asset = await mux.create_asset(address, passthrough_of(file_id, video.url))
     async with database.transaction() as tx:
         if not await store.claim_asset(tx, file_id, asset.id):

@@ -18,6 +18,7 @@ from emprops.kit.web.endpoint import Shared, Tx, router
 from emprops.kit.web.envelope import Envelope, failures, ok
 from emprops.kit.web.prefer import APPLIED_HEADER
 from emprops.kit.web.schema import Schema
+from emprops.media.result_links import Naming
 from emprops.moderation.verdicts import Cleared
 from emprops.orchestrator.endpoints.bodies import StartRoute
 from emprops.orchestrator.endpoints.generations import Moderating, Sending
@@ -178,6 +179,7 @@ async def develop_output(
     waiting: Waiting,
     tx: Tx,
     resources: Shared,
+    results: Naming,
     dispatcher: Sending,
     _once: Once,
 ) -> Any:
@@ -201,6 +203,7 @@ async def develop_output(
     )
     waiting.started(is_new=True)
     source, collection = developing.source, developing.collection
+    source_url, _ = results.of_output(source.url, None, source.flat_file_id)
     return ok(
         {
             "job_id": developing.started.job_id,
@@ -213,7 +216,7 @@ async def develop_output(
                 "input_type": collection.input_type,
                 "output_type": collection.output_type,
             },
-            "source_output": {"id": source.id, "url": source.url, "mime_type": source.mime_type},
+            "source_output": {"id": source.id, "url": source_url, "mime_type": source.mime_type},
             "warnings": developing.started.warnings,
         }
     )

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
+from emprops.assets.references import replaced
 from emprops.audit.actions import Action
 from emprops.audit.service import record
 from emprops.auth import foreign
@@ -24,6 +25,7 @@ from emprops.kit.database import Transaction
 from emprops.kit.web.endpoint import Shared, Tx, router
 from emprops.kit.web.envelope import Envelope, failures, ok, reply
 from emprops.kit.web.schema import Schema
+from emprops.media.result_links import Naming, ResultLinks
 from emprops.moderation.verdicts import Cleared
 from emprops.orchestrator.change.cancel import cancel_job
 from emprops.orchestrator.change.failsafe import complete_from_outside, fail_from_outside
@@ -148,15 +150,21 @@ async def retry(
 
 
 @routes.post("/{job_id}/cancel", operation_id="cancelJob", response_model=Envelope[JobView])
-async def cancel(job: OwnJob, tx: Tx, dispatcher: Sending) -> Response:
+async def cancel(job: OwnJob, tx: Tx, dispatcher: Sending, results: Naming) -> Response:
     """Stop a job. It ends as failed, with the message "Cancelled", and costs nothing."""
     await cancel_job(tx, job, dispatcher)
-    return await show_job(tx, job.id)
+    return await show_job(tx, job.id, results)
 
 
 @routes.post("/{job_id}/complete", operation_id="completeJob", response_model=Envelope[JobView])
 async def report_complete(
-    job: AnyJob, service: ServiceCaller, body: CompleteBody, tx: Tx, resources: Shared, dispatcher: Sending
+    job: AnyJob,
+    service: ServiceCaller,
+    body: CompleteBody,
+    tx: Tx,
+    resources: Shared,
+    dispatcher: Sending,
+    results: Naming,
 ) -> Response:
     """Report that a job has completed, in case that was missed. Again, or after another success, it changes nothing."""
     await complete_from_outside(
@@ -164,27 +172,29 @@ async def report_complete(
         job,
         resources.settings,
         dispatcher,
-        workflow_output=body.workflow_output,
-        outputs=body.outputs,
+        workflow_output=results.plain(body.workflow_output),
+        outputs=replaced(body.outputs, results.plain),
         metadata=body.metadata,
     )
     about = {"before": job.status}
     await record(tx, service.actor, Action.JOB_REPORTED_COMPLETE, f"job:{job.id}", about, user_id=job.user_id)
-    return await show_job(tx, job.id)
+    return await show_job(tx, job.id, results)
 
 
 @routes.post("/{job_id}/failed", operation_id="failJob", response_model=Envelope[JobView])
-async def report_failed(job: AnyJob, service: ServiceCaller, body: FailedBody, tx: Tx, dispatcher: Sending) -> Response:
+async def report_failed(
+    job: AnyJob, service: ServiceCaller, body: FailedBody, tx: Tx, dispatcher: Sending, results: Naming
+) -> Response:
     """Report that a job has failed, in case that was missed. A job that has ended stays as it is."""
     await fail_from_outside(tx, job.id, dispatcher, error_message=body.error_message, error_details=body.error_details)
     about = {"before": job.status}
     await record(tx, service.actor, Action.JOB_REPORTED_FAILED, f"job:{job.id}", about, user_id=job.user_id)
-    return await show_job(tx, job.id)
+    return await show_job(tx, job.id, results)
 
 
 @routes.get("/{job_id}/output", operation_id="getJobOutput")
 async def get_output(
-    job_id: UUID, caller: CurrentCaller, resources: Shared, dispatcher: Sending
+    job_id: UUID, caller: CurrentCaller, resources: Shared, dispatcher: Sending, results: Naming
 ) -> Envelope[JobOutputView]:
     """Read what a completed job gave. An output that is missing is recovered from the queue's attestations."""
     job = await _readable(resources, caller, job_id)
@@ -198,6 +208,7 @@ async def get_output(
         dispatcher.tell(job_id)
     if job.workflow_output is None:
         job = await _readable(resources, caller, job_id)
+    job = queries.named(job, results)
     outputs = orjson.loads(job.data).get("outputs")
     if job.workflow_output is None and not outputs:
         raise NotFoundError("Job has no output: it completed, but its results cannot be found any more.")
@@ -213,8 +224,8 @@ async def _readable(resources: Shared, caller: Caller, job_id: UUID) -> queries.
     return job
 
 
-async def show_job(tx: Transaction, job_id: UUID) -> Response:
+async def show_job(tx: Transaction, job_id: UUID, results: ResultLinks) -> Response:
     """Answer with a job that has ended, as ``GET /jobs/{id}`` gives it."""
     job = await queries.detail_of(tx, job_id)
     assert job is not None  # noqa: S101 - it is locked
-    return reply(queries.detail_json(job, None))
+    return reply(queries.detail_json(queries.named(job, results), None))

@@ -16,6 +16,7 @@ from emprops.kit.database import Transaction
 from emprops.kit.web.endpoint import Reader, Tx, router
 from emprops.kit.web.envelope import Envelope, failures, ok
 from emprops.kit.web.paging import Paging
+from emprops.media.result_links import Naming
 from emprops.moderation import store
 from emprops.moderation.moderator import Moderator
 from emprops.moderation.schemas import DecisionBody, HeldJobView, ReviewView, StagesBody
@@ -41,7 +42,7 @@ async def list_reviews(
 
 
 @routes.get("/reviews/{review_id}")
-async def get_review(review_id: ReviewId, operator: ViewerCaller, tx: Tx) -> Envelope[HeldJobView]:
+async def get_review(review_id: ReviewId, operator: ViewerCaller, tx: Tx, results: Naming) -> Envelope[HeldJobView]:
     """Show what is held: what the user sent, and what goes in or was made."""
     review = await store.get(tx, review_id)
     if review is None:
@@ -49,9 +50,8 @@ async def get_review(review_id: ReviewId, operator: ViewerCaller, tx: Tx) -> Env
     await foreign.note_read(tx, operator, review.user_id, f"job:{review.job_id}", "review")
     subject = await subject_of(tx, review)
     shown = ReviewView.model_validate(review).model_dump()
-    return ok(
-        HeldJobView(**shown, variables=dict(subject.variables), texts=list(subject.texts), files=list(subject.files))
-    )
+    files = [results.in_job(file, review.job_id) for file in subject.files]
+    return ok(HeldJobView(**shown, variables=dict(subject.variables), texts=list(subject.texts), files=files))
 
 
 @dataclass(frozen=True, slots=True)

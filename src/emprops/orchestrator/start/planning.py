@@ -11,8 +11,10 @@ from emprops.credits.prices import PriceError, price_of_collection
 from emprops.errors import AppError, CollectionCorruptedError, ConflictError, InvalidVariablesError
 from emprops.kit.database import Transaction
 from emprops.kit.ids import new_id
+from emprops.media.result_links import ResultLinks
 from emprops.orchestrator.files import hold_assets
 from emprops.orchestrator.policing import Policing
+from emprops.orchestrator.result_inputs import check_results
 from emprops.orchestrator.start.node_classes import placed
 from emprops.orchestrator.start.origin import origin_of
 from emprops.orchestrator.start.plan import Plan, make_plan
@@ -33,7 +35,7 @@ class Planned:
     """The assets that it takes; they stay until the transaction ends."""
 
 
-async def plan_all(tx: Transaction, jobs: Sequence[Chosen]) -> list[Planned | AppError]:
+async def plan_all(tx: Transaction, jobs: Sequence[Chosen], links: ResultLinks) -> list[Planned | AppError]:
     """Plan new jobs; an error in the place of one that cannot start. Writes nothing."""
     names = {name for job in jobs for name in instructions.workflow_names(job.collection.data)}
     known, rules = await workflows.by_names(tx, names), await policies.rules(tx)
@@ -41,8 +43,13 @@ async def plan_all(tx: Transaction, jobs: Sequence[Chosen]) -> list[Planned | Ap
     for job in jobs:
         try:
             plan = _plan_of(job, known, rules)
-            payloads = [step.payload for step in plan.steps]
-            files = await hold_assets(tx, job.user_id, job.collection.user_id, job.request.variables, payloads)
+            payloads, variables, maker = (
+                [step.payload for step in plan.steps],
+                job.request.variables,
+                job.collection.user_id,
+            )
+            files = await hold_assets(tx, job.user_id, maker, variables, payloads)
+            await check_results(tx, links, job.user_id, maker, variables, payloads)
             answers.append(Planned(job, plan, files))
         except AppError as error:
             answers.append(error)

@@ -90,7 +90,7 @@ async def run_collections(
     """Plan, pay and insert new jobs of users who exist, with collections that they may run. See :func:`start_all`."""
     if not chosen:
         return []
-    plans = await plan_all(tx, chosen)
+    plans = await plan_all(tx, chosen, dispatcher.results)
     planned = [plan for plan in plans if isinstance(plan, Planned)]
     stored = iter(await _store(tx, planned, terms=terms, dispatcher=dispatcher) if planned else ())
     return [plan if isinstance(plan, AppError) else next(stored) for plan in plans]
