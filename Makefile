@@ -13,15 +13,20 @@ REDIS_TESTS := tests/queue tests/local tests/kit/test_redis_client.py tests/work
 
 CLIENTS := tests/clients
 
-.PHONY: help up test test-redis smoke clients check fix bench race lock upgrade production schema reference pictures docs clean
+.PHONY: help up console test test-redis smoke clients check fix bench race lock upgrade production schema reference pictures docs clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 up: $(STAMP) ## start everything on this machine and print the address (Ctrl-C stops it)
+	@$(BIN)/python -m tools.console build || true  # the api runs without it, and says so at /console
 	@exec $(BIN)/emprops up
 
-test: $(STAMP) ## the whole suite, on real engines
+console: $(STAMP) ## build the web console, with Node.js from PATH or PyPI
+	@$(BIN)/python -m tools.console build
+
+test: $(STAMP) console ## the whole suite, on real engines
+	$(BIN)/python -m tools.console test
 	$(BIN)/pytest -n 4 --dist loadfile
 
 test-redis: $(STAMP) ## the part that depends on Redis; EMPROPS_REDIS_SERVER=redis-server: on the one on PATH
@@ -33,16 +38,18 @@ smoke: $(UV) ## build the wheel, and use it with every Python version that is he
 clients: $(STAMP) $(UV) ## make clients in Python and TypeScript of the api, check and use them, and those of OpenAI's API (needs node and npm)
 	@UV=$(UV) $(BIN)/python -m tools.clients
 
-check: $(STAMP) ## ruff, the rules of docs/style.md, mypy, import-linter, schema drift
+check: $(STAMP) ## ruff, the rules of docs/style.md, mypy, import-linter, drift; biome and tsc for the console
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	$(BIN)/python -m tools.style
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/emprops db schema --check
 	$(BIN)/python -m tools.reference --check
+	$(BIN)/python -m tools.console check
 
 fix: $(STAMP) ## format and apply safe lint fixes
 	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+	$(BIN)/python -m tools.console fix
 
 bench: $(STAMP) ## queue and whole-cycle benchmarks, each with a limit measured in the same run
 	$(BIN)/python -m bench
@@ -78,7 +85,7 @@ production: $(UV) ## install what runs into .venv, without development tools
 	@$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --no-deps .
 
 clean: ## remove the virtual environment (data in .emprops stays)
-	rm -rf $(VENV) .tools
+	rm -rf $(VENV) .tools console/node_modules
 
 .tools/bin/uv:
 	@echo "Installing uv, which installs the rest, into .tools"

@@ -19,6 +19,7 @@ from emprops.collections import endpoints as collections
 from emprops.collections import project_endpoints as projects
 from emprops.comfy_api import asset_endpoints as comfy_assets
 from emprops.comfy_api import endpoints as comfy_jobs
+from emprops.console import endpoints as console
 from emprops.credits import endpoints as credit
 from emprops.custody import endpoints as custody
 from emprops.decks import endpoints as decks
@@ -61,6 +62,7 @@ TABLE: list[tuple[Prefix, APIRouter]] = [
     ("/api", jobs.routes),  # /jobs/{id} /jobs/{id}/stream /jobs/{id}/history
     ("", health.routes),  # /health /ready
     ("", home.routes),  # / /docs
+    ("", console.routes),  # /console/…
     ("", observe.routes),  # /metrics
     ("/api", observe.queue_routes),  # /queue /queue/demand
     ("/api", gateway.routes),  # /worker/turn /worker/wait /worker/beat /worker/files/{key}

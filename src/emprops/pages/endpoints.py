@@ -63,7 +63,8 @@ async def watch_output(
     ):
         return pages.missing(request)
     settings = resources.settings
-    kind = kind_of(output.status, output.mime_type, output.url, output.mux_playback_id)
+    playback_id = output.mux_playback_id if pages.player else None
+    kind = kind_of(output.status, output.mime_type, output.url, playback_id)
     url, thumbnail_url = results.of_output(output.url, output.thumbnail_url, output.flat_file_id)
     shown = (output.url, output.thumbnail_url) if output.shared else (url, thumbnail_url)
     source, poster = (source_of(settings, one) for one in shown)
@@ -76,7 +77,8 @@ async def watch_output(
         "source": source.address if source else None,
         "poster": poster.address if poster else None,
         "text": text,
-        "playback": playback_of(signer, output.mux_playback_id) if output.mux_playback_id else None,
+        "playback": playback_of(signer, playback_id) if playback_id else None,
+        "player": pages.player,
     }
     return pages.page("watch.html", values, csp=policy([kind], [source, poster]))
 

@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from emprops.console.built import built
 from emprops.errors import NotFoundError
 from emprops.kit.web.endpoint import resources_of
 
@@ -61,6 +62,12 @@ class Pages:
     def static(self, name: str) -> str:
         """Return the address of a static file; it changes with its content, so browsers may keep it."""
         return f"{self.root}/watch/static/{name}?v={self._versions[name]}"
+
+    @property
+    def player(self) -> str | None:
+        """The address of Mux's player; None where the console, which brings it, was not built."""
+        console = built()
+        return f"{self.root}/console/{console.player}" if console and console.player else None
 
     def page(self, name: str, values: Mapping[str, Any], *, csp: str = EMPTY_POLICY, status: int = 200) -> HTMLResponse:
         """Render a page."""

@@ -1,0 +1,13 @@
+// Short names for shapes of the api's OpenAPI document.
+import type { components } from "./schema";
+
+type Schemas = components["schemas"];
+
+export type Collection = Schemas["PublicCollection"];
+export type Deck = Schemas["DeckSummary"];
+export type Job = Schemas["Job"];
+export type ListedJob = Schemas["ListedJob"];
+export type Me = Schemas["Caller"];
+export type OutputItem = Schemas["OutputItem"];
+export type Session = Schemas["Session"];
+export type SignInState = Schemas["SignIn"];

@@ -1,0 +1,5 @@
+import { Page } from "../kit/Page";
+
+export function CreatePage() {
+  return <Page title="Create">…</Page>;
+}

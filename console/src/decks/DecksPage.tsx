@@ -1,0 +1,5 @@
+import { Page } from "../kit/Page";
+
+export function DecksPage() {
+  return <Page title="Decks">…</Page>;
+}

@@ -1,0 +1,5 @@
+import { Page } from "../kit/Page";
+
+export function JobPage() {
+  return <Page title="Job">…</Page>;
+}

@@ -1,0 +1,27 @@
+import { describe, expect, it } from "vitest";
+import { ago, bytes, duration } from "./format";
+
+describe("times", () => {
+  const now = Date.parse("2026-05-10T12:00:00Z");
+
+  it("says how long ago something was", () => {
+    expect(ago("2026-05-10T11:59:58Z", now)).toBe("just now");
+    expect(ago("2026-05-10T11:57:00Z", now)).toMatch(/3 min/);
+    expect(ago("2026-05-08T12:00:00Z", now)).toMatch(/2 days/);
+    expect(ago("2026-01-02T12:00:00Z", now)).toMatch(/2026/);
+  });
+
+  it.each([
+    [0.84, "0.8 s"],
+    [12.4, "12 s"],
+    [185, "3 min 5 s"],
+    [7810, "2 h 10 min"],
+  ])("writes %d seconds as %s", (seconds, text) => {
+    expect(duration(seconds)).toBe(text);
+  });
+});
+
+it("writes sizes in the largest unit that fits", () => {
+  expect(bytes(999)).toBe("999 B");
+  expect(bytes(3_240_000)).toBe("3.2 MB");
+});

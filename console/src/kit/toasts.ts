@@ -1,0 +1,32 @@
+// What is said in passing. The code that shows it is loaded with the first message.
+import { sentenceOf } from "../api/problem";
+import { opener } from "./opener";
+
+/** Whether anything was ever said. */
+export const toasts = opener();
+
+const LONG = 8000;
+const SHORT = 4000;
+
+/** Say in passing that something was done; with `undo`, offer to take it back. */
+export async function say(sentence: string, undo?: () => void): Promise<void> {
+  toasts.open();
+  const { manager } = await import("./toastManager");
+  manager.add({
+    title: sentence,
+    timeout: undo ? LONG : SHORT,
+    ...(undo ? { data: { undo } } : {}),
+  });
+}
+
+/** Say in passing what went wrong. */
+export async function complain(thrown: unknown): Promise<void> {
+  toasts.open();
+  const { manager } = await import("./toastManager");
+  manager.add({
+    title: sentenceOf(thrown),
+    type: "problem",
+    priority: "high",
+    timeout: LONG,
+  });
+}

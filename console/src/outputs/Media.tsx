@@ -1,0 +1,84 @@
+import { useQuery } from "@tanstack/react-query";
+import { Box, Download, File, Music } from "lucide-react";
+import { Skeleton } from "../kit/states";
+import { kindOf, localUrl, type Shown } from "./kinds";
+import styles from "./Media.module.css";
+
+const MAX_TEXT = 256 * 1024;
+
+/** A file in full: a picture, a film with its controls, sound, text, or a link to download it. */
+export function Media({ file, alt }: { file: Shown; alt: string }) {
+  if (!file.url) return null;
+  const url = localUrl(file.url);
+  switch (kindOf(file.mime_type)) {
+    case "image":
+      return <img className={styles.media} src={url} alt={alt} />;
+    case "video":
+      return (
+        <video
+          className={styles.media}
+          src={url}
+          aria-label={alt}
+          controls
+          loop
+          playsInline
+          poster={file.thumbnail_url ? localUrl(file.thumbnail_url) : undefined}
+        />
+      );
+    case "audio":
+      // biome-ignore lint/a11y/useMediaCaption: generated sound has no captions
+      return <audio className={styles.audio} src={url} aria-label={alt} controls />;
+    case "text":
+      return <Text url={url} />;
+    default:
+      return (
+        <a className={styles.file} href={url} download>
+          <Download aria-hidden />
+          Download the file
+        </a>
+      );
+  }
+}
+
+function Text({ url }: { url: string }) {
+  const text = useQuery({
+    queryKey: ["text", url],
+    queryFn: async ({ signal }) => (await (await fetch(url, { signal })).text()).slice(0, MAX_TEXT),
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+  if (text.isPending) return <Skeleton className={styles.text} />;
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable with keys
+    <pre className={styles.text} tabIndex={0}>
+      {text.data ?? "The text cannot be loaded."}
+    </pre>
+  );
+}
+
+/** A file in small, for tiles and lists. It fills its place. */
+export function Thumbnail({ file, alt }: { file: Shown; alt: string }) {
+  const kind = kindOf(file.mime_type);
+  const picture = file.thumbnail_url ?? (kind === "image" ? file.url : null);
+  if (picture) {
+    return (
+      <img className={styles.thumbnail} src={localUrl(picture)} alt={alt} loading="lazy" decoding="async" />
+    );
+  }
+  if (kind === "video" && file.url) {
+    return (
+      <video
+        className={styles.thumbnail}
+        src={localUrl(file.url)}
+        aria-label={alt}
+        muted
+        preload="metadata"
+      />
+    );
+  }
+  const Icon = kind === "audio" ? Music : kind === "model" ? Box : File;
+  return (
+    <span className={styles.symbol} role="img" aria-label={alt}>
+      <Icon aria-hidden />
+    </span>
+  );
+}

@@ -1,0 +1,5 @@
+import { Page } from "../kit/Page";
+
+export function OutputPage() {
+  return <Page title="Output">…</Page>;
+}

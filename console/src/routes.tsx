@@ -1,0 +1,73 @@
+// The URL table of the console.
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
+import { Frame } from "./shell/Frame";
+import { Lost } from "./shell/Lost";
+
+const root = createRootRoute({ component: Frame, notFoundComponent: Lost });
+
+const start = createRoute({
+  getParentRoute: () => root,
+  path: "/",
+  component: lazyRouteComponent(() => import("./start/StartPage"), "StartPage"),
+});
+
+const create = createRoute({
+  getParentRoute: () => root,
+  path: "/create",
+  component: lazyRouteComponent(() => import("./create/CreatePage"), "CreatePage"),
+});
+
+const createFrom = createRoute({
+  getParentRoute: () => root,
+  path: "/create/$collection",
+  component: lazyRouteComponent(() => import("./create/CollectionPage"), "CollectionPage"),
+});
+
+const jobs = createRoute({
+  getParentRoute: () => root,
+  path: "/jobs",
+  component: lazyRouteComponent(() => import("./jobs/JobsPage"), "JobsPage"),
+});
+
+const job = createRoute({
+  getParentRoute: () => root,
+  path: "/jobs/$id",
+  component: lazyRouteComponent(() => import("./jobs/JobPage"), "JobPage"),
+});
+
+const library = createRoute({
+  getParentRoute: () => root,
+  path: "/library",
+  component: lazyRouteComponent(() => import("./library/LibraryPage"), "LibraryPage"),
+});
+
+const output = createRoute({
+  getParentRoute: () => root,
+  path: "/o/$id",
+  component: lazyRouteComponent(() => import("./outputs/OutputPage"), "OutputPage"),
+});
+
+const decks = createRoute({
+  getParentRoute: () => root,
+  path: "/decks",
+  component: lazyRouteComponent(() => import("./decks/DecksPage"), "DecksPage"),
+});
+
+const deck = createRoute({
+  getParentRoute: () => root,
+  path: "/decks/$id",
+  component: lazyRouteComponent(() => import("./decks/DeckPage"), "DeckPage"),
+});
+
+export const router = createRouter({
+  routeTree: root.addChildren([start, create, createFrom, jobs, job, library, output, decks, deck]),
+  basepath: new URL(document.baseURI).pathname.replace(/\/$/, ""),
+  defaultPreload: "intent",
+  scrollRestoration: true,
+});
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: typeof router;
+  }
+}

@@ -1,0 +1,53 @@
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { lazy, type ReactNode, Suspense, useEffect } from "react";
+import { ProblemNote } from "../kit/states";
+import { follow } from "../live/channel";
+import { standingQuery } from "./queries";
+import styles from "./SignIn.module.css";
+
+const SignIn = lazy(() => import("./SignIn").then(({ SignIn: found }) => ({ default: found })));
+
+/** Let in who is signed in; ask the others to. */
+export function Gate({ children }: { children: ReactNode }) {
+  const standing = useQuery(standingQuery);
+  if (standing.isPending) return null;
+  if (standing.data === undefined) {
+    return (
+      <div className={styles.alone}>
+        <ProblemNote problem={standing.error} onRetry={() => standing.refetch()} />
+      </div>
+    );
+  }
+  if (!("me" in standing.data)) {
+    return (
+      <Suspense fallback={null}>
+        <SignIn {...standing.data} />
+      </Suspense>
+    );
+  }
+  return (
+    <>
+      <Following />
+      {children}
+    </>
+  );
+}
+
+/** Follow one's jobs while signed in, and look again at what they change. */
+function Following() {
+  const client = useQueryClient();
+  useEffect(
+    () =>
+      follow({
+        onEnd: () => {
+          for (const key of ["jobs", "outputs", "decks", "credits"]) {
+            void client.invalidateQueries({ queryKey: [key] });
+          }
+        },
+        onResync: () => void client.invalidateQueries(),
+        onLost: () => void client.invalidateQueries({ queryKey: standingQuery.queryKey }),
+      }),
+    [client],
+  );
+  return null;
+}

@@ -1,0 +1,101 @@
+import { queryOptions, useMutation, useQuery, useQueryClient, useSuspenseQuery } from "@tanstack/react-query";
+import { api, data } from "../api/client";
+import { Problem } from "../api/problem";
+import type { Me, Session, SignInState } from "../api/types";
+
+/** Who is signed in, or how one can sign in. */
+export type Standing = { me: Me } | { ways: SignInState["ways"]; problem: unknown };
+
+const TICKET = /^#ticket=([\w-]+)$/;
+let hasSignedOut = false;
+
+/** Who is signed in. A link's ticket signs in, and where this machine is the user's own, nothing is needed. */
+export const standingQuery = queryOptions({
+  queryKey: ["me"],
+  queryFn: findStanding,
+  staleTime: 60_000,
+});
+
+async function findStanding(): Promise<Standing> {
+  const ticket = TICKET.exec(location.hash)?.[1];
+  if (ticket) {
+    history.replaceState(null, "", location.pathname + location.search); // it works once, and must not be shared
+    return signInAnd(() => data(api.POST("/session", { body: { ticket } })));
+  }
+  try {
+    return { me: await data(api.GET("/me")) };
+  } catch (problem) {
+    if (!(problem instanceof Problem && problem.status === 401)) throw problem;
+  }
+  const { ways } = await data(api.GET("/session"));
+  if (!ways.includes("local") || hasSignedOut) return { ways, problem: null };
+  return signInAnd(() => data(api.POST("/session")));
+}
+
+async function signInAnd(signIn: () => Promise<Session>): Promise<Standing> {
+  try {
+    await signIn();
+    return { me: await data(api.GET("/me")) };
+  } catch (problem) {
+    const { ways } = await data(api.GET("/session"));
+    return { ways, problem };
+  }
+}
+
+/** Who is signed in; only below `Gate`. */
+export function useMe(): Me {
+  const standing = useSuspenseQuery(standingQuery).data;
+  if (!("me" in standing)) throw new Error("nobody is signed in");
+  return standing.me;
+}
+
+/** Sign in with a key or token, or with nothing on one's own machine. */
+export function useSignIn() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (key: string | null) =>
+      data(api.POST("/session", key === null ? {} : { headers: { Authorization: `Bearer ${key}` } })),
+    onSuccess: () => client.invalidateQueries({ queryKey: standingQuery.queryKey }),
+    meta: { handlesErrors: true },
+  });
+}
+
+/** Sign out, and forget everything that was loaded. */
+export function useSignOut() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: () => data(api.DELETE("/session")),
+    onSuccess: ({ ways }) => {
+      hasSignedOut = true;
+      client.clear();
+      client.setQueryData<Standing>(standingQuery.queryKey, {
+        ways,
+        problem: null,
+      });
+    },
+  });
+}
+
+const sessionsQuery = queryOptions({
+  queryKey: ["sessions"],
+  queryFn: ({ signal }) => data(api.GET("/sessions", { signal })),
+});
+
+/** Where one is signed in. */
+export function useSessions(enabled: boolean) {
+  return useQuery({ ...sessionsQuery, enabled });
+}
+
+/** End one of one's sessions. */
+export function useEndSession() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (session_id: string) =>
+      data(
+        api.DELETE("/sessions/{session_id}", {
+          params: { path: { session_id } },
+        }),
+      ),
+    onSuccess: () => client.invalidateQueries({ queryKey: sessionsQuery.queryKey }),
+  });
+}

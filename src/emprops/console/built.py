@@ -1,0 +1,73 @@
+"""The files of the web console, which ``make console`` built into ``static/``: found once, sent compressed.
+
+Names of files that the build made carry a digest of their content, so browsers keep them for good. ``index.html`` is
+the same for every page of the console: which page is shown is decided in the browser.
+"""
+
+import mimetypes
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import orjson
+from starlette.datastructures import Headers
+from starlette.responses import Response
+
+STATIC: Final = Path(__file__).parent / "static"
+HASHED: Final = "assets/"
+"""Where the build puts what has a digest in its name."""
+ENCODINGS: Final = (("br", ".br"), ("gzip", ".gz"))
+"""What the build made smaller copies with, the smallest first."""
+PLAYER: Final = "src/watch/player.ts"
+"""The module of Mux's player, as the build's manifest names it."""
+BASE: Final = '<base href="/" />'
+"""What ``index.html`` has in place of the path under which the console is reached."""
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A build of the console."""
+
+    files: frozenset[str]
+    """Their paths below ``static/``, without the compressed copies."""
+    index: str
+    """The page."""
+    player: str | None
+    """Path of Mux's player."""
+
+    def page(self, root: str) -> str:
+        """Return the page for a console at ``<root>/console/``."""
+        return self.index.replace(BASE, f'<base href="{root}/console/" />')
+
+    def send(self, name: str, headers: Headers) -> Response | None:
+        """Send a file in the smallest encoding that the client takes; None if there is no such file."""
+        if name not in self.files:
+            return None
+        accepted = {coding.partition(";")[0].strip() for coding in headers.get("accept-encoding", "").split(",")}
+        sent = {"Vary": "Accept-Encoding", "Cache-Control": "no-cache"}
+        if name.startswith(HASHED):
+            sent["Cache-Control"] = "public, max-age=31536000, immutable"
+        path = STATIC / name
+        for coding, suffix in ENCODINGS:
+            smaller = path.with_name(path.name + suffix)
+            if coding in accepted and smaller.is_file():
+                path, sent["Content-Encoding"] = smaller, coding
+                break
+        return Response(path.read_bytes(), media_type=mimetypes.guess_type(name)[0], headers=sent)
+
+
+@cache
+def built() -> Built | None:
+    """Return the console's build; None if this source tree has none."""
+    index = STATIC / "index.html"
+    if not index.is_file():
+        return None
+    compressed = {suffix for _, suffix in ENCODINGS}
+    paths = (path for path in STATIC.rglob("*") if path.is_file() and path.suffix not in compressed and path != index)
+    manifest = orjson.loads((STATIC / "manifest.json").read_bytes())
+    return Built(
+        files=frozenset(path.relative_to(STATIC).as_posix() for path in paths),
+        index=index.read_text(),
+        player=manifest.get(PLAYER, {}).get("file"),
+    )
