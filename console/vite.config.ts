@@ -1,13 +1,22 @@
 import react from "@vitejs/plugin-react";
-import { defineConfig } from "vite";
+import { defineConfig, type Plugin } from "vite";
 import { compression, defineAlgorithm } from "vite-plugin-compression2";
 
-const api = process.env.EMPROPS_API ?? "http://127.0.0.1:3331";
+const api = process.env.EMPROPS_API ?? "http://127.0.0.1:3001";
+const BASE = '<base href="/" />';
 
-export default defineConfig({
-  base: "./", // the api puts a <base> into index.html, so the console works under any path
+// The api puts the path under which it is reached into <base>, so a build works under any. Here it is the usual one.
+const based: Plugin = {
+  name: "base",
+  apply: "serve",
+  transformIndexHtml: (html) => html.replace(BASE, '<base href="/console/" />'),
+};
+
+export default defineConfig(({ command }) => ({
+  base: command === "serve" ? "/console/" : "./",
   plugins: [
     react(),
+    based,
     compression({
       algorithms: [defineAlgorithm("brotliCompress"), defineAlgorithm("gzip", { level: 9 })],
       include: /\.(js|css|svg)$/,
@@ -23,20 +32,5 @@ export default defineConfig({
       input: { index: "index.html", player: "src/watch/player.ts" },
     },
   },
-  server: {
-    proxy: Object.fromEntries(
-      [
-        "/api",
-        "/files",
-        "/assets",
-        "/me",
-        "/session",
-        "/sessions",
-        "/outputs",
-        "/decks",
-        "/credits",
-        "/watch",
-      ].map((path) => [path, api]),
-    ),
-  },
-});
+  server: { proxy: { "^/(?!console)": { target: api, ws: true } } },
+}));

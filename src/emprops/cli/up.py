@@ -45,6 +45,7 @@ def banner(installation: Installation, settings: Settings) -> str:
     else:
         caller = f"-H 'user_id: {run.user_id}'"
         facts = {"API reference": f"{run.url}/docs", "Your user id": run.user_id}
+    facts = {"Console": f"{run.url}/console"} | facts
     facts |= {"Logs": str(installation.logs), "Stop": "Ctrl-C"}
     lines = "\n".join(f"  {name:<13}  {fact}" for name, fact in facts.items())
     return f"""
