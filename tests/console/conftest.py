@@ -11,10 +11,10 @@ from uuid import UUID
 
 import pytest
 import redis.asyncio
-from emprops.auth.local_user import local_user
 from playwright.async_api import Browser, BrowserContext, Page, Route
 from tests.flows.conftest import System, flow_settings, running_system, worker_process
 
+from emprops.auth.local_user import local_user
 from emprops.kit.database import Database
 from emprops.settings import Settings
 

@@ -27,7 +27,8 @@ export const api = createClient<paths>({
   baseUrl: ROOT.replace(/\/$/, ""),
   credentials: "same-origin",
   fetch: exactFetch,
-  bodySerializer: (body: unknown) => (body instanceof FormData || body instanceof Blob ? body : stringify(body)),
+  bodySerializer: (body: unknown) =>
+    body instanceof FormData || body instanceof Blob ? body : stringify(body),
 });
 
 /** The outcome of a request as openapi-fetch returns it. */

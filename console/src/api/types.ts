@@ -10,4 +10,3 @@ export type ListedJob = Schemas["ListedJob"];
 export type Me = Schemas["Caller"];
 export type OutputItem = Schemas["OutputItem"];
 export type Session = Schemas["Session"];
-export type SignInState = Schemas["SignIn"];

@@ -15,6 +15,7 @@ export function Media({ file, alt }: { file: Shown; alt: string }) {
       return <img className={styles.media} src={url} alt={alt} />;
     case "video":
       return (
+        // biome-ignore lint/a11y/useMediaCaption: generated films have no captions
         <video
           className={styles.media}
           src={url}

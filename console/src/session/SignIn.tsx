@@ -2,7 +2,6 @@ import { KeyRound, LogIn } from "lucide-react";
 import { type FormEvent, useState } from "react";
 import { ROOT } from "../api/client";
 import { sentenceOf } from "../api/problem";
-import type { SignInState } from "../api/types";
 import { Button } from "../kit/Button";
 import { Field, TextInput, within } from "../kit/Fields";
 import { useTitle } from "../kit/Page";
@@ -10,7 +9,7 @@ import { useSignIn } from "./queries";
 import styles from "./SignIn.module.css";
 
 /** The ways in: those that this installation has. */
-export function SignIn({ ways, problem }: { ways: SignInState["ways"]; problem: unknown }) {
+export function SignIn({ ways, problem }: { ways: readonly string[]; problem: unknown }) {
   useTitle("Sign in");
   const signIn = useSignIn();
   const failed = signIn.error ?? problem;

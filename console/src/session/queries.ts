@@ -1,10 +1,9 @@
 import { queryOptions, useMutation, useQuery, useQueryClient, useSuspenseQuery } from "@tanstack/react-query";
 import { api, data } from "../api/client";
-import { Problem } from "../api/problem";
-import type { Me, Session, SignInState } from "../api/types";
+import type { Me, Session } from "../api/types";
 
 /** Who is signed in, or how one can sign in. */
-export type Standing = { me: Me } | { ways: SignInState["ways"]; problem: unknown };
+export type Standing = { me: Me } | { ways: readonly string[]; problem: unknown };
 
 const TICKET = /^#ticket=([\w-]+)$/;
 let hasSignedOut = false;
@@ -22,12 +21,8 @@ async function findStanding(): Promise<Standing> {
     history.replaceState(null, "", location.pathname + location.search); // it works once, and must not be shared
     return signInAnd(() => data(api.POST("/session", { body: { ticket } })));
   }
-  try {
-    return { me: await data(api.GET("/me")) };
-  } catch (problem) {
-    if (!(problem instanceof Problem && problem.status === 401)) throw problem;
-  }
-  const { ways } = await data(api.GET("/session"));
+  const { signed_in, ways } = await data(api.GET("/session"));
+  if (signed_in) return { me: await data(api.GET("/me")) };
   if (!ways.includes("local") || hasSignedOut) return { ways, problem: null };
   return signInAnd(() => data(api.POST("/session")));
 }
@@ -68,10 +63,7 @@ export function useSignOut() {
     onSuccess: ({ ways }) => {
       hasSignedOut = true;
       client.clear();
-      client.setQueryData<Standing>(standingQuery.queryKey, {
-        ways,
-        problem: null,
-      });
+      client.setQueryData(standingQuery.queryKey, (): Standing => ({ ways, problem: null }));
     },
   });
 }
