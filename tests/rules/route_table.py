@@ -135,7 +135,7 @@ TABLE = [
     row("GET", "/d/{deck_id}", OWN.but(nobody=404)),
     row("GET", "/watch/static/{name}", PUBLIC, name="static_file"),
     row("GET", "/console", PUBLIC.but(nobody=308, owner=308, other=308, service=308)),
-    row("GET", "/console/{path:path}", PUBLIC, path="library"),
+    row("GET", "/console/{key:path}", PUBLIC),
     # --- Mux: without its signing secret there is no such address (tests/media/test_mux_webhook.py has one)
     row("POST", "/webhooks/mux", Who(nobody=404, owner=404, other=404, service=404), body={}),
     # --- jobs

@@ -27,16 +27,16 @@ async def show_console(resources: Shared) -> Response:
     return RedirectResponse(f"{_root(resources.settings)}/console/", status_code=308)
 
 
-@routes.get("/{path:path}")
-async def show_page(path: str, request: Request, resources: Shared) -> Response:
+@routes.get("/{key:path}")
+async def show_page(key: str, request: Request, resources: Shared) -> Response:
     """Send one of the console's files, else its page: which one is decided in the browser."""
     console = built()
     if console is None:
         return PlainTextResponse(NOT_BUILT, status_code=503)
-    file = console.send(path, request.headers)
+    file = console.send(key, request.headers)
     if file is not None:
         return file
-    if path.startswith(HASHED):
+    if key.startswith(HASHED):
         raise NotFoundError("There is no such file; reload the page, which may be older than the server.")
     return HTMLResponse(
         console.page(_root(resources.settings)),
