@@ -1,9 +1,11 @@
 """Private files as inputs of remote workers: under the claim that takes them, by the URL that was signed for it."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from fastapi import FastAPI
 from tests.gateway.rig import Side, add_key, http_side, storage_of
@@ -11,6 +13,7 @@ from tests.queue.helpers import lapse, make_ticket
 
 from emprops.auth.file_links import FILE_LINKS, FileLinks
 from emprops.kit.database import Database
+from emprops.media.result_links import RESULT_LINKS, ResultLinks
 from emprops.queue.dispatch import Queue
 from emprops.queue.messages import Claim
 
@@ -84,3 +87,32 @@ async def test_a_private_file_is_gone_when_the_claim_has_lapsed(
     async with storage_of(url, key, lambda: [taking]) as storage:
         with pytest.raises(FileNotFoundError):
             await storage.read(PRIVATE)
+
+
+RESULT = "generations/job/step/1-0123abcd-0.png"
+
+
+@pytest.fixture
+def signed(app: FastAPI, links: FileLinks) -> Iterator[None]:
+    """Results open by signed URLs only."""
+    before = RESULT_LINKS.get(app)
+    RESULT_LINKS.attach(app, ResultLinks(before.settings.model_copy(update={"result_links": "signed"}), links))
+    yield
+    RESULT_LINKS.attach(app, before)
+
+
+@pytest.mark.usefixtures("signed")
+@pytest.mark.parametrize(("named", "opens"), [("{file}?{good}", True), ("{file}", False), ("look at {file}", False)])
+async def test_a_result_that_is_not_public_opens_like_a_private_file(
+    queue: Queue, side: Side, url: str, key: str, files: Path, links: FileLinks, named: str, opens: bool
+) -> None:
+    stored = files / "files" / RESULT
+    stored.parent.mkdir(parents=True, exist_ok=True)
+    stored.write_bytes(b"a result")
+    text = named.format(file=f"http://testserver/files/{RESULT}", good=links.query(RESULT, 60))
+    await queue.enqueue([make_ticket("takes", payload={"image": text})])
+    claim = await side.worker.claim_one()
+    headers = {"x-api-key": key, "worker-name": "worker-1", "claim-token": claim.token}
+    async with httpx2.AsyncClient(base_url=url, headers=headers) as http:
+        answer = await http.get(f"/api/worker/files/{RESULT}?step=takes")
+    assert answer.status_code == (200 if opens else 404), answer.text

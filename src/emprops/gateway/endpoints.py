@@ -7,7 +7,6 @@ from fastapi import Depends, Header, Query, Request
 from starlette.responses import Response
 
 from emprops.auth.dependencies import WorkerCaller, worker_caller
-from emprops.auth.file_links import FILE_LINKS
 from emprops.errors import ConflictError, TooManyRequestsError
 from emprops.gateway.conversions import turn_json
 from emprops.gateway.identity import NAME, TOKEN
@@ -34,6 +33,7 @@ from emprops.kit.web.envelope import Envelope, failures, ok
 from emprops.kit.web.parts import Part
 from emprops.kit.web.server import is_stopping
 from emprops.kit.web.strict_json import Strictness
+from emprops.media.result_links import Naming
 from emprops.media.serving import PRIVATE, REPLIES, send_file
 from emprops.queue.bounds import MAX_DATA_BYTES, MAX_DEPTH
 
@@ -156,14 +156,14 @@ async def get_input_file(
     caller: WorkerCaller,
     gateway: Workers,
     resources: Shared,
+    results: Naming,
     step: Annotated[str, Query(max_length=100, description="The id of the claimed step.")],
     worker_name: Annotated[str, Header(pattern=f"^{NAME}$")],
     claim_token: Annotated[str, Header(pattern=f"^{TOKEN}$")],
 ) -> Response:
     """Send an input of a claimed step that is not public, or one range of it."""
     worker = gateway.admit(caller.key_prefix, worker_name)
-    links = FILE_LINKS.of(request)
-    await check_input(resources.redis, resources.settings, links, key, worker=worker, step_id=step, token=claim_token)
+    await check_input(resources.redis, results, key, worker=worker, step_id=step, token=claim_token)
     return await send_file(request, resources.storage, key, headers=PRIVATE)
 
 

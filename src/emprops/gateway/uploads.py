@@ -8,12 +8,12 @@ from urllib.parse import parse_qsl
 
 from redis.asyncio import Redis
 
-from emprops.auth.file_links import FileLinks
 from emprops.errors import BadRequestError, NotFoundError, UnavailableError
 from emprops.gateway.identity import is_own
 from emprops.gateway.service import RemoteWorker
 from emprops.kit.storage import Storage, is_key
 from emprops.kit.web.spooling import spooled
+from emprops.media.result_links import ResultLinks
 from emprops.media.storage import is_private
 from emprops.media.types import mime_type_of
 from emprops.queue.remote_claims import RemoteClaims, Upload
@@ -66,16 +66,18 @@ async def receive(
 
 
 async def check_input(
-    redis: Redis, settings: Settings, links: FileLinks, key: str, *, worker: RemoteWorker, step_id: str, token: str
+    redis: Redis, results: ResultLinks, key: str, *, worker: RemoteWorker, step_id: str, token: str
 ) -> None:
     """Raise :class:`NotFoundError` unless the worker holds this step, and the step takes the file.
 
-    A private one it takes by a URL that was signed: a ticket that names the address of somebody's file opens nothing.
+    One that is not for everybody it takes by a URL that was signed: a ticket that names the address of somebody's file
+    opens nothing.
     """
-    claims = RemoteClaims(redis, settings.queue_prefix)
+    claims = RemoteClaims(redis, results.settings.queue_prefix)
+    closed = is_private(key) or results.guards(key)
     if is_key(key) and is_own(worker.id, token):
         queries = await claims.named_with(step_id, token, key)
-        if any(not is_private(key) or links.opens(key, dict(parse_qsl(query))) for query in queries):
+        if any(not closed or results.links.opens(key, dict(parse_qsl(query))) for query in queries):
             return
     raise NotFoundError("This worker has no claim on a step that takes this file.")
 
