@@ -27,9 +27,9 @@ const preview = (job_id: string, seq: number): Message => ({
 });
 
 describe("what is known of one's jobs", () => {
-  it("ignores news that are older than what is known", () => {
-    const state = told(changed(job("a", "processing", 5, 60)), changed(job("a", "processing", 4, 40)));
-    expect(state.jobs.get("a")?.progress).toBe(60);
+  it("is as the last message of a job told it", () => {
+    const state = told(changed(job("a", "processing", 5, 60)), changed(job("a", "pending", 5, 0)));
+    expect(state.jobs.get("a")?.status).toBe("pending");
   });
 
   it("shows the latest preview, and none after the end", () => {

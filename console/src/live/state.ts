@@ -38,13 +38,11 @@ export function next(state: LiveState, message: Message): LiveState {
 }
 
 function withJob(state: LiveState, job: LiveJob): LiveState {
-  const known = state.jobs.get(job.id);
-  if (known && known.updated_at > job.updated_at) return state; // what changed shortly before may be told again
-  const jobs = new Map(state.jobs).set(job.id, job);
-  if (!hasEnded(job)) return { ...state, jobs };
-  const previews = new Map(state.previews);
+  const jobs = withoutOld(new Map(state.jobs).set(job.id, job));
+  if (job.status === "processing") return { ...state, jobs };
+  const previews = new Map(state.previews); // an attempt that begins anew counts its previews from one again
   previews.delete(job.id);
-  return { ...state, jobs: withoutOld(jobs), previews };
+  return { ...state, jobs, previews };
 }
 
 function withoutOld(jobs: Map<string, LiveJob>): Map<string, LiveJob> {

@@ -1,0 +1,90 @@
+"""Every page with something on it: light and dark, narrow and wide, nothing inaccessible, nothing cut off.
+
+``make pictures`` runs it with more on the pages, and keeps what it saw for ``docs/``.
+"""
+
+import asyncio
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from tests.console.conftest import OVERFLOW, Console, Scheme, Window
+
+PICTURES = os.environ.get("EMPROPS_PICTURES")
+"""Where to keep pictures of the pages; the suite keeps none."""
+PROMPTS = (
+    "a lighthouse at dusk",
+    "mountains under a full moon",
+    "a forest in the fog",
+    "waves at sunrise",
+    "a city at night in the rain",
+    "a desert under stars",
+    "an autumn meadow",
+    "northern lights over a lake",
+    "a sailing boat at sunset",
+    "snow on the hills",
+    "a volcano at night",
+    "a field of flowers in spring",
+)
+
+
+@dataclass
+class Content:
+    """What is on the pages."""
+
+    job_id: str
+    output_ids: list[str]
+    deck_id: str
+
+    def pages(self) -> dict[str, str]:
+        """Every address of the console's URL table, by a name."""
+        first, second = self.output_ids[:2]
+        return {
+            "start": "/",
+            "create": "/create",
+            "create-form": f"/create/art?job={self.job_id}",
+            "library": "/library",
+            "lightbox": f"/library?open={first}",
+            "output": f"/o/{first}",
+            "compare": f"/compare?a={first}&b={second}",
+            "decks": "/decks",
+            "deck": f"/decks/{self.deck_id}",
+            "jobs": "/jobs",
+            "job": f"/jobs/{self.job_id}",
+            "lost": "/nowhere",
+        }
+
+
+@pytest.fixture
+async def content(console: Console, console_worker: None) -> Content:
+    """Finished pictures in a deck, one of them developed further."""
+    system = console.system
+    prompts = PROMPTS if PICTURES else PROMPTS[:3]
+    jobs = [
+        await system.generate("art", {"prompt": prompt, "seed": number, "width": 768, "height": 640})
+        for number, prompt in enumerate(prompts)
+    ]
+    await asyncio.gather(*map(system.finished, jobs))
+    outputs = (await system.http.get("/outputs", headers={"user_id": str(system.user_id)})).json()["data"]
+    return Content(jobs[0], [output["id"] for output in outputs], outputs[0]["deck"]["id"])
+
+
+async def settled(window: Window, path: str) -> None:
+    page = await window.open(path)
+    await page.wait_for_load_state("networkidle")
+    await page.evaluate("Promise.all([...document.images].map(image => image.decode().catch(() => {})))")
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1600), ("dark", 320)])
+async def test_every_page(console: Console, content: Content, scheme: Scheme, width: int) -> None:
+    async with console.window(scheme=scheme, width=width, height=900) as window:
+        for name, path in content.pages().items():
+            await settled(window, path)
+            assert await window.page.evaluate(OVERFLOW) <= 0, f"{name} scrolls sideways at {width} px"
+            assert await window.faults() == [], name
+            if PICTURES:
+                size = "wide" if width > 1000 else "narrow"
+                file = Path(PICTURES) / f"console-{name}-{size}-{scheme}.jpg"
+                await window.page.screenshot(path=file, quality=82, type="jpeg")
+        window.clean()
