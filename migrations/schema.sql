@@ -919,6 +919,21 @@ COMMENT ON COLUMN public.session.roles IS 'what the way in said that the user is
 
 COMMENT ON COLUMN public.session.key_id IS 'the key that vouched: the session ends with it';
 
+CREATE TABLE public.sign_in_link (
+    id uuid NOT NULL,
+    ticket_hash bytea NOT NULL,
+    user_id uuid NOT NULL,
+    role text NOT NULL,
+    made_by text NOT NULL,
+    key_id uuid,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT sign_in_link_role_check CHECK ((role = ANY (ARRAY['user'::text, 'viewer'::text, 'operator'::text]))),
+    CONSTRAINT sign_in_link_ticket_hash_check CHECK ((length(ticket_hash) = 32))
+);
+
+COMMENT ON TABLE public.sign_in_link IS 'not used yet: a link that is used is deleted';
+
 CREATE TABLE public.social_link (
     id uuid NOT NULL,
     social_org text NOT NULL,
@@ -1289,6 +1304,12 @@ ALTER TABLE ONLY public.session
 ALTER TABLE ONLY public.session
     ADD CONSTRAINT session_secret_hash_key UNIQUE (secret_hash);
 
+ALTER TABLE ONLY public.sign_in_link
+    ADD CONSTRAINT sign_in_link_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.sign_in_link
+    ADD CONSTRAINT sign_in_link_ticket_hash_key UNIQUE (ticket_hash);
+
 ALTER TABLE ONLY public.social_link
     ADD CONSTRAINT social_link_pkey PRIMARY KEY (id);
 
@@ -1516,6 +1537,8 @@ CREATE INDEX session_last_seen ON public.session USING btree (last_seen_at);
 
 CREATE INDEX session_of_user ON public.session USING btree (user_id, created_at DESC, id DESC);
 
+CREATE INDEX sign_in_link_expires ON public.sign_in_link USING btree (expires_at);
+
 CREATE INDEX social_link_newest ON public.social_link USING btree (created_at DESC, id DESC);
 
 CREATE INDEX step_dead ON public.step USING btree (completed_at DESC, id DESC) WHERE (dead_letter IS NOT NULL);
@@ -1701,6 +1724,9 @@ ALTER TABLE ONLY public.saved_workflow
 
 ALTER TABLE ONLY public.session
     ADD CONSTRAINT session_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.app_user(id);
+
+ALTER TABLE ONLY public.sign_in_link
+    ADD CONSTRAINT sign_in_link_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.app_user(id);
 
 ALTER TABLE ONLY public.social_link
     ADD CONSTRAINT social_link_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.app_user(id);

@@ -39,6 +39,7 @@ from emprops.openai_api import video_endpoints as openai_videos
 from emprops.operators import audit_endpoints as audit
 from emprops.operators import endpoints as operators
 from emprops.operators import job_endpoints as operator_jobs
+from emprops.operators import session_endpoints as operator_sessions
 from emprops.orchestrator.endpoints import dead_letters, develop, generations, reviews
 from emprops.orchestrator.endpoints import jobs as job_changes
 from emprops.outputs import endpoints as outputs
@@ -48,6 +49,7 @@ from emprops.pages import home_endpoints as home
 from emprops.policies import endpoints as policies
 from emprops.quotas import endpoints as quotas
 from emprops.sessions import endpoints as sessions
+from emprops.sessions import link_endpoints as sign_in_links
 from emprops.sessions import me_endpoints as me
 from emprops.webhooks import endpoints as webhooks
 from emprops.workflows import endpoints as workflows
@@ -88,12 +90,14 @@ TABLE: list[tuple[Prefix, APIRouter]] = [
     ("", outputs.routes),  # /outputs/{id} /outputs/{id}/lineage /collections/{id}/outputs
     ("", me.routes),  # /me
     ("", sessions.routes),  # /session /sessions /sessions/{id}
+    ("", sign_in_links.routes),  # /session/links
     ("", auth.routes),  # /users/roles /users/{id}/roles
     ("", quotas.own_routes),  # /me/limits
     ("", quotas.routes),  # /quotas /quotas/{kind}/{id}
     ("", keys.routes),  # /keys /keys/{prefix}
     ("", operator_jobs.routes),  # /operator/jobs /operator/jobs/counts /operator/jobs/series
     ("", operators.routes),  # /operator/jobs/{id} /operator/outputs/{id} /operator/users/{id}
+    ("", operator_sessions.routes),  # /operator/users/{id}/sessions /operator/sessions/{id}
     ("", audit.routes),  # /audit
     ("", credit.routes),  # /credits /credits/ledger /credits/grant
     ("", decks.routes),  # /decks /decks/{id} /decks/{id}/publish /decks/{id}/lock /decks/{id}/order

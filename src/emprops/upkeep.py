@@ -49,6 +49,7 @@ from emprops.orchestrator.tickets import Dispatcher, queue_from
 from emprops.outputs.expiry import hide_expired
 from emprops.outputs.importing import Workshop, import_due, inspect_due
 from emprops.quotas import store as quota_store
+from emprops.sessions import link_store
 from emprops.sessions import store as session_store
 from emprops.settings import Settings
 from emprops.webhooks.deliver import Deliverer
@@ -96,6 +97,7 @@ def timetable(dispatcher: Dispatcher, orchestrator: Orchestrator, moderator: Mod
         Duty("forget_signatures", 600.0, dispatcher.queue.forget),
         Duty("forget_consumers", 600.0, orchestrator.stream.forget_consumers),
         Duty("remove_ended_sessions", 600.0, lambda: session_store.remove_ended(dispatcher.database)),
+        Duty("remove_unused_links", 600.0, lambda: link_store.remove_unused(dispatcher.database)),
         Duty("purge_webhooks", 3600.0, lambda: purge_webhooks(dispatcher.database)),
         Duty("chain_audit_entries", 1.0, lambda: chain_entries(dispatcher.database)),
         Duty(

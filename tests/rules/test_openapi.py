@@ -34,6 +34,7 @@ WITHOUT_KEY = {
     "createMyStreamTicket": ONE_USE,
     "createSocketTicket": ONE_USE,
     "signIn": "its answer has a secret, in a cookie, which must not be stored",
+    "createSignInLink": "its answer is a secret, which must not be stored",
     "createKey": "its answer is a secret, which must not be stored",
     "createWebhook": "its answer has a secret, which must not be stored; sent again, it is refused",
 }

@@ -49,7 +49,7 @@ async def test_a_session_ends(page: httpx2.AsyncClient, production: FastAPI, dat
     ended = await page.get("/me")
     assert (ended.status_code, ended.json()["error"]) == (401, "The session has ended; sign in again.")
     state = await page.get("/session")
-    assert state.json()["data"] == {"signed_in": False, "ways": ["key"], "session": None}
+    assert state.json()["data"] == {"signed_in": False, "ways": ["key", "link"], "session": None}
     assert "Max-Age=0" in state.headers["set-cookie"], "the browser keeps no dead cookie"
     assert (await page.get("/me")).json()["error"].startswith("Unauthorized")
 
@@ -78,7 +78,7 @@ async def test_signing_out_clears_the_cookie_and_ends_the_session(page: httpx2.A
     await signed_in(page)
     secret = page.cookies[COOKIE]
     out = await page.delete("/session")
-    assert out.json()["data"] == {"signed_in": False, "ways": ["key"], "session": None}
+    assert out.json()["data"] == {"signed_in": False, "ways": ["key", "link"], "session": None}
     [cookie] = out.headers.get_list("set-cookie")
     assert {"Max-Age=0", "Path=/", "Secure", "HttpOnly"} <= set(cookie.split("; "))
     assert not page.cookies

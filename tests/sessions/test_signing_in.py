@@ -84,7 +84,7 @@ async def test_only_a_digest_is_stored(page: httpx2.AsyncClient, database: Datab
 
 async def test_on_ones_own_machine_nothing_is_needed(here: httpx2.AsyncClient, tmp_path: Path) -> None:
     state = (await here.get("/session")).json()["data"]
-    assert state == {"signed_in": False, "ways": ["local", "key"], "session": None}
+    assert state == {"signed_in": False, "ways": ["local", "key", "link"], "session": None}
     session = (await here.post("/session")).json()["data"]
     assert (session["role"], session["way"]) == ("operator", "local")
     assert session["user_id"] == json.loads((tmp_path / "local.json").read_text())["user_id"]
@@ -94,7 +94,7 @@ async def test_on_ones_own_machine_nothing_is_needed(here: httpx2.AsyncClient, t
     assert (await here.post("/keys", json={"name": "web", "scopes": ["service"]})).status_code == 201
     assert (await here.get("/session")).json()["data"] == {
         "signed_in": True,
-        "ways": ["local", "key"],
+        "ways": ["local", "key", "link"],
         "session": session,
     }
 
@@ -144,7 +144,7 @@ async def test_an_api_that_others_reach_gives_nothing_away(
     urls = {"database_url": settings.database_url, "redis_url": settings.redis_url, "data_dir": tmp_path}
     changed = Settings(mode="local", allow_remote_local=True, **urls)
     async with api(changed, database, redis, tmp_path) as app, browser(app, HERE) as client:
-        assert (await client.get("/session")).json()["data"]["ways"] == ["key"]
+        assert (await client.get("/session")).json()["data"]["ways"] == ["key", "link"]
         assert (await client.post("/session")).status_code == 401
         named = await client.post("/session", headers={"user_id": str(ANNA)})
         assert named.status_code == 401

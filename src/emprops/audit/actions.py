@@ -10,6 +10,8 @@ class Action(StrEnum):
     """A session began; or a user's token, or a key, was accepted for the first time that day (UTC)."""
     SESSION_REVOKED = "session.revoked"
     """By who signed out, by the user, or by an operator."""
+    LINK_CREATED = "sign_in_link.created"
+    """A link that signs a user in."""
     ROLE_GRANTED = "role.granted"
     ROLE_REVOKED = "role.revoked"
     KEY_CREATED = "key.created"

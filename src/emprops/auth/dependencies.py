@@ -17,10 +17,12 @@ from emprops.auth.file_links import FILE_LINKS
 from emprops.auth.limits import LIMITER, Kind
 from emprops.auth.roles import has_role
 from emprops.auth.session_cookie import COOKIE
+from emprops.auth.sessions import SESSIONS
 from emprops.auth.startup import is_loopback
 from emprops.auth.tickets import MY_STREAM, SOCKET, redeem_ticket, stream_of
 from emprops.errors import ForbiddenError, UnauthorizedError
 from emprops.kit.web.endpoint import resources_of
+from emprops.kit.web.lease import ends_with
 from emprops.kit.web.openapi import Security
 from emprops.settings import Settings
 
@@ -36,8 +38,16 @@ async def identify(connection: HTTPConnection) -> Caller:
     if "caller" not in state:
         found = await AUTHENTICATOR.of(connection).identify(connection)
         await LIMITER.of(connection).check(connection, found, Kind.REQUEST)
-        state["caller"] = found
+        state["caller"] = _leased(connection, found)
     caller: Caller = state["caller"]
+    return caller
+
+
+def _leased(connection: HTTPConnection, caller: Caller) -> Caller:
+    """Have streams and WebSockets end with the session that opens them."""
+    if caller.session_id is not None:
+        watch = SESSIONS.of(connection).watch
+        ends_with(connection, watch.lease(caller.session_id, resources_of(connection).database))
     return caller
 
 
@@ -80,7 +90,8 @@ async def _by_ticket(connection: HTTPConnection, ticket: str | None, purpose: st
     if ticket is None:
         return await current_caller(connection)
     resources = resources_of(connection)
-    return await redeem_ticket(resources.redis, resources.settings.queue_prefix, ticket, purpose)
+    caller = await redeem_ticket(resources.redis, resources.settings.queue_prefix, ticket, purpose)
+    return _leased(connection, caller)
 
 
 async def asset_reader(connection: HTTPConnection, asset_id: UUID) -> UUID | None:

@@ -52,6 +52,11 @@ async def find_session(reader: Transaction, digest: bytes) -> Session | None:
     )
 
 
+async def live_among(reader: Transaction, session_ids: list[UUID]) -> set[UUID]:
+    """Return which of these sessions have not ended."""
+    return set(await reader.fetch_values(f"SELECT s.id FROM session s WHERE s.id = ANY(%s) AND {LIVE}", (session_ids,)))
+
+
 async def touch_session(writer: Transaction, session_id: UUID) -> None:
     """Note that a session is in use."""
     await writer.execute(

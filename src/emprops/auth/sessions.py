@@ -11,6 +11,7 @@ from emprops.auth import session_store
 from emprops.auth.caller import OPERATOR, READ, VIEWER, Caller
 from emprops.auth.guesses import Guesses
 from emprops.auth.session_store import Session
+from emprops.auth.session_watch import SessionWatch
 from emprops.auth.startup import is_for_one_machine
 from emprops.kit.database import Database
 from emprops.kit.web.parts import Part
@@ -46,6 +47,7 @@ class SessionRing:
         self._clock = clock
         self._remembered: dict[bytes, _Remembered] = {}
         self._wrong = Guesses(clock)
+        self.watch = SessionWatch()
 
     def proven(self, secret: str) -> bool:
         """Return whether this secret was found within the last :data:`REMEMBER` seconds."""
@@ -56,9 +58,10 @@ class SessionRing:
         return self._wrong.is_new(digest_of(secret))
 
     def forget(self, session_id: UUID) -> None:
-        """Look at a session again: it was revoked here."""
+        """Let a session end at once in this process: it was revoked here."""
         for digest in [digest for digest, known in self._remembered.items() if known.row.id == session_id]:
             del self._remembered[digest]
+        self.watch.end(session_id)
 
     async def find(self, secret: str, database: Database) -> Session | None:
         """Return a session, ended or not; None: there is no such session, or its rights have gone with the mode."""

@@ -30,6 +30,7 @@ COMMANDS = {
     "users": Place("emprops.cli.users:app", "Grant users roles, such as that of an author."),
     "audit": Place("emprops.cli.audit:app", "List, export and check who did what to whom."),
     "webhooks": Place("emprops.cli.webhooks:app", "Make webhook endpoints; send again what they missed."),
+    "console": Place("emprops.cli.console:app", "Print a link that signs in to the console."),
     "token": Place("emprops.cli.token:token", "Print a token for trying things out."),
 }
 """Name → where its function, or its Typer app, is. Loaded when called for: a worker needs no web framework, and what

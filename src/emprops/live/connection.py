@@ -10,6 +10,7 @@ import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from emprops.kit.tasks import stop_tasks
+from emprops.kit.web.lease import take_lease
 from emprops.kit.web.websocket import MAX_MESSAGE_BYTES
 from emprops.live.send_buffer import Outbox
 
@@ -36,6 +37,7 @@ TOO_SLOW: Final = Ending(1013, "You read too slowly; connect again.")
 TOO_FAST: Final = Ending(1008, f"You send more than {PER_SECOND:.0f} messages a second.")
 TOO_LARGE: Final = Ending(1009, f"A message may have {MAX_MESSAGE_BYTES} bytes.")
 NOT_TEXT: Final = Ending(1003, "Send text, not binary.")
+SIGNED_OUT: Final = Ending(1008, "The session has ended; sign in again.")
 BROKEN: Final = Ending(1011, "Something went wrong on our side; connect again.")
 
 
@@ -68,11 +70,15 @@ async def converse(
     send_timeout: float,
     life: float,
 ) -> None:
-    """Send what is in the outbox and have messages obeyed, until the client leaves or has to. Times are seconds.
+    """Send what is in the outbox and have messages obeyed, until the client leaves or has to, also because the session
+    ends that opened the connection. Times are seconds.
 
     ``news`` fills the outbox. It goes on for ever; should it end, the client is told instead of hearing nothing more.
     """
+    ended = asyncio.Event()
+    give_back = take_lease(websocket.scope, ended.set)
     tasks = [
+        asyncio.create_task(_end(ended), name="websocket-lease"),
         asyncio.create_task(_read(websocket, obey), name="websocket-reader"),
         asyncio.create_task(_write(websocket, outbox, send_timeout), name="websocket-writer"),
     ]
@@ -81,6 +87,7 @@ async def converse(
             [*tasks, news], timeout=life * random.uniform(0.9, 1.0), return_when=asyncio.FIRST_COMPLETED
         )
     finally:
+        give_back()
         await stop_tasks(tasks)
     # Several may have ended, above all when a client leaves in the middle of a message; each is asked how.
     endings = [_broken_off(news) if task is news else _ending_of(task) for task in done] or [LIFE_OVER]
@@ -103,6 +110,11 @@ def _ending_of(task: "asyncio.Task[Ending | None]") -> Ending | None:
         return None
     log.error("websocket failed", exc_info=error)
     return BROKEN
+
+
+async def _end(ended: asyncio.Event) -> Ending | None:
+    await ended.wait()
+    return SIGNED_OUT
 
 
 async def _read(websocket: WebSocket, obey: Callable[[str], Awaitable[None]]) -> Ending | None:

@@ -9,7 +9,7 @@ from emprops.auth.roles import has_role
 from emprops.kit.web.endpoint import Shared, router
 from emprops.kit.web.envelope import Envelope, ok
 from emprops.sessions import queries
-from emprops.sessions.schemas import CallerLimits, CallerView, SessionView, SignInFeatures
+from emprops.sessions.schemas import CallerLimits, CallerView, SignInFeatures, view_of
 from emprops.sessions.ways import ways_of
 from emprops.settings import Settings
 
@@ -25,9 +25,7 @@ async def get_me(request: Request, caller: CurrentCaller, resources: Shared) -> 
     if caller.session_id is not None:
         async with resources.database.reader() as reader:
             session = await queries.session_of(reader, caller.session_id)
-    shown = None if session is None else SessionView.model_validate(session)
-    if shown is not None:
-        shown.current = True
+    shown = None if session is None else view_of(session, session.id)
     return ok(
         CallerView.model_validate(
             {

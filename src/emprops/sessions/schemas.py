@@ -7,12 +7,15 @@ from uuid import UUID
 from pydantic import ConfigDict, Field
 
 from emprops.kit.web.schema import Schema
+from emprops.sessions.queries import SessionDetail
 from emprops.sessions.ways import SessionRole, Way
 
 
 class SignInBody(Schema):
     """How to sign in, if not by a key or token in the headers."""
 
+    ticket: str | None = Field(default=None, min_length=1, max_length=100)
+    """What a link has after `#ticket=`; with it, nothing else is needed."""
     role: SessionRole | None = None
     """To be less than one might: `viewer` looks only, `user` does not run the installation. `operator`: for a key that
     speaks for a user, to be more. Without it, what the way in says."""
@@ -30,7 +33,7 @@ class SessionView(Schema):
     """What the way in made of the user; roles that were granted come on top of it."""
     reads_only: bool
     """Whether it may change nothing."""
-    way: Literal["local", "key", "token"]
+    way: Literal["local", "key", "token", "link"]
     """How it was made."""
     made_by: str
     """Who vouched for the user: a user, a key, or who was at the terminal."""
@@ -47,6 +50,13 @@ class SessionView(Schema):
     """When it ends if it is not used again."""
     current: bool = False
     """Whether this request came with it."""
+
+
+def view_of(session: SessionDetail, current: UUID | None) -> SessionView:
+    """Show a session; ``current`` is the one that the request came with."""
+    view = SessionView.model_validate(session)
+    view.current = session.id == current
+    return view
 
 
 class SignInView(Schema):

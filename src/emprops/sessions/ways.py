@@ -18,7 +18,7 @@ from emprops.sessions.store import NewSession
 from emprops.settings import Settings
 
 SessionRole = Literal["user", "viewer", "operator"]
-Way = Literal["local", "key"]
+Way = Literal["local", "key", "link"]
 KEYS = "emprops:key"
 """Provider of the identities of keys that speak for no user: who pastes one becomes a user of the key's own."""
 
@@ -26,13 +26,13 @@ KEYS = "emprops:key"
 def ways_of(settings: Settings) -> list[Way]:
     """List the ways to sign in that are open, the easiest first."""
     here: list[Way] = ["local"] if is_for_one_machine(settings) else []
-    return [*here, "key"]
+    return [*here, "key", "link"]
 
 
 async def of_this_machine(settings: Settings) -> Caller:
     """Return who sits at this machine. Raises :class:`UnauthorizedError` where others may ask too."""
     if not is_for_one_machine(settings):
-        raise UnauthorizedError("Sign in with an API key or a token.")
+        raise UnauthorizedError("Sign in with a link, an API key or a token.")
     return Caller(user_id=UUID(await asyncio.to_thread(local_user, settings.data_dir)), believed=True)
 
 

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from emprops.kit.web.endpoint import RESOURCES
+from emprops.kit.web.lease import leased
 from emprops.kit.web.methods import wants_headers_only
 from emprops.kit.web.plain_stream import PlainStream
 from emprops.kit.web.server import hand_over, is_stopping
@@ -39,7 +40,7 @@ def event_stream(request: Request, feed: Feed, *, user: str = "") -> Response:
 
     ``feed`` is called when the stream is open.
     """
-    return _Opening(RESOURCES.of(request).streams, feed, user)
+    return _Opening(RESOURCES.of(request).streams, leased(feed, request.scope), user)
 
 
 class _Opening(Response):
