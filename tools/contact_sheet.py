@@ -29,7 +29,9 @@ TARGET = Path(__file__).parents[1] / "docs" / "pictures" / "contact-sheet.jpg"
 def picture(prompt: str, side: int) -> Image.Image:
     """Make one picture, at twice the size that is shown."""
     payload = {"prompt": prompt, "seed": SEED, "width": 2 * side, "height": 2 * side}
-    chunks = paint(plan_image(Ticket("sheet", "local_image", payload, WorkflowContext("sheet", 50, 0, 1, 1))))
+    chunks = paint(
+        plan_image(Ticket("sheet", "local_image", payload, WorkflowContext("sheet", 50, 0, 1, 1))), lambda _: None
+    )
     while True:
         try:
             next(chunks)

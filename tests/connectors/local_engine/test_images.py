@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import io
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from tests.connectors.contract import RecordingContext, content_of, make_ticket
 from tests.connectors.local_engine.helpers import decoded, only, run
 
@@ -137,3 +139,17 @@ async def test_without_a_seed_each_step_has_its_own_and_a_retry_keeps_it(tmp_pat
 
     assert await seed("a", 1) == await seed("a", 1)
     assert len({await seed("a", 1), await seed("a", 2), await seed("b", 1)}) == 3
+
+
+async def test_a_picture_shows_while_it_is_painted(tmp_path: Path) -> None:
+    context = RecordingContext(tmp_path)
+    payload = {"prompt": "a lighthouse", "seed": 7, "width": 1024, "height": 512}
+    outcome = await LocalEngine().run(make_ticket("local_image", payload), context)
+    content, mime_type, _ = context.previews[0]
+    assert mime_type == "image/jpeg"
+    assert isinstance(content, bytes)
+    with Image.open(io.BytesIO(content)) as sketch:
+        assert sketch.size == (342, 171)
+    unseen = RecordingContext(tmp_path, shows_previews=False)
+    assert await LocalEngine().run(make_ticket("local_image", payload), unseen) == outcome
+    assert unseen.previews == []

@@ -112,7 +112,16 @@ class Canvas:
 
     def image(self) -> Image.Image:
         """The picture in 8 bits."""
-        return Image.fromarray((self.rgb * 255 + 0.5).clip(0, 255).astype(np.uint8))
+        return _in_8_bits(self.rgb)
+
+    def sketch(self, side: int) -> Image.Image:
+        """The picture with every so many pixels left out, so that no side is longer than ``side``."""
+        every = math.ceil(max(self.width, self.height) / side)
+        return _in_8_bits(self.rgb[::every, ::every])
+
+
+def _in_8_bits(rgb: Array) -> Image.Image:
+    return Image.fromarray((rgb * 255 + 0.5).clip(0, 255).astype(np.uint8))
 
 
 def noise(

@@ -6,6 +6,7 @@ from typing import ClassVar
 from emprops.connectors.base import BadInputError, Capabilities, Health, Outcome, RunContext
 from emprops.connectors.local_engine.image import paint, plan_image, seed_of
 from emprops.connectors.local_engine.pictures import fetch_picture
+from emprops.connectors.local_engine.sketches import sketches
 from emprops.connectors.local_engine.text import plan_text, write
 from emprops.connectors.local_engine.upscale import enlarge, plan_upscale
 from emprops.connectors.local_engine.video import film, plan_video
@@ -16,7 +17,7 @@ from emprops.queue.messages import Ticket
 async def make_image(ticket: Ticket, context: RunContext) -> Outcome:
     """``local_image``. Payload: prompt, seed, width, height, style, palette; all optional."""
     plan = plan_image(ticket)
-    return await run_in_thread(paint(plan), context, f"Painting {plan.style.replace('_', ' ')}")
+    return await run_in_thread(paint(plan, sketches(context)), context, f"Painting {plan.style.replace('_', ' ')}")
 
 
 async def make_video(ticket: Ticket, context: RunContext) -> Outcome:

@@ -1,6 +1,6 @@
 """``local_image``: a picture of what a prompt asks for, as far as that can be drawn; the other words are set in it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -88,12 +88,13 @@ def _palette(fields: Mapping[str, Any]) -> Palette | None:
     return None if name == "auto" else palettes.named(name)
 
 
-def paint(plan: ImagePlan) -> Chunks[Outcome]:
-    """Render the plan; the same plan gives the same bytes."""
+def paint(plan: ImagePlan, show: Callable[[Canvas], None]) -> Chunks[Outcome]:
+    """Render the plan; the same plan gives the same bytes. ``show`` is called with what there is after each stroke."""
     dice = Dice("image", plan.style, plan.prompt, plan.seed)
     canvas = Canvas(plan.width, plan.height, plan.palette, dice)
     yield 0.01
     for share in _strokes(canvas, plan):
+        show(canvas)
         yield 0.01 + share * 0.8
     if plan.text:
         letter(canvas, plan.text, poster=plan.style == "poster")
