@@ -1,5 +1,6 @@
 // The URL table of the console.
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
+import { choiceSearch, studioSearch } from "./create/search";
 import { Frame } from "./shell/Frame";
 import { Lost } from "./shell/Lost";
 
@@ -14,12 +15,14 @@ const start = createRoute({
 const create = createRoute({
   getParentRoute: () => root,
   path: "/create",
+  validateSearch: choiceSearch,
   component: lazyRouteComponent(() => import("./create/CreatePage"), "CreatePage"),
 });
 
 const createFrom = createRoute({
   getParentRoute: () => root,
   path: "/create/$collection",
+  validateSearch: studioSearch,
   component: lazyRouteComponent(() => import("./create/CollectionPage"), "CollectionPage"),
 });
 

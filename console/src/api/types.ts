@@ -3,10 +3,13 @@ import type { components } from "./schema";
 
 type Schemas = components["schemas"];
 
+export type Asset = Schemas["Asset"];
 export type Collection = Schemas["PublicCollection"];
 export type Deck = Schemas["DeckSummary"];
 export type Job = Schemas["Job"];
+export type LibraryItem = Schemas["LibraryItem"];
 export type ListedJob = Schemas["ListedJob"];
 export type Me = Schemas["Caller"];
+export type GenerationPrice = Schemas["GenerationPrice"];
 export type OutputItem = Schemas["OutputItem"];
 export type Session = Schemas["Session"];

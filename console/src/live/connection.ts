@@ -2,7 +2,7 @@
 // and goes on where it was.
 import { ROOT } from "../api/client";
 import { parse } from "../api/json";
-import { isMessage, type Message } from "./messages";
+import { type Message, messageOf } from "./messages";
 
 /** What the connection tells. */
 export interface Receiver {
@@ -76,13 +76,13 @@ const openSocket: Open = (receiver, onOpen, onLost) => {
   }, PING_EVERY);
   socket.onopen = () => {
     const since = receiver.since();
-    socket.send(JSON.stringify({ type: "subscribe_mine", ...(since ? { since } : {}) }));
+    socket.send(JSON.stringify({ type: "subscribe_mine", previews: "inline", ...(since ? { since } : {}) }));
     onOpen();
   };
   socket.onmessage = (event: MessageEvent<string>) => {
     heard = Date.now();
-    const received = parse(event.data) as { type?: unknown };
-    if (isMessage(received)) receiver.onMessage(received);
+    const message = messageOf(parse(event.data) as object);
+    if (message) receiver.onMessage(message);
   };
   socket.onclose = () => {
     clearInterval(timer);
@@ -94,7 +94,7 @@ const openSocket: Open = (receiver, onOpen, onLost) => {
 const openEvents: Open = (receiver, onOpen, onLost) => {
   const since = receiver.since();
   const events = new EventSource(
-    `${ROOT}api/jobs/stream${since ? `?last_event_id=${encodeURIComponent(since)}` : ""}`,
+    `${ROOT}api/jobs/stream?previews=inline${since ? `&last_event_id=${encodeURIComponent(since)}` : ""}`,
   );
   events.onopen = onOpen;
   events.onerror = () => {
@@ -103,8 +103,8 @@ const openEvents: Open = (receiver, onOpen, onLost) => {
   };
   for (const type of ["mine_subscribed", "my_job", "my_job_preview"]) {
     events.addEventListener(type, (event: MessageEvent<string>) => {
-      const received = { ...(parse(event.data) as object), type };
-      if (isMessage(received)) receiver.onMessage(received);
+      const message = messageOf({ ...(parse(event.data) as object), type });
+      if (message) receiver.onMessage(message);
     });
   }
   return () => events.close();

@@ -38,6 +38,7 @@ export interface Preview {
   step_id: string;
   seq: number;
   mime_type: string;
+  /** The picture itself, as a `data:` URL: at its address it may be gone before it is asked for. */
   url?: string;
   text?: string;
 }
@@ -55,7 +56,9 @@ export type Message =
 
 const TYPES = new Set(["mine_subscribed", "my_job", "my_job_preview"]);
 
-/** Return whether something that was received is one of these messages. */
-export function isMessage(received: { type?: unknown }): received is Message {
-  return typeof received.type === "string" && TYPES.has(received.type);
+/** Read what was received; null if it is none of these messages. */
+export function messageOf(received: { type?: unknown; data_url?: unknown }): Message | null {
+  if (typeof received.type !== "string" || !TYPES.has(received.type)) return null;
+  const { data_url, ...message } = received;
+  return { ...message, ...(data_url === undefined ? {} : { url: data_url }) } as Message;
 }
