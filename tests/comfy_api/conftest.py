@@ -2,13 +2,13 @@
 
 import pytest
 import redis.asyncio
-from tests.orchestrator.conftest import rig
+from tests.orchestrator.conftest import rig, rig_settings
 from tests.orchestrator.rig import Rig
 from tests.queue.helpers import Worker
 
 from emprops.queue.matching import Offer
 
-__all__ = ["rig"]
+__all__ = ["rig", "rig_settings"]
 
 
 @pytest.fixture(autouse=True)

@@ -10,12 +10,12 @@ import redis.asyncio
 from fastapi import FastAPI
 from tests.apps import api
 from tests.factories import Collection, make_collection, make_noop_workflow
-from tests.orchestrator.conftest import rig
+from tests.orchestrator.conftest import rig, rig_settings
 
 from emprops.kit.database import Database, Transaction
 from emprops.settings import Settings
 
-__all__ = ["rig"]
+__all__ = ["rig", "rig_settings"]
 
 FORM = {
     "fields": [

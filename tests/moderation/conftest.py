@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 from tests.apps import served
 from tests.fakes.moderation import FakeModeration
-from tests.orchestrator.conftest import rig
+from tests.orchestrator.conftest import rig, rig_settings
 from tests.orchestrator.rig import Rig
 
 from emprops.moderation.moderator import MODERATOR, Moderator, moderator_from
@@ -27,7 +27,7 @@ def judge(service: FakeModeration) -> FakeModeration:
 
 
 Moderate = Callable[..., Moderator]
-__all__ = ["rig"]
+__all__ = ["rig", "rig_settings"]
 
 
 @pytest.fixture

@@ -3,12 +3,12 @@ from collections.abc import Iterator
 import pytest
 import redis.asyncio
 from tests.engines import Engines
-from tests.orchestrator.conftest import rig
+from tests.orchestrator.conftest import rig, rig_settings
 from tests.queue.helpers import PREFIX
 
 from emprops.queue.fleet import FleetMember
 
-__all__ = ["rig"]
+__all__ = ["rig", "rig_settings"]
 
 
 @pytest.fixture

@@ -6,12 +6,12 @@ import pytest
 from openai import AsyncOpenAI
 from tests.apps import served
 from tests.openai_api.door import Door
-from tests.orchestrator.conftest import rig
+from tests.orchestrator.conftest import rig, rig_settings
 from tests.orchestrator.rig import Rig
 
 from emprops.settings import Settings
 
-__all__ = ["rig"]
+__all__ = ["rig", "rig_settings"]
 
 
 @pytest.fixture(scope="session")

@@ -1,3 +1,3 @@
-from tests.orchestrator.conftest import rig
+from tests.orchestrator.conftest import rig, rig_settings
 
-__all__ = ["rig"]
+__all__ = ["rig", "rig_settings"]
