@@ -3,6 +3,7 @@
 import base64
 import io
 from typing import Any
+from uuid import UUID
 
 import httpx2
 import openai
@@ -103,6 +104,47 @@ async def test_pictures_may_be_within_json(door: Door) -> None:
         variables = (await door.rig.job(answer.json()["job_id"]))["data"]["variables"]
         assert all(value.startswith("asset:") for name, value in variables.items() if name != "words")
     assert len(await door.rig.rows("SELECT FROM asset")) == 2
+
+
+async def test_json_names_pictures_as_the_present_api_does(door: Door) -> None:
+    second = {"name": "image_2", "type": "text", "value_type": "strings", "required": False}
+    model = await door.make_model(variables=[*VARIABLES, second])
+    large = io.BytesIO()
+    Image.effect_noise((1200, 1200), 100).save(large, "PNG")
+    whole, mask = (f"data:image/png;base64,{base64.b64encode(one).decode()}" for one in (large.getvalue(), GREEN))
+    made = await door.http.post("/assets", files={"file": ("a.png", PNG)}, headers=as_user(door.rig.user_id))
+    its_id = made.json()["data"]["id"]
+    for mask_as in (mask, {"image_url": mask}):
+        images = [{"image_url": whole}, {"file_id": its_id}]
+        body = {"model": model, "prompt": "add a boat", "images": images, "mask": mask_as}
+        answer = await door.made(door.http.post("/v1/images/edits", json=body, headers=as_user(door.rig.user_id)))
+        variables = (await door.rig.job(answer.json()["job_id"]))["data"]["variables"]
+        assert variables.keys() == {"words", "photo", "image_2", "hole"}
+        assert variables["image_2"] == f"asset:{its_id}"
+        assert Image.open(io.BytesIO((await content_of(door, variables["photo"])).content)).size == (1200, 1200)
+        assert (await content_of(door, variables["hole"])).content == GREEN
+
+
+@pytest.mark.parametrize(
+    ("asked", "param"),
+    [
+        ({"images": []}, "images"),
+        ({"images": [{}]}, "images.0"),
+        ({"images": [{"image_url": "asset:x", "file_id": "x"}]}, "images.0"),
+        ({"images": [{"image_url": 7}]}, "images.0"),
+        ({"images": [{"file_id": "nothing"}] * 17}, "images"),
+        ({"images": [{"file_id": "asset:x"}], "mask": {"url": "x"}}, "mask"),
+        ({"images": [{"file_id": str(UUID(int=7))}]}, "photo"),
+        ({"images": [{"image_url": "data:image/png;base64,"}]}, "photo"),
+        ({"images": [{"file_id": "asset:x"}, {"file_id": "asset:x"}]}, "image"),
+    ],
+)
+async def test_pictures_in_json_that_are_none(door: Door, asked: dict[str, Any], param: str) -> None:
+    model = await door.make_model()
+    sent = {"model": model, "prompt": "add a boat"} | asked
+    response = await door.http.post("/v1/images/edits", json=sent, headers=as_user(door.rig.user_id))
+    error = response.json()["error"]
+    assert (response.status_code, error["code"], error["param"]) == (400, "invalid_value", param), response.text
 
 
 @pytest.mark.parametrize(

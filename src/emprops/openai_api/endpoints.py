@@ -44,8 +44,8 @@ Body = Annotated[ImageBody, Depends(read_body)]
 
 async def wanted_pictures(request: Request, body: Body, user_id: CurrentUser, resources: Shared) -> Wanted:
     """Find out what is asked for."""
-    if request.url.path.endswith(EDITS) and not body.image:
-        raise MissingParameterError("image", "Send the picture to change as image.")
+    if request.url.path.endswith(EDITS) and not body.pictures():
+        raise MissingParameterError("image", "Send the picture to change, as image in a form or in images in JSON.")
     return await wanted_of(resources, user_id, body)
 
 

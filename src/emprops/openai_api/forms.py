@@ -25,6 +25,8 @@ from emprops.orchestrator.endpoints.bodies import StartRoute
 from emprops.settings import Settings
 
 IMAGES: Final = ("image", "image[]")
+LISTS: Final = ("image", "images")
+"""Lists of pictures in JSON."""
 SINGLE: Final = ("mask", "input_reference")
 """Parts of a form with one picture."""
 SVG: Final = "image/svg+xml"
@@ -72,9 +74,9 @@ class PictureRoute(StartRoute):
         """Return the values of a body among which there may be pictures."""
         if not isinstance(document, dict):
             return ()
-        images, reference = document.get(IMAGES[0]), document.get(SINGLE[1])
-        listed = images if isinstance(images, list) else ()
-        within = reference.values() if isinstance(reference, dict) else ()
+        listed = [one for name in LISTS if isinstance(document.get(name), list) for one in document[name]]
+        objects = [one for one in [*listed, *map(document.get, SINGLE)] if isinstance(one, dict)]
+        within = [value for one in objects for value in one.values()]
         return [*document.values(), *listed, *within, *StartRoute.values_in(document)]
 
 

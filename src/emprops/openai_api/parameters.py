@@ -59,7 +59,7 @@ def variables_of(inputs: Inputs, wish: Wish) -> dict[str, Any]:
             "This model has no variable that is a prompt; name its variables in `variables`: "
             f"{', '.join(inputs.free) or 'it has none'}.",
         )
-    found |= _images(inputs, wish)
+    found |= pictures_among(inputs, wish)
     found |= _size(inputs, wish.size)
     found |= _seconds(inputs, wish.seconds)
     for name, value in wish.others.items():
@@ -72,7 +72,8 @@ def variables_of(inputs: Inputs, wish: Wish) -> dict[str, Any]:
     return found
 
 
-def _images(inputs: Inputs, wish: Wish) -> dict[str, Any]:
+def pictures_among(inputs: Inputs, wish: Wish) -> dict[str, str]:
+    """Return the variables that a wish's pictures and mask mean. Raises :class:`ParameterError`."""
     if not wish.images and wish.mask is None:
         return {}
     takers = inputs.images()

@@ -7,12 +7,29 @@ from pydantic import BeforeValidator, ConfigDict, Field
 from emprops.kit.web.schema import Schema
 
 MOST_IMAGES: Final = 16
+REFERENCES: Final = ("image_url", "file_id")
+"""Of which an object that names a picture has one."""
 WITHIN_ONLY: Final = ("gpt-image", "chatgpt-image")
 """How models are called whose pictures come within the answer only."""
 
 
 def _listed(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
+    return [value] if isinstance(value, (str, dict)) else value
+
+
+def _reference(value: Any) -> Any:
+    """Take the picture out of ``{"image_url": …}`` or ``{"file_id": …}``."""
+    if not isinstance(value, dict):
+        return value
+    found = [value[name] for name in REFERENCES if value.get(name) is not None]
+    if len(found) != 1:
+        raise ValueError(f"must have one of {' and '.join(REFERENCES)}")
+    return found[0]
+
+
+Picture = Annotated[str, BeforeValidator(_reference)]
+"""An asset, a ``data:`` URL, or what else a variable for a picture takes."""
+Pictures = Annotated[list[Picture] | None, BeforeValidator(_listed), Field(min_length=1, max_length=MOST_IMAGES)]
 
 
 class ImageBody(Schema):
@@ -33,20 +50,20 @@ class ImageBody(Schema):
     variables: dict[str, Any] | None = None
     """Variables of the collection by name, where a parameter of the same name means something else."""
 
-    image: Annotated[list[str] | None, BeforeValidator(_listed), Field(min_length=1, max_length=MOST_IMAGES)] = None
-    """Pictures to start from: assets, or what else a variable for a picture takes."""
-    mask: str | None = None
+    image: Pictures = None
+    """Pictures to start from, as forms call them."""
+    images: Pictures = None
+    """Pictures to start from, as JSON calls them."""
+    mask: Picture | None = None
+
+    def pictures(self) -> list[str]:
+        """Return the pictures to start from, whichever way they came."""
+        return [*(self.image or ()), *(self.images or ())]
 
     def form(self) -> str | None:
         """Return how pictures come; None: both ways. Models that are called as OpenAI's newer ones answer as those do,
         which have no choice: some clients take a URL wherever they find one, and cannot reach ours."""
         return self.response_format or ("b64_json" if (self.model or "").startswith(WITHIN_ONLY) else None)
-
-
-def _reference(value: Any) -> Any:
-    """Take the picture out of ``{"image_url": …}``, or ``{"file_id": …}``."""
-    found = (value.get("image_url") or value.get("file_id")) if isinstance(value, dict) else None
-    return value if found is None else found
 
 
 def _text(value: Any) -> Any:
@@ -62,6 +79,6 @@ class VideoBody(Schema):
     model: Annotated[str | None, Field(max_length=200)] = None
     size: Annotated[str | None, Field(max_length=50)] = None
     seconds: Annotated[str | None, BeforeValidator(_text), Field(max_length=20)] = None
-    input_reference: Annotated[str | None, BeforeValidator(_reference)] = None
-    """The picture to start from: an asset, or what else a variable for a picture takes."""
+    input_reference: Picture | None = None
+    """The picture to start from."""
     variables: dict[str, Any] | None = None

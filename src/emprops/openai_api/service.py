@@ -15,7 +15,7 @@ from emprops.kit.database import Transaction
 from emprops.openai_api import queries
 from emprops.openai_api.failures import MissingParameterError, ModelNotFoundError, ParameterError
 from emprops.openai_api.inputs import PICTURE, VIDEO, inputs_of, makes
-from emprops.openai_api.parameters import Wish, variables_of
+from emprops.openai_api.parameters import Wish, pictures_among, variables_of
 from emprops.openai_api.schemas import ImageBody, VideoBody
 from emprops.settings import Settings, SettingsError
 from emprops.workflows import store as workflows
@@ -34,6 +34,8 @@ class Wanted:
     variables: dict[str, Any]
     generations: int | None
     """How many; None: as many as the collection says."""
+    pictures: frozenset[str] = frozenset()
+    """The variables that are set to the request's pictures."""
 
 
 async def want(reader: Transaction, settings: Settings, user_id: UUID, body: Body) -> Wanted:
@@ -49,7 +51,8 @@ async def want(reader: Transaction, settings: Settings, user_id: UUID, body: Bod
         raise ParameterError("model", f"The model {body.model} makes no {what}.")
     number = body.n if isinstance(body, ImageBody) else 1
     _check_number(recipe, number)
-    return Wanted(collection.id, variables_of(inputs_of(recipe, known), wish_of(body)), number)
+    inputs, wish = inputs_of(recipe, known), wish_of(body)
+    return Wanted(collection.id, variables_of(inputs, wish), number, frozenset(pictures_among(inputs, wish)))
 
 
 def _check_number(recipe: Instructions, number: int | None) -> None:
@@ -70,7 +73,7 @@ def wish_of(body: Body) -> Wish:
     }
     if isinstance(body, VideoBody):
         return Wish(**usual, images=[body.input_reference] if body.input_reference else [], seconds=body.seconds)
-    return Wish(**usual, images=body.image or (), mask=body.mask)
+    return Wish(**usual, images=body.pictures(), mask=body.mask)
 
 
 async def find_model(reader: Transaction, settings: Settings, user_id: UUID, name: str) -> Collection:

@@ -26,7 +26,8 @@ async def wanted_of(resources: Resources, user_id: UUID, body: ImageBody | Video
     """Return what a request asks for, with its files brought in or found."""
     async with resources.database.reader() as reader:
         wanted = await service.want(reader, resources.settings, user_id, body)
-    variables = await settle_files(shelf_of(resources), user_id, str(wanted.collection_id), wanted.variables)
+    collection = str(wanted.collection_id)
+    variables = await settle_files(shelf_of(resources), user_id, collection, wanted.variables, files=wanted.pictures)
     return replace(wanted, variables=variables)
 
 

@@ -7,7 +7,7 @@ there an id alone and a ``data:`` URL mean files; ``asset:<id>``, ``output:<id>`
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -57,10 +57,16 @@ def _names(value: str) -> bool:
 
 
 async def settle_files(
-    shelf: Shelf, user_id: UUID, collection_ref: str, variables: Mapping[str, Any], *, keeps: bool = True
+    shelf: Shelf,
+    user_id: UUID,
+    collection_ref: str,
+    variables: Mapping[str, Any],
+    *,
+    keeps: bool = True,
+    files: Iterable[str] = (),
 ) -> dict[str, Any]:
     """Return the variables with files as planning takes them; ``data:`` URLs become assets of the user, unless it
-    ``keeps`` nothing.
+    ``keeps`` nothing. ``files``: variables whose values are files, whatever the collection says of them.
 
     Raises :class:`InvalidVariablesError` naming each variable that cannot take its file, and what keeping assets and
     reading the collection raise.
@@ -71,7 +77,7 @@ async def settle_files(
     async with shelf.database.reader() as reader:
         collection = await collections.get_runnable(reader, user_id, collection_ref)
         known = await workflows.by_names(reader, instructions.workflow_names(collection.data))
-    takes = file_variables(collection, known)
+    takes = dict.fromkeys(files, "") | file_variables(collection, known)
     settled = dict(variables)
     for keeping in (False, True) if keeps else (False,):  # nothing is kept of a request with a file that is refused
         problems = {}
