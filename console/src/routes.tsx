@@ -1,6 +1,8 @@
 // The URL table of the console.
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
 import { choiceSearch, studioSearch } from "./create/search";
+import { decksSearch } from "./decks/search";
+import { jobsSearch } from "./jobs/search";
 import { Frame } from "./shell/Frame";
 import { Lost } from "./shell/Lost";
 
@@ -29,6 +31,7 @@ const createFrom = createRoute({
 const jobs = createRoute({
   getParentRoute: () => root,
   path: "/jobs",
+  validateSearch: jobsSearch,
   component: lazyRouteComponent(() => import("./jobs/JobsPage"), "JobsPage"),
 });
 
@@ -53,6 +56,7 @@ const output = createRoute({
 const decks = createRoute({
   getParentRoute: () => root,
   path: "/decks",
+  validateSearch: decksSearch,
   component: lazyRouteComponent(() => import("./decks/DecksPage"), "DecksPage"),
 });
 

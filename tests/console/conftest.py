@@ -11,8 +11,8 @@ from uuid import UUID
 
 import pytest
 import redis.asyncio
-from playwright.async_api import Browser, BrowserContext, Page, Route
-from tests.flows.conftest import System, flow_settings, running_system, worker_process
+from playwright.async_api import Browser, BrowserContext, Page, Route, expect
+from tests.flows.conftest import System, flow_settings, running_system, slowed_art, worker_process
 
 from emprops.auth.local_user import local_user
 from emprops.kit.database import Database
@@ -27,6 +27,8 @@ UNREACHABLE = re.compile(r"Failed to load resource: net::ERR_|WebSocket connecti
 """What Chromium itself says in the console when the api is away."""
 
 Scheme = Literal["light", "dark"]
+
+expect.set_options(timeout=15_000)
 
 
 @dataclass
@@ -120,6 +122,12 @@ async def console(
     async with running_system(console_settings, database, redis) as system:
         system.user_id = UUID(local_user(console_settings.data_dir))
         yield Console(system, browser)
+
+
+@pytest.fixture
+async def slow_art(console: Console) -> str:
+    """A collection whose picture takes seconds."""
+    return await slowed_art(console.system.database)
 
 
 @pytest.fixture(scope="module")

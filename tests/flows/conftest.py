@@ -105,7 +105,12 @@ async def system(flow_settings: Settings, database: Database, redis: redis.async
 @pytest.fixture
 async def slow_art(system: System) -> str:
     """A collection whose picture takes seconds."""
-    async with system.database.transaction() as tx:
+    return await slowed_art(system.database)
+
+
+async def slowed_art(database: Database) -> str:
+    """Have the pictures of the sample collection take seconds; its short name."""
+    async with database.transaction() as tx:
         await tx.execute(
             "UPDATE workflow SET data = jsonb_set(data, '{job,payload}', (data #> '{job,payload}') || %s::jsonb)"
             " WHERE name = 'local_image'",

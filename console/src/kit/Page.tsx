@@ -1,8 +1,11 @@
 import { type ReactNode, useEffect } from "react";
 import styles from "./Page.module.css";
+import { setPageTitle } from "./title";
 
 interface Props {
   title: string;
+  /** The words at the top, where they differ from the title of the tab. */
+  heading?: string;
   /** A line under the title. */
   about?: ReactNode;
   /** Buttons at the end of the title's line. */
@@ -11,14 +14,14 @@ interface Props {
 }
 
 /** A page with its title, which the browser's tab shows too. */
-export function Page({ title, about, actions, children }: Props) {
+export function Page({ title, heading, about, actions, children }: Props) {
   useTitle(title);
   return (
     <>
       <header className={styles.head}>
         <div>
-          <h1>{title}</h1>
-          {about && <p className={styles.about}>{about}</p>}
+          <h1>{heading ?? title}</h1>
+          {about && <div className={styles.about}>{about}</div>}
         </div>
         {actions && <div className={styles.actions}>{actions}</div>}
       </header>
@@ -30,6 +33,6 @@ export function Page({ title, about, actions, children }: Props) {
 /** Name the browser's tab. */
 export function useTitle(title: string): void {
   useEffect(() => {
-    document.title = `${title} · EmProps`;
+    setPageTitle(title);
   }, [title]);
 }

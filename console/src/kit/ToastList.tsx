@@ -1,12 +1,14 @@
 import { Toast } from "@base-ui/react/toast";
 import { X } from "lucide-react";
+import { useEffect } from "react";
 import { Button } from "./Button";
 import { IconButton } from "./IconButton";
 import styles from "./ToastList.module.css";
-import { type Carried, manager } from "./toastManager";
+import { type Carried, manager, shows } from "./toastManager";
 
 /** The messages in passing, newest first. */
 export function ToastList() {
+  useEffect(shows, []);
   return (
     <Toast.Provider toastManager={manager}>
       <Toast.Portal>

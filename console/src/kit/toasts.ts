@@ -10,8 +10,7 @@ const SHORT = 4000;
 
 /** Say in passing that something was done; with `undo`, offer to take it back. */
 export async function say(sentence: string, undo?: () => void): Promise<void> {
-  toasts.open();
-  const { manager } = await import("./toastManager");
+  const manager = await listening();
   manager.add({
     title: sentence,
     timeout: undo ? LONG : SHORT,
@@ -21,12 +20,19 @@ export async function say(sentence: string, undo?: () => void): Promise<void> {
 
 /** Say in passing what went wrong. */
 export async function complain(thrown: unknown): Promise<void> {
-  toasts.open();
-  const { manager } = await import("./toastManager");
+  const manager = await listening();
   manager.add({
     title: sentenceOf(thrown),
     type: "problem",
     priority: "high",
     timeout: LONG,
   });
+}
+
+/** Load what shows messages, and return their manager when it does. */
+async function listening() {
+  toasts.open();
+  const { manager, isShown } = await import("./toastManager");
+  await isShown;
+  return manager;
 }

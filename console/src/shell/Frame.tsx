@@ -6,6 +6,7 @@ import { ConnectionBanner } from "./ConnectionBanner";
 import { Dialogs } from "./Dialogs";
 import styles from "./Frame.module.css";
 import { PLACES } from "./places";
+import { Running } from "./Running";
 
 /** What is around every page: where one is, where one can go, and who one is. */
 export function Frame() {
@@ -23,6 +24,7 @@ export function Frame() {
             <Link key={to} to={to} className={styles.place} activeOptions={{ exact: to === "/" }}>
               <Icon aria-hidden />
               <span>{label}</span>
+              {to === "/jobs" && <Running />}
             </Link>
           ))}
           <div className={styles.foot}>

@@ -1,5 +1,42 @@
+import { useQuery } from "@tanstack/react-query";
+import { count } from "../kit/format";
 import { Page } from "../kit/Page";
+import { ProblemNote } from "../kit/states";
+import { useLiveJobs } from "../live/channel";
+import { hasEnded } from "../live/state";
+import { useMe } from "../session/queries";
+import { Checklist } from "./Checklist";
+import { NowRunning } from "./NowRunning";
+import { QuickCreate } from "./QuickCreate";
+import { creditsQuery, recentQuery } from "./queries";
+import { Recent, RecentSkeleton } from "./Recent";
 
+/** What runs, what was made last, and the shortest way to make something. */
 export function StartPage() {
-  return <Page title="Home">…</Page>;
+  const me = useMe();
+  const recent = useQuery(recentQuery);
+  const open = useLiveJobs().filter((job) => !hasEnded(job));
+  const outputs = recent.data ?? [];
+  const isNew = recent.data?.length === 0;
+  return (
+    <Page title="Home" heading="What will you make?" actions={me.features.credits && <Credits />}>
+      <QuickCreate />
+      {open.length > 0 && <NowRunning jobs={open} />}
+      {isNew && <Checklist hasBegun={open.length > 0} />}
+      {recent.error && <ProblemNote problem={recent.error} onRetry={() => recent.refetch()} />}
+      {recent.isPending && <RecentSkeleton />}
+      {outputs.length > 0 && <Recent outputs={outputs} />}
+    </Page>
+  );
+}
+
+function Credits() {
+  const credits = useQuery(creditsQuery).data;
+  if (!credits) return null;
+  const held = credits.held > 0 ? `, ${count(credits.held)} set aside` : "";
+  return (
+    <p>
+      <strong>{count(credits.available)}</strong> credits{held}
+    </p>
+  );
 }

@@ -1,0 +1,46 @@
+import type { ReactNode } from "react";
+import type { Job } from "../api/types";
+import { CopyButton } from "../kit/CopyButton";
+import { count } from "../kit/format";
+import styles from "./JobFacts.module.css";
+
+type Price = NonNullable<Job["price"]>;
+
+/** What a job runs and costs, and its id. */
+export function JobFacts({ job }: { job: Job }) {
+  return (
+    <section aria-label="Facts">
+      <dl className={styles.facts}>
+        {job.retry_count > 0 && <Fact name="Retries">{job.retry_count}</Fact>}
+        <Fact name="Version">{job.collection_version === null ? "Draft" : job.collection_version}</Fact>
+        <Fact name="Credits">{job.price ? creditsOf(job.price) : "Free"}</Fact>
+        <Fact name="Id">
+          <code>{job.id}</code>
+          <CopyButton text={job.id} />
+        </Fact>
+      </dl>
+    </section>
+  );
+}
+
+function Fact({ name, children }: { name: string; children: ReactNode }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}
+
+const STATES: Record<Price["state"], string> = {
+  held: "set aside",
+  captured: "spent",
+  released: "given back",
+  unpaid: "owed",
+  waived: "not asked for",
+  missing: "about to be set aside",
+};
+
+function creditsOf(price: Price): string {
+  return `${count(price.charged ?? price.price)}, ${STATES[price.state]}`;
+}
