@@ -4,7 +4,8 @@ Decoders of foreign files are where memory is corrupted and filled. This process
 and time, opens few files, and is told what the file is, so that no decoder is chosen by the file's own words.
 ``probe.py`` starts it: ``inspect picture|heif|video|kind DEMUXER PATH THUMBNAIL``. It writes one line of JSON and, if
 there is something to see, a WebP file at THUMBNAIL. ``inspect clean-picture|clean-heif keep|- PATH TARGET`` makes a
-picture safe instead (``inspect_clean.py``).
+picture safe instead (``inspect_clean.py``), ``inspect convert-picture|convert-heif JPEG:90 PATH TARGET`` converts it
+(``inspect_convert.py``).
 """
 
 import contextlib
@@ -18,6 +19,7 @@ from typing import Any
 from PIL import AvifImagePlugin, Image, ImageOps, UnidentifiedImageError
 
 from emprops.media.inspect_clean import FORMATS, clean_heif, clean_picture
+from emprops.media.inspect_convert import convert_heif, convert_picture
 from emprops.media.inspect_heif import look_at_heif
 from emprops.media.inspect_video import look_at_video, streams_of
 from emprops.media.thumbnail import MAX_PIXELS, SIDE, UnreadableError, check_size, save_small
@@ -31,7 +33,7 @@ MAX_OPEN_FILES = 64
 
 def main(kind: str, demuxer: str, path: str, thumbnail: str) -> None:
     """Look into one file."""
-    confine(MAX_PICTURE_BYTES if kind.startswith("clean") else MAX_THUMBNAIL_BYTES)
+    confine(MAX_PICTURE_BYTES if kind.startswith(("clean", "convert")) else MAX_THUMBNAIL_BYTES)
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1
     warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -50,12 +52,17 @@ def look(kind: str, demuxer: str, path: str, thumbnail: str) -> dict[str, Any]:
         return look_at_picture(path, thumbnail)
     if kind == "heif":
         return look_at_heif(path, thumbnail)
-    if kind == "clean-heif":
-        return clean_heif(path, thumbnail, keep=demuxer == "keep")
-    if kind == "clean-picture":
+    if kind.startswith(("clean-", "convert-")):
         with damage_told():
-            return clean_picture(path, thumbnail, keep=demuxer == "keep")
+            return rewrite(kind, demuxer, path, thumbnail)
     return streams_of(path, demuxer) if kind == "kind" else look_at_video(path, demuxer, thumbnail)
+
+
+def rewrite(kind: str, how: str, path: str, target: str) -> dict[str, Any]:
+    """Make another picture of one. Raises :class:`UnreadableError`, and what Pillow says of damaged ones."""
+    if kind.startswith("convert-"):
+        return (convert_heif if kind == "convert-heif" else convert_picture)(path, target, how)
+    return (clean_heif if kind == "clean-heif" else clean_picture)(path, target, keep=how == "keep")
 
 
 def confine(most_written: int = MAX_THUMBNAIL_BYTES) -> None:

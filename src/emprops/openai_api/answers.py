@@ -1,8 +1,10 @@
 """What a finished job is in OpenAI's API: its pictures, as URLs or within the answer, or as events."""
 
+import asyncio
 import base64
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
@@ -20,6 +22,7 @@ from emprops.openai_api.inputs import PICTURE
 FORMATS: Final = {"image/png": "png", "image/jpeg": "jpeg", "image/webp": "webp", "image/gif": "gif"}
 MOST_IN_EVENT: Final = 64 * 1024 * 1024
 """Bytes of a picture within an event, which is whole in memory; of a larger one the event has only the URL."""
+PIECE: Final = 1024 * 1024
 NO_USAGE: Final = {
     "input_tokens": 0,
     "input_tokens_details": {"image_tokens": 0, "text_tokens": 0},
@@ -39,6 +42,8 @@ class Picture:
     """Where it is stored; None: elsewhere."""
     size: int
     """Bytes."""
+    path: Path | None = None
+    """Where it is on this machine, converted; its URL shows it as it is stored."""
 
 
 async def pictures_of(resources: Resources, job: JobDetail) -> list[Picture]:
@@ -90,7 +95,7 @@ def _parts(pictures: Sequence[Picture], wanted: str | None) -> list[bytes | Pict
         parts.append(b"{" if number == 0 else b",{")
         if inside:
             parts += [b'"b64_json":"', picture, b'"']
-        if not inside or wanted is None:
+        if not inside or (wanted is None and picture.path is None):
             parts.append((b"," if inside else b"") + b'"url":' + orjson.dumps(picture.url))
         parts.append(b"}")
     return parts
@@ -106,14 +111,20 @@ async def _written(storage: Storage, parts: Sequence[bytes | Picture]) -> AsyncI
 
 
 async def encoded(storage: Storage, picture: Picture) -> AsyncIterator[bytes]:
-    """Read a stored picture in base64."""
+    """Read a picture in base64."""
     left = b""
-    async for chunk in storage.stream(picture.key or ""):
+    async for chunk in storage.stream(picture.key or "") if picture.path is None else _read(picture.path):
         whole = left + chunk
         cut = len(whole) - len(whole) % 3
         left = whole[cut:]
         yield base64.b64encode(whole[:cut])
     yield base64.b64encode(left)
+
+
+async def _read(path: Path) -> AsyncIterator[bytes]:
+    with path.open("rb") as file:
+        while piece := await asyncio.to_thread(file.read, PIECE):
+            yield piece
 
 
 def encoded_length(size: int) -> int:

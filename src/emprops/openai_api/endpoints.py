@@ -66,6 +66,7 @@ ClearedPictures = Annotated[Cleared, Depends(cleared_pictures)]
 async def held_pictures(
     request: Request,
     body: Body,
+    wanted: WantedPictures,
     caller: CurrentCaller,
     resources: Shared,
     results: Naming,
@@ -76,7 +77,7 @@ async def held_pictures(
     with ExitStack() as stack:
         stack.enter_context(ends.place(waiter(caller)))
         kind = "image_edit" if request.url.path.endswith(EDITS) else "image_generation"
-        hold = Hold(resources, results, ends, stack, body, kind, sent_again=key is not None)
+        hold = Hold(resources, results, ends, stack, body, wanted.format, kind, sent_again=key is not None)
         replace_reply(request, hold.back)
         yield hold
 

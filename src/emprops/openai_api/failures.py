@@ -62,6 +62,13 @@ class GenerationFailedError(AppError):
     code = "generation_failed"
 
 
+class ConversionError(AppError):
+    """The picture was made, and cannot be given in the format asked for; the sentence says why."""
+
+    status = 422
+    code = "conversion_failed"
+
+
 class StillRunningError(AppError):
     """The job of a request has not ended in time, or the server stops. It goes on."""
 
@@ -80,7 +87,9 @@ WORDS: Final[Mapping[str, tuple[int, str, str]]] = {
     GenerationFailedError.code: (422, SERVER, GenerationFailedError.code),
 }
 """Our codes that it has other words for: status, type, code."""
-FINAL: Final = frozenset({"insufficient_quota", StillRunningError.code, GenerationFailedError.code})
+FINAL: Final = frozenset(
+    {"insufficient_quota", StillRunningError.code, GenerationFailedError.code, ConversionError.code}
+)
 """What the same request will not change."""
 MISSING: Final = "is required"
 

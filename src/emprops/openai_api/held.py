@@ -2,9 +2,12 @@
 
 import asyncio
 import base64
+import tempfile
 import time
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Sequence
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
@@ -25,9 +28,11 @@ from emprops.kit.web.idempotency import HEADER
 from emprops.kit.web.server import is_stopping
 from emprops.kit.web.sse import Event
 from emprops.kit.web.streams import HEARTBEAT
+from emprops.media.converting import Format
 from emprops.media.result_links import ResultLinks
 from emprops.openai_api import answers
 from emprops.openai_api.failures import StillRunningError, translate
+from emprops.openai_api.formats import given
 from emprops.openai_api.inputs import PICTURE
 from emprops.openai_api.schemas import ImageBody
 
@@ -44,6 +49,8 @@ class Hold:
     ends: Ends
     stack: ExitStack
     body: ImageBody
+    format: Format | None
+    """What pictures within the reply are converted to."""
     kind: str
     """What events are named after."""
     sent_again: bool
@@ -69,6 +76,12 @@ class Hold:
             raise StillRunningError(f"{why}. It goes on as GET /api/jobs/{job_id}{again}.")
         return named(job, self.results)
 
+    @asynccontextmanager
+    async def converted(self, pictures: Sequence[answers.Picture]) -> AsyncIterator[Sequence[answers.Picture]]:
+        """Lend pictures in the format asked for. Raises :class:`~emprops.openai_api.formats.ConversionError`."""
+        with tempfile.TemporaryDirectory(prefix="emprops-pictures-", ignore_cleanup_errors=True) as folder:
+            yield await given(self.resources.storage, pictures, self.format, Path(folder))
+
 
 class _Held(Response):
     """A reply that waits for a job."""
@@ -87,9 +100,11 @@ class _Whole(_Held):
         """Wait, then send."""
         hold = self._hold
         job = await hold.job(scope, self._job_id, self._end)
+        form = hold.body.form()
         pictures = await answers.pictures_of(hold.resources, job)
-        response = answers.answer(hold.resources, job, pictures, hold.body.form())
-        await response(scope, receive, send)
+        async with hold.converted(pictures if form != "url" else ()) as inside:
+            response = answers.answer(hold.resources, job, inside or pictures, form)
+            await response(scope, receive, send)
 
 
 class _Stream(_Held):
@@ -110,8 +125,9 @@ class _Stream(_Held):
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         try:
             job = await self._ended(scope, send)
-            for picture in await answers.pictures_of(self._hold.resources, job):
-                await self._completed(send, job, picture)
+            async with self._hold.converted(await answers.pictures_of(self._hold.resources, job)) as pictures:
+                for picture in pictures:
+                    await self._completed(send, job, picture)
         except AppError as error:
             failed = Failed(scope["path"], error.status, error.code, error.message, error.extra, request_id_of(scope))
             await self._send(send, Event("error", translate(failed).body))
@@ -160,8 +176,9 @@ class _Stream(_Held):
 
     async def _completed(self, send: Send, job: JobDetail, picture: answers.Picture) -> None:
         kind = f"{self._hold.kind}.completed"
-        inside: dict[str, Any] = {"url": picture.url}
-        if picture.key is not None and picture.size <= answers.MOST_IN_EVENT:
+        fits = picture.key is not None and picture.size <= answers.MOST_IN_EVENT
+        inside: dict[str, Any] = {} if fits and picture.path is not None else {"url": picture.url}
+        if fits:
             pieces = [piece async for piece in answers.encoded(self._hold.resources.storage, picture)]
             inside["b64_json"] = b"".join(pieces).decode()
         event = answers.event_of(kind, answers.created(job), picture.mime_type, usage=answers.NO_USAGE, **inside)

@@ -41,6 +41,10 @@ class Inputs:
         names = self.roles.get(role, ())
         return self.free[names[0]] if names else None
 
+    def takes(self, parameter: str) -> bool:
+        """Return whether a parameter of this name sets a variable."""
+        return parameter in self.free or self.of(parameter.lower()) is not None
+
     def images(self) -> list[Definition]:
         """Return the variables that take a picture, in their order."""
         masks = set(self.roles.get(MASK, ()))
@@ -78,12 +82,17 @@ def inputs_of(recipe: Instructions, workflows: Mapping[str, Workflow]) -> Inputs
 
 def makes(media: str, recipe: Instructions, workflows: Mapping[str, Workflow]) -> bool:
     """Return whether what comes out of a collection is of such a type: ``image/`` or ``video/``."""
+    return any(mime_type.startswith(media) for mime_type in types_of(recipe, workflows))
+
+
+def types_of(recipe: Instructions, workflows: Mapping[str, Workflow]) -> list[str]:
+    """Return the types of what comes out of a collection, as its workflows say."""
     referred = {part.step for step in recipe.steps for part in mentions(step.payload) if isinstance(part, Ref)}
-    return any(
-        workflows[step.node_name].output_mime_type.lower().startswith(media)
+    return [
+        workflows[step.node_name].output_mime_type.lower()
         for step in recipe.steps
         if step.id not in referred and _runs(step, workflows)
-    )
+    ]
 
 
 def _runs(step: Step, workflows: Mapping[str, Workflow]) -> bool:

@@ -19,7 +19,8 @@ OPTIONAL: Final = frozenset(
         *("output_compression", "output_format", "quality", "safety_identifier", "style", "svg", "user"),
     }
 )
-"""Parameters that clients send to any model; one that the model has no variable for is ignored."""
+"""Parameters that clients send to any model; one that the model has no variable for is ignored. The format of
+pictures is not (``formats.py``)."""
 USUAL: Final = frozenset(
     {
         *("auto", "standard", "hd", "low", "medium", "high", "xhigh", "max", "vivid", "natural"),

@@ -12,9 +12,11 @@ from emprops.collections.instructions import Instructions
 from emprops.collections.store import Collection
 from emprops.errors import CollectionCorruptedError, NotFoundError
 from emprops.kit.database import Transaction
+from emprops.media.converting import Format
 from emprops.openai_api import queries
 from emprops.openai_api.failures import MissingParameterError, ModelNotFoundError, ParameterError
-from emprops.openai_api.inputs import PICTURE, VIDEO, inputs_of, makes
+from emprops.openai_api.formats import format_of
+from emprops.openai_api.inputs import PICTURE, VIDEO, inputs_of, makes, types_of
 from emprops.openai_api.parameters import Wish, pictures_among, variables_of
 from emprops.openai_api.schemas import ImageBody, VideoBody
 from emprops.settings import Settings, SettingsError
@@ -36,6 +38,8 @@ class Wanted:
     """How many; None: as many as the collection says."""
     pictures: frozenset[str] = frozenset()
     """The variables that are set to the request's pictures."""
+    format: Format | None = None
+    """What pictures are converted to; None: they come as they are made."""
 
 
 async def want(reader: Transaction, settings: Settings, user_id: UUID, body: Body) -> Wanted:
@@ -52,7 +56,11 @@ async def want(reader: Transaction, settings: Settings, user_id: UUID, body: Bod
     number = body.n if isinstance(body, ImageBody) else 1
     _check_number(recipe, number)
     inputs, wish = inputs_of(recipe, known), wish_of(body)
-    return Wanted(collection.id, variables_of(inputs, wish), number, frozenset(pictures_among(inputs, wish)))
+    variables, pictures = variables_of(inputs, wish), frozenset(pictures_among(inputs, wish))
+    form = None
+    if isinstance(body, ImageBody):
+        form = format_of(inputs, wish.others, types_of(recipe, known), body.form())
+    return Wanted(collection.id, variables, number, pictures, form)
 
 
 def _check_number(recipe: Instructions, number: int | None) -> None:
