@@ -62,6 +62,7 @@ from emprops.orchestrator.tickets import Dispatcher, queue_from
 from emprops.pages.endpoints import MUX_SIGNER
 from emprops.queue.keys import JOBS_CHANGED
 from emprops.routes import ABOUT, TAGS, mount
+from emprops.sessions.oidc_client import OIDC, oidc_from
 from emprops.settings import Settings
 from emprops.upkeep import run_orchestration
 from emprops.usual_fields import USUAL
@@ -114,6 +115,7 @@ def equip(app: FastAPI, settings: Settings) -> None:
     app.state = State()
     SETTINGS.attach(app, settings)
     AUTHENTICATOR.attach(app, authenticator_for(settings))
+    OIDC.attach(app, oidc_from(settings))
     SESSIONS.attach(app, SessionRing(settings))
     LIMITER.attach(app, RateLimiter(settings))
     RESULT_LINKS.attach(app, ResultLinks(settings, FILE_LINKS.attach(app, FileLinks(settings))))
@@ -151,6 +153,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         tracing.configure_tracing(settings, "api")
         stack.push_async_callback(asyncio.to_thread, tracing.stop_tracing)
         stack.push_async_callback(AUTHENTICATOR.get(app).close)
+        if (provider := OIDC.get(app)) is not None:
+            stack.push_async_callback(provider.close)
         stack.push_async_callback(GATEWAY.get(app).close)
         stack.push_async_callback(MODERATOR.get(app).close)
         resources = RESOURCES.attach(app, await open_resources(settings, stack))

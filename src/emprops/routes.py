@@ -51,6 +51,7 @@ from emprops.quotas import endpoints as quotas
 from emprops.sessions import endpoints as sessions
 from emprops.sessions import link_endpoints as sign_in_links
 from emprops.sessions import me_endpoints as me
+from emprops.sessions import oidc_endpoints as oidc
 from emprops.webhooks import endpoints as webhooks
 from emprops.workflows import endpoints as workflows
 
@@ -90,6 +91,7 @@ TABLE: list[tuple[Prefix, APIRouter]] = [
     ("", outputs.routes),  # /outputs/{id} /outputs/{id}/lineage /collections/{id}/outputs
     ("", me.routes),  # /me
     ("", sessions.routes),  # /session /sessions /sessions/{id}
+    ("", oidc.routes),  # /session/oidc /session/oidc/callback
     ("", sign_in_links.routes),  # /session/links
     ("", auth.routes),  # /users/roles /users/{id}/roles
     ("", quotas.own_routes),  # /me/limits

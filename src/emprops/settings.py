@@ -54,6 +54,14 @@ class Settings(BaseSettings):
     """What a token's ``iss`` must be."""
     jwt_audience: str = "emprops"
     """What a token's ``aud`` must be, or contain."""
+    oidc_issuer: str = ""
+    """OpenID provider at which people sign in to the console, as its ``iss`` says; empty: none."""
+    oidc_client_id: str = ""
+    """What that provider calls this installation."""
+    oidc_client_secret: SecretStr = SecretStr("")
+    """Secret of this installation there; empty: it has none, and PKCE alone protects the exchange."""
+    oidc_operators: str = ""
+    """Comma-separated addresses of those who are operators when they sign in there; only verified addresses count."""
     authors: Literal["everyone", "granted"] | None = None
     """Which users may make workflows, projects and collections: ``everyone``, or those who were ``granted`` the role
     author. Unset: granted in production, else everyone."""

@@ -205,6 +205,8 @@ TABLE = [
     row("POST", "/session", KNOWN.but(owner=201, other=201, service=201)),
     row("GET", "/session", PUBLIC),
     row("DELETE", "/session", PUBLIC),
+    row("GET", "/session/oidc", PUBLIC.but(nobody=404, owner=404, other=404, service=404)),  # it takes a provider
+    row("GET", "/session/oidc/callback", PUBLIC.but(nobody=404, owner=404, other=404, service=404)),
     row("GET", "/sessions", USER),
     operator_row("POST", "/session/links", who=OPERATOR.but(service=201), body={"user_id": "{owner}"}),
     viewer_row("GET", "/operator/users/{user_id}/sessions", user_id="owner"),

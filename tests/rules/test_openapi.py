@@ -23,7 +23,17 @@ OPERATIONS = [
     for method, operation in operations.items()
 ]
 NAMES = [f"{method} {path}" for method, path, _ in OPERATIONS]
-PAGES = {"/", "/docs", "/console", "/console/{}", "/watch/{}", "/watch/static/{}", "/d/{}"}
+PAGES = {
+    "/",
+    "/docs",
+    "/session/oidc",
+    "/session/oidc/callback",
+    "/console",
+    "/console/{}",
+    "/watch/{}",
+    "/watch/static/{}",
+    "/d/{}",
+}
 ALIASES = {"/collections/{}/generations", "/jobs/{}/events", "/webhooks/mux"} | PAGES
 """Other spellings, and what is not for clients: served, and not documented."""
 DOORS = ("/v1/", "/v2/", "/assets/uploads")

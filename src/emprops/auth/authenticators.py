@@ -23,17 +23,15 @@ from emprops.auth.reading import may_read_with
 from emprops.auth.session_cookie import has_cookie
 from emprops.auth.sign_ins import SignIns
 from emprops.auth.startup import check_settings
-from emprops.auth.tokens import Subject
+from emprops.auth.subjects import Users
 from emprops.auth.verifier import verifier_from
 from emprops.errors import BadRequestError, ForbiddenError, UnauthorizedError
-from emprops.kit.database import Database
 from emprops.kit.outbound.client import GuardedClient
 from emprops.kit.web.endpoint import resources_of
 from emprops.kit.web.parts import Part
 from emprops.settings import Settings
 
 CREDENTIAL_PARAMETERS = frozenset({"apikey", "xapikey", "accesstoken", "jwt", "idtoken", "bearer"})
-MAX_REMEMBERED = 10_000
 ENDED = "The session has ended; sign in again."
 _TOKEN = re.compile(r"eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.")
 """How a JSON Web Token begins: two JSON objects in base64."""
@@ -155,28 +153,6 @@ class Proven:
     async def close(self) -> None:
         """Let go of what it holds open."""
         await self._credentials.close()
-
-
-class Users:
-    """Users of tokens. A subject that is a UUID is the user's id; for any other a user is made on first sight."""
-
-    def __init__(self) -> None:
-        self._known: dict[Subject, UUID] = {}
-
-    async def of(self, subject: Subject, database: Database) -> UUID:
-        """Return the user a token is about."""
-        user_id = canonical_uuid(subject.id) or self._known.get(subject)
-        if user_id is not None:
-            return user_id
-        async with database.reader() as reader:
-            user_id = await store.find_identity(reader, subject.issuer, subject.id)
-        if user_id is None:
-            async with database.transaction() as tx:
-                user_id = await store.add_identity(tx, subject.issuer, subject.id)
-        if len(self._known) >= MAX_REMEMBERED:
-            self._known.clear()
-        self._known[subject] = user_id
-        return user_id
 
 
 def caller_of_key(key: store.ApiKey, connection: HTTPConnection) -> Caller:

@@ -18,6 +18,8 @@ COOKIE = "__Host-emprops"
 """Over https. Browsers take the prefix only with Secure, Path=/ and without Domain, so no sub-domain can set it."""
 LOOPBACK_COOKIE = "emprops"
 """On this machine, where there is no https."""
+STATE_COOKIE = "-oidc"
+"""Ending of the name of the cookie that a browser has while it is away to sign in."""
 _SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
@@ -50,6 +52,33 @@ def clear_cookie(connection: HTTPConnection, response: Response) -> None:
     """Have the browser forget the session's secret."""
     name = _name(connection)
     response.delete_cookie(name, path="/", secure=name == COOKIE, httponly=True, samesite="strict")
+
+
+def keep_browser(connection: HTTPConnection, response: Response, value: str, life: int) -> None:
+    """Have the browser keep what shows that it began a sign-in, for some seconds. ``lax``, as it comes back from the
+    provider's site."""
+    name = _name(connection)
+    response.set_cookie(
+        name + STATE_COOKIE,
+        value,
+        max_age=life,
+        path="/",
+        secure=name == COOKIE,
+        httponly=True,
+        samesite="lax",
+    )
+
+
+def kept_browser(connection: HTTPConnection) -> str | None:
+    """Return that again; None without one that can be ours."""
+    value = connection.cookies.get(_name(connection) + STATE_COOKIE, "")
+    return value if _SECRET.fullmatch(value) else None
+
+
+def clear_browser(connection: HTTPConnection, response: Response) -> None:
+    """Have the browser forget it."""
+    name = _name(connection)
+    response.delete_cookie(name + STATE_COOKIE, path="/", secure=name == COOKIE, httponly=True, samesite="lax")
 
 
 def is_from_own_page(connection: HTTPConnection, base_url: str) -> bool:

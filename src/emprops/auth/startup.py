@@ -33,8 +33,16 @@ def check_settings(settings: Settings) -> None:
             " who they are: set EMPROPS_MODE=production, or, behind a gateway that sets the user_id header,"
             " EMPROPS_ALLOW_REMOTE_LOCAL=1."
         )
+    _check_oidc(settings)
     _check_metrics_token(settings.metrics_token.get_secret_value())
     _check_tokens(settings, public_keys=bool(settings.jwks_file or settings.jwks_url))
+
+
+def _check_oidc(settings: Settings) -> None:
+    if bool(settings.oidc_issuer) != bool(settings.oidc_client_id):
+        raise SettingsError("EMPROPS_OIDC_ISSUER and EMPROPS_OIDC_CLIENT_ID are needed together.")
+    if settings.oidc_issuer and not is_safe_url(settings.oidc_issuer):
+        raise SettingsError("EMPROPS_OIDC_ISSUER must be an https:// URL: who signs in there runs the installation.")
 
 
 def _check_metrics_token(token: str) -> None:
@@ -60,11 +68,12 @@ def _check_tokens(settings: Settings, *, public_keys: bool) -> None:
         raise SettingsError(f"EMPROPS_ROLE_NAMES: {error}") from None
     if public_keys and "jwt_issuer" not in settings.model_fields_set:
         raise SettingsError("EMPROPS_JWKS_FILE and EMPROPS_JWKS_URL need EMPROPS_JWT_ISSUER, the `iss` of its tokens.")
-    if settings.jwks_url and not _is_safe(settings.jwks_url):
+    if settings.jwks_url and not is_safe_url(settings.jwks_url):
         raise SettingsError("EMPROPS_JWKS_URL must be an https:// URL: keys that come over http can be exchanged.")
 
 
-def _is_safe(url: str) -> bool:
+def is_safe_url(url: str) -> bool:
+    """Return whether what is fetched from a URL cannot be exchanged on its way."""
     try:
         parts = urlsplit(url)
     except ValueError:

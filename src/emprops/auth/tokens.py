@@ -59,14 +59,19 @@ class TokenVerifier:
 
     async def verify(self, token: str) -> Subject:
         """Return whom the token is about. Raises :class:`UnauthorizedError`, with one sentence for every reason."""
+        claims = await self.claims_of(token)
+        return Subject(self.issuer, claims["sub"], self.roles_in(claims))
+
+    async def claims_of(self, token: str) -> dict[str, Any]:
+        """Return what a valid token claims. Raises :class:`UnauthorizedError`, with one sentence for every reason."""
         try:
             claims = await self._claims(token)
         except (jwt.PyJWTError, UnicodeError):
             claims = None
         subject = claims.get("sub") if claims else None
-        if not isinstance(subject, str) or not subject.isprintable() or not 0 < len(subject) <= MAX_SUBJECT:
+        if claims is None or not isinstance(subject, str) or not is_subject(subject):
             raise UnauthorizedError("The token is not valid.")
-        return Subject(self.issuer, subject, self.roles_in(claims or {}))
+        return claims
 
     async def _claims(self, token: str) -> dict[str, Any] | None:
         if len(token) > MAX_TOKEN:
@@ -88,6 +93,11 @@ class TokenVerifier:
         # the library also takes times that are written as text, or as true
         numbers = all(type(claims[name]) in (int, float) for name in TIMES if name in claims)
         return claims if numbers else None
+
+
+def is_subject(text: str) -> bool:
+    """Return whether a text can be an issuer's name for a user."""
+    return text.isprintable() and 0 < len(text) <= MAX_SUBJECT
 
 
 def make_token(user_id: UUID, *, secret: str, issuer: str, audience: str, life: float) -> str:

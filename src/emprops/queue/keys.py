@@ -1,8 +1,8 @@
 """What Redis holds: every key, its type and its purpose. Lua scripts get these names from here.
 
 Everything under these keys can be rebuilt from PostgreSQL; ``docs/03-redis.md`` explains how they work together.
-A trailing ``:`` means that an id follows. ``stream_ticket:`` and ``rate:`` are not listed: they are for apis only
-(``auth/tickets.py``, ``auth/limits.py``).
+A trailing ``:`` means that an id follows. ``stream_ticket:``, ``sign_in:`` and ``rate:`` are not listed: they are for
+apis only (``auth/tickets.py``, ``sessions/oidc_attempts.py``, ``auth/limits.py``).
 """
 
 from dataclasses import dataclass, fields

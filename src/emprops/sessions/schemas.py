@@ -33,7 +33,7 @@ class SessionView(Schema):
     """What the way in made of the user; roles that were granted come on top of it."""
     reads_only: bool
     """Whether it may change nothing."""
-    way: Literal["local", "key", "token", "link"]
+    way: Literal["local", "key", "token", "link", "oidc"]
     """How it was made."""
     made_by: str
     """Who vouched for the user: a user, a key, or who was at the terminal."""

@@ -18,7 +18,7 @@ from emprops.sessions.store import NewSession
 from emprops.settings import Settings
 
 SessionRole = Literal["user", "viewer", "operator"]
-Way = Literal["local", "key", "link"]
+Way = Literal["local", "oidc", "key", "link"]
 KEYS = "emprops:key"
 """Provider of the identities of keys that speak for no user: who pastes one becomes a user of the key's own."""
 
@@ -26,7 +26,8 @@ KEYS = "emprops:key"
 def ways_of(settings: Settings) -> list[Way]:
     """List the ways to sign in that are open, the easiest first."""
     here: list[Way] = ["local"] if is_for_one_machine(settings) else []
-    return [*here, "key", "link"]
+    provider: list[Way] = ["oidc"] if settings.oidc_issuer else []
+    return [*here, *provider, "key", "link"]
 
 
 async def of_this_machine(settings: Settings) -> Caller:
