@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import structlog
 
+from emprops.assets import expiry as user_file_expiry
 from emprops.assets import parts
 from emprops.assets import service as user_files
 from emprops.audit.chaining import chain_entries, expire_entries
@@ -122,7 +123,7 @@ def media_duties(database: Database, settings: Settings) -> list[Duty]:
         Duty("poll_mux", 60.0, lambda: assets.poll(mux, database)),
         Duty("remove_hidden_files", 3600.0, lambda: retention.remove_hidden_files(database, settings)),
         Duty("hide_expired_results", 60.0, lambda: hide_expired(database, settings.result_days)),
-        Duty("remove_expired_assets", 60.0, lambda: user_files.remove_expired(database)),
+        Duty("remove_expired_assets", 60.0, lambda: user_file_expiry.remove_expired(database)),
         Duty("give_up_uploads", 600.0, lambda: parts.remove_old(database)),
         Duty("purge_outbox", 3600.0, lambda: outbox.purge(database)),
         Duty("purge_mux_events", 3600.0, lambda: assets.purge_events(database)),

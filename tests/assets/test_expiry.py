@@ -10,7 +10,7 @@ from tests.assets.conftest import brought, delivered, stored, upload
 from tests.factories import make_collection, make_job, make_output
 from tests.media.builders import picture
 
-from emprops.assets import service
+from emprops.assets import expiry, service
 from emprops.assets.service import Shelf, Wishes
 from emprops.kit.database import Database
 
@@ -28,14 +28,14 @@ async def test_what_has_ended_is_removed_with_its_bytes(
     client: httpx2.AsyncClient, user: dict[str, str], other: dict[str, str], shelf: Shelf, tmp_path: Path
 ) -> None:
     mine, theirs = await brought(client, user, PNG, expires_in=60), await brought(client, other, PNG, expires_in=60)
-    assert await service.remove_expired(shelf.database) == 0
+    assert await expiry.remove_expired(shelf.database) == 0
     await end(shelf.database, mine["id"])
-    assert await service.remove_expired(shelf.database) == 1
+    assert await expiry.remove_expired(shelf.database) == 1
     await delivered(shelf)
     assert (await client.get(f"/assets/{mine['id']}", headers=user)).status_code == 404
     assert (await client.get(f"/assets/{theirs['id']}/content", headers=other)).content == PNG
     await end(shelf.database, theirs["id"])
-    assert await service.remove_expired(shelf.database) == 1
+    assert await expiry.remove_expired(shelf.database) == 1
     await delivered(shelf)
     assert stored(tmp_path) == []
 
@@ -44,7 +44,7 @@ async def test_many_are_removed_in_one_run(shelf: Shelf, user: dict[str, str]) -
     for n in range(service.BATCH + 3):
         kept = await service.keep_bytes(shelf, UUID(user["user_id"]), b"text %d" % n, Wishes(expires_in=60))
         await end(shelf.database, str(kept.asset.id))
-    assert await service.remove_expired(shelf.database) == service.BATCH + 3
+    assert await expiry.remove_expired(shelf.database) == service.BATCH + 3
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ async def test_what_something_uses_stays(
             if how == "retried often":
                 await tx.execute("UPDATE job SET retry_count = max_retries WHERE id = %s", (job.id,))
     await end(database, asset["id"])
-    assert await service.remove_expired(database) == (not stays)
+    assert await expiry.remove_expired(database) == (not stays)
     assert (await client.get(f"/assets/{asset['id']}", headers=user)).status_code == (200 if stays else 404)
 
 
@@ -111,6 +111,6 @@ async def test_what_is_being_used_just_now_is_left_alone(
     await end(database, asset["id"])
     async with database.transaction() as tx:
         await tx.execute("SELECT FROM asset WHERE id = %s FOR KEY SHARE", (asset["id"],))
-        assert await service.remove_expired(database) == 0
-    assert await service.remove_expired(database) == 1
+        assert await expiry.remove_expired(database) == 0
+    assert await expiry.remove_expired(database) == 1
     assert (await upload(client, user, PNG)).status_code == 201

@@ -1,6 +1,8 @@
 """Assets in the words of Comfy API v2: what users brought, and what their jobs made."""
 
+import asyncio
 import io
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -141,11 +143,11 @@ async def test_a_picture_that_our_own_api_cleaned_is_known_by_what_it_is_now(rig
     ("fields", "status", "code"),
     [
         ({"expected_hash": hash_of(b"another")}, 409, "hash_mismatch"),
-        ({"expected_hash": "blake3:00"}, 400, "invalid_request"),
-        ({"expires_in": "59"}, 400, "invalid_request"),
-        ({"expires_in": "604801"}, 400, "invalid_request"),
-        ({"expires_in": "soon"}, 400, "invalid_request"),
-        ({"expires_in": f"000000600{'9' * 30}"}, 400, "invalid_request"),
+        ({"expected_hash": "blake3:00"}, 422, "invalid_request"),
+        ({"expires_in": "59"}, 422, "invalid_request"),
+        ({"expires_in": "604801"}, 422, "invalid_request"),
+        ({"expires_in": "soon"}, 422, "invalid_request"),
+        ({"expires_in": f"000000600{'9' * 30}"}, 422, "invalid_request"),
     ],
 )
 async def test_what_is_not_kept(rig: Rig, fields: dict[str, str], status: int, code: str) -> None:
@@ -169,13 +171,38 @@ async def test_files_that_are_none(rig: Rig) -> None:
 
 async def test_a_key_counts_once(rig: Rig) -> None:
     assert (await upload(rig, Idempotency_Key="k")).status_code == 201
-    refusal(await upload(rig, b"something else", Idempotency_Key="k"), 422, "idempotency_key_reuse")
+    for content in (PNG, b"something else"):
+        refusal(await upload(rig, content, Idempotency_Key="k"), 422, "idempotency_key_reuse")
+    assert await stored(rig) == 1
+
+
+async def test_a_key_is_not_used_before_there_is_an_asset(rig: Rig) -> None:
+    """What dies in between, with its server, leaves nothing."""
+    arriving = asyncio.Event()
+
+    async def half() -> AsyncIterator[bytes]:
+        yield b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n'
+        arriving.set()
+        await asyncio.Event().wait()
+
+    headers = as_user(rig.user_id) | {"Idempotency-Key": "k", "content-type": "multipart/form-data; boundary=x"}
+    uploading = asyncio.ensure_future(rig.client.post("/api/v2/assets", content=half(), headers=headers))
+    await arriving.wait()
+    assert not await rig.rows("SELECT FROM idempotency_key")
+    assert (await upload(rig, Idempotency_Key="k")).status_code == 201
+    uploading.cancel()
+    await asyncio.wait([uploading])
+
+
+async def test_of_two_uploads_at_once_with_a_key_one_counts(rig: Rig) -> None:
+    both = await asyncio.gather(*(upload(rig, content, Idempotency_Key="k") for content in (b"one", b"two")))
+    assert sorted(reply.status_code for reply in both) == [201, 422]
     assert await stored(rig) == 1
 
 
 @pytest.mark.parametrize("body", [{}, {"hash": 7}, {"hash": "9f8a"}, {"hash": hash_of(PNG), "expires_in": True}])
 async def test_hashes_that_are_none(rig: Rig, body: dict[str, Any]) -> None:
-    refusal(await ask(rig, "POST", "/assets/from-hash", body), 400, "invalid_request")
+    refusal(await ask(rig, "POST", "/assets/from-hash", body), 422, "invalid_request")
 
 
 async def test_an_asset_is_deleted_once_and_a_result_never(rig: Rig, result: dict[str, Any]) -> None:

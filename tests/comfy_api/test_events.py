@@ -51,8 +51,9 @@ async def begin(rig: Rig) -> Claim:
 
 async def test_a_stream_from_submission_to_results(rig: Rig, http: httpx2.AsyncClient) -> None:
     job = await submit(rig)
+    await rig.dispatcher.flush()
     async with events(http, rig, job) as stream:
-        assert await stream.take("status") == {"status": "queued", "queue_position": None}
+        assert await stream.take("status") == {"status": "queued", "queue_position": 1}
         claim = await begin(rig)
         assert (await stream.take("log"))["message"] == "Node Comfy API started"
         assert (await stream.take("status"))["status"] == "running"

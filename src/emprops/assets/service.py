@@ -7,7 +7,7 @@ same asset; the same bytes of several users are one stored file, which goes when
 import asyncio
 import secrets
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -41,8 +41,6 @@ LONGEST = 3600.0
 """Seconds that a file may take to arrive altogether."""
 MAX_NAME = 200
 BATCH = 50
-FAILED_DAYS = 7.0
-"""Days for which an asset whose time is over stays for a job that failed, and may be retried."""
 
 
 class UnreadablePictureError(BadRequestError):
@@ -143,8 +141,19 @@ async def keep_bytes(shelf: Shelf, user_id: UUID, content: bytes, wishes: Wishes
     return await keep_stream(shelf, user_id, whole(), wishes)
 
 
-async def keep(shelf: Shelf, user_id: UUID, incoming: Incoming, wishes: Wishes | None = None) -> Kept:
-    """Make a file one of the user's assets; what they brought before is the asset that it was then.
+Also = Callable[[Transaction], Awaitable[None]]
+"""What is written in the transaction that records an asset."""
+
+
+async def _nothing(_: Transaction) -> None:
+    pass
+
+
+async def keep(
+    shelf: Shelf, user_id: UUID, incoming: Incoming, wishes: Wishes | None = None, *, also: Also = _nothing
+) -> Kept:
+    """Make a file one of the user's assets; what they brought before is the asset that it was then. ``also`` is done
+    together with that, or nothing is.
 
     Raises :class:`UnreadablePictureError`, :class:`~emprops.errors.QuotaExceededError`, and
     :class:`~emprops.errors.UnavailableError` when storage fails. Nothing is left behind then.
@@ -153,8 +162,9 @@ async def keep(shelf: Shelf, user_id: UUID, incoming: Incoming, wishes: Wishes |
     new = _new(shelf, user_id, incoming.blake3, wishes)
     async with shelf.database.transaction() as tx:
         known = await store.renew(tx, new)
-    if known is not None:
-        return Kept(known, is_new=False)
+        if known is not None:
+            await also(tx)
+            return Kept(known, is_new=False)
     with tempfile.TemporaryDirectory(prefix="emprops-asset-", ignore_cleanup_errors=True) as folder:
         try:
             safe = await made_safe(incoming.path, Path(folder), keep_metadata=wishes.keep_metadata)
@@ -162,7 +172,7 @@ async def keep(shelf: Shelf, user_id: UUID, incoming: Incoming, wishes: Wishes |
             raise UnreadablePictureError(f"{str(error).rstrip('.')}. Send another picture.") from None
         if safe.path != incoming.path:
             incoming = await asyncio.to_thread(_measured, safe.path)
-        return await _store(shelf, new, incoming, safe)
+        return await _store(shelf, new, incoming, safe, also)
 
 
 async def keep_again(shelf: Shelf, user_id: UUID, content: str, wishes: Wishes) -> Kept | None:
@@ -206,7 +216,7 @@ def _measured(path: Path) -> Incoming:
         return Incoming(path, file.tell(), strong.hexdigest(), usual.hexdigest())
 
 
-async def _store(shelf: Shelf, new: NewAsset, incoming: Incoming, safe: SafeFile) -> Kept:
+async def _store(shelf: Shelf, new: NewAsset, incoming: Incoming, safe: SafeFile, also: Also) -> Kept:
     """Store the bytes, unless they are stored already, and record whose they are. A file that is stored and not
     recorded, because the process ended in between, is removed later."""
     file = NewFile(
@@ -224,6 +234,7 @@ async def _store(shelf: Shelf, new: NewAsset, incoming: Incoming, safe: SafeFile
         await quotas.check_room(tx, new.user_id, defaults_from(shelf.settings), file.size_bytes)
         file_id = await store.lock_file(tx, file.blake3)
         if file_id is not None:
+            await also(tx)
             return Kept(*await store.put_asset(tx, file_id, new))
         await outbox.put(tx, DELETE_FILE, f"{DELETE_FILE}:abandoned:{file.key}", {"key": file.key}, after=ABANDONED)
     try:
@@ -231,13 +242,14 @@ async def _store(shelf: Shelf, new: NewAsset, incoming: Incoming, safe: SafeFile
     except OSError as error:
         raise UnavailableError(f"The file could not be stored: {type(error).__name__}. Try again.") from error
     async with shelf.database.transaction() as tx:
+        await also(tx)
         await quotas.check_room(tx, new.user_id, defaults_from(shelf.settings), file.size_bytes)
         file_id, key = await store.put_file(tx, file)
         asset, is_new = await store.put_asset(tx, file_id, new)
         if key != file.key:
             await put_delete(tx, file.key)
         if asset.key != key:
-            await _drop_files(tx, [file_id])
+            await drop_files(tx, [file_id])
     return Kept(asset, is_new)
 
 
@@ -258,26 +270,12 @@ async def delete(tx: Transaction, user_id: UUID, asset_id: UUID) -> Asset:
     used_by = await store.in_use(tx, asset)
     if used_by is not None:
         raise AssetInUseError(f"The asset is used by {used_by}; delete it once it is not.")
-    await _drop_files(tx, await store.remove(tx, [asset.id]))
+    await drop_files(tx, await store.remove(tx, [asset.id]))
     return asset
 
 
-async def remove_expired(database: Database) -> int:
-    """Remove assets whose time is over and that nothing uses; an upkeep duty. Returns how many. Safe in any number of
-    processes."""
-    removed, last = 0, UUID(int=0)
-    while True:
-        async with database.transaction() as tx:
-            expired = await store.lock_expired(tx, after=last, limit=BATCH)
-            unused = [asset.id for asset in expired if await store.in_use(tx, asset, failed_days=FAILED_DAYS) is None]
-            await _drop_files(tx, await store.remove(tx, unused))
-        removed += len(unused)
-        if len(expired) < BATCH:
-            return removed
-        last = expired[-1].id
-
-
-async def _drop_files(tx: Transaction, file_ids: list[UUID]) -> None:
+async def drop_files(tx: Transaction, file_ids: list[UUID]) -> None:
+    """Remove those of these files that no asset has, their bytes after the commit."""
     for key in await store.remove_unused_files(tx, file_ids):
         await put_delete(tx, key)
 

@@ -12,7 +12,7 @@ from emprops.assets.uploads import FORM, upload_of
 from emprops.auth.dependencies import CurrentCaller, CurrentUser
 from emprops.auth.once import Key
 from emprops.comfy_api import asset_service, replies
-from emprops.comfy_api.asset_service import read_fields
+from emprops.comfy_api.asset_service import Once, read_fields
 from emprops.comfy_api.endpoints import answer
 from emprops.comfy_api.links import Linking, Links
 from emprops.comfy_api.queries import ResultRow
@@ -31,11 +31,10 @@ async def upload_graph_asset(
     if media_type_of(request) != FORM:
         raise BadRequestError("Send the file as the part 'file' of a form (multipart/form-data).")
     shelf = shelf_of(resources)
-    async with (
-        asset_service.once(shelf, caller.principal, key),
-        upload_of(request, resources.settings, read_fields) as (incoming, said),
-    ):
-        return _kept(await asset_service.keep(shelf, user_id, incoming, said), links)
+    once = Once(caller.principal, key)
+    await once.check(shelf)
+    async with upload_of(request, resources.settings, read_fields) as (incoming, said):
+        return _kept(await asset_service.keep(shelf, user_id, incoming, said, once), links)
 
 
 @routes.post("/from-hash")

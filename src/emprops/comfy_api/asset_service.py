@@ -1,8 +1,7 @@
 """What an asset is here: a file that the user brought, byte for byte, or a result of a job."""
 
 import re
-from collections.abc import AsyncIterator, Collection, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -13,10 +12,10 @@ from emprops.assets.queries import Asset
 from emprops.assets.service import AssetInUseError, Incoming, Kept, Shelf, Wishes
 from emprops.assets.uploads import last_part
 from emprops.comfy_api import queries
-from emprops.comfy_api.failures import HashMismatchError, KeyReusedError, UnknownBytesError
+from emprops.comfy_api.failures import AssetFieldError, HashMismatchError, KeyReusedError, UnknownBytesError
 from emprops.comfy_api.queries import ResultRow
 from emprops.comfy_api.schemas import KEY_HOURS
-from emprops.errors import BadRequestError, NotFoundError
+from emprops.errors import NotFoundError
 from emprops.kit.database import Transaction
 from emprops.kit.web import idempotency
 
@@ -40,11 +39,11 @@ class Said:
 def read_fields(fields: Mapping[str, Any], file_name: str) -> Said:
     """Read what is said of a file. It is kept as it comes, metadata included: its hash is what it is known by.
 
-    Raises :class:`~emprops.errors.BadRequestError`.
+    Raises :class:`AssetFieldError`.
     """
     name = fields.get("file_path") or file_name
     if not isinstance(name, str):
-        raise BadRequestError("file_path must be a text.")
+        raise AssetFieldError("file_path must be a text.")
     expected = fields.get("expected_hash")
     return Said(
         Wishes(last_part(name), keep_metadata=True, expires_in=_seconds(fields.get("expires_in"))),
@@ -53,10 +52,10 @@ def read_fields(fields: Mapping[str, Any], file_name: str) -> Said:
 
 
 def digest_in(text: Any) -> str:
-    """Read a hash. Raises :class:`~emprops.errors.BadRequestError`."""
+    """Read a hash. Raises :class:`AssetFieldError`."""
     match = HASH.fullmatch(text) if isinstance(text, str) else None
     if match is None:
-        raise BadRequestError("A hash is written blake3:<64 hexadecimal digits>.")
+        raise AssetFieldError("A hash is written blake3:<64 hexadecimal digits>.")
     return match[1]
 
 
@@ -65,32 +64,40 @@ def _seconds(value: Any) -> float | None:
         return None
     text = str(value)
     if not DIGITS.fullmatch(text) or not SHORTEST <= int(text) <= LONGEST:
-        raise BadRequestError(f"expires_in is a number of seconds from {SHORTEST} to {LONGEST}.")
+        raise AssetFieldError(f"expires_in is a number of seconds from {SHORTEST} to {LONGEST}.")
     return float(text)
 
 
-async def keep(shelf: Shelf, user_id: UUID, incoming: Incoming, said: Said) -> Kept:
-    """Keep a file that has arrived. Raises :class:`HashMismatchError`, and what keeping any asset raises."""
+@dataclass(frozen=True, slots=True)
+class Once:
+    """A key that counts once. It is used by the transaction that records the asset: if none does, whatever becomes of
+    the request, the key is as good as new."""
+
+    principal: str
+    key: str | None
+
+    async def check(self, shelf: Shelf) -> None:
+        """Raise :class:`KeyReusedError` if the key was used, before the file comes."""
+        if self.key is None:
+            return
+        async with shelf.database.reader() as reader:
+            if await idempotency.was_used(reader, principal=self.principal, route=ROUTE, key=self.key, hours=KEY_HOURS):
+                raise KeyReusedError
+
+    async def use(self, tx: Transaction) -> None:
+        """Use the key. Raises :class:`KeyReusedError`."""
+        if self.key is not None and not await idempotency.use_once(
+            tx, principal=self.principal, route=ROUTE, key=self.key, hours=KEY_HOURS
+        ):
+            raise KeyReusedError
+
+
+async def keep(shelf: Shelf, user_id: UUID, incoming: Incoming, said: Said, once: Once) -> Kept:
+    """Keep a file that has arrived. Raises :class:`HashMismatchError`, :class:`KeyReusedError`, and what keeping any
+    asset raises."""
     if said.expected not in (None, incoming.blake3):
         raise HashMismatchError("The file is not the one that expected_hash is of; nothing of it was kept.")
-    return await service.keep(shelf, user_id, incoming, said.wishes)
-
-
-@asynccontextmanager
-async def once(shelf: Shelf, principal: str, key: str | None) -> AsyncIterator[None]:
-    """Use a key for what is done within; if that fails, the key was not used. Raises :class:`KeyReusedError`."""
-    if key is None:
-        yield
-        return
-    async with shelf.database.transaction() as tx:
-        if not await idempotency.use_once(tx, principal=principal, route=ROUTE, key=key, hours=KEY_HOURS):
-            raise KeyReusedError
-    try:
-        yield
-    except BaseException:
-        async with shelf.database.transaction() as tx:
-            await idempotency.give_back(tx, principal=principal, route=ROUTE, key=key)
-        raise
+    return await service.keep(shelf, user_id, incoming, said.wishes, also=once.use)
 
 
 async def keep_again(shelf: Shelf, user_id: UUID, body: Mapping[str, Any]) -> Kept:

@@ -145,7 +145,8 @@ async def follow_graph_job(
         job = await service.get_job(reader, user_id, job_id)
         if last_row is not None and saw_end(last_seen) and await has_ended_at(reader, job.id, last_row):
             return Response(status_code=204)
-    return event_stream(request, events.feed_of(lookout, job.id, last_row, links), user=str(user_id))
+    feed = events.feed_of(lookout, job.id, last_row, links, await _position(job, resources))
+    return event_stream(request, feed, user=str(user_id))
 
 
 @routes.post("/{job_id}/cancel")
@@ -158,10 +159,15 @@ async def _shown(job: queries.JobRow, links: Links, resources: Resources) -> dic
     if job.graph is not None:
         said = await said_of(resources.redis, resources.settings.queue_prefix, job.id)
         return replies.job_json(job, links, said=said)
-    place = None
-    if job.waiting_step is not None and job.status == "pending":
-        place = await place_of(resources, job.waiting_step, held_back=job.held_back)
-    return replies.job_json(job, links, position=None if place is None else place["position"])
+    return replies.job_json(job, links, position=await _position(job, resources))
+
+
+async def _position(job: queries.JobRow, resources: Resources) -> int | None:
+    """Return a waiting job's place in the queue; None if it does not wait, or while Redis does not answer."""
+    if job.waiting_step is None or job.status != "pending":
+        return None
+    place = await place_of(resources, job.waiting_step, held_back=job.held_back)
+    return None if place is None else int(place["position"])
 
 
 def answer(body: dict[str, Any], *, status: int = 200) -> Response:

@@ -1,9 +1,9 @@
 """A job as the event stream of Comfy API v2: ``status``, ``progress``, ``preview``, ``output``, ``log``.
 
-A client that connects gets the present status and progress, then what changes; ``output`` events come before the
-``status`` that ends it. Lines of the job's history are ``log`` events. Ids are those of our own streams
-(``jobs/stream.py``), so a client that comes back with the last one it saw misses no line, although this API does not
-ask for that.
+A client that connects gets the present status, with the place in the queue, and progress, then what changes; ``output``
+events come before the ``status`` that ends it. Lines of the job's history are ``log`` events. Ids are those of our own
+streams (``jobs/stream.py``), so a client that comes back with the last one it saw misses no line, although this API
+does not ask for that.
 """
 
 import base64
@@ -15,7 +15,7 @@ import orjson
 
 from emprops.comfy_api.links import Links
 from emprops.comfy_api.replies import output_json
-from emprops.comfy_api.states import TERMINAL, progress_of, spoken, status_of
+from emprops.comfy_api.states import QUEUED, TERMINAL, progress_of, spoken, status_of
 from emprops.jobs.lookout import Lookout
 from emprops.jobs.queries import to_bytes
 from emprops.jobs.stream import Follower, Reader, Seen, Watched
@@ -30,13 +30,17 @@ NOTHING_YET = b":no preview\n\n"
 class ComfyFollower(Follower):
     """What one stream of this API knows of its job."""
 
-    __slots__ = ("_graph", "_links", "_progress", "_status", "_written")
+    __slots__ = ("_graph", "_links", "_position", "_progress", "_status", "_written")
     form = "comfy"
     listens = True
 
-    def __init__(self, reader: Reader, job: Watched, stream: Stream, row: int | None, *, links: Links) -> None:
+    def __init__(
+        self, reader: Reader, job: Watched, stream: Stream, row: int | None, *, links: Links, position: int | None
+    ) -> None:
+        """``position``: of a waiting job in the queue, as the stream begins."""
         super().__init__(reader, job, stream, row)
         self._links = links
+        self._position = position
         self._graph: Graph | None = None
         self._written: dict[str, Any] | None = None
         self._status = ""
@@ -59,7 +63,9 @@ class ComfyFollower(Follower):
         self._progress = progress_of(status, look.progress, len(self._graph_of(look.data)))
         if status not in TERMINAL:
             if status != self._status:
-                self._write("status", {"status": status, "queue_position": None}, str(look.newest))
+                position = self._position if status == QUEUED else None
+                self._write("status", {"status": status, "queue_position": position}, str(look.newest))
+                self._position = None
                 self._status = status
             return
         for made in look.made or ():
@@ -99,7 +105,8 @@ def _level(row: dict[str, Any]) -> str:
     return "error" if row["status"] == "failed" or " failed" in row["message"] else "info"
 
 
-def feed_of(lookout: Lookout, job_id: UUID, last_row: int | None, links: Links) -> Feed:
-    """Return what feeds a stream with a job from after this row of its history on."""
-    make = partial(ComfyFollower, links=links)
+def feed_of(lookout: Lookout, job_id: UUID, last_row: int | None, links: Links, position: int | None) -> Feed:
+    """Return what feeds a stream with a job from after this row of its history on. ``position``: its place in the
+    queue, if it waits."""
+    make = partial(ComfyFollower, links=links, position=position)
     return partial(lookout.follow, job_id=job_id, last_row=last_row, make=make)

@@ -56,6 +56,13 @@ class UnknownBytesError(NotFoundError):
         super().__init__("You have no file with this hash: upload it.")
 
 
+class AssetFieldError(AppError):
+    """What is said of a file is not of the documented form."""
+
+    status = 422
+    code = "invalid_request"
+
+
 class HashMismatchError(ConflictError):
     """The file is not the one that its hash says it is."""
 

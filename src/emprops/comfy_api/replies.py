@@ -7,7 +7,7 @@ from typing import Any
 from emprops.assets.queries import Asset
 from emprops.comfy_api.links import Links
 from emprops.comfy_api.queries import JobRow, ResultRow
-from emprops.comfy_api.states import kind_of, progress_of, spoken, status_of
+from emprops.comfy_api.states import QUEUED, kind_of, progress_of, spoken, status_of
 
 KEPT = timedelta(days=3650)
 """This API wants a date until which a job is kept. It is that of the first result that is removed; one that is kept for
@@ -28,7 +28,7 @@ def job_json(job: JobRow, links: Links, *, position: int | None = None, said: st
         "started_at": job.started_at,
         "completed_at": job.completed_at,
         "expires_at": job.results_expire_at or job.created_at + KEPT,
-        "queue_position": position if status == "queued" else None,
+        "queue_position": position if status == QUEUED else None,
         "progress": _progress(job, status, said),
         "outputs": [output_json(made, str(job.id), links) for made in job.made],
         "error": _error(job) if status == "failed" else None,

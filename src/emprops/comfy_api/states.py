@@ -10,8 +10,9 @@ from emprops.connectors.comfyui.meter import RAN, read_message
 from emprops.jobs.states import JobStatus
 from emprops.workflows.comfy_graph import Graph
 
+QUEUED = "queued"
 STATUS = {
-    JobStatus.PENDING: "queued",
+    JobStatus.PENDING: QUEUED,
     JobStatus.PROCESSING: "running",
     JobStatus.COMPLETED: "succeeded",
     JobStatus.FAILED: "failed",
@@ -29,7 +30,7 @@ def status_of(status: str, *, cancelled: bool) -> str:
 
 def progress_of(status: str, percent: float | None, nodes: int) -> dict[str, Any] | None:
     """Return how far a job is; None before it runs. Each of the ``nodes`` of its graph counts the same."""
-    if status == "queued":
+    if status == QUEUED:
         return None
     if status == "succeeded":
         return {"value": 1.0, "nodes_done": nodes, "nodes_total": nodes}

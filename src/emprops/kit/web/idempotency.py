@@ -90,11 +90,17 @@ async def use_once(tx: Transaction, *, principal: str, route: str, key: str, hou
     return bool(used)
 
 
-async def give_back(tx: Transaction, *, principal: str, route: str, key: str) -> None:
-    """Make a key as good as new, because what it was used for has failed."""
-    await tx.execute(
-        "DELETE FROM idempotency_key WHERE principal = %s AND route = %s AND key = %s", (principal, route, key)
+async def was_used(reader: Transaction, *, principal: str, route: str, key: str, hours: int) -> bool:
+    """Return whether a key that counts once was used within the last ``hours``. Who is to use it asks
+    :func:`use_once`."""
+    used = await reader.fetch_value(
+        """
+        SELECT EXISTS (SELECT FROM idempotency_key WHERE principal = %s AND route = %s AND key = %s
+                       AND created_at >= now() - make_interval(hours => %s))
+        """,
+        (principal, route, key, hours),
     )
+    return bool(used)
 
 
 async def _keep(tx: Transaction, row: tuple[str, str, str, bytes], response: Response) -> None:
