@@ -75,11 +75,11 @@ async def make_everything(console: Console, title: str = "Everything", **changes
 
 
 async def make_slow(console: Console) -> str:
-    """Publish a collection that makes four pictures, each of which takes a second or more; return its id."""
-    payload = {"prompt": "{{prompt}}", "width": 2048, "height": 2048, "style": "bloom"}
+    """Publish a collection that makes two large pictures, which takes seconds; return its id."""
+    payload = {"prompt": "{{prompt}}", "width": 1536, "height": 1536, "style": "bloom"}
     step = EVERYTHING["steps"][0] | {"nodePayload": payload}
     return await make_everything(
-        console, "Slow", steps=[step], variables=EVERYTHING["variables"][:1], generations={"generations": 4}
+        console, "Slow", steps=[step], variables=EVERYTHING["variables"][:1], generations={"generations": 2}
     )
 
 
@@ -98,6 +98,6 @@ def picture(color: str = "teal") -> bytes:
 
 async def result(page: Page) -> None:
     """Wait for the picture on the stage."""
-    shown = page.get_by_alt_text("The result")
-    await expect(shown).to_have_js_property("complete", True, timeout=15_000)
+    shown = page.get_by_alt_text("The result", exact=True)
+    await expect(shown).to_have_js_property("complete", True, timeout=30_000)
     assert await shown.evaluate("picture => picture.naturalWidth") > 0

@@ -21,6 +21,10 @@ async def open_form(window: Window, collection: str, search: str = "") -> Page:
     return page
 
 
+def bottom_of(box: Any) -> float:
+    return float(box["y"] + box["height"])
+
+
 def focused(page: Page) -> Any:
     return page.evaluate("document.activeElement.id")
 
@@ -139,6 +143,8 @@ async def test_a_job_goes_on_through_reloads_and_in_other_tabs(console: Console,
     await expect(page.get_by_label("Prompt")).to_have_value("a tall ship")
     await page.locator(f"{PROGRESS}[aria-valuenow]").wait_for()
     await result(page)
+    shown, actions = page.get_by_alt_text("The result", exact=True), page.get_by_role("link", name="Reuse")
+    assert bottom_of(await shown.bounding_box()) <= (await actions.bounding_box() or {})["y"]
     seen = await page.evaluate("window.seen")
     assert seen == sorted(seen)
     await result(other.page)
@@ -189,6 +195,10 @@ async def test_files_are_chosen_pasted_picked_and_results_become_inputs(console:
         {"name": "harbour.png", "mimeType": "image/png", "buffer": picture()}
     )
     await page.get_by_text("harbour.png").wait_for()
+    await page.locator("input[type=file]").set_input_files(
+        {"name": "fake.png", "mimeType": "image/png", "buffer": b"only words"}
+    )
+    await page.get_by_text("This takes images, and fake.png is text/plain.").wait_for()
     await page.reload()
     await page.get_by_text("harbour.png").wait_for()
     await page.get_by_role("button", name="Remove Image").click()
@@ -246,6 +256,9 @@ async def test_reuse_restores_all_and_html_stays_text(console: Console, window: 
 
     await page.get_by_role("button", name="Start anew with the form").click()
     await expect(page.get_by_label("Prompt")).to_have_value("a red fox")
+    await page.get_by_role("button", name="Undo").click()
+    await expect(page.get_by_label("Prompt")).to_have_value(markup)
+    await page.get_by_role("button", name="Start anew with the form").click()
     await page.get_by_role("link", name="Reuse").click()
     await expect(page.get_by_label("Prompt")).to_have_value(markup)
     await expect(page.get_by_label("Noise", exact=True).last).to_have_value(str(LARGEST))

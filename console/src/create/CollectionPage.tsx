@@ -19,7 +19,7 @@ export function CollectionPage() {
   useTitle(collection.data?.title ?? "Create");
 
   const problem = collection.error ?? form.error;
-  if (problem instanceof Problem && problem.status === 404) {
+  if (problem instanceof Problem && (problem.status === 404 || problem.status === 400)) {
     return (
       <Empty
         title="There is no such collection"

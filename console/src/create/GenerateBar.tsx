@@ -9,6 +9,7 @@ import { classes } from "../kit/classes";
 import { keyNames, useHotkeys } from "../kit/hotkeys";
 import { useMe } from "../session/queries";
 import { creditSentence } from "./form/faults";
+import { useIsUploading } from "./form/useUpload";
 import type { Variables } from "./form/values";
 import styles from "./GenerateBar.module.css";
 import { priceWords } from "./price";
@@ -29,6 +30,7 @@ interface Props {
 /** What it costs, and the button. It stays in sight while the form scrolls. */
 export function GenerateBar({ collection, variables, complete, submit }: Props) {
   const me = useMe();
+  const isUploading = useIsUploading();
   useHotkeys(
     [
       {
@@ -36,7 +38,7 @@ export function GenerateBar({ collection, variables, complete, submit }: Props) 
         does: "Generate",
         whileWriting: true,
         run: (event) => {
-          if (!event.repeat) submit.press();
+          if (!event.repeat && !isUploading) submit.press();
         },
       },
     ],
@@ -51,7 +53,13 @@ export function GenerateBar({ collection, variables, complete, submit }: Props) 
           {submit.problem instanceof Problem ? creditSentence(submit.problem) : sentenceOf(submit.problem)}
         </p>
       )}
-      <Button look="primary" className={styles.generate} icon={<Sparkles />} onClick={submit.press}>
+      <Button
+        look="primary"
+        className={styles.generate}
+        icon={<Sparkles />}
+        busy={isUploading}
+        onClick={submit.press}
+      >
         Generate
         <kbd aria-hidden>{keyNames("mod+Enter").join(" ")}</kbd>
       </Button>
@@ -75,7 +83,7 @@ function Price({ collection, variables, complete }: Omit<Props, "submit">) {
       aria-live="polite"
     >
       {price.data && complete && priceWords(price.data)}
-      {!price.data && complete && price.isError && "Nobody knows the price yet."}
+      {!price.data && complete && price.isError && "The price of this cannot be told."}
       {!complete && "The price shows once all that is needed is filled in."}
     </p>
   );

@@ -4,6 +4,7 @@ import { ArrowLeft, Code, RotateCcw } from "lucide-react";
 import { lazy, Suspense, useCallback, useMemo, useRef, useState } from "react";
 import type { Collection } from "../api/types";
 import { IconButton } from "../kit/IconButton";
+import { say } from "../kit/toasts";
 import { useLiveJobs } from "../live/channel";
 import { useMe } from "../session/queries";
 import { FormFields } from "./form/FormFields";
@@ -20,6 +21,9 @@ import { useArrivals } from "./useArrivals";
 import { useSubmit } from "./useSubmit";
 
 const CodeDialog = lazy(() => import("./CodeDialog").then(({ CodeDialog: found }) => ({ default: found })));
+
+/** Where the stage is below the form, as `Studio.module.css` has it. */
+const STACKED = "(max-width: 44rem)";
 
 /** The form of a collection, what it makes, and the jobs that were begun with it. */
 export function Studio({ collection, fields }: { collection: Collection; fields: readonly Field[] }) {
@@ -38,12 +42,18 @@ export function Studio({ collection, fields }: { collection: Collection; fields:
   );
   const submit = useSubmit({ collection, fields, variables, typed }, (job) => {
     show(job);
-    stage.current?.scrollIntoView({ block: "nearest" });
+    if (matchMedia(STACKED).matches) stage.current?.scrollIntoView({ block: "start" });
   });
   useArrivals(fields, (changes) => {
     change(changes);
     submit.forgive(Object.keys(changes));
   });
+
+  const startAnew = () => {
+    change(freshDraft(fields));
+    submit.forgive(fields.map((field) => field.name));
+    void say("The form is as it was at first.", () => change(draft));
+  };
 
   const live = useLiveJobs();
   const recent = useQuery(recentJobsQuery(collection.id));
@@ -67,7 +77,7 @@ export function Studio({ collection, fields }: { collection: Collection; fields:
           </Link>
           <div className={styles.title}>
             <h1>{collection.title}</h1>
-            <IconButton label="Start anew with the form" onClick={() => change(freshDraft(fields))}>
+            <IconButton label="Start anew with the form" onClick={startAnew}>
               <RotateCcw />
             </IconButton>
             <IconButton label="Show as code" onClick={() => setCode(true)}>

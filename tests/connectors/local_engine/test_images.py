@@ -149,7 +149,7 @@ async def test_a_picture_shows_while_it_is_painted(tmp_path: Path) -> None:
     assert mime_type == "image/jpeg"
     assert isinstance(content, bytes)
     with Image.open(io.BytesIO(content)) as sketch:
-        assert sketch.size == (342, 171)
+        assert sketch.size == (384, 192)
     unseen = RecordingContext(tmp_path, shows_previews=False)
     assert await LocalEngine().run(make_ticket("local_image", payload), unseen) == outcome
     assert unseen.previews == []

@@ -115,9 +115,11 @@ class Canvas:
         return _in_8_bits(self.rgb)
 
     def sketch(self, side: int) -> Image.Image:
-        """The picture with every so many pixels left out, so that no side is longer than ``side``."""
-        every = math.ceil(max(self.width, self.height) / side)
-        return _in_8_bits(self.rgb[::every, ::every])
+        """The picture in small, no side longer than ``side``. Pixels that would hardly count are left out first."""
+        every = max(1, max(self.width, self.height) // (2 * side))
+        small = _in_8_bits(self.rgb[::every, ::every])
+        small.thumbnail((side, side))
+        return small
 
 
 def _in_8_bits(rgb: Array) -> Image.Image:
