@@ -9,12 +9,14 @@ import redis.asyncio
 from fastapi import FastAPI
 from tests.apps import api
 from tests.factories import make_session
+from tests.plans import Explaining, gather
 from tests.sessions.conftest import ANNA, MakeKey, browser, fresh_id, in_production, set_session, token
 
-from emprops.auth import granting, role_store
+from emprops.auth import granting, role_store, session_store
 from emprops.auth.sessions import REMEMBER
 from emprops.kit.database import Database
-from emprops.sessions import store
+from emprops.kit.web.paging import Page
+from emprops.sessions import queries, store
 from emprops.settings import Settings
 
 COOKIE = "__Host-emprops"
@@ -168,6 +170,23 @@ async def test_guessing_is_held_up(page: httpx2.AsyncClient) -> None:
     for number in range(20):
         assert (await page.get("/me", headers={"Cookie": f"{COOKIE}={number:043}"})).status_code == 401
     assert (await page.get("/me", headers={"Cookie": f"{COOKIE}={21:043}"})).status_code == 429
+
+
+async def test_indexes_serve_sessions(database: Database) -> None:
+    async with database.transaction() as tx:
+        for _ in range(50):
+            await make_session(tx)
+        for _ in range(50):
+            await make_session(tx, ANNA)
+        await gather(tx, "session")
+        explaining = Explaining(tx.connection)
+        await queries.sessions_of(explaining, ANNA, Page())
+        assert "session_of_user" in explaining.plan
+        assert "Sort" not in explaining.plan
+        await session_store.find_session(explaining, bytes(32))
+        assert "session_secret_hash_key" in explaining.plan
+        await session_store.live_among(explaining, [ANNA])
+        assert "session_pkey" in explaining.plan
 
 
 async def test_what_has_ended_is_removed(page: httpx2.AsyncClient, production: FastAPI, database: Database) -> None:

@@ -98,7 +98,7 @@ def named_origins(settings: Settings) -> frozenset[str]:
 def let_pages_read(app: FastAPI, origins: frozenset[str]) -> None:
     """Answer preflights from anyone, and let pages of these origins read what they get.
 
-    Without credentials: nothing here goes by cookies, so a page has to send its token or key itself.
+    Without credentials: cookies are for pages of this origin, so another's has to send its token or key itself.
     """
     app.add_middleware(
         CORSMiddleware,
