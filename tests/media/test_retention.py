@@ -134,6 +134,15 @@ async def by_an_open_step(shelf: Shelf, tx: Transaction) -> None:
     await make_step(tx, await make_job(tx), input_data={"image": [{"from": f"see {shelf.url}"}]})
 
 
+async def by_a_waiting_job_that_was_given_it(shelf: Shelf, tx: Transaction) -> None:
+    await make_job(tx, collection=shelf.job.collection, variables={"image": shelf.url})
+
+
+async def by_a_failed_job_that_was_given_it(shelf: Shelf, tx: Transaction) -> None:
+    job = await make_job(tx, collection=shelf.job.collection, variables={"image": shelf.url}, status="failed")
+    await tx.execute("UPDATE job SET completed_at = now() - interval '6 days' WHERE id = %s", (job.id,))
+
+
 async def by_a_development_in_progress(shelf: Shelf, tx: Transaction) -> None:
     await make_output(tx, status="processing", source_output_id=shelf.output_id)
 
@@ -157,6 +166,8 @@ USES: list[Use] = [
     by_a_job_that_may_be_retried,
     by_another_jobs_end,
     by_an_open_step,
+    by_a_waiting_job_that_was_given_it,
+    by_a_failed_job_that_was_given_it,
     by_a_development_in_progress,
     as_another_files_thumbnail,
     as_a_collections_cover,

@@ -119,6 +119,10 @@ async def test_it_is_shown_and_goes_with_its_file(
         ("input of a step", True),
         ("cover of a collection", True),
         ("running job", True),
+        ("waiting input", True),
+        ("retryable input", True),
+        ("retried input", False),
+        ("former input", False),
     ],
 )
 async def test_what_something_uses_stays(database: Database, settings: Settings, how: str, stays: bool) -> None:
@@ -136,11 +140,26 @@ async def test_what_something_uses_stays(database: Database, settings: Settings,
         if "step" in how:
             step = await factories.make_step(tx, running, status="processing")
             await tx.execute("UPDATE step SET input_data = %s WHERE id = %s", (Jsonb({"image": url}), step))
+        if how.endswith(" input"):
+            await taken(tx, collection, url, how.partition(" ")[0])
         if "cover" in how:
             await tx.execute("UPDATE collection SET cover_image_url = %s WHERE id = %s", (url, collection.id))
         await end(tx, output)
     assert await hide_expired(database, 0) == (not stays)
     assert await status(database, output) == ("completed" if stays else "hidden")
+
+
+async def taken(tx: Transaction, collection: factories.Collection, url: str, how: str) -> None:
+    """A job that was started with the output, and has no step that shows it."""
+    status = "pending" if how == "waiting" else "failed"
+    job = await factories.make_job(
+        tx, collection=collection, status=status, variables={"image": url}, retry_count=3 if how == "retried" else 0
+    )
+    if status == "failed":
+        days = 8 if how == "former" else 1
+        await tx.execute(
+            "UPDATE job SET max_retries = 3, completed_at = now() - %s * interval '1 day' WHERE id = %s", (days, job.id)
+        )
 
 
 async def test_many_go_in_one_run(database: Database) -> None:

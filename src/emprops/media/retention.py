@@ -7,6 +7,7 @@ A file is in use, and stays, while any of these is true (``docs/decisions/0015-r
 * a deck has an output that shows it as its cover
 * its own job is not completed: a retry would take the file over as the result of a finished step
 * another job ended with it, or an open step takes it as input
+* a job of its owner takes it that is open, or failed in the last seven days and may be retried
 * an output that was developed from it is still being made
 * another file has it as its thumbnail, or a collection as its cover
 

@@ -1,12 +1,23 @@
 """SQL of retention: which files are hidden, which are in use, and removing their rows."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from emprops.kit.database import Database, Transaction
 
 KEY = "'/files/([^?#]+)'"
 """What in a URL is a stored file's key; the indexes are on the same expression."""
+
+FAILED_DAYS = 7
+"""Days for which a job that failed, and may be retried, keeps what it takes."""
+TAKING = f"""
+    (j.status IN ('pending', 'processing') OR (
+        j.status = 'failed' AND j.retry_count < j.max_retries
+        AND j.completed_at > now() - interval '{FAILED_DAYS} days'))
+"""
+"""Whether a job ``j`` needs what it was started with: it is open, or may be retried."""
 
 _OVER = "(o.status = 'hidden' AND (o.updated_at < %(before)s OR o.expires_at <= now()))"
 """Whether an output needs its file no longer: it was hidden long ago, or its time is over."""
@@ -23,6 +34,8 @@ _USED = f"""
             WHERE o.flat_file_id = f.id AND made.status IN ('pending', 'processing'))
  OR EXISTS (SELECT FROM step s WHERE s.status IN ('pending', 'processing') AND s.input_data IS NOT NULL
             AND strpos(s.input_data::text, f.url) > 0)
+ OR EXISTS (SELECT FROM output o JOIN job j ON j.user_id = o.user_id
+            WHERE o.flat_file_id = f.id AND {TAKING} AND strpos(j.data::text, f.url) > 0)
  OR EXISTS (SELECT FROM flat_file g WHERE g.thumbnail_url = f.url AND g.id <> f.id)
  OR EXISTS (SELECT FROM collection c
             WHERE f.url IN (substring(c.cover_image_url FROM {KEY}),
@@ -61,6 +74,14 @@ async def lock_files(tx: Transaction, file_ids: list[int]) -> list[int]:
     """Lock files so that a request that wants to show one waits until it is known whether it stays."""
     return await tx.fetch_values(
         "SELECT id FROM flat_file WHERE id = ANY(%s) ORDER BY id FOR UPDATE SKIP LOCKED", (file_ids,)
+    )
+
+
+async def hold(tx: Transaction, user_id: UUID, keys: Collection[str]) -> None:
+    """Have a user's outputs that show these files stay as they are until the transaction ends."""
+    await tx.execute(
+        f"SELECT FROM output WHERE user_id = %s AND substring(url FROM {KEY}) = ANY(%s) ORDER BY id FOR SHARE",
+        (user_id, sorted(keys)),
     )
 
 

@@ -15,12 +15,22 @@ from emprops.assets.references import replaced, texts_in
 from emprops.errors import CollectionCorruptedError, InvalidVariablesError
 from emprops.jobs.dispatch_store import ReadyStep
 from emprops.kit.database import Database, Transaction
+from emprops.media import retention_store
 from emprops.media.access_queries import Taken, access_to, taken_by
 from emprops.media.result_links import ResultLinks
 from emprops.media.storage import FILES, is_result, key_of
 from emprops.orchestrator.files import CLOSED, LINK_LIFE
 
 NOT_YOURS = "names a file that is not yours, or by a URL that has ended; send the URL that its owner gets now"
+
+
+async def hold_results(tx: Transaction, links: ResultLinks, user_id: UUID, payloads: Iterable[Any]) -> None:
+    """Have the user's outputs that a new job takes stay until the transaction ends; from then on, the job keeps
+    them."""
+    keys = {key_of(links.settings, text) for text in texts_in(payloads) if FILES in text}
+    results = {key for key in keys if key is not None and is_result(key)}
+    if results:
+        await retention_store.hold(tx, user_id, results)
 
 
 async def check_results(

@@ -4,6 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from emprops.kit.database import Transaction
+from emprops.media.retention_store import TAKING
 
 
 async def set_usual_days(tx: Transaction, days: float) -> None:
@@ -33,9 +34,10 @@ async def lock_expired(tx: Transaction, *, after: tuple[datetime, UUID], limit: 
 
 async def unused(tx: Transaction, output_ids: list[UUID]) -> list[UUID]:
     """Return those of these locked outputs that nothing uses: no published deck, no cover, no open step or development,
-    no other output or job that shows their file, and no collection."""
+    no job that takes them and is open or may be retried, no other output or job that shows their file, and no
+    collection."""
     return await tx.fetch_values(
-        """
+        f"""
         SELECT o.id FROM output o LEFT JOIN flat_file f ON f.id = o.flat_file_id
         WHERE o.id = ANY(%s)
           AND NOT EXISTS (SELECT FROM deck d WHERE d.id = o.deck_id AND d.status = 'published')
@@ -43,6 +45,8 @@ async def unused(tx: Transaction, output_ids: list[UUID]) -> list[UUID]:
                           AND made.status IN ('pending', 'processing'))
           AND NOT EXISTS (SELECT FROM step s WHERE s.status IN ('pending', 'processing')
                           AND s.input_data IS NOT NULL AND strpos(s.input_data::text, coalesce(f.url, o.url)) > 0)
+          AND NOT EXISTS (SELECT FROM job j WHERE j.user_id = o.user_id AND {TAKING}
+                          AND strpos(j.data::text, coalesce(f.url, o.url)) > 0)
           AND NOT EXISTS (SELECT FROM job j WHERE j.id = o.job_id AND j.status IN ('pending', 'processing'))
           AND NOT EXISTS (SELECT FROM collection c WHERE coalesce(f.url, o.url) IN (
                               substring(c.cover_image_url FROM '/files/([^?#]+)'),

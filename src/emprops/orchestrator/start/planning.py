@@ -14,7 +14,7 @@ from emprops.kit.ids import new_id
 from emprops.media.result_links import ResultLinks
 from emprops.orchestrator.files import hold_assets
 from emprops.orchestrator.policing import Policing
-from emprops.orchestrator.result_inputs import check_results
+from emprops.orchestrator.result_inputs import check_results, hold_results
 from emprops.orchestrator.start.node_classes import placed
 from emprops.orchestrator.start.origin import origin_of
 from emprops.orchestrator.start.plan import Plan, make_plan
@@ -49,6 +49,7 @@ async def plan_all(tx: Transaction, jobs: Sequence[Chosen], links: ResultLinks) 
                 job.collection.user_id,
             )
             files = await hold_assets(tx, job.user_id, maker, variables, payloads)
+            await hold_results(tx, links, job.user_id, payloads)
             await check_results(tx, links, job.user_id, maker, variables, payloads)
             answers.append(Planned(job, plan, files))
         except AppError as error:
