@@ -26,6 +26,7 @@ export default defineConfig(({ command }) => ({
   build: {
     chunkSizeWarningLimit: 1200, // Mux's player
     target: "es2023",
+    cssTarget: ["chrome123", "firefox120", "safari17.5"], // they know light-dark(), also below the root
     license: { fileName: "licenses.md" },
     manifest: "manifest.json",
     rollupOptions: {

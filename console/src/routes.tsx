@@ -1,8 +1,10 @@
 // The URL table of the console.
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
+import { compareSearchOf } from "./compare/search";
 import { choiceSearch, studioSearch } from "./create/search";
 import { decksSearch } from "./decks/search";
 import { jobsSearch } from "./jobs/search";
+import type { Search } from "./library/search";
 import { Frame } from "./shell/Frame";
 import { Lost } from "./shell/Lost";
 
@@ -44,6 +46,7 @@ const job = createRoute({
 const library = createRoute({
   getParentRoute: () => root,
   path: "/library",
+  validateSearch: (raw): Search => raw, // its page, which is loaded later, takes what it knows
   component: lazyRouteComponent(() => import("./library/LibraryPage"), "LibraryPage"),
 });
 
@@ -51,6 +54,13 @@ const output = createRoute({
   getParentRoute: () => root,
   path: "/o/$id",
   component: lazyRouteComponent(() => import("./outputs/OutputPage"), "OutputPage"),
+});
+
+const compare = createRoute({
+  getParentRoute: () => root,
+  path: "/compare",
+  validateSearch: compareSearchOf,
+  component: lazyRouteComponent(() => import("./compare/ComparePage"), "ComparePage"),
 });
 
 const decks = createRoute({
@@ -67,7 +77,7 @@ const deck = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([start, create, createFrom, jobs, job, library, output, decks, deck]),
+  routeTree: root.addChildren([start, create, createFrom, jobs, job, library, output, compare, decks, deck]),
   basepath: new URL(document.baseURI).pathname.replace(/\/$/, ""),
   defaultPreload: "intent",
   scrollRestoration: true,

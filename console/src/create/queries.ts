@@ -103,15 +103,6 @@ export function jobOutputsQuery(jobId: string, outputIds: readonly string[]) {
   });
 }
 
-/** One output. */
-export function outputQuery(id: string) {
-  return queryOptions({
-    queryKey: ["outputs", id],
-    queryFn: ({ signal }) =>
-      data(api.GET("/outputs/{output_id}", { params: { path: { output_id: id } }, signal })),
-  });
-}
-
 /** One asset. */
 export function assetQuery(id: string) {
   return queryOptions({

@@ -1,4 +1,5 @@
 // What the URLs of these pages say. Pure.
+import { isId } from "../kit/ids";
 
 /** `/create`: words to look for. */
 export interface ChoiceSearch {
@@ -15,8 +16,6 @@ export interface StudioSearch {
   input?: string;
 }
 
-const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-
 export function choiceSearch(search: Record<string, unknown>): ChoiceSearch {
   return typeof search.q === "string" && search.q !== "" ? { q: search.q } : {};
 }
@@ -25,7 +24,7 @@ export function studioSearch(search: Record<string, unknown>): StudioSearch {
   const found: StudioSearch = {};
   for (const name of ["job", "from", "input"] as const) {
     const value = search[name];
-    if (typeof value === "string" && ID.test(value)) found[name] = value;
+    if (isId(value)) found[name] = value;
   }
   return found;
 }

@@ -1,4 +1,5 @@
 // What the address of the list of jobs says.
+import { isId } from "../kit/ids";
 
 export const STATUSES = ["pending", "processing", "completed", "failed"] as const;
 export type Status = (typeof STATUSES)[number];
@@ -21,7 +22,6 @@ export const MOST_SELECTED = 200;
 
 const SECONDS: Record<Period, number> = { hour: 3600, day: 86_400, week: 604_800, month: 2_592_000 };
 const LONGEST_TEXT = 200;
-const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** Read the address; what makes no sense is left out. */
 export function jobsSearch(raw: Record<string, unknown>): JobsSearch {
@@ -32,7 +32,7 @@ export function jobsSearch(raw: Record<string, unknown>): JobsSearch {
   const selected = idsOf(raw.selected);
   if (status) search.status = status;
   if (period) search.period = period;
-  if (typeof raw.collection === "string" && ID.test(raw.collection)) search.collection = raw.collection;
+  if (isId(raw.collection)) search.collection = raw.collection;
   if (text.trim() !== "") search.q = text.slice(0, LONGEST_TEXT);
   if (selected.length > 0) search.selected = selected.join(".");
   return search;
@@ -41,7 +41,7 @@ export function jobsSearch(raw: Record<string, unknown>): JobsSearch {
 /** Return the ids that the address says are selected. */
 export function idsOf(selected: unknown): string[] {
   if (typeof selected !== "string") return [];
-  const ids = selected.split(".").filter((id) => ID.test(id));
+  const ids = selected.split(".").filter(isId);
   return [...new Set(ids)].slice(0, MOST_SELECTED);
 }
 

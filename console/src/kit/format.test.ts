@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ago, bytes, duration } from "./format";
+import { ago, bytes, clock, duration, numbered } from "./format";
 
 describe("times", () => {
   const now = Date.parse("2026-05-10T12:00:00Z");
@@ -24,4 +24,17 @@ describe("times", () => {
 it("writes sizes in the largest unit that fits", () => {
   expect(bytes(999)).toBe("999 B");
   expect(bytes(3_240_000)).toBe("3.2 MB");
+});
+
+it.each([
+  [4.2, "0:04"],
+  [750, "12:30"],
+  [3723, "1:02:03"],
+])("writes a film of %d seconds as %s", (seconds, text) => {
+  expect(clock(seconds)).toBe(text);
+});
+
+it("counts things in words", () => {
+  expect(numbered(1, "output")).toBe("1 output");
+  expect(numbered(0, "output")).toBe("0 outputs");
 });

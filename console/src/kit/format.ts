@@ -31,6 +31,12 @@ export function fullTime(time: string): string {
   return FULL.format(new Date(time));
 }
 
+/** A date: of `2026-05-10`, a time, or milliseconds. */
+export function dateOf(time: string | number): string {
+  const isDay = typeof time === "string" && time.length === 10;
+  return DAY.format(new Date(isDay ? `${time}T00:00` : time));
+}
+
 /** A length of time: "0.8 s", "12 s", "3 min 5 s", "2 h 10 min". */
 export function duration(seconds: number): string {
   if (seconds < 10) return `${NUMBER.format(Math.round(seconds * 10) / 10)} s`;
@@ -40,9 +46,22 @@ export function duration(seconds: number): string {
   return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
 }
 
+/** The length of a film: "0:04", "12:30", "1:02:03". */
+export function clock(seconds: number): string {
+  const whole = Math.round(seconds);
+  const parts = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  const [first = 0, ...others] = parts[0] === 0 ? parts.slice(1) : parts;
+  return [first, ...others.map((part) => String(part).padStart(2, "0"))].join(":");
+}
+
 /** A number of things or credits. */
 export function count(value: number | bigint): string {
   return NUMBER.format(value);
+}
+
+/** A number with its noun: "1 output", "3 outputs". */
+export function numbered(value: number, noun: string): string {
+  return `${count(value)} ${value === 1 ? noun : `${noun}s`}`;
 }
 
 /** A size in bytes: "3.2 MB". */

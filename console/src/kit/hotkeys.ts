@@ -8,6 +8,8 @@ export interface Hotkey {
   does?: string;
   /** Whether it also works while a text is being written. */
   whileWriting?: boolean;
+  /** Whether it works where the key was pressed; else the key does what it does without. */
+  when?: (event: KeyboardEvent) => boolean;
   run: (event: KeyboardEvent) => void;
 }
 
@@ -32,10 +34,13 @@ export function useHotkeys(hotkeys: readonly Hotkey[], enabled = true): void {
   const names = hotkeys.map((hotkey) => hotkey.keys).join("\n");
   useEffect(() => {
     if (!enabled || names === "") return;
-    const mine = latest.current.map((hotkey, index) => ({
-      ...hotkey,
-      run: (event: KeyboardEvent) => latest.current[index]?.run(event),
-    }));
+    const mine = latest.current.map(
+      (hotkey, index): Hotkey => ({
+        ...hotkey,
+        when: (event: KeyboardEvent) => latest.current[index]?.when?.(event) ?? true,
+        run: (event: KeyboardEvent) => latest.current[index]?.run(event),
+      }),
+    );
     change([...mine, ...active]);
     return () => change(active.filter((hotkey) => !mine.includes(hotkey)));
   }, [enabled, names]);
@@ -84,7 +89,7 @@ function found(event: KeyboardEvent): Hotkey | undefined {
   const key = pressed(event);
   const pair = begun && event.timeStamp - begun.at < TOGETHER ? `${begun.key} ${key}` : null;
   const writing = isWriting(event.target);
-  const works = (hotkey: Hotkey) => !writing || hotkey.whileWriting;
+  const works = (hotkey: Hotkey) => (!writing || hotkey.whileWriting) && (hotkey.when?.(event) ?? true);
   begun = writing ? null : { key, at: event.timeStamp };
   return (
     active.find((hotkey) => hotkey.keys === pair && works(hotkey)) ??

@@ -41,12 +41,17 @@ export function Media({ file, alt }: { file: Shown; alt: string }) {
   }
 }
 
-function Text({ url }: { url: string }) {
-  const text = useQuery({
+/** The beginning of a text. */
+export function useText(url: string) {
+  return useQuery({
     queryKey: ["text", url],
     queryFn: async ({ signal }) => (await (await fetch(url, { signal })).text()).slice(0, MAX_TEXT),
     staleTime: Number.POSITIVE_INFINITY,
   });
+}
+
+function Text({ url }: { url: string }) {
+  const text = useText(url);
   if (text.isPending) return <Skeleton className={styles.text} />;
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable with keys

@@ -6,6 +6,7 @@ import { FileSearch, FolderOpen, type LucideIcon, Search, Sparkles } from "lucid
 import { useState } from "react";
 import { collectionsQuery } from "../create/queries";
 import { decksQuery } from "../decks/queries";
+import { isId } from "../kit/ids";
 import { palette } from "./dialogs";
 import styles from "./Palette.module.css";
 import { PLACES } from "./places";
@@ -21,8 +22,6 @@ interface Group {
   value: string;
   items: Entry[];
 }
-
-const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** Go anywhere by its name: pages, collections, decks, and jobs and outputs by their ids. Opened with Ctrl+K. */
 export function Palette() {
@@ -124,7 +123,7 @@ function useGroups(text: string): Group[] {
       })),
     },
   ];
-  if (ID.test(text)) groups.unshift({ value: "By id", items: byId(text, navigate) });
+  if (isId(text)) groups.unshift({ value: "By id", items: byId(text, navigate) });
   return groups.filter((group) => group.items.length > 0);
 }
 

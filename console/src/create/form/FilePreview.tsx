@@ -3,7 +3,8 @@ import { Link } from "lucide-react";
 import { Skeleton } from "../../kit/states";
 import { localUrl, type Shown } from "../../outputs/kinds";
 import { Thumbnail } from "../../outputs/Media";
-import { assetQuery, outputQuery } from "../queries";
+import { outputQuery } from "../../outputs/queries";
+import { assetQuery } from "../queries";
 import styles from "./FileInput.module.css";
 import { namedBy } from "./inputs";
 
