@@ -7,22 +7,17 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, expect
 from tests.console.conftest import OVERFLOW, Console, Window
-from tests.console.creating import LARGEST, jobs_of, make_everything, make_slow, picture, result
+from tests.console.creating import LARGEST, jobs_of, make_everything, picture, result
 
 pytestmark = pytest.mark.usefixtures("console_worker")
 
 TILES = "[role=option]"
-PROGRESS = "section[aria-label=Result] [role=progressbar]"
 
 
 async def open_form(window: Window, collection: str, search: str = "") -> Page:
     page = await window.open(f"/create/{collection}{search}")
     await page.get_by_role("button", name="Generate").wait_for()
     return page
-
-
-def bottom_of(box: Any) -> float:
-    return float(box["y"] + box["height"])
 
 
 def focused(page: Page) -> Any:
@@ -117,38 +112,6 @@ async def test_a_double_press_makes_one_job(console: Console, window: Window) ->
     await expect(page.locator(TILES).nth(1)).to_be_focused()
     await expect(page.locator(TILES).nth(1)).to_have_attribute("aria-selected", "true")
     assert page.url.endswith(f"job={(await jobs_of(console))[1]['id']}")
-
-
-async def test_a_job_goes_on_through_reloads_and_in_other_tabs(console: Console, window: Window) -> None:
-    slow = await make_slow(console)
-    page = await open_form(window, slow)
-    other = await console.tab(window.context)
-    await open_form(other, slow)
-    await page.add_init_script(
-        """
-        window.seen = [];
-        setInterval(() => {
-          const bar = document.querySelector('section[aria-label=Result] [role=progressbar]');
-          const now = bar && bar.getAttribute('aria-valuenow');
-          if (now) window.seen.push(Number(now));
-        }, 20)
-        """
-    )
-    await page.reload()
-    await page.get_by_label("Prompt").fill("a tall ship")
-    await page.keyboard.press("Control+Enter")
-    await other.page.locator(TILES).wait_for()
-    await page.get_by_alt_text("Preview of the result").wait_for()
-    await page.reload()
-    await expect(page.get_by_label("Prompt")).to_have_value("a tall ship")
-    await page.locator(f"{PROGRESS}[aria-valuenow]").wait_for()
-    await result(page)
-    shown, actions = page.get_by_alt_text("The result", exact=True), page.get_by_role("link", name="Reuse")
-    assert bottom_of(await shown.bounding_box()) <= (await actions.bounding_box() or {})["y"]
-    seen = await page.evaluate("window.seen")
-    assert seen == sorted(seen)
-    await result(other.page)
-    other.clean()
 
 
 async def test_what_waits_says_why_and_can_be_cancelled(console: Console, window: Window) -> None:
