@@ -240,18 +240,6 @@ async def test_parts_of_the_content(client: httpx2.AsyncClient, user: dict[str, 
     assert beyond.status_code == 416
 
 
-async def test_lists_are_cut_and_narrowed(client: httpx2.AsyncClient, user: dict[str, str]) -> None:
-    first, second = await brought(client, user, PNG), await brought(client, user, SOUND)
-    for query, expected in (
-        ({"limit": 1}, [second]),
-        ({"limit": 1, "offset": 1}, [first]),
-        ({"media_type": "image"}, [first]),
-        ({"media_type": "video"}, []),
-    ):
-        found = (await client.get("/assets", params=query, headers=user)).json()["data"]
-        assert [one["id"] for one in found] == [one["id"] for one in expected]
-
-
 async def test_assets_count_as_stored_bytes(
     client: httpx2.AsyncClient, user: dict[str, str], database: Database, tmp_path: Path
 ) -> None:

@@ -14,10 +14,10 @@ from emprops.auth.dependencies import AssetReader, CurrentCaller, CurrentUser
 from emprops.auth.file_links import FILE_LINKS, FileLinks
 from emprops.auth.once import Key
 from emprops.errors import TooLargeError
+from emprops.kit.web.cursors import Listed, Seeking, reply_part
 from emprops.kit.web.endpoint import Reader, Resources, Shared, Tx, router
 from emprops.kit.web.envelope import Envelope, failures, ok
 from emprops.kit.web.idempotency import begin, check
-from emprops.kit.web.paging import Paging
 from emprops.media.serving import PRIVATE, REPLIES, send_file
 
 routes = router(prefix="/assets", tags=["assets"])
@@ -96,18 +96,20 @@ async def create_asset(
     return ok(view_of(made.asset, resources.settings, links))
 
 
-@routes.get("", operation_id="listAssets")
+@routes.get("", operation_id="listAssets", response_model=Listed[AssetView])
 async def list_assets(
     user_id: CurrentUser,
     reader: Reader,
     resources: Shared,
     links: Signing,
-    page: Paging,
+    seek: Seeking,
     media_type: MediaType = None,
-) -> Envelope[list[AssetView]]:
+) -> Response:
     """List the caller's assets, newest first."""
-    found = await queries.list_of(reader, user_id, page, media_type)
-    return ok([view_of(asset, resources.settings, links) for asset in found])
+    found = await queries.list_of(reader, user_id, seek, media_type)
+    counted = await queries.count_of(reader, user_id, media_type) if seek.count else None
+    shown = [view_of(asset, resources.settings, links).model_dump(mode="json") for asset in found]
+    return reply_part(found, shown, seek, counted)
 
 
 @routes.get("/{asset_id}", operation_id="getAsset")

@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from emprops.kit.database import Transaction
-from emprops.kit.web.paging import Page
+from emprops.kit.web.cursors import MAX_COUNTED, Seek
 
 COLUMNS = """
     a.id, a.user_id, a.name, a.source_blake3, a.created_at, a.expires_at,
@@ -72,19 +72,35 @@ async def by_keys(reader: Transaction, user_ids: Collection[UUID], keys: Collect
     )
 
 
-async def list_of(reader: Transaction, user_id: UUID, page: Page, media_type: str | None = None) -> list[Asset]:
-    """Return a page of the user's assets, newest first. ``media_type``: what their types begin with, as ``image``."""
+_LISTED = """
+    FROM asset a JOIN asset_file f ON f.id = a.file_id
+    WHERE a.user_id = %(user_id)s AND (%(prefix)s::text IS NULL OR starts_with(f.mime_type, %(prefix)s))
+"""
+
+
+async def list_of(reader: Transaction, user_id: UUID, seek: Seek, media_type: str | None = None) -> list[Asset]:
+    """Return a part of the user's assets, newest first, and one more if there are more. ``media_type``: what their
+    types begin with, as ``image``."""
+    at, after = seek.after or (None, None)
+    beyond = "" if seek.after is None else "AND (a.created_at, a.id) < (%(at)s, %(after)s)"
     return await reader.fetch_all(
         Asset,
-        f"""
-        SELECT {COLUMNS} FROM asset a JOIN asset_file f ON f.id = a.file_id
-        WHERE a.user_id = %(user_id)s AND (%(prefix)s::text IS NULL OR starts_with(f.mime_type, %(prefix)s))
-        ORDER BY a.created_at DESC, a.id DESC LIMIT %(limit)s OFFSET %(offset)s
-        """,
+        f"SELECT {COLUMNS} {_LISTED} {beyond} ORDER BY a.created_at DESC, a.id DESC LIMIT %(limit)s OFFSET %(offset)s",
         {
             "user_id": user_id,
             "prefix": media_type and f"{media_type}/",
-            "limit": page.limit,
-            "offset": page.offset,
+            "at": at,
+            "after": after,
+            "limit": seek.page.limit + 1,
+            "offset": seek.page.offset,
         },
     )
+
+
+async def count_of(reader: Transaction, user_id: UUID, media_type: str | None = None) -> int:
+    """Count the user's assets, up to one more than :data:`~emprops.kit.web.cursors.MAX_COUNTED`."""
+    counted: int = await reader.fetch_value(
+        f"SELECT count(*) FROM (SELECT {_LISTED} LIMIT %(most)s) found",
+        {"user_id": user_id, "prefix": media_type and f"{media_type}/", "most": MAX_COUNTED + 1},
+    )
+    return counted
