@@ -76,7 +76,7 @@ async def make_everything(console: Console, title: str = "Everything", **changes
 
 async def make_slow(console: Console) -> str:
     """Publish a collection that makes two pictures, which takes a while; return its id."""
-    payload = {"prompt": "{{prompt}}", "width": 896, "height": 896, "style": "bloom"}
+    payload = {"prompt": "{{prompt}}", "width": 1024, "height": 1024, "style": "bloom"}
     step = EVERYTHING["steps"][0] | {"nodePayload": payload}
     return await make_everything(
         console, "Slow", steps=[step], variables=EVERYTHING["variables"][:1], generations={"generations": 2}
