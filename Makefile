@@ -72,8 +72,9 @@ schema: $(STAMP) ## regenerate migrations/schema.sql
 reference: $(STAMP) ## regenerate the reference pages in docs/reference
 	$(BIN)/python -m tools.reference
 
-pictures: $(STAMP) ## make the contact sheet of the built-in engine again
+pictures: $(STAMP) console ## make the pictures of the documentation again: the built-in engine's, and the console's
 	$(BIN)/python -m tools.contact_sheet
+	EMPROPS_PICTURES=docs/pictures $(BIN)/pytest -q tests/console/test_every_page.py
 
 docs: $(STAMP) ## build the documentation site into ./site, failing on broken links
 	$(BIN)/python -m tools.site

@@ -5,6 +5,7 @@ import { sentenceOf } from "../api/problem";
 import { Button } from "../kit/Button";
 import { Field, TextInput, within } from "../kit/Fields";
 import { useTitle } from "../kit/Page";
+import { ProblemNote } from "../kit/states";
 import { useSignIn } from "./queries";
 import styles from "./SignIn.module.css";
 
@@ -12,12 +13,12 @@ import styles from "./SignIn.module.css";
 export function SignIn({ ways, problem }: { ways: readonly string[]; problem: unknown }) {
   useTitle("Sign in");
   const signIn = useSignIn();
-  const failed = signIn.error ?? problem;
   return (
     <main className={styles.alone}>
       <div className={styles.card}>
         <img src="./icon.svg" alt="" width="48" height="48" />
         <h1>Sign in to EmProps</h1>
+        {problem !== null && !signIn.isPending && <ProblemNote problem={problem} />}
         {ways.includes("local") && (
           <Button look="primary" icon={<LogIn />} busy={signIn.isPending} onClick={() => signIn.mutate(null)}>
             Continue on this machine
@@ -35,7 +36,7 @@ export function SignIn({ ways, problem }: { ways: readonly string[]; problem: un
         {ways.includes("key") && (
           <KeyForm
             busy={signIn.isPending}
-            error={failed ? sentenceOf(failed) : undefined}
+            error={signIn.error ? sentenceOf(signIn.error) : undefined}
             onKey={signIn.mutate}
           />
         )}

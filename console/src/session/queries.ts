@@ -1,11 +1,19 @@
 import { queryOptions, useMutation, useQuery, useQueryClient, useSuspenseQuery } from "@tanstack/react-query";
 import { api, data } from "../api/client";
+import { Problem } from "../api/problem";
 import type { Me, Session } from "../api/types";
 
 /** Who is signed in, or how one can sign in. */
 export type Standing = { me: Me } | { ways: readonly string[]; problem: unknown };
 
 const TICKET = /^#ticket=([\w-]+)$/;
+const OUTCOME = /^#sign_in=(\w+)$/;
+const OUTCOMES: Record<string, string> = {
+  denied: "Your provider did not let you in. Try again, or ask the operator.",
+  expired: "That took too long, or began in another browser. Try again.",
+  failed: "What your provider answered could not be trusted. Tell the operator if it happens again.",
+  unavailable: "Your provider cannot be reached just now. Try again later.",
+};
 let hasSignedOut = false;
 
 /** Who is signed in. A link's ticket signs in, and where this machine is the user's own, nothing is needed. */
@@ -21,8 +29,12 @@ async function findStanding(): Promise<Standing> {
     history.replaceState(null, "", location.pathname + location.search); // it works once, and must not be shared
     return signInAnd(() => data(api.POST("/session", { body: { ticket } })));
   }
+  const outcome = OUTCOME.exec(location.hash)?.[1];
+  if (outcome) history.replaceState(null, "", location.pathname + location.search);
   const { signed_in, ways } = await data(api.GET("/session"));
   if (signed_in) return { me: await data(api.GET("/me")) };
+  const sentence = outcome && OUTCOMES[outcome];
+  if (sentence) return { ways, problem: new Problem(sentence, 0, `sign_in_${outcome}`) };
   if (!ways.includes("local") || hasSignedOut) return { ways, problem: null };
   return signInAnd(() => data(api.POST("/session")));
 }

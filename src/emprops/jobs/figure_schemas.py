@@ -15,8 +15,11 @@ class JobCounts(Schema):
     )
 
     pending: int
+    """Waiting."""
     processing: int
+    """Running."""
     completed: int
+    """Done."""
     failed: int
     """Cancelled ones included."""
     since: datetime | None
@@ -47,6 +50,7 @@ class SeriesPoint(Schema):
     jobs: int
     """How many were asked for, those that are still open included."""
     completed: int
+    """Done."""
     failed: int
     """Cancelled ones included."""
     wait_p50: float | None
