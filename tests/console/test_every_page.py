@@ -4,11 +4,13 @@
 """
 
 import asyncio
+import io
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from tests.console.conftest import OVERFLOW, Console, Scheme, Window
 
 PICTURES = os.environ.get("EMPROPS_PICTURES")
@@ -58,7 +60,7 @@ class Content:
 
 @pytest.fixture
 async def content(console: Console, console_worker: None) -> Content:
-    """Finished pictures in a deck, one of them developed further."""
+    """Finished pictures in a deck, and one of them enlarged."""
     system = console.system
     prompts = PROMPTS if PICTURES else PROMPTS[:3]
     jobs = [
@@ -66,14 +68,24 @@ async def content(console: Console, console_worker: None) -> Content:
         for number, prompt in enumerate(prompts)
     ]
     await asyncio.gather(*map(system.finished, jobs))
-    outputs = (await system.http.get("/outputs", headers={"user_id": str(system.user_id)})).json()["data"]
-    return Content(jobs[0], [output["id"] for output in outputs], outputs[0]["deck"]["id"])
+    outputs = await system.get("/outputs")
+    [first, second, *_] = [str(output["id"]) for output in outputs]
+    developed = await system.post(f"/outputs/{first}/develop", {"collection_id": "upscale"})
+    await system.finished(developed.json()["data"]["job_id"])
+    return Content(jobs[0], [first, second], outputs[0]["deck"]["id"])
 
 
 async def settled(window: Window, path: str) -> None:
     page = await window.open(path)
     await page.wait_for_load_state("networkidle")
     await page.evaluate("Promise.all([...document.images].map(image => image.decode().catch(() => {})))")
+
+
+async def keep(window: Window, name: str) -> None:
+    """Keep a picture of the page, as large as a page of the documentation shows it."""
+    picture = Image.open(io.BytesIO(await window.page.screenshot())).convert("RGB")
+    picture.thumbnail((1200, 1200))
+    picture.save(Path(str(PICTURES)) / f"{name}.jpg", quality=84, optimize=True)
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1600), ("dark", 320)])
@@ -84,7 +96,5 @@ async def test_every_page(console: Console, content: Content, scheme: Scheme, wi
             assert await window.page.evaluate(OVERFLOW) <= 0, f"{name} scrolls sideways at {width} px"
             assert await window.faults() == [], name
             if PICTURES:
-                size = "wide" if width > 1000 else "narrow"
-                file = Path(PICTURES) / f"console-{name}-{size}-{scheme}.jpg"
-                await window.page.screenshot(path=file, quality=82, type="jpeg")
+                await keep(window, f"console-{name}-{width}")
         window.clean()

@@ -1,4 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
+import { lazy, Suspense } from "react";
 import { count } from "../kit/format";
 import { Page } from "../kit/Page";
 import { ProblemNote } from "../kit/states";
@@ -6,10 +7,11 @@ import { useLiveJobs } from "../live/channel";
 import { hasEnded } from "../live/state";
 import { useMe } from "../session/queries";
 import { Checklist } from "./Checklist";
-import { NowRunning } from "./NowRunning";
 import { QuickCreate } from "./QuickCreate";
 import { creditsQuery, recentQuery } from "./queries";
 import { Recent, RecentSkeleton } from "./Recent";
+
+const NowRunning = lazy(() => import("./NowRunning").then(({ NowRunning: found }) => ({ default: found })));
 
 /** What runs, what was made last, and the shortest way to make something. */
 export function StartPage() {
@@ -21,7 +23,11 @@ export function StartPage() {
   return (
     <Page title="Home" heading="What will you make?" actions={me.features.credits && <Credits />}>
       <QuickCreate />
-      {open.length > 0 && <NowRunning jobs={open} />}
+      {open.length > 0 && (
+        <Suspense fallback={null}>
+          <NowRunning jobs={open} />
+        </Suspense>
+      )}
       {isNew && <Checklist hasBegun={open.length > 0} />}
       {recent.error && <ProblemNote problem={recent.error} onRetry={() => recent.refetch()} />}
       {recent.isPending && <RecentSkeleton />}

@@ -4,6 +4,7 @@ Names of files that the build made carry a digest of their content, so browsers 
 the same for every page of the console: which page is shown is decided in the browser.
 """
 
+import gzip
 import mimetypes
 from dataclasses import dataclass
 from functools import cache
@@ -12,7 +13,7 @@ from typing import Final
 
 import orjson
 from starlette.datastructures import Headers
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 
 STATIC: Final = Path(__file__).parent / "static"
 HASHED: Final = "assets/"
@@ -36,15 +37,19 @@ class Built:
     player: str | None
     """Path of Mux's player."""
 
-    def page(self, root: str) -> str:
-        """Return the page for a console at ``<root>/console/``."""
-        return self.index.replace(BASE, f'<base href="{root}/console/" />')
+    def page(self, root: str, headers: Headers) -> Response:
+        """Send the page of a console at ``<root>/console/``."""
+        content = self.index.replace(BASE, f'<base href="{root}/console/" />').encode()
+        sent = {"Vary": "Accept-Encoding", "Cache-Control": "no-cache"}
+        if "gzip" in _accepted(headers):
+            content, sent["Content-Encoding"] = gzip.compress(content, mtime=0), "gzip"
+        return HTMLResponse(content, headers=sent)
 
     def send(self, name: str, headers: Headers) -> Response | None:
         """Send a file in the smallest encoding that the client takes; None if there is no such file."""
         if name not in self.files:
             return None
-        accepted = {coding.partition(";")[0].strip() for coding in headers.get("accept-encoding", "").split(",")}
+        accepted = _accepted(headers)
         sent = {"Vary": "Accept-Encoding", "Cache-Control": "no-cache"}
         if name.startswith(HASHED):
             sent["Cache-Control"] = "public, max-age=31536000, immutable"
@@ -55,6 +60,10 @@ class Built:
                 path, sent["Content-Encoding"] = smaller, coding
                 break
         return Response(path.read_bytes(), media_type=mimetypes.guess_type(name)[0], headers=sent)
+
+
+def _accepted(headers: Headers) -> set[str]:
+    return {coding.partition(";")[0].strip() for coding in headers.get("accept-encoding", "").split(",")}
 
 
 @cache

@@ -3,7 +3,7 @@
 from urllib.parse import urlsplit
 
 from fastapi import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from emprops.auth.dependencies import PublicRoute
 from emprops.console.built import HASHED, built
@@ -38,10 +38,9 @@ async def show_page(key: str, request: Request, resources: Shared) -> Response:
         return file
     if key.startswith(HASHED):
         raise NotFoundError("There is no such file; reload the page, which may be older than the server.")
-    return HTMLResponse(
-        console.page(_root(resources.settings)),
-        headers={"Content-Security-Policy": POLICY, "Cache-Control": "no-cache"},
-    )
+    page = console.page(_root(resources.settings), request.headers)
+    page.headers["Content-Security-Policy"] = POLICY
+    return page
 
 
 def _root(settings: Settings) -> str:
