@@ -191,6 +191,15 @@ async def test_forms_that_are_none(door: Door, form: dict[str, Any], status: int
     assert not await door.rig.rows("SELECT FROM job")
 
 
+async def test_nothing_within_json_is_kept_if_it_cannot_be_paid(door: Door) -> None:
+    model = await door.make_model(price=5000)
+    images = [{"image_url": f"data:image/png;base64,{base64.b64encode(GREEN).decode()}"}]
+    sent = {"model": model, "prompt": "add a boat", "images": images}
+    response = await door.http.post("/v1/images/edits", json=sent, headers=as_user(door.rig.user_id))
+    assert (response.status_code, response.json()["error"]["code"]) == (429, "insufficient_quota")
+    assert not await door.rig.rows("SELECT FROM asset")
+
+
 async def test_strangers_bring_nothing(door: Door) -> None:
     response = await door.http.post("/v1/images/edits", data={"prompt": "x"}, files={"image": ("a.png", PNG)})
     assert (response.status_code, response.json()["error"]["code"]) == (401, "invalid_api_key")

@@ -1,8 +1,10 @@
-"""Assets whose time is over are removed, as soon as nothing uses them."""
+"""Assets whose time is over are removed as soon as nothing uses them, those of requests that are refused at once."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from emprops.assets import store
+from emprops.assets.queries import Asset
 from emprops.assets.service import BATCH, drop_files
 from emprops.kit.database import Database
 
@@ -23,3 +25,14 @@ async def remove_expired(database: Database) -> int:
         if len(expired) < BATCH:
             return removed
         last = expired[-1].id
+
+
+async def take_back(database: Database, brought: Sequence[Asset]) -> None:
+    """Remove assets that were made for a request that is refused, unless they were brought again or used since."""
+    if not brought:
+        return
+    async with database.transaction() as tx:
+        for asset in sorted(brought, key=lambda one: one.id):
+            found = await store.lock(tx, asset.user_id, asset.id)
+            if found is not None and found.version == asset.version and not await store.was_used(tx, asset.id):
+                await drop_files(tx, await store.remove(tx, [asset.id]))

@@ -10,7 +10,8 @@ from emprops.kit.web.cursors import MAX_COUNTED, Seek
 
 COLUMNS = """
     a.id, a.user_id, a.name, a.source_blake3, a.created_at, a.expires_at,
-    f.key, f.blake3, f.sha256, f.size_bytes, f.mime_type, f.width, f.height, f.duration
+    f.key, f.blake3, f.sha256, f.size_bytes, f.mime_type, f.width, f.height, f.duration,
+    a.xmin::text AS version
 """
 
 
@@ -34,6 +35,8 @@ class Asset:
     width: int | None
     height: int | None
     duration: float | None
+    version: str
+    """Another after each write of its row."""
 
 
 async def by_id(reader: Transaction, user_id: UUID | None, asset_id: UUID) -> Asset | None:

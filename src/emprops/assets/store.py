@@ -202,6 +202,11 @@ async def in_use(tx: Transaction, asset: Asset, *, failed_days: float = 0.0) -> 
     return found
 
 
+async def was_used(tx: Transaction, asset_id: UUID) -> bool:
+    """Return whether any job took a locked asset."""
+    return bool(await tx.fetch_value("SELECT EXISTS (SELECT FROM asset_use WHERE asset_id = %s)", (asset_id,)))
+
+
 async def remove(tx: Transaction, asset_ids: Collection[UUID]) -> list[UUID]:
     """Remove locked assets; returns their files, each once."""
     ids = list(asset_ids)

@@ -42,11 +42,14 @@ async def read_body(body: ImageBody) -> ImageBody:
 Body = Annotated[ImageBody, Depends(read_body)]
 
 
-async def wanted_pictures(request: Request, body: Body, user_id: CurrentUser, resources: Shared) -> Wanted:
+async def wanted_pictures(
+    request: Request, body: Body, user_id: CurrentUser, resources: Shared
+) -> AsyncIterator[Wanted]:
     """Find out what is asked for."""
     if request.url.path.endswith(EDITS) and not body.pictures():
         raise MissingParameterError("image", "Send the picture to change, as image in a form or in images in JSON.")
-    return await wanted_of(resources, user_id, body)
+    async with wanted_of(resources, user_id, body) as wanted:
+        yield wanted
 
 
 WantedPictures = Annotated[Wanted, Depends(wanted_pictures)]

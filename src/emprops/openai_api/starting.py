@@ -1,6 +1,7 @@
 """What starting pictures and starting videos have in common."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -16,19 +17,23 @@ from emprops.moderation.verdicts import Cleared
 from emprops.openai_api import service
 from emprops.openai_api.schemas import ImageBody, VideoBody
 from emprops.openai_api.service import Wanted
-from emprops.orchestrator.start.given import settle_files
+from emprops.orchestrator.start.given import settled_files
 from emprops.orchestrator.start.request import Ask, GenerationRequest
 from emprops.orchestrator.start.together import Starts
 from emprops.workflows.machines import Machines
 
 
-async def wanted_of(resources: Resources, user_id: UUID, body: ImageBody | VideoBody) -> Wanted:
-    """Return what a request asks for, with its files brought in or found."""
+@asynccontextmanager
+async def wanted_of(resources: Resources, user_id: UUID, body: ImageBody | VideoBody) -> AsyncIterator[Wanted]:
+    """Lend what a request asks for, with its files brought in or found; if starting it fails, those within JSON are not
+    kept."""
     async with resources.database.reader() as reader:
         wanted = await service.want(reader, resources.settings, user_id, body)
     collection = str(wanted.collection_id)
-    variables = await settle_files(shelf_of(resources), user_id, collection, wanted.variables, files=wanted.pictures)
-    return replace(wanted, variables=variables)
+    async with settled_files(
+        shelf_of(resources), user_id, collection, wanted.variables, files=wanted.pictures
+    ) as variables:
+        yield replace(wanted, variables=variables)
 
 
 async def start_wanted(

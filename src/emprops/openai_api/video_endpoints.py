@@ -1,5 +1,6 @@
 """OpenAI's API of videos: start one, ask how it goes, fetch it, list and delete them."""
 
+from collections.abc import AsyncIterator
 from typing import Annotated, Literal
 
 from fastapi import Depends, Query
@@ -40,9 +41,10 @@ async def read_body(body: VideoBody) -> VideoBody:
 Body = Annotated[VideoBody, Depends(read_body)]
 
 
-async def wanted_video(body: Body, user_id: CurrentUser, resources: Shared) -> Wanted:
+async def wanted_video(body: Body, user_id: CurrentUser, resources: Shared) -> AsyncIterator[Wanted]:
     """Find out what is asked for."""
-    return await wanted_of(resources, user_id, body)
+    async with wanted_of(resources, user_id, body) as wanted:
+        yield wanted
 
 
 WantedVideo = Annotated[Wanted, Depends(wanted_video)]

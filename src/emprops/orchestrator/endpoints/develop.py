@@ -1,5 +1,6 @@
 """Develop outputs."""
 
+from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -23,7 +24,7 @@ from emprops.moderation.verdicts import Cleared
 from emprops.orchestrator.endpoints.bodies import StartRoute
 from emprops.orchestrator.endpoints.generations import Moderating, Sending
 from emprops.orchestrator.start.develop import develop
-from emprops.orchestrator.start.given import is_file_like, settle_files
+from emprops.orchestrator.start.given import is_file_like, settled_files
 from emprops.orchestrator.start.moderated import clear_development
 from emprops.orchestrator.start.node_classes import NodeClassMissingError
 from emprops.outputs import queries as outputs
@@ -123,17 +124,21 @@ class DevelopedJob(DevelopmentFields, JobView):
     model_config = ConfigDict(json_schema_extra={"example": {**DEVELOPMENT_EXAMPLE, **ENDED_EXAMPLE}})
 
 
-async def settled_body(output_id: UUID, body: DevelopBody, caller: CurrentCaller, resources: Shared) -> DevelopBody:
-    """Bring in, or find, the files that the variables name or hold: of whom the output belongs to."""
+async def settled_body(
+    output_id: UUID, body: DevelopBody, caller: CurrentCaller, resources: Shared
+) -> AsyncIterator[DevelopBody]:
+    """Bring in, or find, the files that the variables name or hold: of whom the output belongs to. Of a request that is
+    refused, none is kept."""
     user_id = caller.user_id
     if user_id is None and any(map(is_file_like, body.variables.values())):
         async with resources.database.reader() as reader:
             output = await outputs.output_of(reader, output_id)
         user_id = None if output is None else output.user_id
     if user_id is None:
-        return body
-    variables = await settle_files(shelf_of(resources), user_id, body.collection_id, body.variables)
-    return body.model_copy(update={"variables": variables})
+        yield body
+        return
+    async with settled_files(shelf_of(resources), user_id, body.collection_id, body.variables) as variables:
+        yield body.model_copy(update={"variables": variables})
 
 
 SettledBody = Annotated[DevelopBody, Depends(settled_body)]

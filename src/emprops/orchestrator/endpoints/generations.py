@@ -1,5 +1,6 @@
 """Start a generation; say what it would cost."""
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -32,7 +33,7 @@ from emprops.kit.web.schema import Schema
 from emprops.moderation.moderator import MODERATOR, Moderator
 from emprops.moderation.verdicts import Cleared
 from emprops.orchestrator.endpoints.bodies import StartRoute
-from emprops.orchestrator.start.given import settle_files
+from emprops.orchestrator.start.given import settle_files, settled_files
 from emprops.orchestrator.start.moderated import clear_generation
 from emprops.orchestrator.start.planning import plan_generation
 from emprops.orchestrator.start.request import Ask, GenerationRequest
@@ -176,10 +177,10 @@ AllowedPriority = Annotated[Priority, Depends(allowed_priority)]
 
 async def settled_body(
     collection_id: CollectionRef, body: GenerateBody, user_id: CurrentUser, resources: Shared
-) -> GenerateBody:
-    """Bring in, or find, the files that the variables name or hold."""
-    variables = await settle_files(shelf_of(resources), user_id, collection_id, body.variables)
-    return body.model_copy(update={"variables": variables})
+) -> AsyncIterator[GenerateBody]:
+    """Bring in, or find, the files that the variables name or hold; of a request that is refused, none is kept."""
+    async with settled_files(shelf_of(resources), user_id, collection_id, body.variables) as variables:
+        yield body.model_copy(update={"variables": variables})
 
 
 SettledBody = Annotated[GenerateBody, Depends(settled_body)]
@@ -258,7 +259,7 @@ async def settled_price(
     collection_id: CollectionRef, body: PriceBody, user_id: CurrentUser, resources: Shared
 ) -> PriceBody:
     """Find the files that the variables name; those within are only looked at."""
-    variables = await settle_files(shelf_of(resources), user_id, collection_id, body.variables, keeps=False)
+    variables = await settle_files(shelf_of(resources), user_id, collection_id, body.variables)
     return body.model_copy(update={"variables": variables})
 
 

@@ -7,13 +7,16 @@ there an id alone and a ``data:`` URL mean files; ``asset:<id>``, ``output:<id>`
 
 import asyncio
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
 from emprops.assets import queries
 from emprops.assets import service as assets
+from emprops.assets.expiry import take_back
 from emprops.assets.links import asset_of_url
+from emprops.assets.queries import Asset
 from emprops.assets.references import BARE, asset_in, named
 from emprops.assets.service import Shelf, Wishes, size_of
 from emprops.collections import instructions
@@ -56,17 +59,31 @@ def _names(value: str) -> bool:
     return asset_in(value) is not None or BARE.fullmatch(value) is not None
 
 
+@asynccontextmanager
+async def settled_files(
+    shelf: Shelf, user_id: UUID, collection_ref: str, variables: Mapping[str, Any], *, files: Iterable[str] = ()
+) -> AsyncIterator[dict[str, Any]]:
+    """Lend what :func:`settle_files` returns to what starts a job; if that fails, nothing is kept."""
+    brought: list[Asset] = []
+    try:
+        yield await settle_files(shelf, user_id, collection_ref, variables, brought=brought, files=files)
+    except Exception:
+        await take_back(shelf.database, brought)
+        raise
+
+
 async def settle_files(
     shelf: Shelf,
     user_id: UUID,
     collection_ref: str,
     variables: Mapping[str, Any],
     *,
-    keeps: bool = True,
+    brought: list[Asset] | None = None,
     files: Iterable[str] = (),
 ) -> dict[str, Any]:
-    """Return the variables with files as planning takes them; ``data:`` URLs become assets of the user, unless it
-    ``keeps`` nothing. ``files``: variables whose values are files, whatever the collection says of them.
+    """Return the variables with files as planning takes them; ``data:`` URLs become assets of the user, and ``brought``
+    gets those that are new. Without that, nothing is kept. ``files``: variables whose values are files, whatever the
+    collection says of them.
 
     Raises :class:`InvalidVariablesError` naming each variable that cannot take its file, and what keeping assets and
     reading the collection raise.
@@ -79,13 +96,16 @@ async def settle_files(
         known = await workflows.by_names(reader, instructions.workflow_names(collection.data))
     takes = dict.fromkeys(files, "") | file_variables(collection, known)
     settled = dict(variables)
-    for keeping in (False, True) if keeps else (False,):  # nothing is kept of a request with a file that is refused
+    for keeping in (
+        (False, True) if brought is not None else (False,)
+    ):  # nothing is kept of a request with a file that is refused
         problems = {}
         for name in likely:
             if keeping and not is_data_url(str(variables[name])):
                 continue
             try:
-                settled[name] = await _settled(shelf, user_id, str(variables[name]), takes.get(name), keeps=keeping)
+                value, into = str(variables[name]), brought if keeping else None
+                settled[name] = await _settled(shelf, user_id, value, takes.get(name), into)
             except FileProblem as problem:
                 problems[name] = str(problem)
         if problems:
@@ -110,11 +130,11 @@ def file_variables(collection: Collection, known: Mapping[str, Workflow]) -> dic
     }
 
 
-async def _settled(shelf: Shelf, user_id: UUID, value: str, family: str | None, *, keeps: bool) -> str:
+async def _settled(shelf: Shelf, user_id: UUID, value: str, family: str | None, brought: list[Asset] | None) -> str:
     """Return what a variable is planned with. ``family``: the kind of file it takes; None: it is for no files."""
     if is_data_url(value):
         if family is not None:
-            return await _brought(shelf, user_id, value, family, keeps=keeps)
+            return await _brought(shelf, user_id, value, family, brought)
         if len(value) > MAX_TEXT_BYTES:
             raise FileProblem("takes no file")
         return value
@@ -150,7 +170,7 @@ async def _result(reader: Transaction, user_id: UUID, output_id: UUID, family: s
     return output.url
 
 
-async def _brought(shelf: Shelf, user_id: UUID, value: str, family: str, *, keeps: bool) -> str:
+async def _brought(shelf: Shelf, user_id: UUID, value: str, family: str, brought: list[Asset] | None) -> str:
     file = await asyncio.to_thread(decoded, value)
     if file is None or not file.content:
         raise FileProblem("is a data: URL that is empty or not valid base64")
@@ -159,12 +179,14 @@ async def _brought(shelf: Shelf, user_id: UUID, value: str, family: str, *, keep
             f"is a data: URL of more than {size_of(MAX_DATA_URL)}; upload the file with POST /assets, and send the id"
         )
     _check_kind(sniff(file.content[:HEAD_BYTES]), family, "this file")
-    if not keeps:
+    if brought is None:
         return named(UUID(int=0))
     try:
         kept = await assets.keep_bytes(shelf, user_id, file.content, Wishes())
     except assets.UnreadablePictureError as error:
         raise FileProblem(f"cannot be read: {error.message}") from None
+    if kept.is_new:
+        brought.append(kept.asset)
     return named(kept.asset.id)
 
 
