@@ -31,6 +31,12 @@ PROMPTS = (
 )
 
 
+KEPT = {(name, 1600) for name in ("start", "create-form", "library", "output", "compare", "deck", "jobs", "job")} | {
+    (name, 320) for name in ("start", "create-form", "library", "job")
+}
+"""Pages and widths that ``docs/`` shows."""
+
+
 @dataclass
 class Content:
     """What is on the pages."""
@@ -95,6 +101,6 @@ async def test_every_page(console: Console, content: Content, scheme: Scheme, wi
             await settled(window, path)
             assert await window.page.evaluate(OVERFLOW) <= 0, f"{name} scrolls sideways at {width} px"
             assert await window.faults() == [], name
-            if PICTURES:
+            if PICTURES and (name, width) in KEPT:
                 await keep(window, f"console-{name}-{width}")
         window.clean()
