@@ -16,6 +16,7 @@ PARTS = {
     "reads": "bench.parts.reads",
     "memory": "bench.parts.memory",
     "streams": "bench.parts.streams",
+    "console": "bench.parts.console",
 }
 
 

@@ -4,7 +4,7 @@ import { compareSearchOf } from "./compare/search";
 import { choiceSearch, studioSearch } from "./create/search";
 import { decksSearch } from "./decks/search";
 import { jobsSearch } from "./jobs/search";
-import type { Search } from "./library/search";
+import { searchOf } from "./library/search";
 import { Frame } from "./shell/Frame";
 import { Lost } from "./shell/Lost";
 
@@ -46,7 +46,7 @@ const job = createRoute({
 const library = createRoute({
   getParentRoute: () => root,
   path: "/library",
-  validateSearch: (raw): Search => raw, // its page, which is loaded later, takes what it knows
+  validateSearch: searchOf,
   component: lazyRouteComponent(() => import("./library/LibraryPage"), "LibraryPage"),
 });
 

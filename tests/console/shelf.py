@@ -43,6 +43,18 @@ class Shelf:
     async def text(self, content: str, **variables: Any) -> UUID:
         return await self._file(content.encode(), "text/plain", ".txt", variables)
 
+    async def film(self, playback_id: str) -> UUID:
+        """A video that Mux streams."""
+        output_id = await self._file(b"film", "video/mp4", ".mp4", {"prompt": "a film"})
+        async with self.console.system.database.transaction() as tx:
+            await tx.execute(
+                "WITH made AS (INSERT INTO flat_file (url, mime_type, mux_playback_id, inspected_at)"
+                " SELECT url, mime_type, %s, now() FROM output WHERE id = %s RETURNING id)"
+                " UPDATE output SET flat_file_id = (SELECT id FROM made) WHERE id = %s",
+                (playback_id, output_id, output_id),
+            )
+        return output_id
+
     async def sound(self, **variables: Any) -> UUID:
         return await self._file(b"RIFF\x24\0\0\0WAVEfmt ", "audio/wav", ".wav", variables)
 

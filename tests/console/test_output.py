@@ -1,6 +1,7 @@
 """The page of one output: what it was made from, what was made from it, and making more of it."""
 
 import re
+from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 import pytest
@@ -49,11 +50,14 @@ async def test_lineage_leads_to_ancestors_and_descendants(console: Console, shel
 
 async def test_other_kinds_and_states_say_what_they_are(window: Window, shelf: Shelf) -> None:
     text = await shelf.text(HTML, prompt="a story")
+    sound = await shelf.sound(prompt="a song")
     failed = await shelf.without_file("failed", error_message=f"The model {HTML} is missing.")
     pending = await shelf.without_file("pending")
     page = await window.open(f"/o/{text}")
     await expect(page.locator("pre")).to_have_text(HTML)
-    await page.goto(page.url.replace(str(text), str(failed)))
+    await page.goto(page.url.replace(str(text), str(sound)))
+    await expect(page.get_by_label("a song").and_(page.locator("audio"))).to_be_visible()
+    await page.goto(page.url.replace(str(sound), str(failed)))
     await expect(page.get_by_role("article")).to_contain_text(f"The model {HTML} is missing.")
     await page.goto(page.url.replace(str(failed), str(pending)))
     await page.get_by_role("progressbar").wait_for()
@@ -61,6 +65,19 @@ async def test_other_kinds_and_states_say_what_they_are(window: Window, shelf: S
     await page.goto(page.url.replace(str(pending), str(uuid4())))
     await page.get_by_role("heading", name="There is no such output").wait_for()
     window.errors.clear()  # Chromium's own, about the 404
+
+
+async def test_a_video_of_mux_plays_in_the_frame_of_its_page(console: Console, shelf: Shelf) -> None:
+    film = await shelf.film("abc")
+    async with console.window() as window:
+        for path in (f"/o/{film}", f"/library?open={film}"):
+            page = await window.open(path)
+            player = page.frame_locator("iframe").locator("mux-player")
+            await expect(player).to_have_attribute("playback-id", "abc")
+            await expect(player).to_be_visible()
+            await expect(page.frame_locator("iframe").locator("figcaption")).to_have_count(0)
+            assert {urlsplit(url).hostname.split(".", 1)[1] for url in window.elsewhere} <= {"mux.com"}
+            assert not [error for error in window.errors if "frame-" in error]
 
 
 async def test_hidden_ones_can_be_brought_back(window: Window, shelf: Shelf) -> None:

@@ -50,6 +50,8 @@ async def test_the_decision_tree(site: Site, mime_type: str, playback_id: str | 
     assert not [other for other in others if other in reply.text]
     csp = reply.headers["content-security-policy"]
     assert "default-src 'none'" in csp
+    assert "frame-ancestors 'self'" in csp  # the console frames it
+    assert reply.headers["x-frame-options"] == "SAMEORIGIN"
     assert ("script-src" in csp) == ("mux.com" in csp) == (tag == "<mux-player ")
     assert reply.headers["cache-control"] == "no-store"
 

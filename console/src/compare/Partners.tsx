@@ -2,9 +2,9 @@ import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { Empty, ProblemNote, Skeleton } from "../kit/states";
 import { itemsOf } from "../outputs/lists";
-import { Thumbnail } from "../outputs/Media";
 import { nameOf } from "../outputs/names";
 import { listQuery, outputQuery } from "../outputs/queries";
+import { Thumbnail } from "../outputs/Thumbnail";
 import styles from "./ComparePage.module.css";
 
 /** The newest outputs, one of which to compare another one with: first those of the same collection. */

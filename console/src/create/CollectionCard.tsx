@@ -2,7 +2,7 @@ import { Link } from "@tanstack/react-router";
 import type { Collection } from "../api/types";
 import { count } from "../kit/format";
 import { kindOf, localUrl, type Shown } from "../outputs/kinds";
-import { Thumbnail } from "../outputs/Media";
+import { Thumbnail } from "../outputs/Thumbnail";
 import styles from "./CollectionCard.module.css";
 import { hueOf } from "./hue";
 

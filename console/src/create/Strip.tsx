@@ -4,7 +4,7 @@ import { classes } from "../kit/classes";
 import { ago } from "../kit/format";
 import { Progress } from "../kit/states";
 import { usePreview } from "../live/channel";
-import { Thumbnail } from "../outputs/Media";
+import { Thumbnail } from "../outputs/Thumbnail";
 import styles from "./Strip.module.css";
 import type { Entry } from "./strip";
 

@@ -5,7 +5,7 @@ import { useEffect, useRef, useState } from "react";
 import type { Deck, DeckOutput } from "../api/types";
 import { count } from "../kit/format";
 import { Time } from "../kit/Time";
-import { Thumbnail } from "../outputs/Media";
+import { Thumbnail } from "../outputs/Thumbnail";
 import styles from "./DeckCard.module.css";
 import { DeckStatusMark } from "./DeckStatusMark";
 import { collageQuery } from "./queries";

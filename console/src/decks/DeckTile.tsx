@@ -14,7 +14,7 @@ import { Menu, MenuItem } from "../kit/Menu";
 import { Progress, Status } from "../kit/states";
 import { useLiveJob, usePreview } from "../live/channel";
 import { localUrl } from "../outputs/kinds";
-import { Thumbnail } from "../outputs/Media";
+import { Thumbnail } from "../outputs/Thumbnail";
 import styles from "./DeckTile.module.css";
 import type { Arranging } from "./useArranging";
 

@@ -3,7 +3,7 @@ import type { Job } from "../api/types";
 import { Skeleton } from "../kit/states";
 import { usePreview } from "../live/channel";
 import { localUrl } from "../outputs/kinds";
-import { Thumbnail } from "../outputs/Media";
+import { Thumbnail } from "../outputs/Thumbnail";
 import styles from "./JobResults.module.css";
 import { type Result, resultsOf } from "./results";
 import { useEvidence } from "./useEvidence";

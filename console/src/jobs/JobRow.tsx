@@ -6,7 +6,7 @@ import { Elapsed, Time } from "../kit/Time";
 import { usePreview } from "../live/channel";
 import type { LiveJob } from "../live/messages";
 import { localUrl } from "../outputs/kinds";
-import { Thumbnail } from "../outputs/Media";
+import { Thumbnail } from "../outputs/Thumbnail";
 import styles from "./JobRow.module.css";
 import { titleOf } from "./names";
 import type { Selection } from "./useSelection";

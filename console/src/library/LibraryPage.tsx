@@ -14,7 +14,7 @@ import styles from "./LibraryPage.module.css";
 import type { Row } from "./layout";
 import { NewResults } from "./NewResults";
 import { SelectionBar } from "./SelectionBar";
-import { filtersOf, type Search, searchOf } from "./search";
+import { filtersOf, type Search } from "./search";
 import { all, NONE, ranged, toggled } from "./selection";
 import { useActive } from "./useActive";
 import { useGridKeys } from "./useGridKeys";
@@ -28,7 +28,7 @@ const route = getRouteApi("/library");
 /** Everything one has made, in one grid. */
 export function LibraryPage() {
   useTitle("Library");
-  const search = searchOf(route.useSearch());
+  const search = route.useSearch();
   const navigate = route.useNavigate();
   const written = JSON.stringify(filtersOf(search));
   const filters = useMemo(() => filtersOf(JSON.parse(written) as Search), [written]);

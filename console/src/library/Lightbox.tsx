@@ -109,7 +109,7 @@ export function Lightbox({ id, items, onGo, onClose, onEnd }: Props) {
   );
 }
 
-/** The file itself: from the list at once, else when it is loaded. */
+/** The file itself: from the list at once, else when it is loaded. Only then is it known who plays a video. */
 function Shown({
   id,
   item,
@@ -119,8 +119,9 @@ function Shown({
   item: LibraryItem | undefined;
   onSwipe: (step: 1 | -1) => void;
 }) {
-  const output = useQuery({ ...outputQuery(id), enabled: item === undefined });
-  const shown = item ?? output.data;
+  const isVideo = item !== undefined && kindOf(item.mime_type) === "video";
+  const output = useQuery({ ...outputQuery(id), enabled: item === undefined || isVideo });
+  const shown = isVideo ? output.data : (item ?? output.data);
   if (shown) return <Stage output={shown} onSwipe={onSwipe} />;
   if (output.isError) return <ProblemNote problem={output.error} onRetry={() => output.refetch()} />;
   return null;

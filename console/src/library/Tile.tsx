@@ -6,8 +6,9 @@ import { clock } from "../kit/format";
 import { Skeleton } from "../kit/states";
 import { Growing } from "../outputs/Growing";
 import { kindOf, localUrl } from "../outputs/kinds";
-import { Thumbnail, useText } from "../outputs/Media";
+import { useText } from "../outputs/Media";
 import { nameOf } from "../outputs/names";
+import { Thumbnail } from "../outputs/Thumbnail";
 import styles from "./Tile.module.css";
 
 interface Props {

@@ -31,7 +31,7 @@ describe("the library's address", () => {
         since: "2026-99-99",
         open: "<b>",
         ids: "x.y",
-        ...{ unknown: 1 },
+        unknown: 1,
       }),
     ).toEqual({});
   });

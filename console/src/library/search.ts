@@ -15,7 +15,7 @@ const MAX_TEXT = 200;
 const MAX_TAGS = 5;
 
 /** Take from an address what it may say; the rest is left out. */
-export function searchOf(raw: { [Name in keyof Search]?: unknown }): Search {
+export function searchOf(raw: Record<string, unknown>): Search {
   const is =
     (...values: unknown[]) =>
     (value: unknown) =>

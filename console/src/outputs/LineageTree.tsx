@@ -6,7 +6,7 @@ import { Progress } from "../kit/states";
 import { useLiveJobs } from "../live/channel";
 import styles from "./LineageTree.module.css";
 import { arranged, type Node } from "./lineage";
-import { Thumbnail } from "./Media";
+import { Thumbnail } from "./Thumbnail";
 
 interface Member extends Pick<Relative, "id" | "source_output_id" | "url" | "mime_type" | "thumbnail_url"> {
   status: Relative["status"] | "hidden";

@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { Box, Download, File, Music } from "lucide-react";
+import { Download } from "lucide-react";
 import { Skeleton } from "../kit/states";
 import { kindOf, localUrl, type Shown } from "./kinds";
 import styles from "./Media.module.css";
@@ -10,6 +10,8 @@ const MAX_TEXT = 256 * 1024;
 export function Media({ file, alt }: { file: Shown; alt: string }) {
   if (!file.url) return null;
   const url = localUrl(file.url);
+  const player = playerOf(file);
+  if (player) return <iframe className={styles.player} src={player} title={alt} allow="fullscreen" />;
   switch (kindOf(file.mime_type)) {
     case "image":
       return <img className={styles.media} src={url} alt={alt} />;
@@ -61,30 +63,9 @@ function Text({ url }: { url: string }) {
   );
 }
 
-/** A file in small, for tiles and lists. It fills its place. */
-export function Thumbnail({ file, alt }: { file: Shown; alt: string }) {
-  const kind = kindOf(file.mime_type);
-  const picture = file.thumbnail_url ?? (kind === "image" ? file.url : null);
-  if (picture) {
-    return (
-      <img className={styles.thumbnail} src={localUrl(picture)} alt={alt} loading="lazy" decoding="async" />
-    );
-  }
-  if (kind === "video" && file.url) {
-    return (
-      <video
-        className={styles.thumbnail}
-        src={localUrl(file.url)}
-        aria-label={alt}
-        muted
-        preload="metadata"
-      />
-    );
-  }
-  const Icon = kind === "audio" ? Music : kind === "model" ? Box : File;
-  return (
-    <span className={styles.symbol} role="img" aria-label={alt}>
-      <Icon aria-hidden />
-    </span>
-  );
+/** The path of the page with Mux's player; null if the browser plays the file itself. */
+function playerOf({ streams, watch_url }: Shown): string | null {
+  if (!streams || !watch_url) return null;
+  const { pathname, search } = new URL(watch_url, location.href);
+  return pathname + search;
 }

@@ -67,10 +67,10 @@ function Loaded({ output }: { output: Output }) {
   );
 }
 
-/** As large as fits, in the proportions of the file if they are known. */
+/** As large as fits, in the proportions of the file if they are known; small ones at most twice as large as they are. */
 function sizeOf({ width, height }: Output) {
   if (!width || !height) return {};
-  return { aspectRatio: `${width} / ${height}`, maxWidth: `calc(80dvh * ${width / height})` };
+  return { aspectRatio: `${width} / ${height}`, maxWidth: `min(80dvh * ${width / height}, ${2 * width}px)` };
 }
 
 function Shown({ output }: { output: Output }) {

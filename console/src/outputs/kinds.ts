@@ -6,6 +6,9 @@ export interface Shown {
   url: string | null;
   mime_type: string | null;
   thumbnail_url: string | null;
+  /** Of videos that Mux streams: the page with its player, which needs a policy of its own. */
+  streams?: boolean;
+  watch_url?: string | null;
 }
 
 /** Decide how a file is shown. SVG may carry scripts, so it is a file like any other. */

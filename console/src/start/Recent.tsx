@@ -3,7 +3,7 @@ import { ArrowRight } from "lucide-react";
 import type { LibraryItem } from "../api/types";
 import { Skeleton } from "../kit/states";
 import { kindOf } from "../outputs/kinds";
-import { Thumbnail } from "../outputs/Media";
+import { Thumbnail } from "../outputs/Thumbnail";
 import styles from "./Recent.module.css";
 
 /** The newest results, the last one largest. */

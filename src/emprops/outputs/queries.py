@@ -62,6 +62,8 @@ class OutputDetail(OutputRow):
     width: int | None
     height: int | None
     duration: float | None
+    streams: bool
+    """Mux plays it."""
     hidden_by: str | None
     starred: bool
     tags: list[str]
@@ -103,7 +105,7 @@ async def output_of(reader: Transaction, output_id: UUID) -> OutputDetail | None
         f"""
         SELECT {ITEM}, o.input_metadata, o.output_metadata, c.title AS collection_title,
                coalesce(d.status = 'published', false) AND o.status <> 'hidden' AS shared, f.width, f.height,
-               f.duration, o.hidden_by, o.starred,
+               f.duration, f.mux_playback_id IS NOT NULL AS streams, o.hidden_by, o.starred,
                ARRAY(SELECT tag FROM output_tag WHERE output_id = o.id ORDER BY tag) AS tags
         FROM output o JOIN collection c ON c.id = o.collection_id LEFT JOIN deck d ON d.id = o.deck_id
         LEFT JOIN flat_file f ON f.id = o.flat_file_id

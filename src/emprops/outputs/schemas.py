@@ -82,6 +82,8 @@ class WatchableOutput(OutputView):
     width: int | None
     height: int | None
     duration: float | None
+    streams: bool
+    """Whether Mux streams it: its page has the player, and `url` is the stored file."""
     hidden_by: HiddenBy | None
     """Who or what hid it: its `owner`, who can bring it back; an `operator`; the end of its `time`; the `server`,
     because another output shows the same. Null while it is visible, and for others."""
@@ -221,6 +223,7 @@ def watchable_of(row: OutputDetail, results: ResultLinks, watch_url: str | None,
             "width": row.width,
             "height": row.height,
             "duration": row.duration,
+            "streams": row.streams,
             "hidden_by": row.hidden_by if private else None,
             "starred": private and row.starred,
             "tags": row.tags if private else [],

@@ -75,7 +75,7 @@ def is_shown(settings: Settings, url: str | None) -> bool:
     return key is None or served_type(key) != DOWNLOAD
 
 
-def policy(kinds: Sequence[Kind], sources: Sequence[Source | None]) -> str:
+def policy(kinds: Sequence[Kind], sources: Sequence[Source | None], *, framed_by: str = "'none'") -> str:
     """Return the Content-Security-Policy of a page that shows these: itself, the origins of files, Mux if it plays."""
     origins = sorted({source.origin for source in sources if source is not None and source.origin})
     rules: dict[str, list[str]] = {
@@ -85,7 +85,7 @@ def policy(kinds: Sequence[Kind], sources: Sequence[Source | None]) -> str:
         "media-src": ["'self'", *origins],
         "base-uri": ["'none'"],
         "form-action": ["'none'"],
-        "frame-ancestors": ["'none'"],
+        "frame-ancestors": [framed_by],
     }
     if "mux" in kinds:
         for name, added in MUX.items():

@@ -79,8 +79,11 @@ async def watch_output(
         "text": text,
         "playback": playback_of(signer, playback_id) if playback_id else None,
         "player": pages.player,
+        "framed": request.headers.get("sec-fetch-dest") == "iframe",
     }
-    return pages.page("watch.html", values, csp=policy([kind], [source, poster]))
+    reply = pages.page("watch.html", values, csp=policy([kind], [source, poster], framed_by="'self'"))
+    reply.headers["X-Frame-Options"] = "SAMEORIGIN"  # the console frames it: the player needs a policy of its own
+    return reply
 
 
 @routes.get("/d/{deck_id}")

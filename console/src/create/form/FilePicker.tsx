@@ -6,7 +6,7 @@ import { Field as Labelled, TextInput, within } from "../../kit/Fields";
 import { Segmented } from "../../kit/Segmented";
 import { ProblemNote, Skeleton } from "../../kit/states";
 import type { Shown } from "../../outputs/kinds";
-import { Thumbnail } from "../../outputs/Media";
+import { Thumbnail } from "../../outputs/Thumbnail";
 import { assetsQuery, type Media, resultsQuery } from "../queries";
 import styles from "./FilePicker.module.css";
 

@@ -1,7 +1,8 @@
 import { useState } from "react";
 import type { Collection, OutputItem } from "../../api/types";
 import { classes } from "../../kit/classes";
-import { Media, Thumbnail } from "../../outputs/Media";
+import { Media } from "../../outputs/Media";
+import { Thumbnail } from "../../outputs/Thumbnail";
 import type { Field } from "../form/fields";
 import { ResultActions } from "./ResultActions";
 import styles from "./Stage.module.css";
