@@ -72,3 +72,20 @@ async def test_a_worker_reads_it_in_storage(rig: Rig, collection: Collection, tm
         await context.fetch(claim.ticket.payload["image"])
     assert "signature" not in str(error.value)
     await client.close()
+
+
+async def test_a_broken_up_url_is_none_of_ours(rig: Rig, tmp_path: Path) -> None:
+    """URL parsers drop tabs and line breaks: what a worker reads would not be what is looked for in a payload."""
+    async with rig.database.transaction() as tx:
+        stranger = await make_user(tx)
+    path = await path_in_storage(rig, await bring(rig, who=stranger))
+    url = rig.settings.base_url + path.replace("/files/", "/fi\nles/")
+    reply = await generate(rig, await takes_pictures(rig, value=url), {})
+    await rig.dispatcher.flush()
+    claim = await rig.worker.claim_one()
+    assert (reply.status_code, claim.ticket.payload["image"]) == (200, url)
+    client = GuardedClient(rig.settings)
+    context = Context(claim, board=Board(), storage=FolderStorage(tmp_path), http=client, settings=rig.settings)
+    with pytest.raises(BadInputError, match="cannot be fetched"):
+        await context.fetch(url)
+    await client.close()

@@ -31,6 +31,8 @@ ASSETS = "assets/"
 """What the keys of files begin with that belong to their owners alone."""
 RESULTS = ("generations/", "imports/", "thumbnails/")
 """What the keys of results begin with, of copies that outputs show, and of their small pictures."""
+_BREAKS = re.compile(r"[\t\r\n]")
+"""What ``urlsplit`` drops wherever it is: a URL of ours with it has no ``/files/`` for those who look for that."""
 
 
 def storage_from(settings: Settings) -> Storage:
@@ -43,13 +45,14 @@ def storage_from(settings: Settings) -> Storage:
 
 
 def is_private(key: str) -> bool:
-    """Return whether a stored file is only for its owner."""
-    return key.startswith(ASSETS)
+    """Return whether a stored file is only for its owner, in any spelling: the disks of some systems take ``Assets/``
+    for ``assets/``."""
+    return key.lower().startswith(ASSETS)
 
 
 def is_result(key: str) -> bool:
-    """Return whether a stored file is a result, which ``EMPROPS_RESULT_LINKS`` is about."""
-    return key.startswith(RESULTS)
+    """Return whether a stored file is a result, which ``EMPROPS_RESULT_LINKS`` is about; in any spelling, too."""
+    return key.lower().startswith(RESULTS)
 
 
 def public_url(settings: Settings, key: str) -> str:
@@ -59,8 +62,11 @@ def public_url(settings: Settings, key: str) -> str:
 
 def own_path(settings: Settings, url: str) -> str | None:
     """Return the path below the public base of a URL of our own, in full or as a path; None for any other."""
+    url = url.strip()
+    if _BREAKS.search(url):
+        return None
     try:
-        ours, parts = urlsplit(settings.base_url), urlsplit(url.strip())
+        ours, parts = urlsplit(settings.base_url), urlsplit(url)
         same_place = not parts.netloc or (parts.scheme, parts.hostname, parts.port) == (
             ours.scheme,
             ours.hostname,
