@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 from urllib.parse import urlsplit
+from uuid import UUID
 
 import httpx2
 import pytest
@@ -11,11 +12,13 @@ from tests.engines import Engines
 from tests.sessions.conftest import ANNA, HOST, MakeKey, browser, token
 from typer.testing import CliRunner, Result
 
-from emprops.auth import role_store
-from emprops.auth.sessions import digest_of
+from emprops.auth import granting, role_store
+from emprops.auth.sessions import digest_of, make_secret
 from emprops.cli.main import app as commands
 from emprops.kit.database import Database
+from emprops.kit.ids import new_id
 from emprops.sessions import link_store
+from emprops.sessions.link_store import NewLink
 
 USED = "The link was used already, or is older than 15 minutes; ask for a new one."
 
@@ -96,6 +99,35 @@ async def test_what_a_link_began_ends_with_the_key(
         for one in (page, invited):
             assert (await one.get("/me")).status_code == 401
     assert (await page.post("/session", json={"ticket": unused})).status_code == 401
+
+
+async def test_what_an_operator_vouched_for_ends_with_the_role(
+    page: httpx2.AsyncClient, production: FastAPI, database: Database
+) -> None:
+    async with database.transaction() as tx:
+        await role_store.grant(tx, ANNA, "operator", by="the test")
+
+    async def link(user_id: UUID, role: str) -> str:
+        body = {"user_id": str(user_id), "role": role}
+        reply = await page.post("/session/links", headers=token(), json=body)
+        return ticket_in(reply.json()["data"]["url"])
+
+    bert = new_id()
+    own, others, used = await link(ANNA, "operator"), await link(bert, "user"), await link(bert, "operator")
+    by_another = make_secret()
+    async with database.transaction() as tx:
+        await link_store.add(tx, NewLink(bert, "user", "user:somebody"), digest_of(by_another))
+    session = (await page.post("/session", json={"ticket": used})).json()["data"]
+    async with database.transaction() as tx:
+        await granting.revoke(tx, ANNA, "operator", actor="the test")
+    production.state.sessions._remembered.clear()  # 15 s later
+    assert (await page.get("/me")).status_code == 401
+    for ticket in (own, others):
+        assert (await page.post("/session", json={"ticket": ticket})).status_code == 401
+    assert (await page.post("/session", json={"ticket": by_another})).status_code == 201
+    async with database.reader() as reader:
+        noted = await reader.fetch_dicts("SELECT target, user_id FROM audit_entry WHERE action = 'session.revoked'")
+    assert noted == [{"target": f"session:{session['id']}", "user_id": bert}]
 
 
 async def test_users_make_no_links(page: httpx2.AsyncClient, add_key: MakeKey, database: Database) -> None:

@@ -5,7 +5,7 @@ from uuid import UUID
 from emprops.audit.actions import Action
 from emprops.audit.service import record
 from emprops.auth import role_store, session_store
-from emprops.auth.caller import AUTHOR, Caller
+from emprops.auth.caller import AUTHOR, OPERATOR, Caller
 from emprops.auth.role_store import Grant
 from emprops.kit.database import Transaction
 
@@ -20,12 +20,16 @@ async def grant(tx: Transaction, user_id: UUID, role: str, *, actor: str, by: st
 async def revoke(tx: Transaction, user_id: UUID, role: str, *, actor: str) -> list[Grant] | None:
     """Take a role back. Returns what is left; None if the user was not granted it.
 
-    Sessions in which the user is an operator or a viewer end, as they may have been made on the strength of it.
+    Sessions in which the user is an operator or a viewer end, as they may have been made on the strength of it; and
+    with an operator's role, what began with links that they made.
     """
     if not await role_store.revoke(tx, user_id, role):
         return None
-    for session_id in await session_store.revoke_privileged(tx, user_id) if role != AUTHOR else ():
-        await record(tx, actor, Action.SESSION_REVOKED, f"session:{session_id}", user_id=user_id)
+    ended = await session_store.revoke_privileged(tx, user_id) if role != AUTHOR else []
+    if role == OPERATOR:
+        ended += await session_store.revoke_vouched_for(tx, Caller(user_id).actor)
+    for session in ended:
+        await record(tx, actor, Action.SESSION_REVOKED, f"session:{session.id}", user_id=session.user_id)
     await record(tx, actor, Action.ROLE_REVOKED, f"user:{user_id}", {"role": role}, user_id=user_id)
     return await role_store.grants_of(tx, user_id)
 

@@ -65,13 +65,36 @@ async def touch_session(writer: Transaction, session_id: UUID) -> None:
     )
 
 
-async def revoke_privileged(tx: Transaction, user_id: UUID) -> list[UUID]:
-    """Revoke the sessions in which a user is more than a user. Returns their ids."""
-    return await tx.fetch_values(
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A session that was revoked."""
+
+    id: UUID
+    user_id: UUID
+
+
+async def revoke_privileged(tx: Transaction, user_id: UUID) -> list[Ended]:
+    """Revoke the sessions in which a user is more than a user, and remove the unused links to such ones."""
+    await tx.execute("DELETE FROM sign_in_link WHERE user_id = %s AND role <> 'user'", (user_id,))
+    return await tx.fetch_all(
+        Ended,
         """
         UPDATE session SET revoked_at = now()
         WHERE user_id = %s AND revoked_at IS NULL AND (role <> 'user' OR roles && ARRAY['operator', 'viewer'])
-        RETURNING id
+        RETURNING id, user_id
         """,
         (user_id,),
+    )
+
+
+async def revoke_vouched_for(tx: Transaction, actor: str) -> list[Ended]:
+    """Revoke the sessions that began with links of somebody's, and remove those that nobody has used yet."""
+    await tx.execute("DELETE FROM sign_in_link WHERE made_by = %s", (actor,))
+    return await tx.fetch_all(
+        Ended,
+        """
+        UPDATE session SET revoked_at = now() WHERE way = 'link' AND made_by = %s AND revoked_at IS NULL
+        RETURNING id, user_id
+        """,
+        (actor,),
     )
