@@ -54,6 +54,8 @@ return {1, tostring(level)}
 
 GUESSES_A_MINUTE = 20
 """Wrong API keys from one address."""
+SIGN_INS_A_MINUTE = 120
+"""Sign-ins at a provider that one address may begin: for each, Redis keeps something for minutes, and anybody may."""
 
 
 class Kind(StrEnum):
@@ -123,6 +125,11 @@ class RateLimiter:
     async def count_guess(self, connection: HTTPConnection) -> None:
         """Count a wrong API key."""
         await self._guess(connection, pour=True)
+
+    async def may_sign_in(self, connection: HTTPConnection) -> bool:
+        """Count a sign-in that begins; False if that is one too many from this address."""
+        bucket = f"sign-ins:{network_of(connection)}"
+        return (await self.count(resources_of(connection).redis, bucket, SIGN_INS_A_MINUTE)).allowed
 
     async def _guess(self, connection: HTTPConnection, *, pour: bool) -> Allowance:
         bucket = f"guesses:{network_of(connection)}"

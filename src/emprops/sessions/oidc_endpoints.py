@@ -9,6 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from emprops.auth.caller import OPERATOR
 from emprops.auth.dependencies import PublicRoute
+from emprops.auth.limits import LIMITER
 from emprops.auth.session_cookie import clear_browser, keep_browser, kept_browser, set_cookie
 from emprops.auth.subjects import user_of
 from emprops.errors import NotFoundError, UnavailableError
@@ -35,6 +36,8 @@ async def begin(
 ) -> Response:
     """Send the browser to the OpenID provider to sign in. 404 if the installation has none."""
     client = _client(request)
+    if not await LIMITER.of(request).may_sign_in(request):
+        return _failed("unavailable", "too many sign-ins were begun at this address")
     browser, attempt = await oidc_attempts.begin(resources.redis, resources.settings.queue_prefix, return_to)
     try:
         url = await client.url_for(attempt)
