@@ -29,6 +29,7 @@ export default defineConfig(({ command }) => ({
     cssTarget: ["chrome123", "firefox120", "safari17.5"], // they know light-dark(), also below the root
     license: { fileName: "licenses.md" },
     manifest: "manifest.json",
+    modulePreload: { polyfill: false }, // the target's browsers have it
     rollupOptions: {
       input: { index: "index.html", player: "src/watch/player.ts" },
     },

@@ -5,6 +5,7 @@ import { choiceSearch, studioSearch } from "./create/search";
 import { decksSearch } from "./decks/search";
 import { jobsSearch } from "./jobs/search";
 import { searchOf } from "./library/search";
+import { Broken } from "./shell/Broken";
 import { Frame } from "./shell/Frame";
 import { Lost } from "./shell/Lost";
 
@@ -80,6 +81,7 @@ export const router = createRouter({
   routeTree: root.addChildren([start, create, createFrom, jobs, job, library, output, compare, decks, deck]),
   basepath: new URL(document.baseURI).pathname.replace(/\/$/, ""),
   defaultPreload: "intent",
+  defaultErrorComponent: Broken,
   scrollRestoration: true,
 });
 

@@ -2,6 +2,8 @@
 console."""
 
 import re
+import signal
+from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -114,6 +116,14 @@ def console_settings(flow_settings: Settings) -> Settings:
     return flow_settings.model_copy(update={"mode": "local"})
 
 
+async def running(console: Console, job_id: str, worker: Process) -> None:
+    """Hold a worker up when it has begun a job."""
+    async for _, told in console.system.events(job_id):
+        if isinstance(told, dict) and told["status"] == "processing":
+            worker.send_signal(signal.SIGSTOP)
+            return
+
+
 @pytest.fixture
 async def console(
     console_settings: Settings, database: Database, redis: redis.asyncio.Redis, browser: Browser
@@ -135,6 +145,14 @@ async def console_worker(console_settings: Settings) -> AsyncIterator[None]:
     """A worker with the built-in engine, for all tests of a module."""
     async with worker_process(console_settings):
         yield
+
+
+@pytest.fixture
+async def worker(console: Console) -> AsyncIterator[Process]:
+    """A worker that can be held up in the middle of its work, with SIGSTOP and SIGCONT."""
+    async with worker_process(console.system.settings) as process:
+        yield process
+        process.send_signal(signal.SIGCONT)
 
 
 @pytest.fixture

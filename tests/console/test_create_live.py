@@ -2,25 +2,14 @@
 
 import signal
 from asyncio.subprocess import Process
-from collections.abc import AsyncIterator
 from typing import Any
 
-import pytest
 from playwright.async_api import expect
 from tests.console.conftest import Console, Window
 from tests.console.creating import make_slow, result
 from tests.console.test_create import TILES, open_form
-from tests.flows.conftest import worker_process
 
 PROGRESS = "section[aria-label=Result] [role=progressbar]"
-
-
-@pytest.fixture
-async def worker(console: Console) -> AsyncIterator[Process]:
-    """A worker that can be held up in the middle of its work."""
-    async with worker_process(console.system.settings) as process:
-        yield process
-        process.send_signal(signal.SIGCONT)
 
 
 def bottom_of(box: Any) -> float:

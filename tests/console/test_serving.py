@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import httpx2
 from fastapi import FastAPI
+from starlette.datastructures import Headers
 
-from emprops.console.built import STATIC, built
+from emprops.console.built import STATIC, Built, built
 from emprops.console.endpoints import POLICY
 from emprops.settings import Settings
 
@@ -51,6 +52,11 @@ async def test_a_file_of_another_build_is_no_page(client: httpx2.AsyncClient) ->
     missing = await client.get("/console/assets/index-old.js")
     assert missing.status_code == 404
     assert "reload the page" in missing.json()["error"]
+
+
+def test_a_file_that_a_later_build_took_away_is_not_there() -> None:
+    console = Built(frozenset({"assets/gone.js"}), "", None)
+    assert console.send("assets/gone.js", Headers()) is None
 
 
 async def test_what_is_not_a_file_of_the_build_is_not_sent(client: httpx2.AsyncClient) -> None:

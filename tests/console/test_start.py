@@ -1,7 +1,10 @@
 """The start page: what to do first, what runs, what was made last."""
 
+import signal
+from asyncio.subprocess import Process
+
 from playwright.async_api import expect
-from tests.console.conftest import OVERFLOW, Console, Window
+from tests.console.conftest import OVERFLOW, Console, Window, running
 
 
 async def test_a_new_installation_says_what_to_do(console: Console, window: Window) -> None:
@@ -17,19 +20,29 @@ async def test_a_new_installation_says_what_to_do(console: Console, window: Wind
     await page.get_by_text("Start one: emprops worker").wait_for()
 
 
+async def test_one_click_and_one_key_make_a_picture(console: Console, console_worker: None, window: Window) -> None:
+    page = await window.open()
+    await page.get_by_role("navigation", name="Create").get_by_role("link", name="Generative Art").click()
+    await page.get_by_role("textbox", name="Prompt").wait_for()
+    await page.keyboard.press("Control+Enter")
+    await expect(page.get_by_alt_text("The result")).to_be_visible(timeout=30_000)
+
+
 async def test_what_runs_grows_into_a_result_without_a_reload(
-    console: Console, slow_art: str, console_worker: None, window: Window
+    console: Console, slow_art: str, worker: Process, window: Window
 ) -> None:
     page = await window.open()
     await page.get_by_text("press Ctrl+Enter").wait_for()
-    await console.system.generate(slow_art, {"prompt": "a quiet harbour"})
+    job = await console.system.generate(slow_art, {"prompt": "a quiet harbour"})
+    await running(console, job, worker)
     now = page.get_by_role("region", name="Now")
     await expect(now.get_by_role("progressbar")).to_be_visible()
-    assert await page.title() == "(1) Home · EmProps"
+    await expect(page).to_have_title("(1) Home · EmProps")
+    worker.send_signal(signal.SIGCONT)
     result = page.get_by_role("region", name="Recent results").get_by_role("link", name="a quiet harbour")
     await expect(result.locator("img")).to_be_visible()
     await expect(now).to_have_count(0)
-    assert await page.title() == "Home · EmProps"
+    await expect(page).to_have_title("Home · EmProps")
     assert await window.faults() == []
     await page.emulate_media(color_scheme="dark")
     assert await window.faults() == []

@@ -142,15 +142,6 @@ export function resultsQuery(media: Media | null) {
   });
 }
 
-/** A job by itself, with its place in the queue. */
-export function jobQuery(id: string) {
-  return queryOptions({
-    queryKey: ["jobs", id],
-    queryFn: ({ signal }) =>
-      data(api.GET("/api/jobs/{job_id}", { params: { path: { job_id: id } }, signal })),
-  });
-}
-
 interface Wanted {
   variables: Variables;
   /** The same key twice starts one job. */
@@ -173,25 +164,5 @@ export function useGenerate(collectionId: string) {
       void client.invalidateQueries({ queryKey: ["credits"] });
     },
     meta: { handlesErrors: true },
-  });
-}
-
-/** Try a failed job again, under the same id. */
-export function useRetryJob() {
-  const client = useQueryClient();
-  return useMutation({
-    mutationFn: (job_id: string) =>
-      data(api.POST("/api/jobs/{job_id}/retry", { params: { path: { job_id } } })),
-    onSettled: () => client.invalidateQueries({ queryKey: ["jobs"] }),
-  });
-}
-
-/** Stop a job. */
-export function useCancelJob() {
-  const client = useQueryClient();
-  return useMutation({
-    mutationFn: (job_id: string) =>
-      data(api.POST("/api/jobs/{job_id}/cancel", { params: { path: { job_id } } })),
-    onSettled: () => client.invalidateQueries({ queryKey: ["jobs"] }),
   });
 }

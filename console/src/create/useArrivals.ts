@@ -2,12 +2,12 @@ import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useEffect, useRef } from "react";
 import type { Job, OutputItem } from "../api/types";
+import { jobQuery } from "../jobs/queries";
 import { complain, say } from "../kit/toasts";
 import { kindOf } from "../outputs/kinds";
 import { outputQuery } from "../outputs/queries";
 import type { Field, FileField } from "./form/fields";
 import { type Draft, restored } from "./form/values";
-import { jobQuery } from "./queries";
 
 /** Fill the form with what the URL brings: a job's variables (`from`), or a result to start from (`input`). */
 export function useArrivals(fields: readonly Field[], onArrival: (changes: Draft) => void): void {

@@ -128,6 +128,7 @@ export function useMoveOutput() {
     onSuccess: () => {
       void client.invalidateQueries({ queryKey: ["decks"] });
       void client.invalidateQueries({ queryKey: ["outputs"] });
+      void client.invalidateQueries({ queryKey: ["library"] });
     },
   });
 }

@@ -57,12 +57,6 @@ export function jobCountsQuery({ status: _, ...wanted }: Wanted) {
   });
 }
 
-/** One's newest jobs, for the start page. */
-export const newestJobsQuery = queryOptions({
-  queryKey: ["jobs", "newest"],
-  queryFn: ({ signal }) => data(api.GET("/api/jobs", { params: { query: { limit: PART } }, signal })),
-});
-
 /** One job, with its place in the queue. */
 export function jobQuery(job_id: string) {
   return queryOptions({

@@ -20,3 +20,15 @@ export function remember(name: string, text: string | null): void {
     // nothing is remembered
   }
 }
+
+/** Forget everything but what has one of these names. */
+export function forget(but: readonly string[]): void {
+  try {
+    const names = Object.keys(localStorage).filter((name) => name.startsWith(PREFIX));
+    for (const name of names) {
+      if (!but.includes(name.slice(PREFIX.length))) localStorage.removeItem(name);
+    }
+  } catch {
+    // nothing was remembered
+  }
+}

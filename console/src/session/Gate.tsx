@@ -2,7 +2,7 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { lazy, type ReactNode, Suspense, useEffect } from "react";
 import { ProblemNote } from "../kit/states";
 import { follow } from "../live/channel";
-import { standingQuery } from "./queries";
+import { SignedIn, standingQuery } from "./queries";
 import styles from "./SignIn.module.css";
 
 const SignIn = lazy(() => import("./SignIn").then(({ SignIn: found }) => ({ default: found })));
@@ -21,16 +21,26 @@ export function Gate({ children }: { children: ReactNode }) {
   if (!("me" in standing.data)) {
     return (
       <Suspense fallback={null}>
+        <Forgetting />
         <SignIn {...standing.data} />
       </Suspense>
     );
   }
   return (
-    <>
+    <SignedIn value={standing.data.me}>
       <Following />
       {children}
-    </>
+    </SignedIn>
   );
+}
+
+/** Forget what was loaded: the next one to sign in may be somebody else. */
+function Forgetting() {
+  const client = useQueryClient();
+  useEffect(() => {
+    client.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== standingQuery.queryKey[0] });
+  }, [client]);
+  return null;
 }
 
 /** Follow one's jobs while signed in, and look again at what they change. */

@@ -13,12 +13,14 @@ import styles from "./SignIn.module.css";
 export function SignIn({ ways, problem }: { ways: readonly string[]; problem: unknown }) {
   useTitle("Sign in");
   const signIn = useSignIn();
+  const isOfKey = typeof signIn.variables === "string";
+  const failed = isOfKey ? problem : (signIn.error ?? problem);
   return (
     <main className={styles.alone}>
       <div className={styles.card}>
         <img src="./icon.svg" alt="" width="48" height="48" />
         <h1>Sign in to EmProps</h1>
-        {problem !== null && !signIn.isPending && <ProblemNote problem={problem} />}
+        {failed !== null && !signIn.isPending && <ProblemNote problem={failed} />}
         {ways.includes("local") && (
           <Button look="primary" icon={<LogIn />} busy={signIn.isPending} onClick={() => signIn.mutate(null)}>
             Continue on this machine
@@ -36,7 +38,7 @@ export function SignIn({ ways, problem }: { ways: readonly string[]; problem: un
         {ways.includes("key") && (
           <KeyForm
             busy={signIn.isPending}
-            error={signIn.error ? sentenceOf(signIn.error) : undefined}
+            error={isOfKey && signIn.error ? sentenceOf(signIn.error) : undefined}
             onKey={signIn.mutate}
           />
         )}

@@ -1,7 +1,10 @@
-import { queryOptions, useMutation, useQuery, useQueryClient, useSuspenseQuery } from "@tanstack/react-query";
+import { queryOptions, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { createContext, useContext } from "react";
 import { api, data } from "../api/client";
 import { Problem } from "../api/problem";
 import type { Me, Session } from "../api/types";
+import { forget } from "../kit/storage";
+import { LOOKS } from "../shell/look";
 
 /** Who is signed in, or how one can sign in. */
 export type Standing = { me: Me } | { ways: readonly string[]; problem: unknown };
@@ -49,11 +52,14 @@ async function signInAnd(signIn: () => Promise<Session>): Promise<Standing> {
   }
 }
 
+/** Who is signed in, for what `Gate` lets in. */
+export const SignedIn = createContext<Me | null>(null);
+
 /** Who is signed in; only below `Gate`. */
 export function useMe(): Me {
-  const standing = useSuspenseQuery(standingQuery).data;
-  if (!("me" in standing)) throw new Error("nobody is signed in");
-  return standing.me;
+  const me = useContext(SignedIn);
+  if (!me) throw new Error("nobody is signed in");
+  return me;
 }
 
 /** Sign in with a key or token, or with nothing on one's own machine. */
@@ -67,14 +73,14 @@ export function useSignIn() {
   });
 }
 
-/** Sign out, and forget everything that was loaded. */
+/** Sign out, and forget what was written in this browser; `Gate` forgets what was loaded. */
 export function useSignOut() {
   const client = useQueryClient();
   return useMutation({
     mutationFn: () => data(api.DELETE("/session")),
     onSuccess: ({ ways }) => {
       hasSignedOut = true;
-      client.clear();
+      forget(LOOKS);
       client.setQueryData(standingQuery.queryKey, (): Standing => ({ ways, problem: null }));
     },
   });

@@ -128,18 +128,16 @@ function useGroups(text: string): Group[] {
 }
 
 function byId(id: string, navigate: ReturnType<typeof useNavigate>): Entry[] {
+  const entry = (label: string, go: () => void): Entry => ({
+    label: `${label} ${id}`,
+    about: "",
+    icon: FileSearch,
+    go,
+  });
+  const params = { id: id.toLowerCase() };
   return [
-    {
-      label: `Output ${id}`,
-      about: "",
-      icon: FileSearch,
-      go: () => void navigate({ to: "/o/$id", params: { id } }),
-    },
-    {
-      label: `Job ${id}`,
-      about: "",
-      icon: FileSearch,
-      go: () => void navigate({ to: "/jobs/$id", params: { id } }),
-    },
+    entry("Job", () => void navigate({ to: "/jobs/$id", params })),
+    entry("Result", () => void navigate({ to: "/o/$id", params })),
+    entry("Deck", () => void navigate({ to: "/decks/$id", params })),
   ];
 }

@@ -5,7 +5,13 @@ import { recall, remember } from "../kit/storage";
 export type Theme = "system" | "light" | "dark";
 export type Density = "roomy" | "compact";
 
-function useLook<Value extends string>(name: string, usual: Value): [Value, (value: Value) => void] {
+/** Under these names they are remembered, whoever signs in. */
+export const LOOKS = ["theme", "density"] as const;
+
+function useLook<Value extends string>(
+  name: (typeof LOOKS)[number],
+  usual: Value,
+): [Value, (value: Value) => void] {
   const [value, setValue] = useState(() => (recall(name) as Value | null) ?? usual);
   const choose = (chosen: Value) => {
     setValue(chosen);

@@ -3,9 +3,9 @@ import { Link } from "@tanstack/react-router";
 import { ArrowRight, FileText, Film, Image, type LucideIcon, Sparkles } from "lucide-react";
 import type { Collection } from "../api/types";
 import { collectionsQuery } from "../create/queries";
-import { newestJobsQuery } from "../jobs/queries";
 import { Skeleton } from "../kit/states";
 import styles from "./QuickCreate.module.css";
+import { newestJobsQuery } from "./queries";
 import { likely } from "./quick";
 
 const MOST = 4;

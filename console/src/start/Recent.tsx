@@ -1,7 +1,6 @@
 import { Link } from "@tanstack/react-router";
 import { ArrowRight } from "lucide-react";
 import type { LibraryItem } from "../api/types";
-import { Skeleton } from "../kit/states";
 import { kindOf } from "../outputs/kinds";
 import { Thumbnail } from "../outputs/Thumbnail";
 import styles from "./Recent.module.css";
@@ -34,16 +33,4 @@ function Picture({ output, large }: { output: LibraryItem; large: boolean }) {
   const alt = output.prompt || output.collection.title;
   const isPicture = kindOf(output.mime_type) === "image";
   return <Thumbnail file={large && isPicture ? { ...output, thumbnail_url: null } : output} alt={alt} />;
-}
-
-/** What the results look like before they are there. */
-export function RecentSkeleton() {
-  return (
-    <div className={styles.grid}>
-      {Array.from({ length: 9 }, (_, index) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: they are all the same
-        <Skeleton key={index} className={styles.skeleton} />
-      ))}
-    </div>
-  );
 }

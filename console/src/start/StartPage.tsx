@@ -9,9 +9,10 @@ import { useMe } from "../session/queries";
 import { Checklist } from "./Checklist";
 import { QuickCreate } from "./QuickCreate";
 import { creditsQuery, recentQuery } from "./queries";
-import { Recent, RecentSkeleton } from "./Recent";
+import { RecentSkeleton } from "./RecentSkeleton";
 
 const NowRunning = lazy(() => import("./NowRunning").then(({ NowRunning: found }) => ({ default: found })));
+const Recent = lazy(() => import("./Recent").then(({ Recent: found }) => ({ default: found })));
 
 /** What runs, what was made last, and the shortest way to make something. */
 export function StartPage() {
@@ -23,15 +24,11 @@ export function StartPage() {
   return (
     <Page title="Home" heading="What will you make?" actions={me.features.credits && <Credits />}>
       <QuickCreate />
-      {open.length > 0 && (
-        <Suspense fallback={null}>
-          <NowRunning jobs={open} />
-        </Suspense>
-      )}
+      <Suspense>{open.length > 0 && <NowRunning jobs={open} />}</Suspense>
       {isNew && <Checklist hasBegun={open.length > 0} />}
       {recent.error && <ProblemNote problem={recent.error} onRetry={() => recent.refetch()} />}
       {recent.isPending && <RecentSkeleton />}
-      {outputs.length > 0 && <Recent outputs={outputs} />}
+      <Suspense fallback={<RecentSkeleton />}>{outputs.length > 0 && <Recent outputs={outputs} />}</Suspense>
     </Page>
   );
 }

@@ -2,6 +2,7 @@ import { queryOptions } from "@tanstack/react-query";
 import { api, data } from "../api/client";
 
 const RECENT = 25;
+const LAST = 50;
 
 /** One's newest finished results. */
 export const recentQuery = queryOptions({
@@ -21,4 +22,10 @@ export const workersQuery = queryOptions({
   queryKey: ["workers"],
   queryFn: ({ signal }) => data(api.GET("/api/workers", { signal })),
   refetchInterval: 5000,
+});
+
+/** One's newest jobs: what they ran is what one most likely wants again. */
+export const newestJobsQuery = queryOptions({
+  queryKey: ["jobs", "newest"],
+  queryFn: ({ signal }) => data(api.GET("/api/jobs", { params: { query: { limit: LAST } }, signal })),
 });

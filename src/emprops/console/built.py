@@ -59,7 +59,11 @@ class Built:
             if coding in accepted and smaller.is_file():
                 path, sent["Content-Encoding"] = smaller, coding
                 break
-        return Response(path.read_bytes(), media_type=mimetypes.guess_type(name)[0], headers=sent)
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:  # it was built again since
+            return None
+        return Response(content, media_type=mimetypes.guess_type(name)[0], headers=sent)
 
 
 def _accepted(headers: Headers) -> set[str]:

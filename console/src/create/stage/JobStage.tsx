@@ -2,13 +2,14 @@ import { useQuery } from "@tanstack/react-query";
 import { Ban, RefreshCw } from "lucide-react";
 import { useRef, useState } from "react";
 import type { Collection } from "../../api/types";
+import { jobQuery, useChangeJob } from "../../jobs/queries";
 import { Button } from "../../kit/Button";
 import { ProblemNote, Progress, Skeleton } from "../../kit/states";
 import { useLiveJob, usePreview } from "../../live/channel";
 import { hasEnded } from "../../live/state";
 import { useMe } from "../../session/queries";
 import type { Field } from "../form/fields";
-import { jobOutputsQuery, jobQuery, useCancelJob, useRetryJob } from "../queries";
+import { jobOutputsQuery } from "../queries";
 import { newer, type Seen, type Staged, steadily } from "./job";
 import { Results } from "./Results";
 import styles from "./Stage.module.css";
@@ -78,7 +79,7 @@ function Growing({ job, hide }: { job: Staged; hide: boolean }) {
 
 function Pace({ job, waiting }: { job: Staged; waiting: string | undefined }) {
   const me = useMe();
-  const cancel = useCancelJob();
+  const change = useChangeJob(job.id);
   const [seen, setSeen] = useState<Seen>({ retry: job.retry_count, percent: 0 });
   const now = steadily(seen, job);
   if (now.percent !== seen.percent || now.retry !== seen.retry) setSeen(now);
@@ -90,7 +91,7 @@ function Pace({ job, waiting }: { job: Staged; waiting: string | undefined }) {
         {isRunning ? `${Math.round(now.percent)} %` : (waiting ?? "Waiting for a worker.")}
       </p>
       {!me.reads_only && (
-        <Button look="quiet" icon={<Ban />} busy={cancel.isPending} onClick={() => cancel.mutate(job.id)}>
+        <Button look="quiet" icon={<Ban />} busy={change.isPending} onClick={() => change.mutate("cancel")}>
           Cancel
         </Button>
       )}
@@ -100,14 +101,14 @@ function Pace({ job, waiting }: { job: Staged; waiting: string | undefined }) {
 
 function Failure({ job }: { job: Staged }) {
   const me = useMe();
-  const retry = useRetryJob();
+  const change = useChangeJob(job.id);
   const wasCancelled = job.error_message === "Cancelled";
   return (
     <div className={styles.failure} data-status="failed" data-job={job.id}>
       <h2>{wasCancelled ? "Cancelled" : "It failed"}</h2>
       {!wasCancelled && <p>{job.error_message ?? "Nobody said why."}</p>}
       {!me.reads_only && (
-        <Button icon={<RefreshCw />} busy={retry.isPending} onClick={() => retry.mutate(job.id)}>
+        <Button icon={<RefreshCw />} busy={change.isPending} onClick={() => change.mutate("retry")}>
           Try again
         </Button>
       )}
