@@ -83,6 +83,7 @@ export const router = createRouter({
   defaultPreload: "intent",
   defaultErrorComponent: Broken,
   scrollRestoration: true,
+  search: { strict: true }, // what a page's validateSearch does not return is not there, also for the page
 });
 
 declare module "@tanstack/react-router" {

@@ -222,6 +222,26 @@ async def test_narrow_dark_and_empty(console: Console, shelf: Shelf) -> None:
         window.clean()
 
 
+async def test_a_viewer_looks_only(console: Console, shelf: Shelf) -> None:
+    [output_id] = await shelf.pictures(1)
+    async with console.window() as window:
+        session = await window.context.request.post(
+            f"{console.base}/session", data={"role": "viewer"}, headers={"Sec-Fetch-Site": "same-origin"}
+        )
+        assert session.ok
+        page = await window.open("/library")
+        await tile(page, output_id).click(modifiers=["Control"])
+        bar = page.get_by_role("toolbar", name="What is selected")
+        await expect(bar.get_by_role("button")).to_have_count(3)  # none, compare, download
+        await page.keyboard.press("x")
+        await tile(page, output_id).click()
+        panel = page.get_by_role("toolbar", name="Actions")
+        await panel.get_by_role("button", name="Share").wait_for()
+        await expect(page.get_by_role("button", name=re.compile("Star|Tags|Develop"))).to_have_count(0)
+        await expect(page.get_by_role("link", name="Reuse")).to_have_count(0)
+        window.clean()
+
+
 async def test_a_job_appears_while_it_runs_and_becomes_its_result(
     console: Console, console_worker: None, window: Window
 ) -> None:

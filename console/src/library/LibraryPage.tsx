@@ -8,6 +8,7 @@ import { Empty, ProblemNote, Skeleton } from "../kit/states";
 import { isFiltered } from "../outputs/filters";
 import { itemsOf } from "../outputs/lists";
 import { listQuery } from "../outputs/queries";
+import { useMe } from "../session/queries";
 import { FilterBar } from "./FilterBar";
 import { Grid } from "./Grid";
 import styles from "./LibraryPage.module.css";
@@ -65,6 +66,7 @@ export function LibraryPage() {
     rows,
     isFree: search.open === undefined,
     hasSelection: ids.size > 0,
+    mayChange: !useMe().reads_only,
     go: focus,
     onSelect,
     onSelectAll: () => select(() => all(order)),

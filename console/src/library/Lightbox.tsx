@@ -15,6 +15,7 @@ import { Details } from "../outputs/Details";
 import { kindOf, localUrl } from "../outputs/kinds";
 import { nameOf } from "../outputs/names";
 import { outputQuery } from "../outputs/queries";
+import { useMe } from "../session/queries";
 import styles from "./Lightbox.module.css";
 import { Stage } from "./Stage";
 
@@ -129,7 +130,7 @@ function Shown({
 
 function Panel({ id, onHidden }: { id: string; onHidden: () => void }) {
   const output = useQuery(outputQuery(id));
-  if (output.isError) return <ProblemNote problem={output.error} onRetry={() => output.refetch()} />;
+  if (output.isError) return null; // the stage says it
   if (!output.data) return <Skeleton className={styles.waiting} />;
   return (
     <>
@@ -156,6 +157,7 @@ function useLightboxKeys(
 ): void {
   const star = useStar();
   const hide = useHide();
+  const mayChange = !useMe().reads_only;
   const isHere = ({ target }: Event) =>
     target === document.body || (target instanceof Node && popup.current?.contains(target) === true);
   useHotkeys([
@@ -165,13 +167,13 @@ function useLightboxKeys(
     {
       keys: "s",
       does: "Star",
-      when: isHere,
+      when: (event) => mayChange && isHere(event),
       run: () => item && star.mutate({ ids: [id], starred: !item.starred }),
     },
     {
       keys: "x",
       does: "Hide",
-      when: (event) => isHere(event) && item !== undefined && item.status !== "hidden",
+      when: (event) => mayChange && isHere(event) && item !== undefined && item.status !== "hidden",
       run: () => {
         leave();
         hide.mutate({ ids: [id] });

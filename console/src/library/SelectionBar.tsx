@@ -7,6 +7,7 @@ import { useBringBack } from "../outputs/changes";
 import { DeckDialog } from "../outputs/DeckDialog";
 import { download } from "../outputs/download";
 import { TagDialog } from "../outputs/TagDialog";
+import { useMe } from "../session/queries";
 import styles from "./SelectionBar.module.css";
 
 interface Props {
@@ -24,6 +25,7 @@ interface Props {
 export function SelectionBar({ ids, items, isHidden, onStar, onHide, onCompare, onClear }: Props) {
   const [open, setOpen] = useState<"tags" | "deck" | null>(null);
   const bringBack = useBringBack();
+  const mayChange = !useMe().reads_only;
   const selected = items.filter((item) => ids.has(item.id));
   const files = selected.filter((item) => item.url !== null && item.status === "completed");
   const tags = [...new Set(selected.flatMap((item) => item.tags))].sort();
@@ -36,7 +38,7 @@ export function SelectionBar({ ids, items, isHidden, onStar, onHide, onCompare, 
       <span className={styles.count} role="status">
         {count(ids.size)} selected
       </span>
-      {isHidden ? (
+      {isHidden && mayChange && (
         <IconButton
           label="Bring back"
           onClick={() => {
@@ -46,7 +48,8 @@ export function SelectionBar({ ids, items, isHidden, onStar, onHide, onCompare, 
         >
           <Eye />
         </IconButton>
-      ) : (
+      )}
+      {!isHidden && mayChange && (
         <>
           <IconButton
             label={isStarred ? "Take the stars away" : "Star"}
@@ -62,14 +65,18 @@ export function SelectionBar({ ids, items, isHidden, onStar, onHide, onCompare, 
           <IconButton label="Move to a deck" onClick={() => setOpen("deck")}>
             <FolderInput />
           </IconButton>
+          <IconButton label="Hide" shortcut="X" onClick={onHide}>
+            <EyeOff />
+          </IconButton>
+        </>
+      )}
+      {!isHidden && (
+        <>
           <IconButton label="Compare" shortcut="C" disabled={ids.size !== 2} onClick={onCompare}>
             <Columns2 />
           </IconButton>
           <IconButton label="Download" disabled={files.length === 0} onClick={() => void download(files)}>
             <Download />
-          </IconButton>
-          <IconButton label="Hide" shortcut="X" onClick={onHide}>
-            <EyeOff />
           </IconButton>
         </>
       )}

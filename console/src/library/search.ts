@@ -12,6 +12,7 @@ export interface Search extends Filters {
 
 const DAY = /^\d{4}-\d\d-\d\d$/;
 const MAX_TEXT = 200;
+const MAX_TAG = 40;
 const MAX_TAGS = 5;
 
 /** Take from an address what it may say; the rest is left out. */
@@ -35,7 +36,9 @@ export function searchOf(raw: Record<string, unknown>): Search {
   const found: Record<string, unknown> = {};
   for (const [name, isKnown] of known) if (isKnown(raw[name])) found[name] = raw[name];
   const [q] = textsOf(raw.q);
-  const tag = textsOf(raw.tag).slice(0, MAX_TAGS);
+  const tag = textsOf(raw.tag)
+    .filter((one) => one.length <= MAX_TAG)
+    .slice(0, MAX_TAGS);
   const ids = typeof raw.ids === "string" ? raw.ids.split(".").filter(isId) : [];
   if (q) found.q = q;
   if (tag.length > 0) found.tag = tag;

@@ -10,6 +10,7 @@ interface Wanted {
   /** Whether nothing is open over the grid. */
   isFree: boolean;
   hasSelection: boolean;
+  mayChange: boolean;
   go: (id: string) => void;
   onSelect: (id: string, isRange: boolean) => void;
   onSelectAll: () => void;
@@ -33,6 +34,10 @@ export function useGridKeys(wanted: Wanted): void {
   };
   const arrows = ARROWS.map((keys): Hotkey => ({ keys, when: inGrid, run: move }));
   if (arrows[0]) arrows[0].does = "Move in the grid; with Shift, select";
+  const changes: Hotkey[] = [
+    { keys: "s", does: "Star", when: onPage, run: wanted.onStar },
+    { keys: "x", does: "Hide", when: onPage, run: wanted.onHide },
+  ];
   useHotkeys(
     [
       ...arrows,
@@ -44,8 +49,7 @@ export function useGridKeys(wanted: Wanted): void {
         run: ({ shiftKey }) => activeId && onSelect(activeId, shiftKey),
       },
       { keys: "mod+a", does: "Select all that are loaded", when: onPage, run: wanted.onSelectAll },
-      { keys: "s", does: "Star", when: onPage, run: wanted.onStar },
-      { keys: "x", does: "Hide", when: onPage, run: wanted.onHide },
+      ...(wanted.mayChange ? changes : []),
       { keys: "c", does: "Compare two that are selected", when: onPage, run: wanted.onCompare },
       {
         keys: "Escape",

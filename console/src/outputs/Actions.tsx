@@ -17,6 +17,7 @@ import type { Output } from "../api/types";
 import { Button, ButtonLink } from "../kit/Button";
 import { IconButton } from "../kit/IconButton";
 import { Menu, MenuItem } from "../kit/Menu";
+import { useMe } from "../session/queries";
 import styles from "./Actions.module.css";
 import { useBringBack, useHide, useStar } from "./changes";
 import { DeckDialog } from "./DeckDialog";
@@ -38,12 +39,13 @@ export function Actions({ output, onHidden, isPage = false }: Props) {
   const star = useStar();
   const hide = useHide();
   const bringBack = useBringBack();
+  const mayChange = !useMe().reads_only;
   const { id, starred, status, collection_id, source_output_id, job_id, hidden_by } = output;
   const close = () => setOpen(null);
   const isDone = status === "completed" && output.url !== null;
   const dialog = (name: typeof open) => ({ open: open === name, onClose: close });
   if (status === "hidden") {
-    return hidden_by === "owner" ? (
+    return hidden_by === "owner" && mayChange ? (
       <Button icon={<Eye />} busy={bringBack.isPending} onClick={() => bringBack.mutate({ ids: [id] })}>
         Bring back
       </Button>
@@ -52,12 +54,12 @@ export function Actions({ output, onHidden, isPage = false }: Props) {
   return (
     <div className={styles.actions}>
       <div className={styles.words}>
-        {isDone && inputTypeOf(output) && (
+        {mayChange && isDone && inputTypeOf(output) && (
           <Button look="primary" icon={<WandSparkles />} onClick={() => setOpen("develop")}>
             Develop
           </Button>
         )}
-        {job_id && (
+        {mayChange && job_id && (
           <ButtonLink
             icon={<Repeat2 />}
             to="/create/$collection"
@@ -69,18 +71,22 @@ export function Actions({ output, onHidden, isPage = false }: Props) {
         )}
       </div>
       <div className={styles.icons} role="toolbar" aria-label="Actions">
-        <IconButton
-          label={starred ? "Take the star away" : "Star"}
-          shortcut="S"
-          pressed={starred}
-          className={starred ? styles.starred : ""}
-          onClick={() => star.mutate({ ids: [id], starred: !starred })}
-        >
-          <Star />
-        </IconButton>
-        <IconButton label="Tags" onClick={() => setOpen("tags")}>
-          <Tag />
-        </IconButton>
+        {mayChange && (
+          <>
+            <IconButton
+              label={starred ? "Take the star away" : "Star"}
+              shortcut="S"
+              pressed={starred}
+              className={starred ? styles.starred : ""}
+              onClick={() => star.mutate({ ids: [id], starred: !starred })}
+            >
+              <Star />
+            </IconButton>
+            <IconButton label="Tags" onClick={() => setOpen("tags")}>
+              <Tag />
+            </IconButton>
+          </>
+        )}
         {isDone && (
           <>
             <IconButton label="Share" onClick={() => setOpen("share")}>
@@ -91,34 +97,43 @@ export function Actions({ output, onHidden, isPage = false }: Props) {
             </IconButton>
           </>
         )}
-        <Menu
-          trigger={
-            <IconButton label="More actions">
-              <Ellipsis />
-            </IconButton>
-          }
-        >
-          <MenuItem icon={<FolderInput />} onSelect={() => setOpen("deck")}>
-            Move to a deck
-          </MenuItem>
-          {isDone && (
-            <MenuItem
-              icon={<Columns2 />}
-              render={
-                <Link to="/compare" search={source_output_id ? { a: source_output_id, b: id } : { a: id }} />
-              }
-            >
-              {source_output_id ? "Compare with its source" : "Compare"}
-            </MenuItem>
-          )}
-          <MenuItem
-            icon={<EyeOff />}
-            danger
-            onSelect={() => hide.mutate({ ids: [id] }, { onSuccess: () => onHidden?.() })}
+        {(mayChange || isDone) && (
+          <Menu
+            trigger={
+              <IconButton label="More actions">
+                <Ellipsis />
+              </IconButton>
+            }
           >
-            Hide
-          </MenuItem>
-        </Menu>
+            {mayChange && (
+              <MenuItem icon={<FolderInput />} onSelect={() => setOpen("deck")}>
+                Move to a deck
+              </MenuItem>
+            )}
+            {isDone && (
+              <MenuItem
+                icon={<Columns2 />}
+                render={
+                  <Link
+                    to="/compare"
+                    search={source_output_id ? { a: source_output_id, b: id } : { a: id }}
+                  />
+                }
+              >
+                {source_output_id ? "Compare with its source" : "Compare"}
+              </MenuItem>
+            )}
+            {mayChange && (
+              <MenuItem
+                icon={<EyeOff />}
+                danger
+                onSelect={() => hide.mutate({ ids: [id] }, { onSuccess: () => onHidden?.() })}
+              >
+                Hide
+              </MenuItem>
+            )}
+          </Menu>
+        )}
       </div>
       <TagDialog {...dialog("tags")} ids={[id]} tags={output.tags} />
       <DeckDialog {...dialog("deck")} ids={[id]} outputs={[output]} />

@@ -6,6 +6,7 @@ import { ButtonLink } from "../kit/Button";
 import { useHotkeys } from "../kit/hotkeys";
 import { useTitle } from "../kit/Page";
 import { Empty, ProblemNote, Skeleton } from "../kit/states";
+import { useMe } from "../session/queries";
 import { Actions } from "./Actions";
 import { useHide, useStar } from "./changes";
 import { Details } from "./Details";
@@ -43,12 +44,18 @@ function Loaded({ output }: { output: Output }) {
   const star = useStar();
   const hide = useHide();
   const { id, starred } = output;
+  const mayChange = !useMe().reads_only;
   useHotkeys([
-    { keys: "s", does: "Star", when: onPage, run: () => star.mutate({ ids: [id], starred: !starred }) },
+    {
+      keys: "s",
+      does: "Star",
+      when: (event) => mayChange && onPage(event),
+      run: () => star.mutate({ ids: [id], starred: !starred }),
+    },
     {
       keys: "x",
       does: "Hide",
-      when: (event) => onPage(event) && output.status !== "hidden",
+      when: (event) => mayChange && onPage(event) && output.status !== "hidden",
       run: () => hide.mutate({ ids: [id] }),
     },
   ]);
