@@ -130,3 +130,21 @@ async def test_listeners_to_whom_nothing_happens_cost_nothing(scene: Scene, monk
     assert {len(outbox) for outbox in outboxes} == {1}
     for socket in sockets:
         my_jobs(scene).leave(socket)
+
+
+async def test_nothing_is_looked_up_for_who_left_before_the_look(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    answered: list[int] = []
+    look = my_jobs(scene)._look
+
+    async def counted(*arguments: Any) -> Any:
+        answered.append(len(arguments[0]))
+        return await look(*arguments)
+
+    monkeypatch.setattr(my_jobs(scene), "_look", counted)
+    async with mine(scene) as (page, _):
+        for _ in range(30):  # in one go: nothing can look in between
+            socket = MySocket(Outbox(), scene.user_id, "url", None)
+            my_jobs(scene).follow(socket, None)
+            my_jobs(scene).leave(socket)
+        await page.ask("subscribe_mine", "mine_subscribed")
+    assert sum(answered) == 2

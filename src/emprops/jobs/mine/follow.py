@@ -113,6 +113,9 @@ class MyJobs:
             self._told.clear()
             self._poked.clear()
 
+    def _follows(self, listener: Listener) -> bool:
+        return listener in self._listeners.get(listener.user_id, {})
+
     def _begun(self, user_id: UUID) -> list[Listener]:
         return [listener for listener, begun in self._listeners.get(user_id, {}).items() if begun]
 
@@ -165,7 +168,8 @@ class MyJobs:
 
     async def _round(self) -> None:
         """Look once at all that may have changed or was asked for, and tell."""
-        beginning, self._beginning = self._beginning, []
+        beginning = [one for one in self._beginning if self._follows(one.listener)]  # the others have left meanwhile
+        self._beginning = []
         poked, self._poked = self._poked, set()
         try:
             now, jobs = await self._look(beginning, poked)
@@ -247,7 +251,7 @@ class MyJobs:
 
     def _answer(self, one: Beginning, jobs: dict[UUID, SlimJob]) -> None:
         listener = one.listener
-        if listener not in self._listeners.get(listener.user_id, {}):
+        if not self._follows(listener):
             return  # it has left
         shown = [jobs[job_id] for job_id in one.jobs[:MAX_SHOWN] if job_id in jobs]
         rows = [encoded(row_json(job, self._results)) for job in shown]
