@@ -96,6 +96,12 @@ async def test_what_makes_no_sense_is_refused(call: Caller, body: Any) -> None:
     assert await call("POST", "/outputs/bulk", body, status=400)
 
 
+async def test_what_is_missing_is_named(call: Caller) -> None:
+    for action, missing in (("add_tags", "tags"), ("remove_tags", "tags"), ("move_to_deck", "deck_id")):
+        sentence = await call("POST", "/outputs/bulk", {"ids": [str(UUID(int=1))], "action": action}, status=400)
+        assert sentence.startswith(f"Request body: {action} needs {missing}"), sentence
+
+
 async def test_five_hundred_at_once(call: Caller, collection: factories.Collection, database: Database) -> None:
     async with database.transaction() as tx:
         deck, target = [await factories.make_deck(tx, collection, call.user) for _ in range(2)]

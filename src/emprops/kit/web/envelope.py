@@ -191,7 +191,8 @@ def _problem(item: Mapping[str, Any]) -> dict[str, str]:
     where, field = _field(item["loc"])
     text = str(item["msg"]).removeprefix("Value error, ")[:MAX_PROBLEM_LENGTH]
     if where == "body" and not field:
-        text = "a JSON body is required" if item["type"] == "missing" else "must be a JSON object"
+        if item["type"] != "value_error":  # else a rule about several fields, which says what to do
+            text = "a JSON body is required" if item["type"] == "missing" else "must be a JSON object"
         return {"field": "body", "problem": text, "sentence": f"Request body: {text}"}
     if item["type"] == "missing":
         text = "is required"
