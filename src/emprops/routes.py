@@ -146,7 +146,7 @@ TAGS: dict[str, str] = {
     "custody": "What is held for members of social networks until they sign up.",
     "webhooks": "Send signed events to URLs, and see what was delivered.",
     "live": "WebSockets: jobs, workers and machines as they change.",
-    "files": "Stored results: public and immutable.",
+    "files": "Stored results, which never change: public, or behind signed URLs (`EMPROPS_RESULT_LINKS`).",
     "operations": "For operators: metrics, the whole queue, the demand for workers.",
     "fleet": "The live workers, and which of them are paused.",
     "policies": "What is allowed of job types: who builds on them, at what price at least, how much at once.",
