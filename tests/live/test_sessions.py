@@ -1,5 +1,7 @@
 """WebSockets and streams that a session opens: from pages of this origin only, and no longer than the session."""
 
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from uuid import UUID
 
 import pytest
@@ -8,7 +10,9 @@ from tests.live.callers import ANNA, status_of
 from tests.live.mine import Events
 from tests.live.scene import Scene
 
+from emprops.auth.session_watch import SessionWatch
 from emprops.auth.sessions import SessionRing
+from emprops.kit.database import Database, Transaction
 from emprops.kit.ids import new_id
 
 pytestmark = pytest.mark.timeout(60)
@@ -97,3 +101,33 @@ async def test_a_stream_ends_with_its_session(scene: Scene) -> None:
         assert [line async for line in events.lines if line and not line.startswith(":")] == []
     assert not sessions(scene).watch._open
     sessions(scene).forget(new_id())
+
+
+class Meanwhile:
+    """A database during whose reads something happens."""
+
+    def __init__(self, database: Database, happens: Callable[[], object]) -> None:
+        self._database = database
+        self._happens = happens
+
+    @asynccontextmanager
+    async def reader(self) -> AsyncIterator[Transaction]:
+        async with self._database.reader() as reader:
+            yield reader
+            self._happens()
+
+
+async def test_what_is_opened_during_a_look_is_not_ended_by_it(scene: Scene) -> None:
+    """That session was not asked about."""
+    watch, ended = SessionWatch(), []
+    old, new = new_id(), new_id()
+    give_back = [watch.lease(old, scene.database)(lambda: ended.append(old))]
+
+    def opened() -> None:
+        give_back.append(watch.lease(new, scene.database)(lambda: ended.append(new)))
+
+    await watch.look(Meanwhile(scene.database, opened))  # type: ignore[arg-type]
+    assert ended == [old]
+    for end in give_back:
+        end()
+    assert not watch._open

@@ -36,9 +36,10 @@ class SessionWatch:
 
     async def look(self, database: Database) -> None:
         """End the connections of sessions that have ended."""
+        asked = list(self._open)  # more may be opened meanwhile
         async with database.reader() as reader:
-            live = await session_store.live_among(reader, list(self._open))
-        for session_id in set(self._open) - live:
+            live = await session_store.live_among(reader, asked)
+        for session_id in set(asked) - live:
             self.end(session_id)
 
     def _take(self, session_id: UUID, database: Database, end: End) -> End:
