@@ -1,12 +1,16 @@
 """How the console's files are served: compressed, kept by browsers where their names change, under a strict policy."""
 
 import re
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import httpx2
+import pytest
 from fastapi import FastAPI
 from starlette.datastructures import Headers
 
+from emprops.console import built as files
 from emprops.console.built import STATIC, Built, built
 from emprops.console.endpoints import POLICY
 from emprops.settings import Settings
@@ -62,6 +66,23 @@ def test_a_file_that_a_later_build_took_away_is_not_there() -> None:
 async def test_what_is_not_a_file_of_the_build_is_not_sent(client: httpx2.AsyncClient) -> None:
     for path in ("/console/..%2fbuilt.py", "/console/.inputs/../../built.py", "/console/%2e%2e/endpoints.py"):
         assert "import" not in (await client.get(path)).text
+
+
+async def test_a_build_that_changes_under_a_running_api_is_sent(
+    client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    static = tmp_path / "static"
+    monkeypatch.setattr(files, "STATIC", static)
+    assert (await client.get("/console/")).status_code == 503
+    for name in ("old", "new"):
+        shutil.rmtree(static, ignore_errors=True)
+        (static / "assets").mkdir(parents=True)
+        (static / "assets" / f"{name}.js").write_text(name)
+        (static / "manifest.json").write_text("{}")
+        (static / "index.html").write_text(f"<p>{name}</p>")
+        assert (await client.get("/console/")).text == f"<p>{name}</p>"
+        assert (await client.get(f"/console/assets/{name}.js")).text == name
+    assert (await client.get("/console/assets/old.js")).status_code == 404
 
 
 def test_the_build_has_the_licences_of_what_is_in_it() -> None:

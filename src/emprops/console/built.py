@@ -1,4 +1,4 @@
-"""The files of the web console, which ``make console`` built into ``static/``: found once, sent compressed.
+"""The files of the web console, which ``make console`` built into ``static/``: found once per build, sent compressed.
 
 Names of files that the build made carry a digest of their content, so browsers keep them for good. ``index.html`` is
 the same for every page of the console: which page is shown is decided in the browser.
@@ -7,7 +7,7 @@ the same for every page of the console: which page is shown is decided in the br
 import gzip
 import mimetypes
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -70,12 +70,18 @@ def _accepted(headers: Headers) -> set[str]:
     return {coding.partition(";")[0].strip() for coding in headers.get("accept-encoding", "").split(",")}
 
 
-@cache
 def built() -> Built | None:
-    """Return the console's build; None if this source tree has none."""
-    index = STATIC / "index.html"
-    if not index.is_file():
+    """Return the console's build, also if it was made anew under a running api; None if this source tree has none."""
+    try:
+        return _read(tuple((STATIC / name).stat().st_mtime_ns for name in ("", HASHED, "index.html")))
+    except FileNotFoundError:
         return None
+
+
+@lru_cache(maxsize=1)
+def _read(_changed: tuple[int, ...]) -> Built:
+    """Read the build that ``static/`` has since then."""
+    index = STATIC / "index.html"
     compressed = {suffix for _, suffix in ENCODINGS}
     paths = (path for path in STATIC.rglob("*") if path.is_file() and path.suffix not in compressed and path != index)
     manifest = orjson.loads((STATIC / "manifest.json").read_bytes())
