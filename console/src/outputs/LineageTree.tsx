@@ -65,7 +65,11 @@ function Entry({ member, isSelf }: { member: Member; isSelf: boolean }) {
         {status === "completed" ? (
           <Thumbnail file={member} alt="" />
         ) : (
-          <span className={styles.state}>{status === "failed" ? <b>Failed</b> : <Making id={id} />}</span>
+          <span className={styles.state}>
+            {status === "failed" && <b>Failed</b>}
+            {status === "hidden" && "Hidden"}
+            {status !== "failed" && status !== "hidden" && <Making id={id} />}
+          </span>
         )}
       </span>
       <span className={styles.label}>{isSelf ? "This one" : collection.title}</span>
