@@ -23,7 +23,7 @@ from emprops.samples import recipes
 from emprops.samples import store as samples
 from emprops.workflows import store as workflows
 
-DIGEST = "28f6a552be98c879"
+DIGEST = "df31ecdc5a315f7a"
 IMAGE = {"image": "https://example.com/a.png"}
 
 CHECKS = {

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-VERSION = 3
+VERSION = 4
 
 STYLES = (
     "scene",
@@ -115,7 +115,7 @@ SEED: Json = {
 IMAGE: Json = {
     "name": "image",
     "label": "Image",
-    "description": "Address of the picture to start from.",
+    "description": "The picture to start from.",
     "type": "text",
     "value_type": "images",
     "required": True,

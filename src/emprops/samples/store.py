@@ -48,7 +48,7 @@ async def seed(database: Database) -> SampleIds:
         )
         for at, workflow in enumerate(WORKFLOWS):
             await _plant_workflow(tx, workflow, at)
-        for collection in COLLECTIONS:
+        for collection in reversed(COLLECTIONS):  # lists begin with the newest, and a first picture needs no file
             await _plant_collection(tx, collection)
     return SAMPLES
 
