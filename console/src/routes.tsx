@@ -9,6 +9,14 @@ import { Broken } from "./shell/Broken";
 import { Frame } from "./shell/Frame";
 import { Lost } from "./shell/Lost";
 
+/** Read an address and forget the rest of it: the router keeps what is left out, unless it is undefined. */
+function known<Search extends object>(read: (raw: Record<string, unknown>) => Search) {
+  return (raw: Record<string, unknown>): Search => {
+    const nothing = Object.fromEntries(Object.keys(raw).map((name) => [name, undefined]));
+    return { ...nothing, ...read(raw) };
+  };
+}
+
 const root = createRootRoute({ component: Frame, notFoundComponent: Lost });
 
 const start = createRoute({
@@ -20,21 +28,21 @@ const start = createRoute({
 const create = createRoute({
   getParentRoute: () => root,
   path: "/create",
-  validateSearch: choiceSearch,
+  validateSearch: known(choiceSearch),
   component: lazyRouteComponent(() => import("./create/CreatePage"), "CreatePage"),
 });
 
 const createFrom = createRoute({
   getParentRoute: () => root,
   path: "/create/$collection",
-  validateSearch: studioSearch,
+  validateSearch: known(studioSearch),
   component: lazyRouteComponent(() => import("./create/CollectionPage"), "CollectionPage"),
 });
 
 const jobs = createRoute({
   getParentRoute: () => root,
   path: "/jobs",
-  validateSearch: jobsSearch,
+  validateSearch: known(jobsSearch),
   component: lazyRouteComponent(() => import("./jobs/JobsPage"), "JobsPage"),
 });
 
@@ -47,7 +55,7 @@ const job = createRoute({
 const library = createRoute({
   getParentRoute: () => root,
   path: "/library",
-  validateSearch: searchOf,
+  validateSearch: known(searchOf),
   component: lazyRouteComponent(() => import("./library/LibraryPage"), "LibraryPage"),
 });
 
@@ -60,14 +68,14 @@ const output = createRoute({
 const compare = createRoute({
   getParentRoute: () => root,
   path: "/compare",
-  validateSearch: compareSearchOf,
+  validateSearch: known(compareSearchOf),
   component: lazyRouteComponent(() => import("./compare/ComparePage"), "ComparePage"),
 });
 
 const decks = createRoute({
   getParentRoute: () => root,
   path: "/decks",
-  validateSearch: decksSearch,
+  validateSearch: known(decksSearch),
   component: lazyRouteComponent(() => import("./decks/DecksPage"), "DecksPage"),
 });
 

@@ -23,6 +23,14 @@ addEventListener('DOMContentLoaded', () => {
     frame();
 });
 """
+RUBBISH = ("/o/x", "/jobs/not-a-uuid", "/decks/%3Cb%3E", "/create/..%2f..")
+MEANINGLESS = (
+    "/compare?a=x&b=y",
+    "/create/art?job=bad&from=bad&input=bad",
+    "/decks?status=zzz",
+    "/jobs?status=zzz&period=7&selected=x&collection=x",
+    "/library?open=bad&status=zzz&since=zzz&ids=a,b&page=9",
+)
 
 
 class Cable:
@@ -249,3 +257,15 @@ async def test_who_only_looks_sees_no_actions(console: Console) -> None:
         await page.get_by_role("heading", name="No decks yet").wait_for()
         await expect(page.get_by_role("button", name="New deck")).to_have_count(0)
         window.clean()
+
+
+async def test_addresses_that_make_no_sense_say_so_in_plain_words(window: Window) -> None:
+    for path in RUBBISH:
+        page = await window.open(path)
+        await page.get_by_role("heading", name="There is no such").wait_for()
+    for path in MEANINGLESS:
+        page = await window.open(path)
+        await page.wait_for_load_state("networkidle")
+        await expect(page.get_by_role("alert")).to_have_count(0)
+    assert all("Failed to load resource" in error for error in window.errors)
+    window.errors.clear()  # Chromium tells of every 404
