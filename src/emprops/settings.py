@@ -7,6 +7,7 @@ Names are ``EMPROPS_<FIELD>``; the three that hosting platforms set by habit (``
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -328,6 +329,11 @@ class Settings(BaseSettings):
     def base_url(self) -> str:
         """The public base URL without a trailing slash."""
         return (self.public_url or f"http://localhost:{self.port}").rstrip("/")
+
+    @property
+    def base_path(self) -> str:
+        """The path of that URL, which pages have before theirs; empty: none."""
+        return urlsplit(self.base_url).path
 
     @property
     def requests_a_minute(self) -> int:

@@ -6,7 +6,6 @@ import binascii
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from fastapi import Header, Request
@@ -49,7 +48,7 @@ async def begin_upload(
     if upload_length is None:
         raise BadRequestError("Say in the header Upload-Length how many bytes the file has.")
     upload = await parts.begin(shelf_of(resources), user_id, upload_length, _wishes(upload_metadata))
-    address = f"{urlsplit(resources.settings.base_url).path}/assets/uploads/{upload.id}"
+    address = f"{resources.settings.base_path}/assets/uploads/{upload.id}"
     return Response(status_code=201, headers={**_headers(upload), "Location": address})
 
 

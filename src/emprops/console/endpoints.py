@@ -1,7 +1,5 @@
 """The web console: one page and its files, under a policy that lets it load nothing from other hosts."""
 
-from urllib.parse import urlsplit
-
 from fastapi import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
@@ -9,7 +7,6 @@ from emprops.auth.dependencies import PublicRoute
 from emprops.console.built import HASHED, built
 from emprops.errors import NotFoundError
 from emprops.kit.web.endpoint import Shared, router
-from emprops.settings import Settings
 
 routes = router(prefix="/console", dependencies=[PublicRoute], include_in_schema=False)
 
@@ -24,7 +21,7 @@ POLICY = (
 @routes.get("")
 async def show_console(resources: Shared) -> Response:
     """Send browsers to the address below which the console's pages are."""
-    return RedirectResponse(f"{_root(resources.settings)}/console/", status_code=308)
+    return RedirectResponse(f"{resources.settings.base_path}/console/", status_code=308)
 
 
 @routes.get("/{key:path}")
@@ -38,10 +35,6 @@ async def show_page(key: str, request: Request, resources: Shared) -> Response:
         return file
     if key.startswith(HASHED):
         raise NotFoundError("There is no such file; reload the page, which may be older than the server.")
-    page = console.page(_root(resources.settings), request.headers)
+    page = console.page(resources.settings.base_path, request.headers)
     page.headers["Content-Security-Policy"] = POLICY
     return page
-
-
-def _root(settings: Settings) -> str:
-    return urlsplit(settings.base_url).path.rstrip("/")

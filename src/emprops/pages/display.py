@@ -60,7 +60,7 @@ def source_of(settings: Settings, url: str | None) -> Source | None:
     key = key_of(settings, url)
     if key is not None:
         query = urlsplit(url).query  # a signature, if there is one
-        return Source(f"{urlsplit(settings.base_url).path.rstrip('/')}{FILES}{key}{query and f'?{query}'}")
+        return Source(f"{settings.base_path}{FILES}{key}{query and f'?{query}'}")
     try:
         parts = urlsplit(url)
         origin = f"{parts.scheme}://{parts.netloc}".lower()

@@ -6,7 +6,6 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 from fastapi import Depends
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -96,7 +95,7 @@ def _pages(root: str) -> Pages:
 
 async def pages_of(request: Request) -> Pages:
     """Return the pages of this api."""
-    return _pages(urlsplit(resources_of(request).settings.base_url).path.rstrip("/"))
+    return _pages(resources_of(request).settings.base_path)
 
 
 PagesOf = Annotated[Pages, Depends(pages_of)]

@@ -37,12 +37,14 @@ async def begin(
     """Send the browser to the OpenID provider to sign in. 404 if the installation has none."""
     client = _client(request)
     if not await LIMITER.of(request).may_sign_in(request):
-        return _failed("unavailable", "too many sign-ins were begun at this address")
-    browser, attempt = await oidc_attempts.begin(resources.redis, resources.settings.queue_prefix, return_to)
+        return _failed(resources, "unavailable", "too many sign-ins were begun at this address")
+    browser, attempt = await oidc_attempts.begin(
+        resources.redis, resources.settings.queue_prefix, return_to.removeprefix(resources.settings.base_path)
+    )
     try:
         url = await client.url_for(attempt)
     except (OidcError, *AWAY) as error:
-        return _failed("unavailable", error)
+        return _failed(resources, "unavailable", error)
     response = RedirectResponse(url, 303)
     keep_browser(request, response, browser, LIFE)
     return response
@@ -66,18 +68,18 @@ async def finish(
     if browser is not None:
         attempt = await oidc_attempts.take(resources.redis, resources.settings.queue_prefix, browser)
     if attempt is None or not hmac.compare_digest(attempt.state.encode(), state.encode()):
-        return _failed("expired", "not begun by this browser, or too long ago")
+        return _failed(resources, "expired", "not begun by this browser, or too long ago")
     if not code or error:
-        return _failed("denied" if error == "access_denied" else "failed", error or "no code")
+        return _failed(resources, "denied" if error == "access_denied" else "failed", error or "no code")
     try:
         if iss and iss != client.issuer:
             raise OidcError("another provider answered")
         identity = await client.identity(code, attempt)
     except OidcError as problem:
-        return _failed("failed", problem)
+        return _failed(resources, "failed", problem)
     except AWAY as problem:
-        return _failed("unavailable", problem)
-    response = RedirectResponse(attempt.return_to, 303)
+        return _failed(resources, "unavailable", problem)
+    response = RedirectResponse(resources.settings.base_path + attempt.return_to, 303)
     await _begin_session(request, response, resources, identity)
     clear_browser(request, response)
     return response
@@ -112,7 +114,7 @@ def _client(request: Request) -> OidcClient:
     return client
 
 
-def _failed(code: str, why: object) -> Response:
+def _failed(resources: Resources, code: str, why: object) -> Response:
     """Say on the page of the console that nobody was signed in. Why is in the log: it may be about the provider."""
     log.warning("sign-in failed", code=code, reason=str(why)[:300])
-    return RedirectResponse(f"{HOME}#sign_in={code}", 303)
+    return RedirectResponse(f"{resources.settings.base_path}{HOME}#sign_in={code}", 303)

@@ -168,3 +168,20 @@ async def test_one_address_sets_out_only_so_often(console: Console, redis: redis
     assert last == "/console/#sign_in=unavailable"
     kept = [key async for key in redis.scan_iter("*sign_in:*")]
     assert SIGN_INS_A_MINUTE <= len(kept) < SIGN_INS_A_MINUTE + 20
+
+
+async def test_pages_below_a_path_of_the_host_are_found_again(
+    provider: FakeProvider, settings: Settings, database: Database, redis: redis.asyncio.Redis, tmp_path: Path
+) -> None:
+    """A proxy serves the api under a path, which it takes off."""
+    public = "http://127.0.0.1:3001/studio"
+    async with console_at(provider.base, settings, database, redis, tmp_path, public_url=public) as console:
+
+        async def way_back(return_to: str, **answer: str) -> str:
+            provider.back = answer
+            back = await go(console.browser, await console.begin(return_to))
+            return await console.finish(back.replace(public, console.base))
+
+        assert await way_back("/studio/console/jobs?q=1") == "/studio/console/jobs?q=1"
+        assert await way_back("https://evil.example") == "/studio/console/"
+        assert await way_back("/console", error="access_denied", code="") == "/studio/console/#sign_in=denied"
