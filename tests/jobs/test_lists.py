@@ -190,6 +190,15 @@ async def test_rows_are_slim_and_say_what_a_tile_needs(client: httpx2.AsyncClien
     assert row["data"]["collectionId"] == str(job.collection.id)
 
 
+async def test_a_job_that_never_started_has_not_run(client: httpx2.AsyncClient, database: Database) -> None:
+    async with database.transaction() as tx:
+        user = await make_user(tx)
+        job = await make_job(tx, user, status="failed")
+        await tx.execute("UPDATE job SET started_at = NULL, completed_at = now() WHERE id = %s", (job.id,))
+    [row] = await rows(client, as_user(user))
+    assert row["run_seconds"] is None
+
+
 @pytest.mark.parametrize(
     ("wanted", "index"),
     [

@@ -83,7 +83,7 @@ function Times({ job }: { job: LiveJob }) {
       </>
     );
   }
-  if (job.started_at === null || job.run_seconds === null) return "never ran";
+  if (job.run_seconds === null) return "never ran";
   const waited = job.wait_seconds && job.wait_seconds >= 1 ? `waited ${duration(job.wait_seconds)}, ` : "";
   return `${waited}ran ${duration(job.run_seconds)}`;
 }

@@ -22,7 +22,8 @@ _ASKED = """
 """When the present attempt of a job ``j`` was asked for."""
 WAITED = f"greatest(extract(epoch FROM coalesce(j.started_at, j.completed_at, now()) - {_ASKED}), 0)::float8"
 """Seconds that the present attempt of a job ``j`` has waited for its first step to start."""
-RAN = "greatest(extract(epoch FROM coalesce(j.completed_at, now()) - j.started_at), 0)::float8"
+RAN = """CASE WHEN j.started_at IS NOT NULL
+    THEN greatest(extract(epoch FROM coalesce(j.completed_at, now()) - j.started_at), 0)::float8 END"""
 """Seconds that it has run; null if it has not started."""
 
 
