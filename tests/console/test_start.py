@@ -32,7 +32,7 @@ async def test_what_runs_grows_into_a_result_without_a_reload(
     console: Console, slow_art: str, worker: Process, window: Window
 ) -> None:
     page = await window.open()
-    await page.get_by_text("press Ctrl+Enter").wait_for()
+    await page.get_by_text("press Ctrl+Enter").wait_for(timeout=30_000)  # a worker takes seconds to start
     job = await console.system.generate(slow_art, {"prompt": "a quiet harbour"})
     await running(console, job, worker)
     now = page.get_by_role("region", name="Now")
