@@ -2,7 +2,7 @@ import react from "@vitejs/plugin-react";
 import { defineConfig, type Plugin } from "vite";
 import { compression, defineAlgorithm } from "vite-plugin-compression2";
 
-const api = process.env.EMPROPS_API ?? "http://127.0.0.1:3001";
+const api = process.env.EMPROPS_URL ?? "http://127.0.0.1:3001";
 const BASE = '<base href="/" />';
 
 // The api puts the path under which it is reached into <base>, so a build works under any. Here it is the usual one.

@@ -131,13 +131,13 @@ async def test_what_waits_says_why_and_can_be_cancelled(console: Console, window
     await page.keyboard.press("Control+Enter")
     await page.get_by_text(re.compile("No live worker can run it now")).wait_for()
     await page.get_by_role("button", name="Cancel").click()
-    await page.get_by_role("heading", name="Cancelled").wait_for()
+    await page.get_by_role("heading", name="Cancelled", exact=True).wait_for()
     await page.get_by_role("button", name="Try again").click()
     await page.get_by_text(re.compile("No live worker can run it now")).wait_for()
     [job] = await jobs_of(console)
     assert job["retry_count"] == 1
     await page.get_by_role("button", name="Cancel").click()
-    await page.get_by_role("heading", name="Cancelled").wait_for()
+    await page.get_by_role("heading", name="Cancelled", exact=True).wait_for()
 
 
 async def test_who_cannot_pay_reads_what_is_missing(console: Console, window: Window) -> None:

@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
+from uuid import UUID
 
 import pytest
 import redis.asyncio
 from playwright.async_api import Browser, expect
+from tests.apps import service_key
 from tests.console.conftest import OVERFLOW, UNREACHABLE, Console, Window
 from tests.factories import make_job, make_session, make_user
 from tests.flows.conftest import running_system
@@ -222,6 +224,32 @@ async def test_a_session_that_is_ended_elsewhere_leads_to_the_sign_in_page(elsew
         await expect(lost.page.get_by_label("API key or token")).to_have_attribute("aria-invalid", "true")
         assert await lost.faults() == []
         kept.clean()
+
+
+async def test_a_link_signs_in_and_asks_before_it_does_so_over_somebody(elsewhere: Console) -> None:
+    system = elsewhere.system
+    async with system.database.transaction() as tx:
+        anna, bert = await make_user(tx), await make_user(tx)
+    service = await service_key(system.database)
+
+    async def link_for(user: UUID) -> str:
+        made = await system.http.post("/session/links", headers=service, json={"user_id": str(user)})
+        return "/#" + urlsplit(made.json()["data"]["url"]).fragment
+
+    async with elsewhere.window() as window:
+        page = await window.open(await link_for(anna))
+        await page.get_by_role("navigation", name="Main").wait_for()
+        assert "#" not in page.url
+        for answer, user in (("Stay as I am", anna), ("Sign in with the link", bert)):
+            await page.goto("about:blank")
+            await window.open(await link_for(bert))
+            await page.get_by_role("heading", name="Sign in with this link?").wait_for()
+            assert await window.faults() == []
+            await page.get_by_role("button", name=answer).click()
+            await page.get_by_role("navigation", name="Main").wait_for()
+            me = await page.evaluate("fetch('/me').then(answer => answer.json())")
+            assert me["data"]["user_id"] == str(user)
+        window.clean()
 
 
 async def test_users_see_nothing_of_operators(console: Console) -> None:

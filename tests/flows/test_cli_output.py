@@ -204,6 +204,7 @@ async def test_every_command_prints_json_with_the_fields_it_promises(shell: Shel
     assert [one["id"] for one in await asked("keys list")] == [key["id"]]
     assert (await asked("keys revoke", key["id"]))["state"] == "revoked"
     assert (await asked("token", user))["user_id"] == user
+    assert "/console/#ticket=" in (await asked("console link"))["url"]
 
     await assets_are_told(asked)
     hook = await asked("webhooks create", NOTHING)

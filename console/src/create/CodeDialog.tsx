@@ -40,7 +40,7 @@ export function CodeDialog({ collection, variables, onClose }: Props) {
       title="The same as code"
       about={
         needsKey
-          ? "It reads your API key from the environment variable EMPROPS_KEY."
+          ? "It reads your API key from the environment variable EMPROPS_TOKEN."
           : "It runs as it is, on this machine."
       }
     >

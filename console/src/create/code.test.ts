@@ -13,7 +13,7 @@ it("writes what a shell takes unchanged", () => {
   const code = codeOf("curl", call);
   expect(code).toContain("curl -sS 'http://localhost:3001/api/collections/art/generate?wait=60'");
   expect(code).toContain(`"prompt": "it'\\''s \\"quoted\\"\\n"`);
-  expect(code).not.toContain("EMPROPS_KEY");
+  expect(code).not.toContain("EMPROPS_TOKEN");
 });
 
 it("writes Python's own words", () => {
@@ -25,9 +25,9 @@ it("writes Python's own words", () => {
 
 it("takes the key from the environment", () => {
   const remote = { ...call, needsKey: true };
-  expect(codeOf("curl", remote)).toContain('"Authorization: Bearer $EMPROPS_KEY"');
-  expect(codeOf("python", remote)).toContain("os.environ['EMPROPS_KEY']");
-  expect(codeOf("typescript", remote)).toContain("process.env.EMPROPS_KEY");
+  expect(codeOf("curl", remote)).toContain('"Authorization: Bearer $EMPROPS_TOKEN"');
+  expect(codeOf("python", remote)).toContain("os.environ['EMPROPS_TOKEN']");
+  expect(codeOf("typescript", remote)).toContain("process.env.EMPROPS_TOKEN");
 });
 
 it("ends TypeScript's lines as they should", () => {

@@ -37,7 +37,7 @@ function shellQuoted(text: string): string {
 
 function curl(call: Call): string {
   const headers = [
-    ...(call.needsKey ? ['-H "Authorization: Bearer $EMPROPS_KEY"'] : []),
+    ...(call.needsKey ? ['-H "Authorization: Bearer $EMPROPS_TOKEN"'] : []),
     `-H 'user_id: ${call.userId}'`,
     "-H 'Content-Type: application/json'",
   ];
@@ -50,7 +50,7 @@ function curl(call: Call): string {
 }
 
 function python(call: Call): string {
-  const key = call.needsKey ? `\n        "Authorization": f"Bearer {os.environ['EMPROPS_KEY']}",` : "";
+  const key = call.needsKey ? `\n        "Authorization": f"Bearer {os.environ['EMPROPS_TOKEN']}",` : "";
   return `${call.needsKey ? "import os\n\n" : ""}import requests
 
 answer = requests.post(
@@ -83,7 +83,7 @@ function pythonOf(value: unknown, depth: number): string {
 }
 
 function typescript(call: Call): string {
-  const key = call.needsKey ? `\n    Authorization: \`Bearer \${process.env.EMPROPS_KEY}\`,` : "";
+  const key = call.needsKey ? `\n    Authorization: \`Bearer \${process.env.EMPROPS_TOKEN}\`,` : "";
   const body = stringify({ variables: call.variables }, 2);
   const sent = isExact(call.variables)
     ? `JSON.stringify(${body.replaceAll("\n", "\n  ")}),`

@@ -5,6 +5,9 @@ import { follow } from "../live/channel";
 import { SignedIn, standingQuery } from "./queries";
 import styles from "./SignIn.module.css";
 
+const LinkQuestion = lazy(() =>
+  import("./LinkQuestion").then(({ LinkQuestion: found }) => ({ default: found })),
+);
 const SignIn = lazy(() => import("./SignIn").then(({ SignIn: found }) => ({ default: found })));
 
 /** Let in who is signed in; ask the others to. */
@@ -22,7 +25,7 @@ export function Gate({ children }: { children: ReactNode }) {
     return (
       <Suspense fallback={null}>
         <Forgetting />
-        <SignIn {...standing.data} />
+        {"ticket" in standing.data ? <LinkQuestion {...standing.data} /> : <SignIn {...standing.data} />}
       </Suspense>
     );
   }

@@ -13,7 +13,7 @@ import styles from "./SignIn.module.css";
 export function SignIn({ ways, problem }: { ways: readonly string[]; problem: unknown }) {
   useTitle("Sign in");
   const signIn = useSignIn();
-  const isOfKey = typeof signIn.variables === "string";
+  const isOfKey = Boolean(signIn.variables);
   const failed = isOfKey ? problem : (signIn.error ?? problem);
   return (
     <main className={styles.alone}>
@@ -39,7 +39,7 @@ export function SignIn({ ways, problem }: { ways: readonly string[]; problem: un
           <KeyForm
             busy={signIn.isPending}
             error={isOfKey && signIn.error ? sentenceOf(signIn.error) : undefined}
-            onKey={signIn.mutate}
+            onKey={(key) => signIn.mutate({ key })}
           />
         )}
         {ways.includes("link") && (

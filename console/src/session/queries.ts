@@ -6,8 +6,11 @@ import type { Me, Session } from "../api/types";
 import { forget } from "../kit/storage";
 import { LOOKS } from "../shell/look";
 
-/** Who is signed in, or how one can sign in. */
-export type Standing = { me: Me } | { ways: readonly string[]; problem: unknown };
+/** Who is signed in, or how one can sign in, or a link that would sign in somebody else. */
+export type Standing =
+  | { me: Me }
+  | { ways: readonly string[]; problem: unknown }
+  | { ticket: string; session: Session };
 
 const TICKET = /^#ticket=([\w-]+)$/;
 const OUTCOME = /^#sign_in=(\w+)$/;
@@ -30,7 +33,8 @@ async function findStanding(): Promise<Standing> {
   const ticket = TICKET.exec(location.hash)?.[1];
   if (ticket) {
     history.replaceState(null, "", location.pathname + location.search); // it works once, and must not be shared
-    return signInAnd(() => data(api.POST("/session", { body: { ticket } })));
+    const { session } = await data(api.GET("/session"));
+    return session ? { ticket, session } : signInAnd(() => data(api.POST("/session", { body: { ticket } })));
   }
   const outcome = OUTCOME.exec(location.hash)?.[1];
   if (outcome) history.replaceState(null, "", location.pathname + location.search);
@@ -62,15 +66,22 @@ export function useMe(): Me {
   return me;
 }
 
-/** Sign in with a key or token, or with nothing on one's own machine. */
+/** What one signs in with: a key or token, a link's ticket, or nothing on one's own machine. */
+export type Proof = { key: string } | { ticket: string } | null;
+
+/** Sign in. */
 export function useSignIn() {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: (key: string | null) =>
-      data(api.POST("/session", key === null ? {} : { headers: { Authorization: `Bearer ${key}` } })),
+    mutationFn: (proof: Proof) => data(api.POST("/session", requestOf(proof))),
     onSuccess: () => client.invalidateQueries({ queryKey: standingQuery.queryKey }),
     meta: { handlesErrors: true },
   });
+}
+
+function requestOf(proof: Proof) {
+  if (proof === null) return {};
+  return "key" in proof ? { headers: { Authorization: `Bearer ${proof.key}` } } : { body: proof };
 }
 
 /** Sign out, and forget what was written in this browser; `Gate` forgets what was loaded. */
