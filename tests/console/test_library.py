@@ -48,7 +48,7 @@ async def test_many_outputs_are_few_in_the_document_and_back_restores_the_place(
     await page.get_by_role("link", name="Open its page").click()
     await page.wait_for_url(f"**/o/{name}")
     await page.get_by_role("heading", name="Picture").wait_for()
-    assert await page.evaluate("scrollY") == 0
+    await page.wait_for_function("scrollY === 0")
     await page.go_back()
     await page.go_back()
     await expect(page).to_have_url(re.compile("/library$"))

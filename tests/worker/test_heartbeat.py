@@ -110,7 +110,7 @@ async def test_a_heart_that_cannot_renew_stops_the_work_before_the_lease_ends(
             await thread
             stopped.set()
 
-    rig = make_rig(body=work, lease=0.6, heart_url=proxy.url)
+    rig = make_rig(body=work, lease=3.0, heart_url=proxy.url)
     await queue.enqueue([make_ticket("s")])
     async with rig.beating(), rig.working():
         await rig.begun("s")
