@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from typing import Any
 
 import pytest
 from playwright.async_api import Page, Route, expect
@@ -18,10 +17,6 @@ async def open_form(window: Window, collection: str, search: str = "") -> Page:
     page = await window.open(f"/create/{collection}{search}")
     await page.get_by_role("button", name="Generate").wait_for()
     return page
-
-
-def focused(page: Page) -> Any:
-    return page.evaluate("document.activeElement.id")
 
 
 async def test_one_click_and_one_key_make_a_picture(window: Window) -> None:
@@ -86,7 +81,7 @@ async def test_every_kind_of_field_shows_and_faults_land_on_it(console: Console,
     await page.get_by_role("button", name="Generate").click()
     await page.get_by_text("Use at most 20 characters; these are 22.").wait_for()
     await page.get_by_text("Enter a whole number: 100000 or less.").wait_for()
-    assert await focused(page) == "variable-title"
+    await expect(page.locator("#variable-title")).to_be_focused()
 
     await page.get_by_label("Budget").fill("7")
     await page.get_by_label("Title").fill("")
@@ -96,7 +91,7 @@ async def test_every_kind_of_field_shows_and_faults_land_on_it(console: Console,
     await page.get_by_role("button", name="Use this file").click()
     await page.get_by_role("button", name="Generate").click()
     await expect(page.locator("#variable-photo-error")).to_have_text(re.compile(r"^[A-Z].*\.$"))
-    assert await focused(page) == "variable-photo"
+    await expect(page.locator("#variable-photo")).to_be_focused()
     assert await jobs_of(console) == []
     window.errors = [error for error in window.errors if "400" not in error and "404" not in error]
 
