@@ -1,25 +1,25 @@
 """The call of a form as code: what is copied runs unchanged, and makes the same job."""
 
 import asyncio
-import shutil
 import sys
 from pathlib import Path
 
 import pytest
 from tests.console.conftest import Console
 from tests.console.creating import LARGEST, jobs_of, make_everything
+from tools.console import installed
 
 pytestmark = pytest.mark.usefixtures("console_worker")
 
 PROGRAMS = {
     "curl": ("call.sh", "bash"),
     "Python": ("call.py", sys.executable),
-    "TypeScript": ("call.mjs", "node"),  # it is JavaScript too, which every Node.js runs
 }
 
 
-@pytest.mark.skipif(not shutil.which("node"), reason="needs Node.js on PATH")
 async def test_copied_code_makes_the_same_job(console: Console, tmp_path: Path) -> None:
+    # what is copied as TypeScript is JavaScript too, which every Node.js runs
+    programs = PROGRAMS | {"TypeScript": ("call.mjs", str(installed().node))}
     everything = await make_everything(console)
     prompt = 'it\'s a "fox", $HOME \\ `true`\nand 🦊'
     async with console.window(permissions=["clipboard-read", "clipboard-write"]) as window:
@@ -28,7 +28,7 @@ async def test_copied_code_makes_the_same_job(console: Console, tmp_path: Path) 
         await page.get_by_role("group", name="Noise").get_by_role("button", name="Fixed").click()
         await page.get_by_label("Noise", exact=True).last.fill(str(LARGEST))
         await page.get_by_role("button", name="Show as code").click()
-        for language, (name, program) in PROGRAMS.items():
+        for language, (name, program) in programs.items():
             await page.get_by_role("button", name=language, exact=True).click()
             await page.get_by_role("button", name="Copy", exact=True).click()
             await page.get_by_role("button", name="Copied").wait_for()
@@ -41,7 +41,7 @@ async def test_copied_code_makes_the_same_job(console: Console, tmp_path: Path) 
         window.clean()
     sent = [job["data"]["variables"] for job in await jobs_of(console)]
     wanted = {"prompt": prompt, "strength": 0.5, "budget": 7, "noise_seed": LARGEST}
-    assert sent == [wanted] * len(PROGRAMS)
+    assert sent == [wanted] * len(programs)
 
 
 async def run(program: str, code: Path) -> str:

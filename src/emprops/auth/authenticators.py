@@ -49,7 +49,7 @@ class Authenticator(Protocol):
         """Say who is calling."""
 
     async def by_headers(self, connection: HTTPConnection) -> Caller | None:
-        """Say who is calling by headers alone; None if they say nothing."""
+        """Return who is calling by headers alone; None if they say nothing."""
 
     async def close(self) -> None:
         """Let go of what it holds open."""

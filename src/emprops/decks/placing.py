@@ -172,5 +172,5 @@ async def take_places(tx: Transaction, deck_id: UUID, count: int) -> int:
 
 
 async def put_back(tx: Transaction, deck_id: UUID, count: int) -> None:
-    """Say that outputs are visible again at their places in a locked deck."""
+    """Record that outputs are visible again at their places in a locked deck."""
     await store.count_again(tx, deck_id, count)

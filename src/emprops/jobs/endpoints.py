@@ -32,31 +32,19 @@ from emprops.kit.web.envelope import Envelope, failures, ok, reply
 from emprops.kit.web.paging import Paging
 from emprops.kit.web.parts import Part
 from emprops.kit.web.prefer import APPLIED_HEADER, AskedWait
-from emprops.kit.web.sse import event_stream
+from emprops.kit.web.sse import described, event_stream
 from emprops.media.result_links import Naming, ResultLinks
 
 routes = router(prefix="/jobs", tags=["jobs"])
 
-EVENT = {
-    "description": "One event; the stream is a row of them.",
-    "type": "object",
-    "properties": {
-        "event": {"enum": ["history_init", "job_update", "job_history", "job_preview"]},
-        "data": {"type": "string", "contentMediaType": "application/json"},
-        "id": {"type": "string", "description": "What `Last-Event-ID` takes."},
-    },
-}
 STREAM: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "`history_init`, then `job_update` and `job_history` until the job has ended; `job_preview` when"
-        " a running step shows what it is making.",
-        "content": {
-            "text/event-stream": {
-                "schema": EVENT,
-                "example": {"event": "job_update", "data": '{"id":"0192f3a4-…","status":"processing"}', "id": "7"},
-            }
-        },
-    },
+    200: described(
+        "`history_init`, then `job_update` and `job_history` until the job has ended; `job_preview` when a running step"
+        " shows what it is making.",
+        events=["history_init", "job_update", "job_history", "job_preview"],
+        example={"event": "job_update", "data": '{"id":"0192f3a4-…","status":"processing"}', "id": "7"},
+        id_is="What `Last-Event-ID` takes.",
+    ),
     204: {"description": "The client has seen how the job ended; a browser does not connect again."},
 }
 PREVIEW: dict[int | str, dict[str, Any]] = {

@@ -8,33 +8,29 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from types import TracebackType
 from typing import Final
-
-import structlog
 
 from emprops.errors import TooManyRequestsError, UnavailableError
 from emprops.jobs import queries
 from emprops.jobs.queries import JobDetail
 from emprops.kit.database import Database
-from emprops.kit.database_errors import UNAVAILABLE
+from emprops.kit.looking import look_for_ever
 from emprops.kit.pubsub import Pokes
-from emprops.kit.tasks import stop_tasks
+from emprops.kit.tasks import Background
 from emprops.kit.web.endpoint import Resources
-
-log = structlog.get_logger(__name__)
 
 JOBS: Final = 50
 """Jobs per statement: those that have ended may have a megabyte of data each."""
-AFTER_FAILURE: Final = 1.0
 FULL: Final = "You have {} requests waiting for jobs; let one end, or ask without `wait`."
 
 End = asyncio.Future[JobDetail | None]
 """The job as it ended; None if the wait was broken off."""
 
 
-class Ends:
+class Ends(Background):
     """One per api process, on ``app.state.ends``. Use as ``async with``."""
+
+    task_name = "ends"
 
     def __init__(self, database: Database, pokes: Pokes, *, poll: float, most: int, most_per_user: int) -> None:
         """``poll``: seconds after which a job is looked at although nothing poked. ``most`` may wait at once."""
@@ -50,17 +46,6 @@ class Ends:
         self._asked: set[str] = set()
         self._look_at_all = 0.0
         self._news = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> "Ends":
-        self._task = asyncio.create_task(self._run(), name="ends")
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._task is not None:
-            await stop_tasks([self._task])
 
     # --- requests
 
@@ -101,18 +86,13 @@ class Ends:
 
     # --- the task
 
-    async def _run(self) -> None:
+    async def _work(self) -> None:
         with self._pokes.overhear(self._overhear):
-            while True:
-                try:
-                    await self._wait()
-                    await self._look()
-                except UNAVAILABLE as error:
-                    self._database.outage.noticed(error)
-                    await asyncio.sleep(AFTER_FAILURE)
-                except Exception:
-                    log.exception("looking for ended jobs failed")
-                    await asyncio.sleep(AFTER_FAILURE)
+            await look_for_ever(self._turn, self._database.outage, pause=0.0, failed="looking for ended jobs failed")
+
+    async def _turn(self) -> None:
+        await self._wait()
+        await self._look()
 
     def _overhear(self, topics: Sequence[str] | None) -> None:
         if topics is None:

@@ -20,6 +20,6 @@ async def count_my_jobs(user_id: CurrentUser, reader: Reader) -> Response:
 
 @routes.get("/series", response_model=Envelope[list[SeriesPoint]])
 async def get_my_series(user_id: CurrentUser, reader: Reader, span: Spanning) -> Response:
-    """Say how the caller's jobs went by hour or day, in UTC: a point for each, by when the jobs were asked for."""
+    """Return how the caller's jobs went by hour or day, in UTC: a point for each, by when the jobs were asked for."""
     points = await figure_queries.series(reader, user_id, unit=span.unit, since=span.since, until=span.until)
     return reply(series_json(points))

@@ -10,33 +10,30 @@ comes during a look leads to another one. A look that fails is made again: there
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from types import TracebackType
-from typing import Final, TypeVar
+from typing import Final
 from uuid import UUID
 
 import structlog
 
-from emprops.auth.file_links import FileLinks
-from emprops.jobs.preview import latest_preview, said_of
-from emprops.jobs.shows import LastSaid, LatestPreview, Shows
+from emprops.jobs.preview import said_of
+from emprops.jobs.shows import LastSaid, LatestPreview, Shows, latest_from
 from emprops.jobs.stream import Follower, MakeFollower, Watched
 from emprops.jobs.stream_queries import Look, looks, moved
+from emprops.kit.chunks import chunks
 from emprops.kit.database import Database, Transaction
-from emprops.kit.database_errors import UNAVAILABLE
+from emprops.kit.looking import look_for_ever
 from emprops.kit.pubsub import Pokes
-from emprops.kit.tasks import run_together, stop_tasks
+from emprops.kit.tasks import Background, run_together
 from emprops.kit.web.endpoint import Resources
 from emprops.kit.web.streams import Stream
-from emprops.media.result_links import ResultLinks
-from emprops.queue.previews import Shown
+from emprops.media.result_links import ResultLinks, result_links_from
 
 log = structlog.get_logger(__name__)
 
 PAUSE: Final = 0.005
 """Seconds between two looks; what happens meanwhile is looked at together."""
-AFTER_FAILURE: Final = 1.0
 AT_ONCE: Final = 100
 """Streams written to before others get their turn."""
 BEGINNING: Final = 50
@@ -50,11 +47,11 @@ CHUNK: Final = 500
 INITIAL: Final = 1000
 """Most rows of ``history_init``; the newest ones. ``GET /jobs/{id}/history`` has all."""
 
-Item = TypeVar("Item")
 
-
-class Lookout:
+class Lookout(Background):
     """One per api process, on ``app.state.lookout``. Use as ``async with``."""
+
+    task_name = "lookout"
 
     def __init__(
         self,
@@ -78,17 +75,6 @@ class Lookout:
         self._unchecked: list[UUID] = []
         self._check_at = 0.0
         self._news = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> "Lookout":
-        self._task = asyncio.create_task(self._work(), name="lookout")
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._task is not None:
-            await stop_tasks([self._task])
 
     # --- streams
 
@@ -132,19 +118,12 @@ class Lookout:
 
     async def _run(self) -> None:
         with self._pokes.overhear(self._overhear):
-            while True:
-                try:
-                    await self._wait()
-                    await self._look()
-                except UNAVAILABLE as error:
-                    self._database.outage.noticed(error)
-                    await asyncio.sleep(AFTER_FAILURE)
-                except Exception:
-                    log.exception("streams failed")
-                    await asyncio.sleep(AFTER_FAILURE)
-                else:
-                    self._database.outage.over()
-                    await asyncio.sleep(PAUSE)
+            await look_for_ever(self._turn, self._database.outage, pause=PAUSE, failed="streams failed")
+
+    async def _turn(self) -> None:
+        await self._wait()
+        await self._look()
+        self._database.outage.over()
 
     def _overhear(self, topics: Sequence[str] | None) -> None:
         if not self._jobs:
@@ -197,7 +176,7 @@ class Lookout:
         from_the_beginning = _grouped(follower for follower in followers if follower.row is None)
         from_a_row = _grouped(follower for follower in followers if follower.row is not None)
         for groups, limit, newest_first in ((from_a_row, CHUNK, False), (from_the_beginning, INITIAL, True)):
-            for asked in _parts(list(groups), JOBS):
+            for asked in chunks(list(groups), JOBS):
                 seen = await looks(reader, asked, limit, newest_first=newest_first)
                 found = {(look.id, look.after): look for look in seen}
                 for key in asked:
@@ -240,20 +219,18 @@ def _grouped(followers: Iterable[Follower]) -> dict[tuple[UUID, int], list[Follo
     return groups
 
 
-def _parts(items: list[Item], size: int) -> Iterator[list[Item]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
-
-
 def lookout_from(resources: Resources) -> Lookout:
     """Make the lookout of an api process."""
     settings = resources.settings
 
-    async def latest(job_id: UUID, after: int) -> Shown | None:
-        return await latest_preview(resources.redis, settings.queue_prefix, job_id, after=after)
-
     async def said(job_id: UUID) -> str:
         return await said_of(resources.redis, settings.queue_prefix, job_id)
 
-    results = ResultLinks(settings, FileLinks(settings))
-    return Lookout(resources.database, resources.pokes, latest, said, results=results, poll=settings.stream_poll)
+    return Lookout(
+        resources.database,
+        resources.pokes,
+        latest_from(resources),
+        said,
+        results=result_links_from(settings),
+        poll=settings.stream_poll,
+    )

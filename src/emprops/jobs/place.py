@@ -39,7 +39,7 @@ async def place_of(resources: Resources, step_id: UUID, *, held_back: bool) -> d
 
 
 def sentence_of(place: Mapping[str, Any]) -> str:
-    """Say for people why a step waits."""
+    """Return the sentence that tells people why a step waits."""
     if place["retry_at"] is not None:
         return f"It failed, and is tried again at {place['retry_at']:%H:%M:%S} UTC."
     blocked: list[str] = place["blocked_by"]

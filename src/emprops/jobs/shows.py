@@ -1,24 +1,32 @@
 """Previews for the streams of this process: read once for all streams of a job, apart from the reads of PostgreSQL."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 from uuid import UUID
 
-import structlog
-
+from emprops.jobs.preview import latest_preview
 from emprops.jobs.stream import Watched
+from emprops.kit.wanted import Wanted
+from emprops.kit.web.endpoint import Resources
 from emprops.queue.previews import Shown
-
-log = structlog.get_logger(__name__)
 
 AT_ONCE: Final = 20
 """Jobs whose previews are read at the same time."""
+FAILED: Final = "previews failed"
 
 LatestPreview = Callable[[UUID, int], Awaitable[Shown | None]]
 """Return a job's preview if there is one newer than a number. Waits a second at most."""
 LastSaid = Callable[[UUID], Awaitable[str]]
 """Return what was last said of a job's progress. Waits a second at most."""
+
+
+def latest_from(resources: Resources) -> LatestPreview:
+    """Return what finds previews for an api process."""
+
+    async def latest(job_id: UUID, after: int) -> Shown | None:
+        return await latest_preview(resources.redis, resources.settings.queue_prefix, job_id, after=after)
+
+    return latest
 
 
 class Shows:
@@ -27,24 +35,15 @@ class Shows:
     def __init__(self, latest: LatestPreview, said: LastSaid) -> None:
         self._latest = latest
         self._said = said
-        self._wanted: set[Watched] = set()
-        self._news = asyncio.Event()
+        self._wanted = Wanted(self._show, at_once=AT_ONCE, failed=FAILED)
 
     def want(self, job: Watched) -> None:
         """Have a running job's streams shown its preview, if there is a new one."""
         self._wanted.add(job)
-        self._news.set()
 
     async def run(self) -> None:
         """Show until cancelled."""
-        while True:
-            await self._news.wait()
-            self._news.clear()
-            while self._wanted:
-                jobs = [self._wanted.pop() for _ in range(min(AT_ONCE, len(self._wanted)))]
-                for error in await asyncio.gather(*map(self._show, jobs), return_exceptions=True):
-                    if isinstance(error, Exception):
-                        log.error("previews failed", exc_info=error)
+        await self._wanted.run()
 
     async def _show(self, job: Watched) -> None:
         listening = [follower for follower in job.followers if follower.listens]

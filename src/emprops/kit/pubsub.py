@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from types import TracebackType
 
 import structlog
 from redis import exceptions as redis_errors
@@ -17,7 +16,7 @@ from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 
 from emprops.kit.redis import connect
-from emprops.kit.tasks import stop_tasks
+from emprops.kit.tasks import Background
 
 log = structlog.get_logger(__name__)
 
@@ -118,8 +117,10 @@ Overheard = Callable[[Sequence[str] | None], None]
 """Gets the topics of each poke, whatever they are; None: some may have been lost."""
 
 
-class Pokes:
+class Pokes(Background):
     """The process's subscription. Use as ``async with``; it connects in the background and reconnects for ever."""
+
+    task_name = "pokes"
 
     def __init__(self, redis_url: str, channel: str) -> None:
         self.channel = channel
@@ -128,17 +129,9 @@ class Pokes:
         )
         self._listeners: dict[str, set[Poke]] = {}
         self._overhearing: list[Overheard] = []
-        self._task: asyncio.Task[None] | None = None
 
-    async def __aenter__(self) -> "Pokes":
-        self._task = asyncio.create_task(self._subscription.run(), name="pokes")
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._task is not None:
-            await stop_tasks([self._task])
+    async def _work(self) -> None:
+        await self._subscription.run()
 
     @contextlib.contextmanager
     def listen(self, topic: str) -> Iterator[Poke]:

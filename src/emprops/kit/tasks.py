@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Coroutine, Iterable, Mapping
-from typing import Any
+from types import TracebackType
+from typing import Any, ClassVar, Self
 
 PATIENCE = 1.0
 """Seconds a cancelled task gets before it is cancelled again."""
@@ -33,3 +34,24 @@ async def run_together(works: Mapping[str, Coroutine[Any, Any, None]]) -> None:
         await stop_tasks(tasks)
     for task in done:
         task.result()
+
+
+class Background:
+    """What works in a task of its own for the length of ``async with``."""
+
+    task_name: ClassVar[str]
+    _task: asyncio.Task[None] | None = None
+
+    async def _work(self) -> None:
+        """Work until cancelled."""
+        raise NotImplementedError
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._work(), name=self.task_name)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._task is not None:
+            await stop_tasks([self._task])

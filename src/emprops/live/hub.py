@@ -9,7 +9,6 @@ import structlog
 from starlette.websockets import WebSocket
 
 from emprops.auth.caller import Caller
-from emprops.auth.file_links import FileLinks
 from emprops.jobs.mine.follow import MyJobs
 from emprops.kit.pubsub import Subscription
 from emprops.kit.tasks import run_together, stop_tasks
@@ -22,7 +21,7 @@ from emprops.live.connection import converse
 from emprops.live.fleet import FleetNews
 from emprops.live.jobs import JobNews, Question
 from emprops.live.messages import message
-from emprops.media.result_links import ResultLinks
+from emprops.media.result_links import result_links_from
 from emprops.orchestrator.tickets import Dispatcher
 from emprops.queue.fleet import Fleet
 from emprops.queue.keys import MACHINE_CHANNELS, PROGRESS_CHANNELS, WORKER_CHANNELS, name_in
@@ -51,7 +50,7 @@ class Live:
             pokes=resources.pokes,
             audience=self._audience,
             fleet=self._fleet,
-            results=ResultLinks(settings, FileLinks(settings)),
+            results=result_links_from(settings),
             poll=settings.stream_poll,
         )
         self._channels = Subscription(

@@ -7,20 +7,20 @@ between two rounds of news: a client that asks gets the current state, and then 
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal
 from uuid import UUID
 
 import orjson
-import structlog
 
 from emprops.auth.caller import may_touch
 from emprops.errors import NotFoundError, UnavailableError
 from emprops.jobs.queries import as_json
+from emprops.kit.chunks import chunks
 from emprops.kit.database import Database, Transaction
-from emprops.kit.database_errors import UNAVAILABLE
+from emprops.kit.looking import look_for_ever
 from emprops.kit.pubsub import Pokes
 from emprops.live import store
 from emprops.live.audience import Audience, Listener
@@ -30,11 +30,8 @@ from emprops.live.messages import News, answer, failed
 from emprops.live.store import SeenJob
 from emprops.media.result_links import ResultLinks
 
-log = structlog.get_logger(__name__)
-
 PAUSE: Final = 0.05
 """Seconds between two rounds; what happens meanwhile is looked at together."""
-AFTER_FAILURE: Final = 1.0
 CHUNK: Final = 200
 """Jobs per statement."""
 AT_ONCE: Final = 50
@@ -109,21 +106,13 @@ class JobNews:
         """Look and tell until cancelled."""
         self._known.clear()
         self._since = 0.0
-        loop = asyncio.get_running_loop()
         with self._pokes.overhear(self._overhear):
-            while True:
-                await self._wait(self._poll_at - loop.time())
-                try:
-                    await self._round()
-                except UNAVAILABLE as error:
-                    self._database.outage.noticed(error)
-                    await asyncio.sleep(AFTER_FAILURE)
-                except Exception:
-                    log.exception("live look failed")
-                    await asyncio.sleep(AFTER_FAILURE)
-                else:
-                    self._database.outage.over()
-                    await asyncio.sleep(PAUSE)
+            await look_for_ever(self._turn, self._database.outage, pause=PAUSE, failed="live look failed")
+
+    async def _turn(self) -> None:
+        await self._wait(self._poll_at - asyncio.get_running_loop().time())
+        await self._round()
+        self._database.outage.over()
 
     def _overhear(self, topics: Sequence[str] | None) -> None:
         if topics is None:
@@ -172,7 +161,7 @@ class JobNews:
             asked = {question.job_id for question in questions if question.job_id is not None}
             whole = [job_id for job_id in wanted if job_id in self._audience.subscribers or job_id in asked]
             found: dict[UUID, SeenJob] = {}
-            for chunk in _chunks(list(wanted)):
+            for chunk in chunks(list(wanted), CHUNK):
                 found |= {job.id: named(job, self._results) for job in await store.look(reader, chunk, whole)}
         return found
 
@@ -270,8 +259,3 @@ class JobNews:
                 self._audience.unsubscribe(question.listener, question.job_id)
             error = UnavailableError("The database is not available just now. Try again.")
             question.listener.tell(failed(error, question.reply_to, job_id=question.job_id))
-
-
-def _chunks(job_ids: list[UUID]) -> Iterator[list[UUID]]:
-    for start in range(0, len(job_ids), CHUNK):
-        yield job_ids[start : start + CHUNK]

@@ -40,7 +40,10 @@ async def get_file(key: str, request: Request, resources: Shared) -> Response:
 
 
 async def _result_headers(request: Request, resources: Resources, key: str) -> dict[str, str]:
-    """Say how long a guarded result may be kept. Raises :class:`NotFoundError` for those who may not have it."""
+    """Return the header that says how long a guarded result may be kept.
+
+    Raises :class:`NotFoundError` for those who may not have it.
+    """
     left = RESULT_LINKS.of(request).seconds_left(key, request.query_params)
     if left:
         return {"Cache-Control": f"private, max-age={left}, immutable"}

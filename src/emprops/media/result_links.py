@@ -102,6 +102,11 @@ def _is_small(key: str, of: str) -> bool:
     return key == f"thumbnails/{of}.webp" or key.rpartition("/")[0] == of.rpartition("/")[0]
 
 
+def result_links_from(settings: Settings) -> ResultLinks:
+    """Return what names results where no request is at hand."""
+    return ResultLinks(settings, FileLinks(settings))
+
+
 RESULT_LINKS: Part[ResultLinks] = Part("result_links")
 Naming = Annotated[ResultLinks, Depends(RESULT_LINKS.depend)]
 """Parameter type of an endpoint that names results."""

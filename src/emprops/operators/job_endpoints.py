@@ -66,7 +66,7 @@ async def count_all_jobs(
 
 @routes.get("/series", response_model=Envelope[list[SeriesPoint]])
 async def get_series_of_all(operator: ViewerCaller, tx: Tx, span: Spanning, user_id: Whose = None) -> Response:
-    """Say how everybody's jobs, or one user's, went by hour or day, in UTC."""
+    """Return how everybody's jobs, or one user's, went by hour or day, in UTC."""
     if user_id is not None:
         await foreign.note_read(tx, operator, user_id, "jobs", "series")
     points = await figure_queries.series(tx, user_id, unit=span.unit, since=span.since, until=span.until)

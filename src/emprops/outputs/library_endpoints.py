@@ -112,7 +112,7 @@ async def unstar_output(output_id: UUID, user_id: CurrentUser, tx: Tx) -> Envelo
 
 @routes.put("/{output_id}/tags")
 async def set_output_tags(output_id: UUID, body: TagsBody, user_id: CurrentUser, tx: Tx) -> Envelope[MarksView]:
-    """Say which tags one of the caller's outputs has; an empty list takes all off. They are kept in small letters."""
+    """Set the tags of one of the caller's outputs; an empty list takes all off. They are kept in lower case."""
     only(output_id, await arranging.tag(tx, user_id, [output_id], add=set(body.tags), instead=True))
     return await _marks(tx, output_id)
 

@@ -162,7 +162,7 @@ def library_item(row: LibraryRow, results: ResultLinks) -> dict[str, Any]:
 
 
 def bulk_view(body: BulkBody, outcome: Outcome) -> BulkView:
-    """Say what became of outputs."""
+    """Return what became of outputs."""
     refused = [Refused(id=one, code=error.code, reason=error.message) for one, error in outcome.refused.items()]
     return BulkView(
         changed=len(outcome.changed),

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import orjson
 from redis.asyncio import Redis
 
+from emprops.kit.chunks import chunks
 from emprops.kit.gathered import Gathered
 from emprops.queue.keys import KEYS
 from emprops.queue.matching import order_score, ticket_signature
@@ -50,8 +51,8 @@ class Queue:
         """Put tickets into their waiting order. Idempotent by (id, run); a ticket that has its attestation already is
         reported again instead of run again. Raises redis-py connection errors."""
         answers: list[EnqueueAnswer] = []
-        for start in range(0, len(tickets), BATCH):
-            answers += await self._enqueue([_ticket_arguments(ticket) for ticket in tickets[start : start + BATCH]])
+        for some in chunks(tickets, BATCH):
+            answers += await self._enqueue([_ticket_arguments(ticket) for ticket in some])
         return answers
 
     async def _send(self, tickets: Sequence[list[Argument]]) -> list[EnqueueAnswer]:

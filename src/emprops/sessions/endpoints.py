@@ -83,7 +83,7 @@ async def sign_in(request: Request, response: Response, wanted: Wanted, tx: Tx) 
 async def get_session(
     request: Request, response: Response, caller: OptionalCaller, resources: Shared
 ) -> Envelope[SignInView]:
-    """Say whether one is signed in, and which ways there are; to anybody."""
+    """Return whether the caller is signed in, and which ways there are; to anybody."""
     session = None
     if caller is not None and caller.session_id is not None:
         async with resources.database.reader() as reader:

@@ -18,7 +18,7 @@ routes = router(tags=["users"])
 
 @routes.get("/me")
 async def get_me(request: Request, caller: CurrentCaller, resources: Shared) -> Envelope[CallerView]:
-    """Say who is calling, what they may do, and what a page needs to know of the installation."""
+    """Return who is calling, what they may do, and what a page needs to know of the installation."""
     settings = resources.settings
     roles = [role for role in ROLES if await has_role(request, caller, role)]
     session = None
@@ -47,7 +47,7 @@ async def get_me(request: Request, caller: CurrentCaller, resources: Shared) -> 
 
 
 def features_of(settings: Settings) -> SignInFeatures:
-    """Say what the settings switch on."""
+    """Return what the settings switch on."""
     return SignInFeatures(
         ways=ways_of(settings),
         mux=bool(settings.mux_token_id),
@@ -59,7 +59,7 @@ def features_of(settings: Settings) -> SignInFeatures:
 
 
 def limits_of(settings: Settings) -> CallerLimits:
-    """Say how large and how frequent requests may be."""
+    """Return how large and how frequent requests may be."""
     return CallerLimits(
         asset_bytes=settings.asset_bytes,
         body_bytes=settings.max_body_bytes,

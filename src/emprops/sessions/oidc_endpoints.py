@@ -115,6 +115,6 @@ def _client(request: Request) -> OidcClient:
 
 
 def _failed(resources: Resources, code: str, why: object) -> Response:
-    """Say on the page of the console that nobody was signed in. Why is in the log: it may be about the provider."""
+    """Lead to the console, which says that nobody was signed in. The log says why: it may be about the provider."""
     log.warning("sign-in failed", code=code, reason=str(why)[:300])
     return RedirectResponse(f"{resources.settings.base_path}{HOME}#sign_in={code}", 303)

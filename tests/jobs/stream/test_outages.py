@@ -17,7 +17,6 @@ from tests.apps import api, served
 from tests.engines import Engines
 from tests.jobs.stream.rig import Story, begun, names, until
 
-from emprops.jobs import lookout
 from emprops.jobs.lookout import Lookout
 from emprops.jobs.stream import Watched
 from emprops.jobs.stream_queries import Look
@@ -46,7 +45,7 @@ async def test_a_busy_pool_is_no_news_yet(
     stories: list[Story],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(lookout, "AFTER_FAILURE", 0.02)
+    monkeypatch.setattr("emprops.kit.looking.AFTER_FAILURE", 0.02)
     lively = stream_settings.model_copy(update={"stream_heartbeat": 0.05})
     failed = 0
     async with small_pool(lively) as database:

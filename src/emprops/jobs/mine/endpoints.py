@@ -21,7 +21,7 @@ from emprops.jobs.stream_parameters import LastEventHeader, LastEventQuery, last
 from emprops.kit.web.endpoint import Shared, router
 from emprops.kit.web.envelope import Envelope, ok
 from emprops.kit.web.parts import Part
-from emprops.kit.web.sse import event_stream
+from emprops.kit.web.sse import described, event_stream
 
 routes = router(prefix="/jobs", tags=["jobs"])
 
@@ -32,30 +32,18 @@ MyPreviewQuery = Annotated[
     Previews,
     Query(description="Whether `my_job_preview` names the `url` of a picture, has it as a `data_url`, or is left out."),
 ]
-EVENT = {
-    "description": "One event; the stream is a row of them.",
-    "type": "object",
-    "properties": {
-        "event": {"enum": [SUBSCRIBED, CHANGED, PREVIEW]},
-        "data": {"type": "string", "contentMediaType": "application/json"},
-        "id": {"type": "string", "description": "The cursor, which `Last-Event-ID` takes."},
-    },
-}
 STREAM: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "`mine_subscribed` with the open jobs, or with what changed since `Last-Event-ID`; then `my_job`"
-        " whenever a job begins, changes or ends, and `my_job_preview` when a running step shows what it is making.",
-        "content": {
-            "text/event-stream": {
-                "schema": EVENT,
-                "example": {
-                    "event": CHANGED,
-                    "data": '{"at":"1768046404500000","job":{"id":"0192f3a4-…","status":"processing"}}',
-                    "id": "1768046404500000",
-                },
-            }
+    200: described(
+        "`mine_subscribed` with the open jobs, or with what changed since `Last-Event-ID`; then `my_job` whenever a job"
+        " begins, changes or ends, and `my_job_preview` when a running step shows what it is making.",
+        events=[SUBSCRIBED, CHANGED, PREVIEW],
+        example={
+            "event": CHANGED,
+            "data": '{"at":"1768046404500000","job":{"id":"0192f3a4-…","status":"processing"}}',
+            "id": "1768046404500000",
         },
-    },
+        id_is="The cursor, which `Last-Event-ID` takes.",
+    ),
 }
 
 

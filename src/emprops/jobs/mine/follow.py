@@ -7,36 +7,28 @@ found the same way. From time to time one statement asks what changed without a 
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from types import TracebackType
 from typing import Final
 from uuid import UUID
 
-import structlog
-
-from emprops.auth.file_links import FileLinks
 from emprops.jobs.mine import queries
 from emprops.jobs.mine.news import Listener, changed, cursor_at, subscribed, time_of
 from emprops.jobs.mine.previews import MyPreviews
-from emprops.jobs.preview import latest_preview
 from emprops.jobs.row_queries import SlimJob, encoded, row_json, slim_jobs
-from emprops.jobs.shows import LatestPreview
+from emprops.jobs.shows import LatestPreview, latest_from
+from emprops.kit.chunks import chunks
 from emprops.kit.database import Database, Transaction
-from emprops.kit.database_errors import UNAVAILABLE
+from emprops.kit.looking import look_for_ever
 from emprops.kit.pubsub import Pokes
-from emprops.kit.tasks import run_together, stop_tasks
+from emprops.kit.tasks import Background, run_together
 from emprops.kit.web.endpoint import Resources
-from emprops.media.result_links import ResultLinks
-from emprops.queue.previews import Shown
-
-log = structlog.get_logger(__name__)
+from emprops.media.result_links import ResultLinks, result_links_from
 
 PAUSE: Final = 0.05
 """Seconds between two looks; what happens meanwhile is looked at together."""
-AFTER_FAILURE: Final = 1.0
 CHUNK: Final = 200
 """Jobs per statement."""
 AT_ONCE: Final = 50
@@ -60,8 +52,10 @@ class Beginning:
     resync: bool = False
 
 
-class MyJobs:
+class MyJobs(Background):
     """One per api process, on ``app.state.my_jobs``. Use as ``async with``."""
+
+    task_name = "my-jobs"
 
     def __init__(
         self, database: Database, pokes: Pokes, latest: LatestPreview, *, results: ResultLinks, poll: float
@@ -81,17 +75,6 @@ class MyJobs:
         self._at = ""
         self._previews = MyPreviews(latest)
         self._news = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> "MyJobs":
-        self._task = asyncio.create_task(self._work(), name="my-jobs")
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._task is not None:
-            await stop_tasks([self._task])
 
     # --- listeners
 
@@ -127,19 +110,12 @@ class MyJobs:
 
     async def _run(self) -> None:
         with self._pokes.overhear(self._overhear):
-            while True:
-                try:
-                    await self._wait()
-                    await self._round()
-                except UNAVAILABLE as error:
-                    self._database.outage.noticed(error)
-                    await asyncio.sleep(AFTER_FAILURE)
-                except Exception:
-                    log.exception("looking for users' jobs failed")
-                    await asyncio.sleep(AFTER_FAILURE)
-                else:
-                    self._database.outage.over()
-                    await asyncio.sleep(PAUSE)
+            await look_for_ever(self._turn, self._database.outage, pause=PAUSE, failed="looking for users' jobs failed")
+
+    async def _turn(self) -> None:
+        await self._wait()
+        await self._round()
+        self._database.outage.over()
 
     def _overhear(self, topics: Sequence[str] | None) -> None:
         if not self._listeners:
@@ -195,7 +171,7 @@ class MyJobs:
                 await self._prepare(reader, one, now)
                 wanted |= set(one.jobs)
             found: dict[UUID, SlimJob] = {}
-            for chunk in _chunks(list(wanted)):
+            for chunk in chunks(list(wanted), CHUNK):
                 found |= {job.id: job for job in await slim_jobs(reader, chunk)}
         return now, found
 
@@ -262,17 +238,13 @@ class MyJobs:
             self._previews.want(job, self._at, [listener])
 
 
-def _chunks(job_ids: list[UUID]) -> Iterator[list[UUID]]:
-    for start in range(0, len(job_ids), CHUNK):
-        yield job_ids[start : start + CHUNK]
-
-
 def my_jobs_from(resources: Resources) -> MyJobs:
     """Make what the followers of an api process are told by."""
     settings = resources.settings
-
-    async def latest(job_id: UUID, after: int) -> Shown | None:
-        return await latest_preview(resources.redis, settings.queue_prefix, job_id, after=after)
-
-    results = ResultLinks(settings, FileLinks(settings))
-    return MyJobs(resources.database, resources.pokes, latest, results=results, poll=settings.stream_poll)
+    return MyJobs(
+        resources.database,
+        resources.pokes,
+        latest_from(resources),
+        results=result_links_from(settings),
+        poll=settings.stream_poll,
+    )

@@ -1,21 +1,13 @@
 """Previews for those who follow all their jobs: read once for all of a job, apart from the reads of PostgreSQL."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
 from uuid import UUID
-
-import structlog
 
 from emprops.jobs.mine.news import Listener, News, preview
 from emprops.jobs.row_queries import SlimJob
-from emprops.jobs.shows import LatestPreview
-
-log = structlog.get_logger(__name__)
-
-AT_ONCE: Final = 20
-"""Jobs whose previews are read at the same time."""
+from emprops.jobs.shows import AT_ONCE, FAILED, LatestPreview
+from emprops.kit.wanted import Wanted
 
 
 @dataclass(slots=True)
@@ -32,8 +24,7 @@ class MyPreviews:
     def __init__(self, latest: LatestPreview) -> None:
         self._latest = latest
         self._running: dict[UUID, _Running] = {}
-        self._wanted: set[UUID] = set()
-        self._news = asyncio.Event()
+        self._wanted = Wanted(self._show, at_once=AT_ONCE, failed=FAILED)
 
     def want(self, job: SlimJob, at: str, listeners: Sequence[Listener]) -> None:
         """Have listeners shown the preview of a job if it runs and there is one that they have not seen. Of a job that
@@ -47,7 +38,6 @@ class MyPreviews:
             for listener in watching:
                 running.seen.setdefault(listener, 0)
             self._wanted.add(job.id)
-            self._news.set()
 
     def forget(self, listener: Listener) -> None:
         """Show a listener nothing more."""
@@ -58,14 +48,7 @@ class MyPreviews:
 
     async def run(self) -> None:
         """Show until cancelled."""
-        while True:
-            await self._news.wait()
-            self._news.clear()
-            while self._wanted:
-                jobs = [self._wanted.pop() for _ in range(min(AT_ONCE, len(self._wanted)))]
-                for error in await asyncio.gather(*map(self._show, jobs), return_exceptions=True):
-                    if isinstance(error, Exception):
-                        log.error("previews failed", exc_info=error)
+        await self._wanted.run()
 
     async def _show(self, job_id: UUID) -> None:
         before = self._running.get(job_id)

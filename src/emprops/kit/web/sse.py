@@ -1,5 +1,6 @@
 """Server-sent events: their form, and the reply that opens a stream of them."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,20 @@ class Event:
         """Return the event in the wire format."""
         head = f"id: {_one_line(self.id)}\n" if self.id is not None else ""
         return f"{head}event: {_one_line(self.name)}\ndata: ".encode() + orjson.dumps(self.data) + b"\n\n"
+
+
+def described(description: str, *, events: Sequence[str], example: Mapping[str, str], id_is: str) -> dict[str, Any]:
+    """Describe, for OpenAPI, a reply that is a stream of these events; ``id_is`` says what their ids are."""
+    event = {
+        "description": "One event; the stream is a row of them.",
+        "type": "object",
+        "properties": {
+            "event": {"enum": list(events)},
+            "data": {"type": "string", "contentMediaType": "application/json"},
+            "id": {"type": "string", "description": id_is},
+        },
+    }
+    return {"description": description, "content": {"text/event-stream": {"schema": event, "example": example}}}
 
 
 def _one_line(text: str) -> str:

@@ -4,14 +4,13 @@ slowly in case the webhook that says "ready" never comes."""
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from emprops.auth.file_links import FileLinks
 from emprops.kit import outbox
 from emprops.kit.database import Database, Transaction
 from emprops.kit.outbox import Entry, Handler, UndeliverableError
 from emprops.media.mux import store
 from emprops.media.mux.client import Asset, MuxClient, MuxError, MuxUnavailableError
 from emprops.media.mux.events import DELETE, DELETED, ERRORED, READY, AssetEvent, apply, passthrough_of, put_delete
-from emprops.media.result_links import ResultLinks
+from emprops.media.result_links import result_links_from
 from emprops.media.storage import Storage
 from emprops.settings import Settings
 
@@ -67,7 +66,7 @@ async def create_asset(
         video = await store.file_of(reader, file_id)
     if video is None or video.mux_asset_id is not None or not video.mime_type.startswith("video/"):
         return None
-    links = ResultLinks(settings, FileLinks(settings))
+    links = result_links_from(settings)
     address = await storage.signed_url(video.url) or links.of_key(video.url, FETCH_LIFE)
     asset = await mux.create_asset(address, passthrough_of(file_id, video.url))
     async with database.transaction() as tx:

@@ -21,6 +21,7 @@ from emprops.credits import service as credit
 from emprops.jobs import dispatch_store
 from emprops.jobs import store as jobs
 from emprops.jobs.results import StepOutput, result_of
+from emprops.kit.chunks import chunks
 from emprops.kit.database import Database, Transaction
 from emprops.kit.database_errors import UNAVAILABLE, is_about_values, is_outage
 from emprops.kit.telemetry import tracing
@@ -117,8 +118,7 @@ class Orchestrator:
     async def apply(self, reports: Sequence[Report]) -> list[Report]:
         """Apply reports, wherever they come from. Returns those that the database would not take just now."""
         left: list[Report] = []
-        for start in range(0, len(reports), CHUNK):
-            chunk = reports[start : start + CHUNK]
+        for chunk in chunks(reports, CHUNK):
             try:
                 await self._apply(_by_job(chunk))
             except Exception as error:

@@ -7,6 +7,7 @@ from typing import Any
 import httpx2
 import structlog
 
+from emprops.kit.chunks import chunks
 from emprops.queue.bounds import MAX_CLAIMS
 from emprops.queue.fleet import WorkerInfo
 from emprops.queue.transport import Beat
@@ -40,8 +41,8 @@ class RemoteHeartbeat:
         """Renew leases and pass progress on, as many claims at a time as the server takes. Returns the step ids that
         are not ours any more."""
         lost: set[str] = set()
-        for start in range(0, len(beats), MAX_CLAIMS):
-            lost |= self._beat(beats[start : start + MAX_CLAIMS])
+        for some in chunks(beats, MAX_CLAIMS):
+            lost |= self._beat(some)
         return lost
 
     def _beat(self, beats: Sequence[Beat]) -> set[str]:

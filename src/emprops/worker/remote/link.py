@@ -10,6 +10,7 @@ import orjson
 import structlog
 
 from emprops import __version__
+from emprops.kit.chunks import chunks
 from emprops.queue.bounds import MAX_CLAIMS
 from emprops.queue.matching import WorkerOffers
 from emprops.queue.messages import Claim, Finished, Ticket
@@ -121,8 +122,8 @@ class RemoteLink:
     async def release(self, claims: Sequence[Claim]) -> int:
         """Hand claims back unharmed. Returns how many were ours."""
         released = 0
-        for start in range(0, len(claims), MAX_CLAIMS):
-            part = [claim_body(claim) for claim in claims[start : start + MAX_CLAIMS]]
+        for some in chunks(claims, MAX_CLAIMS):
+            part = [claim_body(claim) for claim in some]
             released += int((await self._call("release", {"claims": part}))["released"])
         return released
 
