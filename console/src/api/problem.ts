@@ -21,6 +21,11 @@ export class Problem extends Error {
   get passes(): boolean {
     return this.status === 0 || this.status === 429 || this.status >= 502;
   }
+
+  /** Whether what was asked for is not there, not for this person, or has no such id. */
+  get isOfMissing(): boolean {
+    return this.status === 404 || this.status === 400;
+  }
 }
 
 /** Make a problem of a reply that is a failure. */

@@ -1,10 +1,9 @@
 import { useQuery } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
 import { useMemo } from "react";
-import { Problem } from "../api/problem";
 import { ButtonLink } from "../kit/Button";
 import { useTitle } from "../kit/Page";
-import { Empty, ProblemNote, Skeleton } from "../kit/states";
+import { Gone, Skeleton } from "../kit/states";
 import { fieldsOf } from "./form/fields";
 import { collectionQuery, formQuery } from "./queries";
 import { Studio } from "./Studio";
@@ -19,23 +18,18 @@ export function CollectionPage() {
   useTitle(collection.data?.title ?? "Create");
 
   const problem = collection.error ?? form.error;
-  if (problem instanceof Problem && (problem.status === 404 || problem.status === 400)) {
-    return (
-      <Empty
-        title="There is no such collection"
-        action={
-          <ButtonLink to="/create" look="primary">
-            See all collections
-          </ButtonLink>
-        }
-      >
-        It may have been archived, or not published yet.
-      </Empty>
-    );
-  }
   if (problem) {
     const again = () => void Promise.all([collection.refetch(), form.refetch()]);
-    return <ProblemNote problem={problem} onRetry={again} />;
+    const action = (
+      <ButtonLink to="/create" look="primary">
+        See all collections
+      </ButtonLink>
+    );
+    return (
+      <Gone problem={problem} onRetry={again} title="There is no such collection" action={action}>
+        It may have been archived, or not published yet.
+      </Gone>
+    );
   }
   if (!collection.data || !fields) return <Placeholder />;
   return <Studio key={collection.data.id} collection={collection.data} fields={fields} />;

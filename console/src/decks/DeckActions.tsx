@@ -2,7 +2,7 @@ import { Archive, ArchiveRestore, Ellipsis, Globe, Lock, LockOpen, Pencil, Share
 import { useState } from "react";
 import type { DeckView } from "../api/types";
 import { Button } from "../kit/Button";
-import { Dialog } from "../kit/Dialog";
+import { ConfirmDialog } from "../kit/Dialog";
 import { IconButton } from "../kit/IconButton";
 import { Menu, MenuItem, MenuSeparator } from "../kit/Menu";
 import { say } from "../kit/toasts";
@@ -60,38 +60,29 @@ export function DeckActions({ deck }: { deck: DeckView }) {
       <DeckMenu deck={deck} onOpen={setOpen} onBecome={become} />
       <DescribeDialog deck={deck} open={open === "describe"} onClose={close} />
       <ShareDialog deck={deck} open={open === "share"} onClose={close} />
-      <Dialog
+      <ConfirmDialog
         open={open === "publish"}
         onClose={close}
         title="Publish this deck?"
         about="Anyone who has its link can see it, without signing in. It keeps taking results that are moved into it. You can take it back at any time."
-        actions={
-          <>
-            <Button onClick={close}>Not now</Button>
-            <Button
-              look="primary"
-              icon={<Globe />}
-              busy={change.isPending}
-              onClick={() => become("published", "share")}
-            >
-              Publish
-            </Button>
-          </>
-        }
+        verb="Publish"
+        look="primary"
+        icon={<Globe />}
+        refusal="Not now"
+        busy={change.isPending}
+        onConfirm={() => become("published", "share")}
       />
-      <Dialog
+      <ConfirmDialog
         open={open === "lock"}
         onClose={close}
         title="Lock this deck?"
         about="Nothing is added to it and nothing can be moved out of it, not even by jobs that are running. Only you see it. You can unlock it later."
-        actions={
-          <>
-            <Button onClick={close}>Not now</Button>
-            <Button look="primary" icon={<Lock />} busy={change.isPending} onClick={() => become("locked")}>
-              Lock
-            </Button>
-          </>
-        }
+        verb="Lock"
+        look="primary"
+        icon={<Lock />}
+        refusal="Not now"
+        busy={change.isPending}
+        onConfirm={() => become("locked")}
       />
     </>
   );

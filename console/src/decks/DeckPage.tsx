@@ -1,11 +1,10 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
-import { Problem } from "../api/problem";
 import type { DeckView } from "../api/types";
 import { Button, ButtonLink } from "../kit/Button";
 import { count } from "../kit/format";
 import { Page, useTitle } from "../kit/Page";
-import { Empty, ProblemNote, Skeleton } from "../kit/states";
+import { Empty, Gone, Skeleton } from "../kit/states";
 import { useMe } from "../session/queries";
 import { DeckActions } from "./DeckActions";
 import { DeckGrid } from "./DeckGrid";
@@ -21,7 +20,7 @@ export function DeckPage() {
   const query = useInfiniteQuery(deckQuery(id));
   const deck = query.data?.pages.at(-1);
   const isMine = useIsMine(deck);
-  if (query.error && !deck) return <Gone problem={query.error} onRetry={() => query.refetch()} />;
+  if (query.error && !deck) return <NoDeck problem={query.error} onRetry={() => query.refetch()} />;
   if (!deck) return <Loading />;
   const outputs = query.data?.pages.flatMap((part) => part.outputs) ?? [];
   return (
@@ -97,21 +96,16 @@ function Loading() {
   );
 }
 
-function Gone({ problem, onRetry }: { problem: Error; onRetry: () => void }) {
+function NoDeck({ problem, onRetry }: { problem: Error; onRetry: () => void }) {
   useTitle("No such deck");
-  if (problem instanceof Problem && (problem.status === 404 || problem.status === 400)) {
-    return (
-      <Empty
-        title="There is no such deck"
-        action={
-          <ButtonLink to="/decks" search={{}}>
-            Show your decks
-          </ButtonLink>
-        }
-      >
-        It may be gone, or belong to somebody who has not published it.
-      </Empty>
-    );
-  }
-  return <ProblemNote problem={problem} onRetry={onRetry} />;
+  const action = (
+    <ButtonLink to="/decks" search={{}}>
+      Show your decks
+    </ButtonLink>
+  );
+  return (
+    <Gone problem={problem} onRetry={onRetry} title="There is no such deck" action={action}>
+      It may be gone, or belong to somebody who has not published it.
+    </Gone>
+  );
 }

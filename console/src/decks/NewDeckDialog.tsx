@@ -14,7 +14,7 @@ const FORM = "new-deck";
 /** Make an empty deck. */
 export function NewDeckDialog({ open, onClose }: { open: boolean; onClose: () => void }) {
   const collections = useQuery(collectionsQuery).data ?? [];
-  const create = useCreateDeck();
+  const create = useCreateDeck({ handlesErrors: true });
   const navigate = useNavigate();
   const [name, setName] = useState("");
   const [collection, setCollection] = useState("");
@@ -23,7 +23,7 @@ export function NewDeckDialog({ open, onClose }: { open: boolean; onClose: () =>
   const submit = (event: FormEvent) => {
     event.preventDefault();
     create.mutate(
-      { collection_id: chosen, name: name.trim() || null, description: null },
+      { collection_id: chosen, name: name.trim() || null },
       { onSuccess: ({ id }) => void navigate({ to: "/decks/$id", params: { id } }) },
     );
   };

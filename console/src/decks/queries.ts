@@ -52,16 +52,15 @@ export function deckQuery(deck_id: string) {
 export interface NewDeck {
   collection_id: string;
   name: string | null;
-  description: string | null;
 }
 
-/** Make a deck. */
-export function useCreateDeck() {
+/** Make a deck. `handlesErrors`: the caller shows what went wrong; else it is told in passing. */
+export function useCreateDeck({ handlesErrors = false } = {}) {
   const client = useQueryClient();
   return useMutation({
     mutationFn: (body: NewDeck): Promise<Deck> => data(api.POST("/decks", { body })),
     onSuccess: () => client.invalidateQueries({ queryKey: ["decks"] }),
-    meta: { handlesErrors: true },
+    meta: { handlesErrors },
   });
 }
 

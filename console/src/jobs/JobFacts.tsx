@@ -1,8 +1,7 @@
-import type { ReactNode } from "react";
 import type { Job } from "../api/types";
 import { CopyButton } from "../kit/CopyButton";
+import { Fact, Facts } from "../kit/Facts";
 import { count } from "../kit/format";
-import styles from "./JobFacts.module.css";
 
 type Price = NonNullable<Job["price"]>;
 
@@ -10,7 +9,7 @@ type Price = NonNullable<Job["price"]>;
 export function JobFacts({ job }: { job: Job }) {
   return (
     <section aria-label="Facts">
-      <dl className={styles.facts}>
+      <Facts>
         {job.retry_count > 0 && <Fact name="Retries">{job.retry_count}</Fact>}
         <Fact name="Version">{job.collection_version === null ? "Draft" : job.collection_version}</Fact>
         <Fact name="Credits">{job.price ? creditsOf(job.price) : "Free"}</Fact>
@@ -18,17 +17,8 @@ export function JobFacts({ job }: { job: Job }) {
           <code>{job.id}</code>
           <CopyButton text={job.id} />
         </Fact>
-      </dl>
+      </Facts>
     </section>
-  );
-}
-
-function Fact({ name, children }: { name: string; children: ReactNode }) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-    </div>
   );
 }
 

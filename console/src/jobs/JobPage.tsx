@@ -1,10 +1,9 @@
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
-import { Problem } from "../api/problem";
 import { collectionsQuery } from "../create/queries";
 import { ButtonLink } from "../kit/Button";
 import { Page, useTitle } from "../kit/Page";
-import { Empty, ProblemNote, Skeleton } from "../kit/states";
+import { Gone, Skeleton } from "../kit/states";
 import { useLiveJob } from "../live/channel";
 import { hasEnded } from "../live/state";
 import { JobActions } from "./JobActions";
@@ -31,7 +30,7 @@ export function JobPage() {
   });
   const job = useJobNow(query.data, live);
   const collections = useQuery(collectionsQuery).data;
-  if (query.error && !query.data) return <Gone problem={query.error} onRetry={() => query.refetch()} />;
+  if (query.error && !query.data) return <NoJob problem={query.error} onRetry={() => query.refetch()} />;
   if (!job) return <Loading />;
   const collection = collections?.find((one) => one.id === job.data.collectionId);
   const title = titleOf({
@@ -69,21 +68,16 @@ function Loading() {
   );
 }
 
-function Gone({ problem, onRetry }: { problem: Error; onRetry: () => void }) {
+function NoJob({ problem, onRetry }: { problem: Error; onRetry: () => void }) {
   useTitle("No such job");
-  if (problem instanceof Problem && (problem.status === 404 || problem.status === 400)) {
-    return (
-      <Empty
-        title="There is no such job"
-        action={
-          <ButtonLink to="/jobs" search={{}}>
-            Show your jobs
-          </ButtonLink>
-        }
-      >
-        It may be gone, or belong to somebody else.
-      </Empty>
-    );
-  }
-  return <ProblemNote problem={problem} onRetry={onRetry} />;
+  const action = (
+    <ButtonLink to="/jobs" search={{}}>
+      Show your jobs
+    </ButtonLink>
+  );
+  return (
+    <Gone problem={problem} onRetry={onRetry} title="There is no such job" action={action}>
+      It may be gone, or belong to somebody else.
+    </Gone>
+  );
 }

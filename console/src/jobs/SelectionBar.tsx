@@ -1,6 +1,8 @@
 import { RotateCcw, Square, X } from "lucide-react";
 import { useState } from "react";
 import { Button } from "../kit/Button";
+import shared from "../kit/bar.module.css";
+import { classes } from "../kit/classes";
 import { ConfirmDialog } from "../kit/Dialog";
 import { count } from "../kit/format";
 import { useHotkeys } from "../kit/hotkeys";
@@ -26,8 +28,8 @@ export function SelectionBar({ selection }: { selection: Selection }) {
   };
   const isDoing = (what: Change) => change.isPending && change.variables.what === what;
   return (
-    <div className={styles.bar} role="toolbar" aria-label="Selected jobs">
-      <span className={styles.count} aria-live="polite">
+    <div className={classes(shared.bar, styles.bar)} role="toolbar" aria-label="Selected jobs">
+      <span className={classes(shared.count, styles.count)} aria-live="polite">
         {change.isPending ? `${change.over} of ${change.variables.ids.length}` : `${count(size)} selected`}
       </span>
       <Button

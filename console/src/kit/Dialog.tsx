@@ -43,17 +43,30 @@ interface ConfirmProps extends Pick<Props, "open" | "onClose" | "title" | "about
   verb: string;
   onConfirm: () => void;
   busy?: boolean;
+  /** `danger`: it takes something away; `primary`: it does not. */
+  look?: "danger" | "primary";
+  icon?: ReactNode;
+  /** What the button that leaves everything as it is says. */
+  refusal?: string;
 }
 
-/** Ask before something that cannot be undone. */
-export function ConfirmDialog({ verb, onConfirm, busy = false, ...rest }: ConfirmProps) {
+/** Ask before something that should not happen by mistake. */
+export function ConfirmDialog({
+  verb,
+  onConfirm,
+  busy = false,
+  look = "danger",
+  icon,
+  refusal = "Keep",
+  ...rest
+}: ConfirmProps) {
   return (
     <Dialog
       {...rest}
       actions={
         <>
-          <Button onClick={rest.onClose}>Keep</Button>
-          <Button look="danger" onClick={onConfirm} busy={busy}>
+          <Button onClick={rest.onClose}>{refusal}</Button>
+          <Button look={look} icon={icon} onClick={onConfirm} busy={busy}>
             {verb}
           </Button>
         </>

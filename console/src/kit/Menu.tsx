@@ -1,6 +1,7 @@
 import { Menu as Base } from "@base-ui/react/menu";
 import type { ReactElement, ReactNode } from "react";
 import { classes } from "./classes";
+import shared from "./floating.module.css";
 import styles from "./Menu.module.css";
 
 interface Props {
@@ -19,7 +20,7 @@ export function Menu({ trigger, children, align = "end", side = "bottom", defaul
       <Base.Trigger render={trigger} />
       <Base.Portal>
         <Base.Positioner align={align} side={side} sideOffset={6} className={styles.positioner}>
-          <Base.Popup className={styles.popup}>{children}</Base.Popup>
+          <Base.Popup className={classes(shared.floating, styles.popup)}>{children}</Base.Popup>
         </Base.Positioner>
       </Base.Portal>
     </Base.Root>

@@ -1,5 +1,7 @@
 import { Popover as Base } from "@base-ui/react/popover";
 import type { ReactElement, ReactNode } from "react";
+import { classes } from "./classes";
+import shared from "./floating.module.css";
 import styles from "./Popover.module.css";
 
 interface Props {
@@ -17,7 +19,7 @@ export function Popover({ trigger, title, children, align = "end" }: Props) {
       <Base.Trigger render={trigger} />
       <Base.Portal>
         <Base.Positioner align={align} sideOffset={6} className={styles.positioner}>
-          <Base.Popup className={styles.popup} aria-label={title}>
+          <Base.Popup className={classes(shared.floating, styles.popup)} aria-label={title}>
             {children}
           </Base.Popup>
         </Base.Positioner>

@@ -1,6 +1,6 @@
 import { CircleAlert } from "lucide-react";
 import type { CSSProperties, ReactNode } from "react";
-import { sentenceOf } from "../api/problem";
+import { Problem, sentenceOf } from "../api/problem";
 import { Button } from "./Button";
 import { classes } from "./classes";
 import styles from "./states.module.css";
@@ -32,6 +32,27 @@ export function ProblemNote({ problem, onRetry }: { problem: unknown; onRetry?: 
       <p>{sentenceOf(problem)}</p>
       {onRetry && <Button onClick={onRetry}>Try again</Button>}
     </div>
+  );
+}
+
+interface GoneProps {
+  problem: unknown;
+  onRetry: () => void;
+  title: string;
+  /** What may have become of it. */
+  children: ReactNode;
+  action: ReactNode;
+}
+
+/** What a page shows whose object is not there; or, if that is not the problem, what went wrong. */
+export function Gone({ problem, onRetry, title, children, action }: GoneProps) {
+  if (!(problem instanceof Problem && problem.isOfMissing)) {
+    return <ProblemNote problem={problem} onRetry={onRetry} />;
+  }
+  return (
+    <Empty title={title} action={action}>
+      {children}
+    </Empty>
   );
 }
 

@@ -1,6 +1,8 @@
 import { Columns2, Download, Eye, EyeOff, FolderInput, Star, Tag, X } from "lucide-react";
 import { useState } from "react";
 import type { LibraryItem } from "../api/types";
+import shared from "../kit/bar.module.css";
+import { classes } from "../kit/classes";
 import { count } from "../kit/format";
 import { IconButton } from "../kit/IconButton";
 import { useBringBack } from "../outputs/changes";
@@ -31,11 +33,11 @@ export function SelectionBar({ ids, items, isHidden, onStar, onHide, onCompare, 
   const tags = [...new Set(selected.flatMap((item) => item.tags))].sort();
   const isStarred = selected.length > 0 && selected.every((item) => item.starred);
   return (
-    <div className={styles.bar} role="toolbar" aria-label="What is selected">
+    <div className={classes(shared.bar, styles.bar)} role="toolbar" aria-label="What is selected">
       <IconButton label="Select none" shortcut="Esc" onClick={onClear}>
         <X />
       </IconButton>
-      <span className={styles.count} role="status">
+      <span className={classes(shared.count, styles.count)} role="status">
         {count(ids.size)} selected
       </span>
       {isHidden && mayChange && (

@@ -2,13 +2,13 @@ import { useQuery } from "@tanstack/react-query";
 import { FolderMinus, FolderOpen } from "lucide-react";
 import { type FormEvent, useState } from "react";
 import type { Deck, LibraryItem } from "../api/types";
-import { decksQuery } from "../decks/queries";
+import { decksQuery, useCreateDeck } from "../decks/queries";
 import { Button } from "../kit/Button";
 import { Dialog } from "../kit/Dialog";
 import { TextInput } from "../kit/Fields";
 import { numbered } from "../kit/format";
 import { ProblemNote, Skeleton } from "../kit/states";
-import { useMove, useNewDeck } from "./changes";
+import { useMove } from "./changes";
 import styles from "./dialogs.module.css";
 
 interface Props {
@@ -23,7 +23,7 @@ interface Props {
 export function DeckDialog({ open, onClose, ids, outputs }: Props) {
   const decks = useQuery({ ...decksQuery, enabled: open });
   const move = useMove();
-  const made = useNewDeck();
+  const made = useCreateDeck();
   const [name, setName] = useState("");
   const bound = [...new Set(outputs.filter((one) => !one.source_output_id).map((one) => one.collection_id))];
   const [collection = outputs[0]?.collection_id] = bound;

@@ -1,7 +1,7 @@
 import { Link } from "@tanstack/react-router";
-import type { ReactNode } from "react";
 import type { Output } from "../api/types";
 import { CopyButton } from "../kit/CopyButton";
+import { Fact, Facts } from "../kit/Facts";
 import { clock } from "../kit/format";
 import { Status } from "../kit/states";
 import { Time } from "../kit/Time";
@@ -26,13 +26,13 @@ export function Details({ output, title }: { output: Output; title?: string }) {
         </section>
       )}
       {others.length > 0 && (
-        <dl className={styles.list} aria-label="Parameters">
+        <Facts label="Parameters">
           {others.map(({ name, value }) => (
-            <Row key={name} name={name}>
+            <Fact key={name} name={name}>
               <Value value={value} />
-            </Row>
+            </Fact>
           ))}
-        </dl>
+        </Facts>
       )}
       <About output={output} />
     </>
@@ -42,48 +42,39 @@ export function Details({ output, title }: { output: Output; title?: string }) {
 function About({ output }: { output: Output }) {
   const { collection, deck, width, height, duration, mime_type, tags, source_output_id } = output;
   return (
-    <dl className={styles.list} aria-label="About it">
+    <Facts label="About it">
       {output.status !== "completed" && (
-        <Row name="State">
+        <Fact name="State">
           <Status status={output.status} />
-        </Row>
+        </Fact>
       )}
-      <Row name="Collection">
+      <Fact name="Collection">
         <Link to="/create/$collection" params={{ collection: collection.id }}>
           {collection.title}
         </Link>
-      </Row>
+      </Fact>
       {deck && (
-        <Row name="Deck">
+        <Fact name="Deck">
           <Link to="/decks/$id" params={{ id: deck.id }}>
             {deck.name}
           </Link>
-        </Row>
+        </Fact>
       )}
       {source_output_id && (
-        <Row name="Made from">
+        <Fact name="Made from">
           <Link to="/o/$id" params={{ id: source_output_id }}>
             another output
           </Link>
-        </Row>
+        </Fact>
       )}
-      <Row name="Made">
+      <Fact name="Made">
         <Time at={output.created_at} />
-      </Row>
-      {width !== null && height !== null && <Row name="Size">{`${width} × ${height}`}</Row>}
-      {duration !== null && <Row name="Length">{clock(duration)}</Row>}
-      {mime_type && <Row name="Type">{mime_type}</Row>}
-      {tags.length > 0 && <Row name="Tags">{tags.join(", ")}</Row>}
-    </dl>
-  );
-}
-
-function Row({ name, children }: { name: string; children: ReactNode }) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-    </div>
+      </Fact>
+      {width !== null && height !== null && <Fact name="Size">{`${width} × ${height}`}</Fact>}
+      {duration !== null && <Fact name="Length">{clock(duration)}</Fact>}
+      {mime_type && <Fact name="Type">{mime_type}</Fact>}
+      {tags.length > 0 && <Fact name="Tags">{tags.join(", ")}</Fact>}
+    </Facts>
   );
 }
 

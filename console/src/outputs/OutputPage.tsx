@@ -1,11 +1,10 @@
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
-import { Problem } from "../api/problem";
 import type { Output } from "../api/types";
 import { ButtonLink } from "../kit/Button";
 import { useHotkeys } from "../kit/hotkeys";
 import { useTitle } from "../kit/Page";
-import { Empty, ProblemNote, Skeleton } from "../kit/states";
+import { Gone, Skeleton } from "../kit/states";
 import { useMe } from "../session/queries";
 import { Actions } from "./Actions";
 import { useHide, useStar } from "./changes";
@@ -24,20 +23,21 @@ export function OutputPage() {
   const { id } = route.useParams();
   const output = useQuery(outputQuery(id));
   useTitle(output.data ? nameOf(output.data) : "Output");
-  if (output.isError) return <Missing problem={output.error} onRetry={() => output.refetch()} />;
+  if (output.isError) {
+    const action = <ButtonLink to="/library">Open the library</ButtonLink>;
+    return (
+      <Gone
+        problem={output.error}
+        onRetry={() => output.refetch()}
+        title="There is no such output"
+        action={action}
+      >
+        It may belong to somebody else, or its address is not complete.
+      </Gone>
+    );
+  }
   if (!output.data) return <Skeleton className={styles.waiting} />;
   return <Loaded key={id} output={output.data} />;
-}
-
-function Missing({ problem, onRetry }: { problem: Error; onRetry: () => void }) {
-  if (!(problem instanceof Problem && (problem.status === 404 || problem.status === 400))) {
-    return <ProblemNote problem={problem} onRetry={onRetry} />;
-  }
-  return (
-    <Empty title="There is no such output" action={<ButtonLink to="/library">Open the library</ButtonLink>}>
-      It may belong to somebody else, or its address is not complete.
-    </Empty>
-  );
 }
 
 function Loaded({ output }: { output: Output }) {

@@ -136,15 +136,6 @@ export function useMove() {
   });
 }
 
-/** Make a deck for outputs of a collection. */
-export function useNewDeck() {
-  const client = useQueryClient();
-  return useMutation({
-    mutationFn: (body: { collection_id: string; name: string }) => data(api.POST("/decks", { body })),
-    onSuccess: () => client.invalidateQueries({ queryKey: ["decks"] }),
-  });
-}
-
 /** What lists lost, by the key of each. */
 type Lost = [key: readonly unknown[], items: LibraryItem[]][];
 
