@@ -15,8 +15,10 @@ Write = Callable[[Transaction, UUID], Awaitable[object]]
 
 WRITES: dict[JobStatus, Write] = {
     JobStatus.PENDING: lambda tx, job: change_store.begin_retry(tx, job, retry_count=0),
-    JobStatus.PROCESSING: lambda tx, job: store.move_jobs(tx, [(job, "processing", 10.0, 1)]),
-    JobStatus.COMPLETED: lambda tx, job: store.complete(tx, [store.Ending(job, None, {})], from_states=NOT_COMPLETED),
+    JobStatus.PROCESSING: lambda tx, job: store.save(tx, [], [store.Move(job, "processing", 10.0, 1)], []),
+    JobStatus.COMPLETED: lambda tx, job: store.complete(
+        tx, [store.Ending(job, None, {})], from_states=NOT_COMPLETED, message="Generation completed"
+    ),
     JobStatus.FAILED: lambda tx, job: store.fail(tx, job, message="it broke"),
 }
 

@@ -12,6 +12,7 @@ from tests.pooler import pgbouncer, pooled_uri
 
 from emprops.kit import database as module
 from emprops.kit.database import Database
+from emprops.kit.ids import new_id
 from emprops.settings import Settings, SettingsError
 
 SIZE = 6
@@ -173,6 +174,20 @@ async def test_settings_hold_with_and_without_a_pooler(pool: Database, pooled: D
             assert await tx.fetch_value(SETTINGS) == OURS
     with psycopg.connect(pooled.conninfo, prepare_threshold=None) as stranger:
         assert stranger.execute("SHOW statement_timeout").fetchone() == ("0",), "others must not inherit them"
+
+
+async def test_what_is_looked_up_by_key_is_planned_once_and_never_by_a_scan(pool: Database, pooled: Database) -> None:
+    for database in (pool, pooled):
+        async with database.transaction(by_key=True, lock_timeout=0.25) as tx:
+            await tx.execute("PREPARE look AS SELECT user_id FROM credit_account WHERE user_id = ANY($1::uuid[])")
+            plan = await tx.fetch_values(f"EXPLAIN EXECUTE look('{{{new_id()}}}')")
+            assert await tx.fetch_value("SHOW lock_timeout") == "250ms"
+            await tx.execute("DEALLOCATE look")
+        assert any("= ANY ($1)" in line for line in plan), "a plan for any keys"
+        assert not any("Seq Scan" in line for line in plan), "also while the table is empty"
+        async with database.transaction() as tx:
+            names = ("plan_cache_mode", "enable_seqscan", "lock_timeout")
+            assert [await tx.fetch_value(f"SHOW {name}") for name in names] == ["auto", "on", "3s"]
 
 
 async def test_behind_a_pooler_sessions_may_change_between_statements(pooled: Database) -> None:

@@ -40,13 +40,21 @@ async def test_pokes_reach_their_topic_only(engines: Engines, redis: redis.async
 
 async def test_all_topics_can_be_overheard(engines: Engines, redis: redis.asyncio.Redis) -> None:
     heard: list[list[str] | None] = []
+    ends: list[list[str] | None] = []
     async with Pokes(engines.redis_url, "pokes") as pokes:
-        with pokes.overhear(lambda topics: heard.append(topics and list(topics))), pokes.listen("b") as bell:
+        with (
+            pokes.overhear(lambda topics: heard.append(topics and list(topics))),
+            pokes.overhear(lambda topics: ends.append(topics and list(topics)), kind="end"),
+            pokes.listen("b") as bell,
+        ):
             assert await bell.wait(5)
             await poke(redis, "pokes", ["a", "b"])
             assert await bell.wait(5)
+            await poke(redis, "pokes", ["a", "end:a", "b"])
+            assert await bell.wait(5)
         pokes.deliver(["c"])
-    assert heard == [None, ["a", "b"]]
+    assert heard == [None, ["a", "b"], ["a", "b"]]
+    assert ends == [None, ["a"]]
 
 
 async def test_patterns_are_heard_with_their_channels_whatever_is_in_them(

@@ -118,7 +118,7 @@ async def test_streams_hear_of_it(rig: Rig) -> None:
         assert (await subscription.get_message(timeout=5))["type"] == "subscribe"
         await rig.ok(job_id, "cancel")
         await rig.dispatcher.flush()
-        assert (await subscription.get_message(timeout=5))["data"] == str(job_id).encode()
+        assert (await subscription.get_message(timeout=5))["data"] == f"{job_id} ended:{job_id}".encode()
 
 
 async def test_the_cancellation_comes_first(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:

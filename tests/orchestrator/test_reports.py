@@ -130,14 +130,14 @@ async def test_an_error_of_ours_fails_one_job_and_not_the_batch(
 ) -> None:
     odd = await finish_step(orchestrator, Finished(data={"text": "odd"}))
     good = await finish_step(orchestrator, Finished(data={"text": "fine"}))
-    original = jobs.save_steps
+    original = jobs.save
 
-    async def save_steps(tx: Any, steps: Any) -> None:
+    async def save(tx: Any, steps: Any, moves: Any, history: Any) -> None:
         if any(step.job_id == odd for step in steps):
             raise KeyError("odd")
-        await original(tx, steps)
+        await original(tx, steps, moves, history)
 
-    monkeypatch.setattr(jobs, "save_steps", save_steps)
+    monkeypatch.setattr(jobs, "save", save)
     await read_all(orchestrator)
     assert (await job_row(orchestrator.database, odd))["status"] == "failed"
     assert (await job_row(orchestrator.database, good))["status"] == "completed"

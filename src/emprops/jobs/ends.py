@@ -18,6 +18,7 @@ from emprops.kit.looking import look_for_ever
 from emprops.kit.pubsub import Pokes
 from emprops.kit.tasks import Background
 from emprops.kit.web.endpoint import Resources
+from emprops.queue.keys import ENDED
 
 JOBS: Final = 50
 """Jobs per statement: those that have ended may have a megabyte of data each."""
@@ -87,7 +88,7 @@ class Ends(Background):
     # --- the task
 
     async def _work(self) -> None:
-        with self._pokes.overhear(self._overhear):
+        with self._pokes.overhear(self._overhear, kind=ENDED):
             await look_for_ever(self._turn, self._database.outage, pause=0.0, failed="looking for ended jobs failed")
 
     async def _turn(self) -> None:

@@ -1,4 +1,4 @@
-"""SQL of starting a job: the job itself and its steps."""
+"""SQL of starting a job: the job itself, its steps, and the first lines of its history."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
+from emprops.jobs.store import HistoryEntry
 from emprops.kit.database import Transaction
 
 
@@ -82,38 +83,42 @@ async def reserve_ids(tx: Transaction, job_ids: Collection[UUID]) -> dict[UUID, 
     return {row["id"]: Origin(row["user_id"], row["collection_id"]) for row in rows}
 
 
-async def insert_jobs(tx: Transaction, jobs: Sequence[NewJob]) -> dict[UUID, datetime]:
-    """Insert pending jobs; returns when each was created. One is missing if there is a job of its id already."""
+async def insert_jobs(
+    tx: Transaction, jobs: Sequence[NewJob], steps: Sequence[NewStep], history: Sequence[HistoryEntry]
+) -> dict[UUID, datetime]:
+    """Insert pending jobs with their steps and the first lines of their history; returns when each was created. One is
+    missing, with all that is its own, if there is a job of its id already."""
     rows = await tx.fetch_dicts(
         """
-        INSERT INTO job (id, user_id, collection_id, collection_version, name, description, job_type, priority,
-                         total_steps, data, max_retries, trace, key_id, price, moderation, progress)
-        SELECT id, user_id, collection_id, collection_version, name, description, job_type, priority,
-               total_steps, data, max_retries, nullif(trace, ''), key_id, price, moderation, 0
-        FROM jsonb_to_recordset(%s) AS new (
-            id uuid, user_id uuid, collection_id uuid, collection_version int, name text, description text,
-            job_type text, priority int, total_steps int, data jsonb, max_retries int, trace text, key_id uuid,
-            price jsonb, moderation text)
-        ON CONFLICT (id) DO NOTHING
-        RETURNING id, created_at
+        WITH created AS (
+            INSERT INTO job (id, user_id, collection_id, collection_version, name, description, job_type, priority,
+                             total_steps, data, max_retries, trace, key_id, price, moderation, progress)
+            SELECT id, user_id, collection_id, collection_version, name, description, job_type, priority,
+                   total_steps, data, max_retries, nullif(trace, ''), key_id, price, moderation, 0
+            FROM jsonb_to_recordset(%(jobs)s) AS new (
+                id uuid, user_id uuid, collection_id uuid, collection_version int, name text, description text,
+                job_type text, priority int, total_steps int, data jsonb, max_retries int, trace text, key_id uuid,
+                price jsonb, moderation text)
+            ON CONFLICT (id) DO NOTHING
+            RETURNING id AS job_id, created_at
+        ), with_steps AS (
+            INSERT INTO step (id, job_id, retry_attempt, step_order, step_name, step_type, generation, is_result,
+                              depends_on, template, input_data, requirements, held_back_for, builders)
+            SELECT id, job_id, retry_attempt, step_order, step_name, step_type, generation, is_result,
+                   depends_on, template, input_data, requirements, held_back_for, builders
+            FROM jsonb_to_recordset(%(steps)s) AS new (
+                id uuid, job_id uuid, retry_attempt int, step_order int, step_name text, step_type text,
+                generation int, is_result boolean, depends_on uuid[], template jsonb, input_data jsonb,
+                requirements jsonb, held_back_for uuid, builders uuid[]) JOIN created USING (job_id)
+        ), with_history AS (
+            INSERT INTO job_history (job_id, status, message, data)
+            SELECT job_id, status, message, data
+            FROM ROWS FROM (jsonb_to_recordset(%(history)s) AS (job_id uuid, status text, message text, data jsonb))
+                 WITH ORDINALITY JOIN created USING (job_id)
+            ORDER BY ordinality
+        )
+        SELECT job_id, created_at FROM created
         """,
-        (Jsonb(jobs),),
+        {"jobs": Jsonb(jobs), "steps": Jsonb(steps), "history": Jsonb(history)},
     )
-    return {row["id"]: row["created_at"] for row in rows}
-
-
-async def insert_steps(tx: Transaction, steps: Sequence[NewStep]) -> None:
-    """Insert pending steps."""
-    await tx.execute(
-        """
-        INSERT INTO step (id, job_id, retry_attempt, step_order, step_name, step_type, generation, is_result,
-                          depends_on, template, input_data, requirements, held_back_for, builders)
-        SELECT id, job_id, retry_attempt, step_order, step_name, step_type, generation, is_result,
-               depends_on, template, input_data, requirements, held_back_for, builders
-        FROM jsonb_to_recordset(%s) AS new (
-            id uuid, job_id uuid, retry_attempt int, step_order int, step_name text, step_type text, generation int,
-            is_result boolean, depends_on uuid[], template jsonb, input_data jsonb, requirements jsonb,
-            held_back_for uuid, builders uuid[])
-        """,
-        (Jsonb(steps),),
-    )
+    return {row["job_id"]: row["created_at"] for row in rows}

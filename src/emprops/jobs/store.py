@@ -31,6 +31,8 @@ class LockedJob:
     created_at: datetime
     moderation: str | None
     """What has to be decided before it goes on; see :mod:`emprops.moderation`."""
+    held: bool
+    """Whether credits were held for it."""
 
 
 @dataclass(slots=True)
@@ -72,29 +74,30 @@ class HistoryEntry:
     data: dict[str, Any] | None = None
 
 
+NEW_HISTORY = """
+    INSERT INTO job_history (job_id, step_id, status, message, data)
+    SELECT job_id, step_id, status, message, data
+    FROM ROWS FROM (jsonb_to_recordset(%(history)s) AS (
+        job_id uuid, step_id uuid, status text, message text, data jsonb)) WITH ORDINALITY
+    ORDER BY ordinality
+"""
+
+
 async def add_history(tx: Transaction, entries: Iterable[HistoryEntry]) -> None:
     """Append lines to the history. Writers hold the job's row lock, so ids rise in the order of commits per job."""
     lines = list(entries)
     if lines:
-        await tx.execute(
-            """
-            INSERT INTO job_history (job_id, step_id, status, message, data)
-            SELECT job_id, step_id, status, message, data
-            FROM ROWS FROM (jsonb_to_recordset(%s) AS (
-                job_id uuid, step_id uuid, status text, message text, data jsonb)) WITH ORDINALITY
-            ORDER BY ordinality
-            """,
-            (Jsonb(lines),),
-        )
+        await tx.execute(NEW_HISTORY, {"history": Jsonb(lines)})
 
 
 _SAVED = (
     *("id", "run", "status", "progress", "attempt", "worker_id", "error_message", "output_data", "dead_letter"),
     "seconds",
 )
-JOB_COLUMNS = """
+HELD = "EXISTS (SELECT FROM credit_hold h WHERE h.job_id = job.id) AS held"
+JOB_COLUMNS = f"""
     id, user_id, collection_id, status, priority, progress, total_steps, current_step, retry_count, data, created_at,
-    moderation
+    moderation, {HELD}
 """
 
 
@@ -128,23 +131,52 @@ async def current_steps(tx: Transaction, job_ids: Iterable[UUID]) -> list[StepSt
     )
 
 
-async def save_steps(tx: Transaction, steps: Sequence[StepState]) -> None:
-    """Write changed steps back. A step that is terminal in the table stays as it is, whatever the caller believes."""
-    if not steps:
+@dataclass(frozen=True, slots=True)
+class Move:
+    """How far an open job has come."""
+
+    id: UUID
+    status: str
+    progress: float
+    current_step: int
+
+
+async def save(
+    tx: Transaction, steps: Sequence[StepState], moves: Sequence[Move], history: Sequence[HistoryEntry]
+) -> None:
+    """Write changed steps back, advance jobs, and append lines to their history.
+
+    A step that is terminal in the table stays as it is, whatever the caller believes, as does a job that has ended.
+    Progress and current step of a job never fall.
+    """
+    if not steps and not moves and not history:
         return
     await tx.execute(
-        """
-        UPDATE step SET status = new.status, progress = new.progress, attempt = new.attempt,
-               worker_id = new.worker_id, error_message = new.error_message, output_data = new.output_data,
-               dead_letter = new.dead_letter, seconds = new.seconds, updated_at = now(),
-               started_at = CASE WHEN new.attempt > 0 THEN coalesce(started_at, now()) ELSE started_at END,
-               completed_at = CASE WHEN new.status IN ('completed', 'failed') THEN now() END
-        FROM jsonb_to_recordset(%s) AS new (
-            id uuid, run int, status text, progress float8, attempt int, worker_id text, error_message text,
-            output_data jsonb, dead_letter jsonb, seconds float8)
-        WHERE step.id = new.id AND step.run = new.run AND step.status IN ('pending', 'processing')
+        f"""
+        WITH saved AS (
+            UPDATE step SET status = new.status, progress = new.progress, attempt = new.attempt,
+                   worker_id = new.worker_id, error_message = new.error_message, output_data = new.output_data,
+                   dead_letter = new.dead_letter, seconds = new.seconds, updated_at = now(),
+                   started_at = CASE WHEN new.attempt > 0 THEN coalesce(started_at, now()) ELSE started_at END,
+                   completed_at = CASE WHEN new.status IN ('completed', 'failed') THEN now() END
+            FROM jsonb_to_recordset(%(steps)s) AS new (
+                id uuid, run int, status text, progress float8, attempt int, worker_id text, error_message text,
+                output_data jsonb, dead_letter jsonb, seconds float8)
+            WHERE step.id = new.id AND step.run = new.run AND step.status IN ('pending', 'processing')
+        ), moved AS (
+            UPDATE job SET status = new.status, progress = greatest(job.progress, new.progress),
+                   current_step = greatest(job.current_step, new.current_step), updated_at = now(),
+                   started_at = coalesce(started_at, now())
+            FROM jsonb_to_recordset(%(moves)s) AS new (id uuid, status text, progress float8, current_step int)
+            WHERE job.id = new.id AND job.status IN ('pending', 'processing')
+        )
+        {NEW_HISTORY}
         """,
-        (Jsonb([{name: getattr(step, name) for name in _SAVED} for step in steps]),),
+        {
+            "steps": Jsonb([{name: getattr(step, name) for name in _SAVED} for step in steps]),
+            "moves": Jsonb(moves),
+            "history": Jsonb(history),
+        },
     )
 
 
@@ -174,22 +206,6 @@ async def set_inputs(tx: Transaction, inputs: dict[UUID, dict[str, Any]], held_b
     )
 
 
-async def move_jobs(tx: Transaction, jobs: Sequence[tuple[UUID, str, float, int]]) -> None:
-    """Advance open jobs: ``(id, status, progress, current_step)``. Progress and current step never fall."""
-    if not jobs:
-        return
-    await tx.execute(
-        """
-        UPDATE job SET status = new.status, progress = greatest(job.progress, new.progress),
-               current_step = greatest(job.current_step, new.current_step), updated_at = now(),
-               started_at = coalesce(started_at, now())
-        FROM unnest(%s::uuid[], %s::text[], %s::float8[], %s::int[]) AS new (id, status, progress, current_step)
-        WHERE job.id = new.id AND job.status IN ('pending', 'processing')
-        """,
-        [list(column) for column in zip(*jobs, strict=True)],
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class Ending:
     """A job that ends with success."""
@@ -200,23 +216,39 @@ class Ending:
     """Merged over the job's own."""
 
 
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """A job that has just ended with success."""
+
+    id: UUID
+    usage_price: dict[str, Any] | None
+    """The parts of its price, if usage decides what it costs."""
+    held: bool
+    """Whether credits were held for it."""
+
+
 async def complete(
-    tx: Transaction, endings: Sequence[Ending], *, from_states: Sequence[str]
-) -> dict[UUID, dict[str, Any] | None]:
-    """End jobs with success. Returns those that did, each with the parts of its price if usage decides what it costs;
-    one that was in none of ``from_states`` is missing."""
-    rows = await tx.fetch_dicts(
-        """
-        UPDATE job SET status = 'completed', progress = 100, workflow_output = new.workflow_output,
-               data = job.data || new.data, current_step = total_steps, error_message = NULL, cancelled_at = NULL,
-               updated_at = now(), started_at = coalesce(started_at, now()), completed_at = now()
-        FROM jsonb_to_recordset(%s) AS new (id uuid, workflow_output text, data jsonb)
-        WHERE job.id = new.id AND status = ANY(%s)
-        RETURNING job.id, CASE WHEN price ? 'by_usage' THEN price END AS usage_price
+    tx: Transaction, endings: Sequence[Ending], *, from_states: Sequence[str], message: str
+) -> list[Completed]:
+    """End jobs with success, and say so in their history. Returns those that did: without those that were in none of
+    ``from_states``."""
+    return await tx.fetch_all(
+        Completed,
+        f"""
+        WITH ended AS (
+            UPDATE job SET status = 'completed', progress = 100, workflow_output = new.workflow_output,
+                   data = job.data || new.data, current_step = total_steps, error_message = NULL, cancelled_at = NULL,
+                   updated_at = now(), started_at = coalesce(started_at, now()), completed_at = now()
+            FROM jsonb_to_recordset(%(endings)s) AS new (id uuid, workflow_output text, data jsonb)
+            WHERE job.id = new.id AND status = ANY(%(from)s)
+            RETURNING job.id, price
+        ), told AS (
+            INSERT INTO job_history (job_id, status, message) SELECT id, 'completed', %(message)s FROM ended
+        )
+        SELECT id, CASE WHEN price ? 'by_usage' THEN price END AS usage_price, {HELD} FROM ended job
         """,
-        (Jsonb(endings), list(from_states)),
+        {"endings": Jsonb(endings), "from": list(from_states), "message": message},
     )
-    return {row["id"]: row["usage_price"] for row in rows}
 
 
 async def settle_price(tx: Transaction, job_id: UUID, price: dict[str, Any]) -> None:

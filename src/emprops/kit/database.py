@@ -8,22 +8,27 @@ import asyncio
 import select
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
-from typing import Any, TypeVar, cast
+from contextlib import asynccontextmanager, nullcontext, suppress
+from typing import Any, Final, TypeVar, cast
 
 import orjson
 import psycopg
 from psycopg import AsyncConnection
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import class_row, dict_row, scalar_row
 from psycopg.types.json import set_json_dumps, set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from emprops.kit.conninfo import conninfo
 from emprops.kit.outage import Outage
-from emprops.settings import Settings, SettingsError
+from emprops.settings import Settings
 
 Row = TypeVar("Row")
 Parameters = Mapping[str, Any] | Sequence[Any] | None
+
+BY_KEY: Final = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
+"""For statements that find their rows by keys. PostgreSQL would plan each of them again at each use, because a plan for
+one key looks cheaper than one for any number of them; that took a third of its time. A plan that is kept must not be a
+scan, as it may have been made when the table was empty."""
 
 set_json_dumps(orjson.dumps)
 set_json_loads(orjson.loads)
@@ -140,13 +145,19 @@ class Database:
         await self.pool.close()
 
     @asynccontextmanager
-    async def transaction(self, *, lock_timeout: float | None = None) -> AsyncIterator[Transaction]:
-        """Open a transaction; it commits when the block ends and rolls back when it raises. ``lock_timeout``: how many
-        seconds it waits for a lock, if not as long as everybody."""
-        async with self._connection() as connection, self._begun(connection):
+    async def transaction(
+        self, *, lock_timeout: float | None = None, by_key: bool = False
+    ) -> AsyncIterator[Transaction]:
+        """Open a transaction; it commits when the block ends and rolls back when it raises.
+
+        ``lock_timeout``: how many seconds it waits for a lock, if not as long as everybody. ``by_key``: its statements
+        look rows up by keys, so each connection plans each of them once (:data:`BY_KEY`).
+        """
+        settings = BY_KEY if by_key else {}
+        if lock_timeout is not None:
+            settings = settings | {"lock_timeout": f"{int(lock_timeout * 1000)}"}
+        async with self._connection() as connection, self._begun(connection, settings):
             tx = Transaction(connection)
-            if lock_timeout is not None:
-                await tx.execute("SELECT set_config('lock_timeout', %s, true)", (f"{int(lock_timeout * 1000)}",))
             yield tx
         tx.committed()
 
@@ -155,25 +166,28 @@ class Database:
         """Lend a connection for reads: each statement stands for itself."""
         async with (
             self._connection() as connection,
-            self._begun(connection) if connection.behind_pooler else nullcontext(),
+            self._begun(connection, {}) if connection.behind_pooler else nullcontext(),
         ):
             yield Transaction(connection)
 
     @asynccontextmanager
-    async def _begun(self, connection: Connection) -> AsyncIterator[None]:
-        """Open a transaction with our settings.
+    async def _begun(self, connection: Connection, settings: Mapping[str, str]) -> AsyncIterator[None]:
+        """Open a transaction with these settings, in one round trip; behind a pooler with ours, too.
 
         A pooler without PostgreSQL, or without a free session, answers nothing for up to two minutes: that is too long.
         """
-        if not connection.behind_pooler:
-            async with connection.transaction():
-                yield
-            return
-        async with AsyncExitStack() as stack:
-            async with _within(self.pool.timeout):
-                await stack.enter_async_context(connection.transaction())
-                await self._set(connection, local=True)
+        if connection.behind_pooler:
+            settings = {**self._settings, **settings}
+        begin = "; ".join(("BEGIN", *(f"SET LOCAL {name} = '{value}'" for name, value in settings.items())))
+        async with _within(self.pool.timeout) if connection.behind_pooler else nullcontext():
+            await connection.execute(cast("Any", begin), prepare=False)
+        try:
             yield
+        except BaseException:
+            with suppress(psycopg.Error):  # a connection that is lost has rolled back
+                await connection.rollback()
+            raise
+        await connection.commit()
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Connection]:
@@ -238,36 +252,10 @@ class Database:
         if connection.behind_pooler:
             connection.prepare_threshold = None
         else:
-            await self._set(connection, local=False)
+            await connection.execute(
+                cast("Any", "; ".join(f"SET {name} = '{value}'" for name, value in self._settings.items()))
+            )
         connection.proven_at = time.monotonic()
-
-    async def _set(self, connection: Connection, *, local: bool) -> None:
-        calls = ", ".join(f"set_config('{name}', '{value}', {local})" for name, value in self._settings.items())
-        await connection.execute(cast("Any", f"SELECT {calls}"))
-
-
-EXAMPLE = "the URL of a database, such as postgresql://user:password@host:5432/emprops"
-PATIENCE = {
-    "connect_timeout": "5",
-    "keepalives_idle": "30",
-    "keepalives_interval": "10",
-    "keepalives_count": "3",
-    "tcp_user_timeout": "10000",
-}
-"""How long a server that says nothing at all is waited for; a host that is gone would be noticed after minutes."""
-
-
-def conninfo(url: str) -> str:
-    """Return how to connect to a URL, with what it does not say about patience.
-
-    Raises ``SettingsError`` if it is empty or cannot be read.
-    """
-    if not url.strip():
-        raise SettingsError(f"DATABASE_URL is not set: it must be {EXAMPLE}.")
-    try:
-        return make_conninfo(url, **{**PATIENCE, **conninfo_to_dict(url)})
-    except psycopg.ProgrammingError:  # it repeats the URL, which may hold a password
-        raise SettingsError(f"DATABASE_URL must be {EXAMPLE}.") from None
 
 
 @asynccontextmanager

@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 
-from emprops.kit.database import conninfo
+from emprops.kit.conninfo import conninfo
 
 LOCK = 0x454D5052
 """The advisory lock that says "I am migrating": the letters EMPR."""

@@ -8,6 +8,7 @@ carries no data and may be lost while Redis is away, so listeners also look agai
 import asyncio
 import contextlib
 import random
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import structlog
@@ -114,7 +115,7 @@ class Poke:
 
 
 Overheard = Callable[[Sequence[str] | None], None]
-"""Gets the topics of each poke, whatever they are; None: some may have been lost."""
+"""Gets the topics of each poke that has some of its kind, without the kind; None: some may have been lost."""
 
 
 class Pokes(Background):
@@ -128,7 +129,7 @@ class Pokes(Background):
             redis_url, channels=[channel], hear=self._message, connected=self._poke_everybody
         )
         self._listeners: dict[str, set[Poke]] = {}
-        self._overhearing: list[Overheard] = []
+        self._overhearing: list[tuple[str, Overheard]] = []
 
     async def _work(self) -> None:
         await self._subscription.run()
@@ -147,21 +148,26 @@ class Pokes(Background):
                 del self._listeners[topic]
 
     @contextlib.contextmanager
-    def overhear(self, hear: Overheard) -> Iterator[None]:
-        """Hear the pokes of all topics for the length of the block."""
-        self._overhearing.append(hear)
+    def overhear(self, hear: Overheard, *, kind: str = "") -> Iterator[None]:
+        """Hear the pokes of all topics of a kind, written ``kind:topic``, for the length of the block."""
+        entry = (kind, hear)
+        self._overhearing.append(entry)
         try:
             yield
         finally:
-            self._overhearing.remove(hear)
+            self._overhearing.remove(entry)
 
     def deliver(self, topics: Sequence[str]) -> None:
         """Wake this process's listeners of the topics."""
+        by_kind: dict[str, list[str]] = defaultdict(list)
         for topic in topics:
             for poke in self._listeners.get(topic, ()):
                 poke.set()
-        for hear in self._overhearing:
-            hear(topics)
+            kind, _, name = topic.rpartition(":")
+            by_kind[kind].append(name)
+        for kind, hear in self._overhearing:
+            if kind in by_kind:
+                hear(by_kind[kind])
 
     def _message(self, _channel: str, data: bytes) -> None:
         self.deliver(data.decode("utf-8", "replace").split())
@@ -170,7 +176,7 @@ class Pokes(Background):
         for listeners in self._listeners.values():
             for poke in listeners:
                 poke.set()
-        for hear in self._overhearing:
+        for _, hear in self._overhearing:
             hear(None)
 
 

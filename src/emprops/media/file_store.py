@@ -25,6 +25,8 @@ class FileRow:
     """Absolute."""
     mime_type: str
     thumbnail_url: str | None = None
+    is_new: bool = False
+    """Recorded in this transaction: nobody else can know of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ class _Recorded:
     mime_type: str
     thumbnail_url: str | None
     step_id: UUID | None
+    is_new: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,7 @@ async def record_files(tx: Transaction, settings: Settings, stored: Sequence[Ste
         SET mime_type = excluded.mime_type, size_bytes = excluded.size_bytes, sha256 = excluded.sha256,
             width = excluded.width, height = excluded.height, duration = excluded.duration,
             thumbnail_url = coalesce(excluded.thumbnail_url, flat_file.thumbnail_url), updated_at = now()
-        RETURNING id, url, mime_type, thumbnail_url, step_id
+        RETURNING id, url, mime_type, thumbnail_url, step_id, xmax = 0 AS is_new
         """,
         (Jsonb(columns),),
     )
@@ -177,4 +180,5 @@ def _file_row(settings: Settings, row: _Recorded) -> FileRow:
         url=public_url(settings, row.url),
         mime_type=row.mime_type,
         thumbnail_url=None if thumbnail is None else public_url(settings, thumbnail),
+        is_new=row.is_new,
     )

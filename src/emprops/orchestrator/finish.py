@@ -99,17 +99,17 @@ async def succeed(
     """End jobs with success; returns those that were in one of ``from_states``."""
     if not successes:
         return set()
-    completed = await jobs.complete(tx, [one.ending for one in successes], from_states=from_states)
-    done = [one for one in successes if one.ending.id in completed]
-    if not done:
-        return set()
-    for _ in done:
+    by_id = {one.ending.id: one for one in successes}
+    endings = [one.ending for one in successes]
+    completed = await jobs.complete(tx, endings, from_states=from_states, message=message)
+    for _ in completed:
         count_end(tx, "completed")
-    used = {one.ending.id: await settle_usage(tx, one.ending.id, completed[one.ending.id], one.steps) for one in done}
-    await credit.capture(tx, used)
-    await outputs.complete_for_jobs(tx, {one.ending.id: one.files for one in done}, output_metadata)
-    await jobs.add_history(tx, [jobs.HistoryEntry(one.ending.id, "completed", message) for one in done])
-    return set(completed)
+    used = {job.id: await settle_usage(tx, job.id, job.usage_price, by_id[job.id].steps) for job in completed}
+    await credit.capture(tx, {job.id: used[job.id] for job in completed if job.held})
+    ended = {job.id: by_id[job.id].files for job in completed}
+    if ended:
+        await outputs.complete_for_jobs(tx, ended, output_metadata)
+    return set(ended)
 
 
 async def settle_usage(

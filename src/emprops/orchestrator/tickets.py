@@ -21,7 +21,7 @@ from emprops.orchestrator.files import with_files
 from emprops.orchestrator.metrics import TICKETS_SENT
 from emprops.orchestrator.result_inputs import with_results
 from emprops.queue.dispatch import Queue
-from emprops.queue.keys import JOBS_CHANGED
+from emprops.queue.keys import ENDED, JOBS_CHANGED
 from emprops.queue.messages import Limits, Requirements, Ticket, WorkflowContext
 from emprops.quotas.limits import defaults_from
 from emprops.settings import Settings
@@ -93,6 +93,7 @@ class Dispatcher:
         self._waiting: list[dispatch_store.ReadyStep] = []
         self._closed: list[dispatch_store.ClosedStep] = []
         self._touched: set[UUID] = set()
+        self._ended: set[UUID] = set()
         self._news = asyncio.Event()
 
     def push(self, steps: Sequence[dispatch_store.ReadyStep]) -> None:
@@ -105,9 +106,11 @@ class Dispatcher:
         self._closed += steps
         self._news.set()
 
-    def tell(self, job_id: UUID) -> None:
-        """Wake the job's streams soon. Does not block and does not fail."""
-        self._touched.add(job_id)
+    def tell(self, job_ids: Collection[UUID], ended: Collection[UUID] = ()) -> None:
+        """Wake the streams of jobs soon; ``ended``: also who waits for the end of these, or for the room that they
+        took. Does not block and does not fail."""
+        self._touched.update(job_ids)
+        self._ended.update(ended)
         self._news.set()
 
     def after_commit(
@@ -117,8 +120,10 @@ class Dispatcher:
         *,
         ready: Sequence[dispatch_store.ReadyStep] = (),
         closed: Sequence[dispatch_store.ClosedStep] = (),
+        going_on: Collection[UUID] = (),
     ) -> None:
-        """Once this transaction has committed, tell Redis what changed of these jobs: tickets and news.
+        """Once this transaction has committed, tell Redis what changed of these jobs: tickets and news. ``going_on``:
+        those of them that have not ended, and of which no step has.
 
         Every change of a job calls this, and nothing else tells Redis of one.
         """
@@ -126,8 +131,7 @@ class Dispatcher:
         def tell() -> None:
             self.withdraw(closed)
             self.push(ready)
-            for job_id in job_ids:
-                self.tell(job_id)
+            self.tell(job_ids, set(job_ids).difference(going_on))
 
         tx.after_commit(tell)
 
@@ -142,14 +146,16 @@ class Dispatcher:
         """Send what is waiting to be sent. Outages are logged."""
         closed, self._closed = self._closed, []
         touched, self._touched = self._touched, set()
+        ended, self._ended = self._ended, set()
         try:
             await self.queue.cancel([(str(step.id), step.run) for step in closed], CLOSED)
         except RedisError as error:
             log.warning("redis not told of a change", error=str(error), closed=len(closed))
         await self._send_waiting()
         if touched:
-            await self._poke(touched)
-            await self._admit(touched)
+            await self._poke(touched, ended)
+        if ended:
+            await self._admit(ended)
 
     async def _send_waiting(self) -> None:
         while self._waiting:
@@ -159,11 +165,11 @@ class Dispatcher:
             except (RedisError, psycopg.Error) as error:
                 log.warning("tickets not sent", count=len(batch), error=str(error))
 
-    async def _admit(self, touched: set[UUID]) -> None:
-        """Send what a quota held back until these jobs changed."""
+    async def _admit(self, ended: set[UUID]) -> None:
+        """Send what a quota held back until something of these jobs ended."""
         try:
             async with self.database.reader() as reader:
-                users = await held_store.users_of_jobs(reader, touched)
+                users = await held_store.users_of_jobs(reader, ended)
             for user_id in users:
                 await self.admit(user_id)
         except psycopg.Error as error:
@@ -178,10 +184,11 @@ class Dispatcher:
             tx.after_commit(lambda: self.push(ready))
         return len(ready)
 
-    async def _poke(self, touched: set[UUID]) -> None:
+    async def _poke(self, touched: set[UUID], ended: set[UUID]) -> None:
         """Wake listeners; last, because workers are waiting too."""
+        topics = [*map(str, touched), *(f"{ENDED}:{job_id}" for job_id in ended)]
         try:
-            await poke(self.queue.redis, self.queue.prefix + JOBS_CHANGED, map(str, touched))
+            await poke(self.queue.redis, self.queue.prefix + JOBS_CHANGED, topics)
         except RedisError as error:
             log.warning("redis not told of a change", error=str(error), jobs=len(touched))
 

@@ -202,9 +202,8 @@ async def _plan(
     files: Mapping[UUID, Mapping[int, Sequence[FileRow]]],
 ) -> Plan:
     """Match the files of each job; what one job shows is shown elsewhere for those after it."""
-    file_ids = {
-        file.id for job_id in outputs for some in files[job_id].values() for file in some if file.id is not None
-    }
+    recorded = [file for job_id in outputs for some in files[job_id].values() for file in some]
+    file_ids = {file.id for file in recorded if file.id is not None and not file.is_new}
     shown: dict[int, set[UUID | None]] = {}
     if file_ids:
         await lock_files(tx, sorted(file_ids))

@@ -115,7 +115,8 @@ KEYS = Keys()
 
 JOBS_CHANGED = "jobs:changed"
 """Pub/sub channel (prefixed): ids of jobs whose committed state changed, or that have a new preview, for open
-streams."""
+streams; and once more, as the kind :data:`ENDED`, those that may have ended."""
+ENDED = "ended"
 
 
 def progress_channel(step_id: str) -> str:

@@ -45,6 +45,23 @@ class Folded:
         return all(step.status == "completed" for step in self.steps)
 
     @property
+    def completes(self) -> bool:
+        """Whether the job ends with success now: it has steps, and nobody has to judge its results first."""
+        return bool(self.steps) and self.failed is None and self.all_done and self.job.moderation is None
+
+    @property
+    def moves(self) -> bool:
+        """Whether the job is to be advanced. One that completes is written once, as completed, unless nobody has heard
+        yet that it started."""
+        return self.job.status == "pending" or not self.completes
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether neither the job nor a step of it has ended now."""
+        ended = any(step.status in {"completed", "failed"} for step in self.changed)
+        return not ended and not self.overlooked
+
+    @property
     def progress(self) -> float:
         """Overall progress, 0-100."""
         finished = sum(step.status == "completed" for step in self.steps)

@@ -165,7 +165,7 @@ class Orchestrator:
     async def _apply(self, by_job: Mapping[UUID, list[Report]]) -> None:
         effects = Effects()
         began = time.monotonic()
-        async with self.database.transaction() as tx:
+        async with self.database.transaction(by_key=True) as tx:
             await self._move(tx, by_job, effects)
         IGNORED.inc(effects.ignored)
         count_reports(effects.applied)
@@ -184,15 +184,14 @@ class Orchestrator:
         effects.applied = [one for folded in folds for one in folded.applied]
         active = [folded for folded in folds if folded.changed or folded.overlooked]
         effects.touched = {folded.job.id for folded in active}
-        ending = [f.job.id for f in active if f.failed is not None or f.all_done or f.newly_ready()]
-        await credit.lock_accounts(tx, ending)
+        ending = [f.job for f in active if f.failed is not None or f.all_done or f.newly_ready()]
+        await credit.lock_accounts(tx, [job.id for job in ending if job.held])
         rows = await self._record_results(tx, active)
-        await jobs.save_steps(tx, [step for folded in active for step in folded.changed])
-        await self._move_jobs(tx, active)
-        await jobs.add_history(tx, [entry for folded in active for entry in folded.history])
+        await self._save(tx, active)
         await self._settle(tx, active, rows, effects)
         await self._make_ready(tx, [f for f in active if f.failed is None and not f.all_done], effects)
-        self.dispatcher.after_commit(tx, effects.touched, ready=effects.ready, closed=effects.closed)
+        going_on = [folded.job.id for folded in active if folded.goes_on]
+        self.dispatcher.after_commit(tx, effects.touched, ready=effects.ready, closed=effects.closed, going_on=going_on)
 
     async def _record_results(self, tx: Transaction, folds: Sequence[Folded]) -> dict[UUID, list[media.FileRow]]:
         completed = [(folded, step) for folded in folds for step in folded.steps if step.id in folded.files]
@@ -205,10 +204,11 @@ class Orchestrator:
             step.output_data = StepOutput.of(rows[step.id], folded.data[step.id]).to_json()
         return rows
 
-    async def _move_jobs(self, tx: Transaction, folds: Sequence[Folded]) -> None:
-        moves = [(f.job.id, "processing", f.progress, f.current_step) for f in folds]
-        await jobs.move_jobs(tx, moves)
-        began = [folded.job.id for folded in folds if folded.job.status == "pending"]
+    async def _save(self, tx: Transaction, folds: Sequence[Folded]) -> None:
+        steps = [step for folded in folds for step in folded.changed]
+        moves = [jobs.Move(f.job.id, "processing", f.progress, f.current_step) for f in folds if f.moves]
+        await jobs.save(tx, steps, moves, [entry for folded in folds for entry in folded.history])
+        began = [folded.job.id for folded in folds if folded.job.status == "pending" and not folded.completes]
         if began:
             await outputs.processing_for_jobs(tx, began)
 

@@ -205,7 +205,7 @@ async def get_output(
     if job.workflow_output is None and await recover_output(
         resources.database, dispatcher.queue, resources.settings, job_id
     ):
-        dispatcher.tell(job_id)
+        dispatcher.tell([job_id])
     if job.workflow_output is None:
         job = await _readable(resources, caller, job_id)
     job = queries.named(job, results)

@@ -6,6 +6,7 @@ What comes out later ends the transaction; then each is tried alone, see :mod:`e
 
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -107,7 +108,8 @@ async def _store(
     opened = await outputs.open_for_jobs(tx, [_opening(draft) for draft in drafts if draft.job.request.create_output])
     for draft in drafts:
         tx.after_commit(JOBS_STARTED.labels(draft.job.request.job_type).inc)
-    dispatcher.after_commit(tx, [draft.job.job_id for draft in drafts], ready=ready)
+    ids = [draft.job.job_id for draft in drafts]
+    dispatcher.after_commit(tx, ids, ready=ready, going_on=ids)
     next_opened = iter(opened)
     return [
         Started(
@@ -142,24 +144,22 @@ def _hold_of(draft: _Draft) -> NewHold:
 async def _insert(tx: Transaction, drafts: Sequence[_Draft], *, enforced: bool) -> list[dispatch_store.ReadyStep]:
     """Insert jobs with their steps and histories; returns the steps that can run at once, for which there is room."""
     new = {draft.job.job_id: _new_job(draft, enforced=enforced) for draft in drafts}
-    created = await start_store.insert_jobs(tx, list(new.values()))
+    steps = {
+        draft.job.job_id: gated(
+            [_new_step(draft.job.job_id, step) for step in draft.plan.steps], draft.job.user_id, draft.reserved.room
+        )
+        for draft in drafts
+    }
+    history = [entry for draft in drafts for entry in _history(draft)]
+    created = await start_store.insert_jobs(tx, list(new.values()), list(chain(*steps.values())), history)
     if len(created) < len(drafts):
         raise ConflictError("workflow_id names a job that exists already.")
-    steps: list[start_store.NewStep] = []
-    history: list[jobs.HistoryEntry] = []
-    ready: list[dispatch_store.ReadyStep] = []
-    for draft in drafts:
-        job = draft.job
-        own = gated([_new_step(job.job_id, step) for step in draft.plan.steps], job.user_id, draft.reserved.room)
-        steps += own
-        history += _history(draft)
-        ready += [
-            dispatch_store.first_run(new[job.job_id], step, created[job.job_id], draft.reserved.weight)
-            for step in own
-            if step.input_data is not None and step.held_back_for is None
-        ]
-    await start_store.insert_steps(tx, steps)
-    await jobs.add_history(tx, history)
+    ready = [
+        dispatch_store.first_run(new[job_id], step, created[job_id], draft.reserved.weight)
+        for draft, (job_id, own) in zip(drafts, steps.items(), strict=True)
+        for step in own
+        if step.input_data is not None and step.held_back_for is None
+    ]
     for draft in drafts:
         cleared = draft.job.request.cleared
         if cleared.state == "start_review":

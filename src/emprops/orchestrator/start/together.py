@@ -57,7 +57,7 @@ class Starts:
         if len(asks) == 1:
             return [await self._alone(asks[0])]
         try:
-            async with self._database.transaction(lock_timeout=LOCK_PATIENCE) as tx:
+            async with self._database.transaction(lock_timeout=LOCK_PATIENCE, by_key=True) as tx:
                 return await start_all(tx, asks, terms=self._terms, dispatcher=self._dispatcher)
         except AppError:
             return [None] * len(asks)
@@ -68,7 +68,7 @@ class Starts:
             return [None] * len(asks)
 
     async def _alone(self, ask: Ask) -> Answer:
-        async with self._database.transaction() as tx:
+        async with self._database.transaction(by_key=True) as tx:
             return await self._in(tx, ask)
 
     async def _in(self, tx: Transaction, ask: Ask) -> Answer:
