@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import Browser, Page
 from tests.pages.conftest import Site, window
 
-from emprops.kit.web.openapi import operations_of
+from emprops.kit.web.openapi_schemas import operations_of
 from emprops.samples import store as samples
 
 Scheme = Literal["light", "dark"]

@@ -21,7 +21,7 @@ from tests.rules.world import ASSET_KEY, FILE_KEY, World, make_world
 
 from emprops.kit.database import Database
 from emprops.kit.web.idempotency import HEADER
-from emprops.kit.web.openapi import operations_of
+from emprops.kit.web.openapi_schemas import operations_of
 from emprops.main import create_app
 from emprops.samples import store as samples
 from emprops.settings import Settings

@@ -41,6 +41,14 @@ def read_json(raw: bytes | str) -> Any:
     return storable_json(document) if _MAY_BREAK.search(text) else document
 
 
+def json_or_none(raw: bytes | str) -> Any:
+    """Parse a document as :func:`read_json` does; None for what is no JSON."""
+    try:
+        return read_json(raw)
+    except NotJsonError:
+        return None
+
+
 def _number(digits: str) -> float | None:
     number = float(digits)
     return number if math.isfinite(number) else None

@@ -8,11 +8,7 @@ BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 
 def visible(name: str) -> str:
     """Return a name, for pydantic. Raises ``ValueError`` for one in which nothing can be seen."""
-    if not any(_is_seen(character) for character in name):
+    # separators, controls, format characters and marks without a letter are not
+    if not any(character not in BLANK and unicodedata.category(character)[0] not in "ZCM" for character in name):
         raise ValueError("must not be empty")
     return name
-
-
-def _is_seen(character: str) -> bool:
-    # separators, controls, format characters and marks without a letter are not
-    return character not in BLANK and unicodedata.category(character)[0] not in "ZCM"

@@ -11,6 +11,11 @@ class TooDeepError(ValueError):
     """Data are nested deeper than allowed."""
 
 
+def spelled(value: object) -> str:
+    """Return a value as people read it: true and false as JSON spells them."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def storable(text: str) -> str:
     """Return the text with each NUL and lone surrogate replaced by U+FFFD, and split surrogate pairs joined.
 

@@ -6,11 +6,9 @@ in its ``/metrics``. Labels take few values: never an id, a path as it was sent,
 
 import contextlib
 import platform
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from wsgiref.simple_server import WSGIServer
 
 import orjson
 from prometheus_client import (
@@ -153,7 +151,9 @@ def served(host: str, port: int, *more: Collector, readiness: Readiness | None =
     try:
         yield
     finally:
-        _stop(server, thread)
+        server.shutdown()
+        server.server_close()
+        thread.join()
         for collector in more:
             REGISTRY.unregister(collector)
 
@@ -177,9 +177,3 @@ def _readiness_body(ready: bool, parts: Mapping[str, str]) -> bytes:
     missing = {part: state for part, state in parts.items() if state != "ok"}
     sentence = "; ".join(f"{part} is {state}" for part, state in missing.items())
     return orjson.dumps({"data": None, "error": f"Not ready: {sentence}.", "details": missing})
-
-
-def _stop(server: WSGIServer, thread: threading.Thread) -> None:
-    server.shutdown()
-    server.server_close()
-    thread.join()

@@ -83,7 +83,7 @@ class RequestShell:
 
     async def _handle(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
         """Handle a request or a WebSocket. A WebSocket that is refused gets a reply like any other request."""
-        method = _method(scope)
+        method = str(scope.get("method", "WEBSOCKET"))
         if method == "HEAD":
             scope, send = as_get(scope), without_body(send)
         reply = _Reply(scope, receive, send, {"X-Request-ID": request_id}, self.headers)
@@ -181,10 +181,6 @@ def _note(scope: Scope, method: str, reply: _Reply, span: Any) -> None:
     about |= scope["state"].get("log", {})
     write = log.debug if scope["path"] in QUIET_PATHS and reply.status < 400 else log.info
     write("request", method=method, path=_path(scope), status=reply.status, ms=milliseconds, **about)
-
-
-def _method(scope: Scope) -> str:
-    return str(scope.get("method", "WEBSOCKET"))
 
 
 def _path(scope: Scope) -> str:

@@ -162,7 +162,20 @@ class StrictRoute(APIRoute):
     async def read(self, request: Request, settings: Settings) -> Request:
         """Read a JSON body. Routes that take it in other ways as well override this; see :func:`with_document`."""
         request = bounded(request, self.max_body_bytes or settings.max_body_bytes)
-        return await _read_json(request, settings, self.strictness)
+        try:
+            async with asyncio.timeout(settings.body_timeout):
+                raw = await request.body()
+        except TimeoutError:
+            raise RequestTimeoutError(
+                f"The request body did not arrive within {settings.body_timeout:g} seconds."
+            ) from None
+        if not raw.strip(b" \t\r\n"):
+            return _ReadRequest(request, b"", None)
+        kind = media_type_of(request)
+        if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
+            raise UnsupportedMediaTypeError("Send the body as JSON, with the header 'Content-Type: application/json'.")
+        document = parse_json(raw, self.strictness or Strictness(settings.max_json_depth, settings.max_json_nodes))
+        return _ReadRequest(request, raw, document)
 
 
 def with_document(request: Request, document: Any) -> Request:
@@ -214,20 +227,3 @@ def bounded(request: Request, limit: int, sentence: str = "") -> Request:
         return message
 
     return Request(request.scope, receive)
-
-
-async def _read_json(request: Request, settings: Settings, strictness: Strictness | None) -> Request:
-    try:
-        async with asyncio.timeout(settings.body_timeout):
-            raw = await request.body()
-    except TimeoutError:
-        raise RequestTimeoutError(
-            f"The request body did not arrive within {settings.body_timeout:g} seconds."
-        ) from None
-    if not raw.strip(b" \t\r\n"):
-        return _ReadRequest(request, b"", None)
-    kind = media_type_of(request)
-    if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
-        raise UnsupportedMediaTypeError("Send the body as JSON, with the header 'Content-Type: application/json'.")
-    document = parse_json(raw, strictness or Strictness(settings.max_json_depth, settings.max_json_nodes))
-    return _ReadRequest(request, raw, document)

@@ -3,7 +3,7 @@
 Spec: Response Format, Error Responses. The 422 shape of FastAPI never leaves this process.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Generic, TypeVar
 
 import orjson
@@ -188,7 +188,9 @@ async def _validation_error(request: Request, error: Exception) -> Response:
 
 def _problem(item: Mapping[str, Any]) -> dict[str, str]:
     """Say which field is wrong and why, without repeating what was sent."""
-    where, field = _field(item["loc"])
+    location = item["loc"]
+    where = str(location[0]) if location else "body"
+    field = ".".join(str(part)[:80] for part in location[1:])
     text = str(item["msg"]).removeprefix("Value error, ")[:MAX_PROBLEM_LENGTH]
     if where == "body" and not field:
         if item["type"] != "value_error":  # else a rule about several fields, which says what to do
@@ -198,11 +200,6 @@ def _problem(item: Mapping[str, Any]) -> dict[str, str]:
         text = "is required"
         return {"field": field, "problem": text, "sentence": f"{field} is required"}
     return {"field": field, "problem": text, "sentence": f"{field}: {text}"}
-
-
-def _field(location: Sequence[str | int]) -> tuple[str, str]:
-    where = str(location[0]) if location else "body"
-    return where, ".".join(str(part)[:80] for part in location[1:])
 
 
 async def _database_error(request: Request, error: Exception) -> Response:

@@ -23,7 +23,7 @@ def ends_with(connection: HTTPConnection, lease: Lease) -> None:
 def take_lease(scope: Scope, end: End) -> End:
     """Have ``end`` called when the request's lease is over, if it has one. Returns what to call when it has ended."""
     lease: Lease | None = scope.get("state", {}).get(_LEASE)
-    return _nothing if lease is None else lease(end)
+    return (lambda: None) if lease is None else lease(end)
 
 
 def leased(feed: Feed, scope: Scope) -> Feed:
@@ -36,10 +36,6 @@ def leased(feed: Feed, scope: Scope) -> Feed:
         return _Leased(feeder, take_lease(scope, partial(stream.end, "what opened it has ended")))
 
     return begin
-
-
-def _nothing() -> None:
-    pass
 
 
 class _Leased:

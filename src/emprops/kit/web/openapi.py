@@ -1,7 +1,7 @@
 """The OpenAPI document: what FastAPI derives, with the failures that every route shares and without its 422."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
@@ -13,7 +13,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from emprops.errors import AppError, TooManyRequestsError, UnavailableError
 from emprops.kit.web.envelope import Failure, example_of
 from emprops.kit.web.idempotency import HEADER, REPLAYED
-from emprops.kit.web.openapi_schemas import Usual, component, tidy
+from emprops.kit.web.openapi_schemas import Usual, component, operations_of, tidy
 
 Security = list[dict[str, list[str]]]
 """Ways to be known, one of which a caller needs; ``{}`` is to be nobody (OpenAPI: Security Requirement)."""
@@ -103,12 +103,6 @@ def document(
     return app.openapi_schema
 
 
-def operations_of(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Go through all operations of a document."""
-    for operations in schema["paths"].values():
-        yield from operations.values()
-
-
 def _in_one_word(name: str) -> str:
     """Return what clients call an operation, after its function: ``list_decks`` is ``listDecks``."""
     first, *more = name.split("_")
@@ -193,14 +187,11 @@ def _describe_failure(status: int, response: dict[str, Any]) -> None:
     if "example" in content:
         content["example"] = {"data": None, **content["example"]}  # FastAPI takes nulls out of examples
     elif "examples" not in content:
-        content["example"] = example_of(response["description"].partition(" Or: ")[0], _code_of(status))
+        kinds: list[type[AppError]] = [AppError, *AppError.__subclasses__()]
+        code = next((kind.code for kind in kinds if kind.status == status), "failed")
+        content["example"] = example_of(response["description"].partition(" Or: ")[0], code)
     if status in WITH_RETRY_AFTER or response["description"].endswith(SHARED["409"]):
         response["headers"] = RETRY_AFTER
-
-
-def _code_of(status: int) -> str:
-    kinds: list[type[AppError]] = [AppError, *AppError.__subclasses__()]
-    return next((kind.code for kind in kinds if kind.status == status), "failed")
 
 
 def _restore_nulls(document: dict[str, Any]) -> None:

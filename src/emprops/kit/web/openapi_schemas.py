@@ -44,7 +44,7 @@ def tidy(document: Schema, usual: Usual) -> None:
             if name in sent and default not in (None, "", [], {}):
                 inner["description"] += f" Default: `{json.dumps(default)}`."
         _describe(schema, "")
-    for operation in _operations(document):
+    for operation in operations_of(document):
         for parameter in operation.get("parameters", ()):
             _describe(parameter, usual.parameters.get(parameter["name"], ""))
             _without_null(parameter["schema"])
@@ -99,13 +99,14 @@ def _without_null(schema: Schema) -> None:
         schema.update(shapes[0])
 
 
-def _operations(document: Schema) -> Iterator[Schema]:
+def operations_of(document: Schema) -> Iterator[Schema]:
+    """Go through all operations of a document."""
     for operations in document["paths"].values():
         yield from operations.values()
 
 
 def _bodies(document: Schema) -> Iterator[Schema]:
-    for operation in _operations(document):
+    for operation in operations_of(document):
         yield from operation.get("requestBody", {}).get("content", {}).values()
 
 
@@ -126,7 +127,7 @@ def _all(document: Schema) -> Iterator[Schema]:
     """Go through all schemas of a document, those within others too."""
     for schema in document["components"]["schemas"].values():
         yield from _within(schema)
-    for operation in _operations(document):
+    for operation in operations_of(document):
         for parameter in operation.get("parameters", ()):
             yield from _within(parameter["schema"])
         for part in (operation.get("requestBody", {}), *operation["responses"].values()):

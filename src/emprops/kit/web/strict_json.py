@@ -54,7 +54,8 @@ def parse_json(raw: bytes, strictness: Strictness = STRICT) -> Any:
     if strictness.mends_texts and (b"\\u0000" in raw or b"\\ud" in raw.lower()):
         document = storable_json(document)
     if _walk(document, strictness):
-        _check_integers(raw)
+        # Refuses integers that orjson turned into floats: slow, so only done when a float of that size was seen.
+        json.loads(raw, parse_int=_check_integer)
     return document
 
 
@@ -114,11 +115,6 @@ def _check_keys(value: dict[str, Any], max_length: int) -> None:
         _check_text(key)
         if len(key) > max_length:
             raise MalformedJsonError(f"The JSON body has a key longer than {max_length} characters.")
-
-
-def _check_integers(raw: bytes) -> None:
-    """Refuse integers that orjson turned into floats. Slow, so only done when a float of that size was seen."""
-    json.loads(raw, parse_int=_check_integer)
 
 
 def _check_integer(digits: str) -> int:
