@@ -3,15 +3,12 @@
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from redis.asyncio import Redis
-
 from emprops.cli.direct import with_redis
 from emprops.cli.output import json_option, print_json, say
 from emprops.cli.tables import Column, show
 from emprops.cli.times import seconds
 from emprops.observe.demand import Capability
-from emprops.observe.service import Sight, look
-from emprops.settings import Settings
+from emprops.observe.service import look
 
 COLUMNS = (
     Column("job type"),
@@ -36,12 +33,14 @@ def queue(as_json: Annotated[bool, json_option(FIELDS)] = False) -> None:
     Oldest is how long the longest of those waiting has waited; free is how many
     such steps more the live workers could run now.
     """
-    sight = with_redis(_seen)
+    sight = with_redis(lambda redis, settings: look(redis, settings.queue_prefix))
+    found = sight.queue
     if as_json:
-        print_json(_view(sight))
+        parts = [{**one.requirement, **asdict(one.demand)} for one in sight.capabilities]
+        held = dict(found.held_back)
+        print_json({"delayed": found.delayed, "dead": found.dead, "held_back": held, "requirements": parts})
         return
     show(COLUMNS, [_row(one) for one in sight.capabilities], empty="Nothing waits and nothing runs.")
-    found = sight.queue
     if found.delayed:
         say(f"Waiting for their next try: {found.delayed}.")
     if limited := sum(one.demand.limited for one in sight.capabilities):
@@ -52,13 +51,6 @@ def queue(as_json: Annotated[bool, json_option(FIELDS)] = False) -> None:
         say(f"Given up in the last 30 days: {found.dead}; see `emprops dead-letters`.")
 
 
-def _view(sight: Sight) -> dict[str, Any]:
-    parts = [{**one.requirement, **asdict(one.demand)} for one in sight.capabilities]
-    found = sight.queue
-    held_back = dict(found.held_back)
-    return {"delayed": found.delayed, "dead": found.dead, "held_back": held_back, "requirements": parts}
-
-
 def _row(one: Capability) -> tuple[Any, ...]:
     needs, demand = one.requirement, one.demand
     values = (f"{name}={value}" for name, value in needs.get("connector_capabilities", {}).items())
@@ -66,7 +58,3 @@ def _row(one: Capability) -> tuple[Any, ...]:
     oldest = round(demand.oldest_wait, 1) if demand.waiting else None
     figures = (demand.running, demand.workers, demand.free_slots, demand.wanted_workers)
     return needs["job_type"], ", ".join(parts), demand.waiting, oldest, *figures
-
-
-async def _seen(redis: Redis, settings: Settings) -> Sight:
-    return await look(redis, settings.queue_prefix)

@@ -67,7 +67,9 @@ def lay_out(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int
     """Return the lines of heading and rows, no wider than ``width`` as far as columns allow it, and the names of the
     columns that had to be left out. A column without any text is left out, too, and not named."""
     kept = [at for at in range(len(columns)) if any(row[at] for row in rows)]
-    natural = [max(cell_len(text) for text in (column.name, *texts)) for column, texts in _turned(columns, rows)]
+    natural = [
+        max(cell_len(text) for text in (column.name, *(row[at] for row in rows))) for at, column in enumerate(columns)
+    ]
     missing: list[int] = []
     while _width([_floor(columns[at], natural[at]) for at in kept]) > width:
         at = max(kept, key=lambda at: columns[at].rank)
@@ -85,10 +87,6 @@ def lay_out(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int
 
 def _shown(column: Column, value: Any) -> str:
     return "" if value is None or value == "" else clean(column.show(value))
-
-
-def _turned(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> list[tuple[Column, list[str]]]:
-    return [(column, [row[at] for row in rows]) for at, column in enumerate(columns)]
 
 
 def _floor(column: Column, natural: int) -> int:

@@ -119,7 +119,8 @@ def replay(
 
         $ emprops webhooks replay 0192f3a4-0000-7000-8000-000000000001 --since 12h
     """
-    path, body = f"{API}/{endpoint}/replay", {"since": _ago(since), "include_delivered": delivered}
+    begins = datetime.now(UTC) - (life_of(since, "--since") or timedelta())
+    path, body = f"{API}/{endpoint}/replay", {"since": begins.isoformat(), "include_delivered": delivered}
     if event is not None:
         path, body = f"{API}/{endpoint}/deliveries/{event}/replay", {}
     found = find_server(server, user).call("POST", path, json=body)
@@ -138,11 +139,6 @@ def enable(
     """Send to an endpoint again that was disabled."""
     found = find_server(server, user).call("PATCH", f"{API}/{endpoint}", json={"enabled": True})
     answer("It is enabled; what waited is sent now.", found, as_json=as_json)
-
-
-def _ago(since: str) -> str:
-    life = life_of(since, "--since")
-    return (datetime.now(UTC) - (life or timedelta())).isoformat()
 
 
 def _row(delivery: dict[str, Any]) -> tuple[Any, ...]:

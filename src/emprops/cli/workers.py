@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
-from redis.asyncio import Redis
 
 from emprops.audit.service import at_the_terminal
 from emprops.cli.direct import Engines, with_engines, with_redis
@@ -15,7 +14,6 @@ from emprops.cli.tables import Column, show
 from emprops.cli.times import seconds, size
 from emprops.fleet.service import WITHIN, Concerned, Maintenance, Scope
 from emprops.queue.fleet import Fleet, WorkerInfo
-from emprops.settings import Settings
 
 app = typer.Typer(add_completion=False)
 Worker = Annotated[str | None, typer.Argument(help="The worker's id.")]
@@ -61,7 +59,7 @@ def list_(
     """
     if context.invoked_subcommand is not None:
         return
-    found = with_redis(_fleet)
+    found = with_redis(lambda redis, settings: Fleet(redis, settings.queue_prefix).workers())
     if as_json:
         print_json([_view(info) for info in found])
         return
@@ -116,10 +114,6 @@ def _tell(found: Concerned, what: str, *, as_json: bool) -> None:
 
 def _maintenance(engines: Engines) -> Maintenance:
     return Maintenance(engines.database, engines.redis, engines.settings.queue_prefix)
-
-
-async def _fleet(redis: Redis, settings: Settings) -> list[WorkerInfo]:
-    return await Fleet(redis, settings.queue_prefix).workers()
 
 
 def _view(info: WorkerInfo) -> dict[str, Any]:
