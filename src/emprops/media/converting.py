@@ -6,7 +6,7 @@ from pathlib import Path
 
 from emprops.media import probe
 from emprops.media.safe import DamagedPictureError
-from emprops.media.sniff import HEAD_BYTES, HEIF, sniff
+from emprops.media.sniff import HEIF, sniff_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +27,8 @@ class Format:
 async def converted(path: Path, target: Path, wanted: Format) -> None:
     """Write a picture to ``target`` as wanted: upright, in sRGB, without metadata; of one that moves, the first frame;
     on white where the format knows no transparency. Raises :class:`~emprops.media.safe.DamagedPictureError`."""
-    mime_type = await asyncio.to_thread(_sniffed, path)
+    _, mime_type = await asyncio.to_thread(sniff_file, path)
     kind = "heif" if mime_type in HEIF else "picture"
     said = await probe.ask(f"convert-{kind}", wanted.how(), path, target)
     if "error" in said:
         raise DamagedPictureError(said["error"])
-
-
-def _sniffed(path: Path) -> str:
-    with path.open("rb") as file:
-        return sniff(file.read(HEAD_BYTES))

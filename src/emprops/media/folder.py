@@ -33,7 +33,7 @@ class FolderStorage:
     async def put_bytes(self, key: str, content: bytes, mime_type: str) -> None:
         """Write a file; the type is told by the key's extension."""
         del mime_type
-        await asyncio.to_thread(self._write, key, lambda target: _write_all(target, content))
+        await asyncio.to_thread(self._write, key, lambda target: target.write(content))
 
     async def size(self, key: str) -> int:
         """Return the size in bytes."""
@@ -124,7 +124,7 @@ class FolderStorage:
         descriptor = os.open(self._existing(key), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         return os.fdopen(descriptor, "rb")
 
-    def _write(self, key: str, fill: Callable[[BinaryIO], None]) -> None:
+    def _write(self, key: str, fill: Callable[[BinaryIO], object]) -> None:
         """Write next to the target, flush to disk, rename: a reader or a crash sees the old file or the new one."""
         target = self._path(key)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -146,10 +146,6 @@ class FolderStorage:
 def _close_again(opening: asyncio.Future[BinaryIO]) -> None:
     if not opening.cancelled() and opening.exception() is None:
         opening.result().close()
-
-
-def _write_all(target: BinaryIO, content: bytes) -> None:
-    target.write(content)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from emprops.media.sniff import AS_SOUND, AS_VIDEO, DEMUXERS, HEAD_BYTES, HEIF, PICTURES, UNKNOWN, sniff
+from emprops.media.sniff import AS_SOUND, AS_VIDEO, DEMUXERS, HEAD_BYTES, HEIF, PICTURES, UNKNOWN, sniff, sniff_file
 
 CHILD = "emprops.media.inspect"
 TIMEOUT = 30.0
@@ -37,10 +37,10 @@ class Facts:
 
 async def probe(path: Path, folder: Path, *, timeout: float = TIMEOUT) -> Facts:
     """Look into a file; ``folder`` takes the thumbnail. Nothing a file contains makes this raise."""
-    path, mime_type = await asyncio.to_thread(_sniffed, path)
+    path, mime_type = await asyncio.to_thread(sniff_file, path)
     thumbnail = folder / "thumbnail.webp"
     if mime_type in PICTURES:
-        said = await _ask(_picture_kind(mime_type), "-", path, thumbnail, timeout)
+        said = await _ask("heif" if mime_type in HEIF else "picture", "-", path, thumbnail, timeout)
         if mime_type == "image/avif" and "error" in said:  # what Pillow cannot read of it, FFmpeg may
             again = await _ask("heif", "-", path, thumbnail, timeout)
             said = said if "error" in again else again
@@ -64,7 +64,7 @@ async def media_type_of(content: Path | bytes, *, timeout: float = TIMEOUT) -> s
     if isinstance(content, bytes):
         mime_type = sniff(content[:HEAD_BYTES])
     else:
-        content, mime_type = await asyncio.to_thread(_sniffed, content)
+        content, mime_type = await asyncio.to_thread(sniff_file, content)
     if mime_type in AS_SOUND or mime_type in AS_VIDEO:
         said = await _streams_in(content, mime_type, timeout)
         return _by_streams(mime_type, said)
@@ -79,15 +79,6 @@ async def _streams_in(content: Path | bytes, mime_type: str, timeout: float) -> 
         else:
             path = content
         return await _ask("kind", DEMUXERS[mime_type], path, Path(name) / "unused", timeout)
-
-
-def _sniffed(path: Path) -> tuple[Path, str]:
-    with path.open("rb") as file:
-        return path.resolve(), sniff(file.read(HEAD_BYTES))
-
-
-def _picture_kind(mime_type: str) -> str:
-    return "heif" if mime_type in HEIF else "picture"
 
 
 def _by_streams(mime_type: str, said: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emprops.media import probe
-from emprops.media.sniff import HEAD_BYTES, HEIF, PICTURES, UNKNOWN, sniff
+from emprops.media.sniff import HEIF, PICTURES, UNKNOWN, sniff_file
 from emprops.media.types import DOWNLOAD
 
 
@@ -31,7 +31,7 @@ async def made_safe(path: Path, folder: Path, *, keep_metadata: bool) -> SafeFil
 
     ``folder`` takes what is made of it. Raises :class:`DamagedPictureError`.
     """
-    whole, mime_type = await asyncio.to_thread(_sniffed, path)
+    whole, mime_type = await asyncio.to_thread(sniff_file, path)
     if mime_type not in PICTURES:
         facts = await probe.probe(path, folder)
         found = facts.mime_type or (DOWNLOAD if mime_type == UNKNOWN else mime_type)
@@ -43,8 +43,3 @@ async def made_safe(path: Path, folder: Path, *, keep_metadata: bool) -> SafeFil
         raise DamagedPictureError(said["error"])
     made = target if await asyncio.to_thread(target.is_file) else path
     return SafeFile(made, said["mime_type"] or mime_type, said["width"], said["height"])
-
-
-def _sniffed(path: Path) -> tuple[Path, str]:
-    with path.open("rb") as file:
-        return path.resolve(), sniff(file.read(HEAD_BYTES))

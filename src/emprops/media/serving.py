@@ -1,6 +1,6 @@
 """One stored file as a reply: ranges, conditional requests, and never something a browser would run."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -67,7 +67,7 @@ async def send_file(
     sent["Content-Length"] = str(stop - start)
     if part:
         sent["Content-Range"] = f"bytes {start}-{stop - 1}/{stat.size}"
-    content = _content(storage, key, start, stop)
+    content = storage.stream(key, start, stop - start)
     return StreamingResponse(content, status_code=206 if part else 200, headers=sent)
 
 
@@ -80,8 +80,3 @@ def _headers(key: str, stat: FileStat, name: str) -> dict[str, str]:
     if kind == DOWNLOAD or called:
         headers["Content-Disposition"] = f"{'attachment' if kind == DOWNLOAD else 'inline'}{called}"
     return headers
-
-
-async def _content(storage: Storage, key: str, start: int, stop: int) -> AsyncIterator[bytes]:
-    async for chunk in storage.stream(key, start, stop - start):
-        yield chunk

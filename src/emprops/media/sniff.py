@@ -4,6 +4,8 @@ What can run in a browser (HTML, SVG, XML, PDF) is named for what it is and has 
 (``types.py``), so it is only ever a download.
 """
 
+from pathlib import Path
+
 HEAD_BYTES = 4096
 UNKNOWN = "application/octet-stream"
 
@@ -56,6 +58,12 @@ _CODED = {
 }
 """Brands that say how a picture is coded; one of :data:`_STILLS` alone leaves that open."""
 _STILLS = frozenset({b"mif1", b"mif2", b"msf1", b"miaf"})
+
+
+def sniff_file(path: Path) -> tuple[Path, str]:
+    """Return the whole path of a file, and its type as :func:`sniff` says it."""
+    with path.open("rb") as file:
+        return path.resolve(), sniff(file.read(HEAD_BYTES))
 
 
 def sniff(head: bytes) -> str:
