@@ -110,7 +110,12 @@ class JobNews:
             await look_for_ever(self._turn, self._database.outage, pause=PAUSE, failed="live look failed")
 
     async def _turn(self) -> None:
-        await self._wait(self._poll_at - asyncio.get_running_loop().time())
+        try:
+            async with asyncio.timeout(max(self._poll_at - asyncio.get_running_loop().time(), 0.0)):
+                await self._news.wait()
+        except TimeoutError:
+            pass
+        self._news.clear()
         await self._round()
         self._database.outage.over()
 
@@ -123,14 +128,6 @@ class JobNews:
                 return
             self._changed |= wanted
         self._news.set()
-
-    async def _wait(self, timeout: float) -> None:
-        try:
-            async with asyncio.timeout(max(timeout, 0.0)):
-                await self._news.wait()
-        except TimeoutError:
-            pass
-        self._news.clear()
 
     async def _round(self) -> None:
         """Look once at all that may have changed or was asked for."""
