@@ -111,7 +111,7 @@ async def take(shelf: Shelf, user_id: UUID, upload_id: UUID, offset: int, chunks
     async with shelf.database.reader() as reader:
         upload = await get(reader, user_id, upload_id)
     if offset != upload.received:
-        raise _elsewhere(upload.received)
+        raise UploadOffsetError(f"The upload goes on at byte {upload.received}; send what follows from there.")
     buffer = bytearray()
     async for chunk in chunks:
         buffer += chunk
@@ -127,10 +127,6 @@ async def take(shelf: Shelf, user_id: UUID, upload_id: UUID, offset: int, chunks
         async with shelf.database.reader() as reader:
             upload = await get(reader, user_id, upload_id)
     return upload
-
-
-def _elsewhere(received: int) -> UploadOffsetError:
-    return UploadOffsetError(f"The upload goes on at byte {received}; send what follows from there.")
 
 
 async def _put_part(shelf: Shelf, upload: Unfinished, content: bytes) -> Unfinished:

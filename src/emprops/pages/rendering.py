@@ -36,10 +36,6 @@ def _files() -> dict[str, Path]:
     return own | {name: package / name for name in SWAGGER}
 
 
-def _version(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
-
-
 def is_browser(request: Request) -> bool:
     """Return whether the client asks for a page, as browsers do."""
     return "text/html" in request.headers.get("accept", "")
@@ -51,7 +47,9 @@ class Pages:
     def __init__(self, root: str = "") -> None:
         self.root = root
         self._files = _files()
-        self._versions = {name: _version(path) for name, path in self._files.items()}
+        self._versions = {
+            name: hashlib.sha256(path.read_bytes()).hexdigest()[:12] for name, path in self._files.items()
+        }
         self._templates = Environment(
             loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
         )
