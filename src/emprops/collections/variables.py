@@ -17,6 +17,7 @@ from emprops.collections.chance import fraction
 from emprops.collections.picks import Option, pick
 from emprops.errors import InvalidVariablesError
 from emprops.kit.numbers import within
+from emprops.kit.text import spelled
 
 NAME = re.compile(r"\w{1,100}")
 TYPES = ("text", "number", "any", "pick", "weighted_pick")
@@ -242,7 +243,7 @@ def _options(data: Any, *, weighted: bool) -> tuple[Option, ...]:
         raise DefinitionError("has a value to pick from that is neither a text nor a number")
     if any(isinstance(value, str) and len(value) > MAX_TEXT_BYTES for value in values):
         raise DefinitionError(f"has a text to pick from of more than {MAX_TEXT_BYTES // 1024} KiB")
-    names = data.get("display_names") or [_shown(value) for value in values]
+    names = data.get("display_names") or [spelled(value) for value in values]
     weights = data.get("weights") or ([] if weighted else [1.0] * len(values))
     for what, items in (("display_names", names), ("weights", weights)):
         if not isinstance(items, list) or len(items) != len(values):
@@ -257,10 +258,6 @@ def _options(data: Any, *, weighted: bool) -> tuple[Option, ...]:
 
 def _is_weight(weight: object) -> bool:
     return isinstance(weight, (int, float)) and not isinstance(weight, bool) and 0 <= weight <= 1e12
-
-
-def _shown(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _number(item: Mapping[str, Any], key: str) -> float | None:

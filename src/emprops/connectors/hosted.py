@@ -205,7 +205,7 @@ async def picked_up(content: bytes | Path, number: int, *, wanted: str, name: st
 
     Raises :class:`FinalError` if it is not of the ``wanted`` main type (``image``, ``video``).
     """
-    head = content[:8192] if isinstance(content, bytes) else await asyncio.to_thread(_head, content)
+    head = content[:8192] if isinstance(content, bytes) else await asyncio.to_thread(head_of, content)
     mime_type = next(filter(None, _kinds_of(head)), "")
     if not mime_type.startswith(f"{wanted}/"):
         raise FinalError(f"{name} gave a result that is no {wanted}.")
@@ -251,7 +251,8 @@ def _origin(url: httpx2.URL) -> tuple[str, str, int | None]:
     return url.scheme, url.host, url.port or {"http": 80, "https": 443}.get(url.scheme)
 
 
-def _head(path: Path) -> bytes:
+def head_of(path: Path) -> bytes:
+    """Return the beginning of a file, which tells its type."""
     with path.open("rb") as file:
         return file.read(8192)
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from emprops.connectors.comfyui.catalogue import Catalogue
+from emprops.connectors.comfyui.problems import title_in
 from emprops.workflows.comfy_fields import label_of
 from emprops.workflows.comfy_graph import Graph, is_literal
 from emprops.workflows.comfy_inputs import MAX_LABEL, MAX_PROPOSED, Proposal, propose_for, unused
@@ -27,7 +28,7 @@ def propose_shown(graph: Graph, shown: Any, classes: Catalogue | None = None) ->
     taken: set[str] = set()
     for base, (first, targets) in zip(bases, groups.items(), strict=True):
         name = unused(base, taken)
-        title = _title(graph, first[0]) if bases.count(base) > 1 else ""
+        title = title_in(graph[first[0]])[:MAX_LABEL] if bases.count(base) > 1 else ""
         content = found[first].form_field | {"id": name, "name": title or label_of(name)}
         proposals.append(Proposal(content, targets, found[first].required))
     return proposals
@@ -48,9 +49,3 @@ def _value(graph: Graph, target: Target) -> Any:
 def _base(name: str) -> str:
     words, _, number = name.rpartition("_")
     return words if words and number.isdigit() else name
-
-
-def _title(graph: Graph, node: str) -> str:
-    meta = graph[node].get("_meta")
-    title = meta.get("title") if isinstance(meta, dict) else None
-    return title[:MAX_LABEL] if isinstance(title, str) else ""

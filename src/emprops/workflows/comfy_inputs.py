@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from emprops.connectors.comfyui.catalogue import Catalogue
+from emprops.connectors.comfyui.problems import title_in
 from emprops.workflows import comfy_flow
 from emprops.workflows.comfy_fields import content_of, is_settable, label_of, plain_role
 from emprops.workflows.comfy_graph import Graph, inputs_of, is_literal
@@ -243,16 +244,10 @@ def _titled(spot: Spot) -> Role | None:
 def _spot(graph: Graph, classes: Catalogue, node: str, name: str, value: Any) -> Spot:
     content = graph[node]
     fact = comfy_flow.fact_of(classes, content, name)
-    return Spot(node, content["class_type"], content["inputs"], name, value, fact, _title_of(content))
-
-
-def _title_of(content: Mapping[str, Any]) -> str:
-    meta = content.get("_meta")
-    title = meta.get("title") if isinstance(meta, dict) else None
-    if not isinstance(title, str):
-        return ""
+    title = title_in(content)
     inner = WRAPPED.fullmatch(title)
-    return next((part for part in inner.groups() if part), "") if inner else title[:MAX_LABEL]
+    title = next((part for part in inner.groups() if part), "") if inner else title[:MAX_LABEL]
+    return Spot(node, content["class_type"], content["inputs"], name, value, fact, title)
 
 
 def _follows(spot: Spot, role: Role, leading: set[str]) -> bool:

@@ -68,7 +68,8 @@ def fill_replacements(text: str, lookup: Lookup, at: datetime) -> str:
     """Fill in dates and other nodes' values. What stands for neither stays: ComfyUI knows ``%width%`` itself."""
 
     def replaced(found: re.Match[str]) -> str:
-        value = _replacement(found[1], lookup, at)
+        name = found[1]
+        value = _date(name.removeprefix(DATE), at) if name.startswith(DATE) else _named(name, lookup)
         return found[0] if value is None else value
 
     return REPLACEMENT.sub(replaced, text)
@@ -127,10 +128,6 @@ def _without_comments(text: str) -> str:
         kept.append(text[done:start])
         done = at = end
     return "".join(kept) + text[done:]
-
-
-def _replacement(name: str, lookup: Lookup, at: datetime) -> str | None:
-    return _date(name.removeprefix(DATE), at) if name.startswith(DATE) else _named(name, lookup)
 
 
 def _named(name: str, lookup: Lookup) -> str | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from emprops.kit.numbers import plain, within
+from emprops.kit.text import spelled
 from emprops.workflows.paths import copied
 from emprops.workflows.references import TEXT, MixedText, Reference
 
@@ -231,12 +232,8 @@ def _options(data: Any) -> tuple[tuple[Any, ...], tuple[str, ...]]:
             raise FieldError("has an option without a value")
         label = (item.get("label") or item.get("name")) if isinstance(item, dict) else None
         options.append(value)
-        labels.append(label if isinstance(label, str) else _shown(value))
+        labels.append(label if isinstance(label, str) else spelled(value))
     return tuple(options), tuple(labels)
-
-
-def _shown(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _text(value: Any) -> str:

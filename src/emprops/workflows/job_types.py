@@ -1,6 +1,5 @@
 """Job types that a workflow names and nobody serves: its jobs would wait for a worker that may never come."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from redis.asyncio import Redis
@@ -51,8 +50,7 @@ async def warnings(kind: str, data: Any, redis: Redis, prefix: str) -> list[str]
         live = {job_type for worker in await Fleet(redis, prefix).workers() for job_type in worker.offers}
     except RedisError:
         return []
-    return [] if named in live else [_unserved(named, JOB_TYPES | live)]
-
-
-def _unserved(named: str, known: Iterable[str]) -> str:
-    return f"No live worker serves {named}, and no connector that comes with EmProps does.{did_you_mean(named, known)}"
+    if named in live:
+        return []
+    guess = did_you_mean(named, JOB_TYPES | live)
+    return [f"No live worker serves {named}, and no connector that comes with EmProps does.{guess}"]

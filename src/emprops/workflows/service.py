@@ -22,7 +22,7 @@ from emprops.workflows import comfy_data, job_types, store
 from emprops.workflows.comfy_data import Analysis, Prepared
 from emprops.workflows.comfy_graph import Graph
 from emprops.workflows.kinds.registry import KINDS
-from emprops.workflows.store import Definition, UsingCollection, WorkflowRow
+from emprops.workflows.store import Definition, WorkflowRow
 
 API_KEY_WORDS = frozenset({"KEY", "SECRET", "TOKEN", "APIKEY"})
 SHOWN_PROBLEMS = 3
@@ -192,7 +192,15 @@ async def _rename(tx: Transaction, caller: Caller, row: WorkflowRow, name: str) 
 async def _check_unused(tx: Transaction, caller: Caller, name: str) -> None:
     using = await store.collections_using(tx, name, SHOWN_COLLECTIONS + 1)
     if using:
-        raise _in_use(name, caller, using)
+        shown = [item for item in using if caller.is_service or item.open or item.user_id == caller.user_id]
+        shown = shown[:SHOWN_COLLECTIONS]
+        named = ", ".join(f"{item.title} ({item.id})" for item in shown)
+        others = "others" if len(shown) < len(using) else ""
+        what = " and ".join(part for part in (named, others) if part)
+        raise ConflictError(
+            f"The workflow {name} is used by collections: {what}. Change or delete those first.",
+            extra={"details": {"collections": [{"id": str(item.id), "title": item.title} for item in shown]}},
+        )
 
 
 def _checked(
@@ -252,15 +260,3 @@ async def _own(tx: Transaction, caller: Caller, name: str) -> WorkflowRow:
 
 def _taken(name: str) -> ConflictError:
     return ConflictError(f"There is a workflow named {name} already.")
-
-
-def _in_use(name: str, caller: Caller, using: Sequence[UsingCollection]) -> ConflictError:
-    shown = [item for item in using if caller.is_service or item.open or item.user_id == caller.user_id]
-    shown = shown[:SHOWN_COLLECTIONS]
-    named = ", ".join(f"{item.title} ({item.id})" for item in shown)
-    others = "others" if len(shown) < len(using) else ""
-    what = " and ".join(part for part in (named, others) if part)
-    return ConflictError(
-        f"The workflow {name} is used by collections: {what}. Change or delete those first.",
-        extra={"details": {"collections": [{"id": str(item.id), "title": item.title} for item in shown]}},
-    )

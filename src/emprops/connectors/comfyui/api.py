@@ -16,7 +16,7 @@ import httpx2
 import orjson
 
 from emprops.connectors.base import BadInputError, FinalError, RetryableError, too_large
-from emprops.kit.lenient_json import NotJsonError, read_json
+from emprops.kit.lenient_json import json_or_none
 from emprops.kit.outbound.client import BUSY
 from emprops.kit.outbound.retry_after import retry_after
 from emprops.kit.outbound.tls import trusted
@@ -103,7 +103,7 @@ class Api:
                     raise FinalError(f"ComfyUI's answer to {path} is larger than {self._max_json_bytes} bytes.")
         # Reading is quick unless the body is odd, and then slow: large ones must not keep the heartbeat waiting.
         large = len(body) > LARGE_JSON_BYTES
-        document = await asyncio.to_thread(_document, bytes(body)) if large else _document(bytes(body))
+        document = await asyncio.to_thread(json_or_none, bytes(body)) if large else json_or_none(bytes(body))
         return Answer(response.status_code, document)
 
     async def queue(self) -> Queue:
@@ -167,13 +167,6 @@ class Api:
         if answer.status == 200:
             return RetryableError(f"What answers at {self.place} does not speak like ComfyUI ({path}).")
         return FinalError(f"ComfyUI at {self.place} refused {path}: it answered {answer.status}.")
-
-
-def _document(body: bytes) -> Any:
-    try:
-        return read_json(body)
-    except NotJsonError:
-        return None
 
 
 def _entries(value: Any) -> list[list[Any]]:

@@ -13,7 +13,7 @@ import orjson
 
 from emprops.connectors.comfyui.catalogue import Catalogue, Input, NodeClass
 from emprops.connectors.comfyui.editor_values import fill, is_link, literals, places
-from emprops.connectors.comfyui.problems import Graph
+from emprops.connectors.comfyui.problems import Graph, title_in
 
 SAVED = "saved_workflow"
 """Where a ticket's payload has the workflow that its graph was made of."""
@@ -73,7 +73,9 @@ def made_of(graph: Graph, classes: Catalogue) -> dict[str, Any]:
             "outputs": [],
             "properties": {"Node name for S&R": content["class_type"]},
             "widgets_values": _values(content, classes.get(content["class_type"])),
-        } | _title(content)
+        }
+        if title := title_in(content):
+            nodes[node]["title"] = title
     return {
         "last_node_id": max((number for number in numbers.values() if isinstance(number, int)), default=0),
         "last_link_id": 0,
@@ -84,12 +86,6 @@ def made_of(graph: Graph, classes: Catalogue) -> dict[str, Any]:
         "extra": {},
         "version": 0.4,
     } | _connected(nodes, graph, classes)
-
-
-def _title(content: Mapping[str, Any]) -> dict[str, Any]:
-    meta = content.get("_meta")
-    title = meta.get("title") if isinstance(meta, dict) else None
-    return {"title": title} if isinstance(title, str) and title else {}
 
 
 def _slots(content: Mapping[str, Any], known: NodeClass | None) -> Iterator[dict[str, Any]]:

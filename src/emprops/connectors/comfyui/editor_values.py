@@ -40,12 +40,12 @@ def literals(inputs: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values of a node's inputs in API form, without links."""
     found = {name: value for name, value in inputs.items() if not is_link(value)}
     # how a value that is a list is told apart from a link
-    wrapped = {name: value["__value__"] for name, value in found.items() if _is_wrapped(value)}
+    wrapped = {
+        name: value["__value__"]
+        for name, value in found.items()
+        if isinstance(value, dict) and value.keys() == {"__value__"}
+    }
     return found | wrapped
-
-
-def _is_wrapped(value: Any) -> bool:
-    return isinstance(value, dict) and value.keys() == {"__value__"}
 
 
 def places(known: NodeClass, values: Mapping[str, Any], *, button: bool = True) -> list[Place]:
@@ -69,7 +69,9 @@ def _places(one: Input, values: Mapping[str, Any]) -> Iterator[Place]:
 
 def fill(saved: dict[str, Any], graph: Graph, classes: Catalogue) -> dict[str, Any]:
     """Write the values of this run into the workflow that its graph was made of; return it."""
-    definitions = {str(one.get("id")): one for one in _objects(_subgraphs(saved))}
+    held = saved.get("definitions")
+    subgraphs = held.get("subgraphs") if isinstance(held, dict) else None
+    definitions = {str(one.get("id")): one for one in _objects(subgraphs)}
     canvases = [saved, *definitions.values()]
     uses = Counter(str(node.get("type")) for canvas in canvases for node in _objects(canvas.get("nodes")))
     _fill_canvas(saved, "", _Filling(graph, classes, definitions, uses))
@@ -170,11 +172,6 @@ def _targets(definition: dict[str, Any]) -> dict[str, tuple[str, str]]:
             led.setdefault(link.get("origin_slot", 0), within[str(link["id"])])
     inputs = enumerate(_objects(definition.get("inputs")))
     return {str(entry.get("name")): led[at] for at, entry in inputs if at in led}
-
-
-def _subgraphs(saved: Mapping[str, Any]) -> Any:
-    definitions = saved.get("definitions")
-    return definitions.get("subgraphs") if isinstance(definitions, dict) else None
 
 
 def _objects(items: Any) -> list[dict[str, Any]]:

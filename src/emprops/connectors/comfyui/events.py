@@ -13,7 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.frames import CloseCode
 
-from emprops.kit.lenient_json import NotJsonError, read_json
+from emprops.kit.lenient_json import json_or_none
 
 OPEN_TIMEOUT = 10.0
 CLOSE_TIMEOUT = 1.0
@@ -117,17 +117,10 @@ def parse(raw: str | bytes) -> Event | Preview | None:
     """Read a frame; None if it says nothing that is understood here."""
     if isinstance(raw, bytes):
         return _from_frame(raw)
-    match _document(raw):
+    match json_or_none(raw):
         case {"type": str(kind), "data": dict(data)}:
             return Event(kind, data)
     return None
-
-
-def _document(raw: str | bytes) -> Any:
-    try:
-        return read_json(raw)
-    except NotJsonError:
-        return None
 
 
 def _from_frame(raw: bytes) -> Event | Preview | None:
@@ -145,7 +138,7 @@ def _from_frame(raw: bytes) -> Event | Preview | None:
 
 
 def _with_metadata(raw: bytes, length: int) -> Preview | None:
-    metadata = _document(raw[8 : 8 + length])
+    metadata = json_or_none(raw[8 : 8 + length])
     if not isinstance(metadata, dict):
         return None
     node = metadata.get("real_node_id") or metadata.get("node_id")

@@ -57,7 +57,15 @@ class Uploads:
         if url not in names:
             if len(names) == MAX_UPLOADS:
                 raise BadInputError(f"The graph names more than {MAX_UPLOADS} input files.")
-            names[url] = await self._upload(url, f"input {name} of node {node}", any_kind=any_kind)
+            path, mime_type = await self.context.fetch(url)
+            if not any_kind and mime_type != "image/svg+xml" and await asyncio.to_thread(_holds_text, path):
+                raise BadInputError(
+                    f"The input {name} of node {node} leads to a text ({mime_type}), not to a picture, video or sound."
+                )
+            # Named after its content: unlike files never meet under one name, and a second try finds the upload.
+            digest = await asyncio.to_thread(_digest, path)
+            file_name = f"emprops-{digest[:40]}{_extension(url, mime_type)}"
+            names[url] = await self.api.upload(path, file_name, mime_type)
         return names[url]
 
     async def _with_assets(self, value: Any, node: str, name: str, names: dict[str, str]) -> Any:
@@ -78,15 +86,6 @@ class Uploads:
                 takes = (class_type, name) in self.known or (loads and name in MEDIA)
                 if takes and isinstance(value, str) and is_url(value):
                     yield node, name, value
-
-    async def _upload(self, url: str, what: str, *, any_kind: bool) -> str:
-        path, mime_type = await self.context.fetch(url)
-        if not any_kind and mime_type != "image/svg+xml" and await asyncio.to_thread(_holds_text, path):
-            raise BadInputError(f"The {what} leads to a text ({mime_type}), not to a picture, video or sound.")
-        # Named after its content: unlike files never meet under one name, and a second try finds the first's upload.
-        digest = await asyncio.to_thread(_digest, path)
-        name = f"emprops-{digest[:40]}{_extension(url, mime_type)}"
-        return await self.api.upload(path, name, mime_type)
 
 
 def _holds_text(path: Path) -> bool:

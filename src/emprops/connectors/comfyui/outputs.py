@@ -65,7 +65,10 @@ class Collector:
                     raise
             self.context.progress(RAN + (100.0 - RAN) * number / len(items), f"Result {number} of {len(items)}")
         if self.texts_as_files:
-            files += [_written(number, node, text) for number, (node, text) in enumerate(texts, 1)]
+            files += [
+                Produced(f"text_{number:05}_.txt", "text/plain", text.encode("utf-8", "replace"), node=node)
+                for number, (node, text) in enumerate(texts, 1)
+            ]
         place = {node: number for number, node in enumerate(graph)}
         files.sort(key=lambda file: place.get(file.node or "", len(place)))
         data: dict[str, Any] = {}
@@ -103,10 +106,6 @@ class Collector:
                 if not tries_left:
                     raise
         return await asyncio.to_thread(_described, target, item, said)
-
-
-def _written(number: int, node: str, text: str) -> Produced:
-    return Produced(f"text_{number:05}_.txt", "text/plain", text.encode("utf-8", "replace"), node=node)
 
 
 def _nothing(missing: Sequence[MissingNode]) -> FinalError:

@@ -102,6 +102,13 @@ def class_of(graph: Graph, node: str) -> str:
     return ""
 
 
+def title_in(content: Mapping[str, Any]) -> str:
+    """Return the title that a graph has for a node; empty if it has none."""
+    meta = content.get("_meta")
+    title = meta.get("title") if isinstance(meta, dict) else None
+    return title if isinstance(title, str) else ""
+
+
 def _missing_class(error: Mapping[str, Any], graph: Graph) -> FinalError | None:
     info = error.get("extra_info")
     info = info if isinstance(info, dict) else {}

@@ -46,7 +46,8 @@ async def read_answer(response: Response, host: str, wanted: str, secrets: Secre
     if not wanted.startswith("text/html") and is_page(text):
         raise FinalError(f"{host} answered {response.status} with a web page; is this its API's address?")
     try:
-        document = await _in_place_or_thread(text or "null", mime_type.startswith("text/"), secrets)
+        given = (text or "null", mime_type.startswith("text/"), secrets)
+        document = _document(*given) if len(text) < LARGE else await asyncio.to_thread(_document, *given)
     except ValueError:
         raise FinalError(f"{host} answered {response.status} with something that is not JSON.") from None
     except RecursionError:
@@ -75,12 +76,6 @@ async def refuse_secrets(content: bytes | Path, secrets: Secrets, what: str) -> 
     found = await asyncio.to_thread(secrets.found_in, content) if secrets.by_name else None
     if found is not None:
         raise FinalError(f"{what} has the secret {found} in it and was not kept.")
-
-
-async def _in_place_or_thread(text: str, may_be_text: bool, secrets: Secrets) -> bytes:
-    if len(text) < LARGE:
-        return _document(text, may_be_text, secrets)
-    return await asyncio.to_thread(_document, text, may_be_text, secrets)
 
 
 def _document(text: str, may_be_text: bool, secrets: Secrets) -> bytes:

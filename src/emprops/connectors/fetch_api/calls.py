@@ -112,7 +112,11 @@ class Caller:
         url = self.secrets.fill(request.url, request.url, params=params, quoted=True)
         query = {name: value for name, value in params.items() if f"{{{{{name}}}}}" not in request.url.replace(" ", "")}
         if request.method == "GET" and isinstance(body, dict):
-            query |= {name: _plain(value) for name, value in body.items() if value is not None}
+            query |= {
+                name: value if isinstance(value, str) else orjson.dumps(value).decode()
+                for name, value in body.items()
+                if value is not None
+            }
         if not query:
             return url
         return f"{url}{'&' if '?' in url else '?'}{urlencode(query)}"
@@ -135,7 +139,3 @@ class Caller:
         if status in (401, 403):
             raise FinalError(f"{host} refused the credentials of this workflow: it answered {status}.", details=details)
         raise FinalError(f"{host} refused the request: it answered {status}. {text}".strip(), details=details)
-
-
-def _plain(value: Any) -> str:
-    return value if isinstance(value, str) else orjson.dumps(value).decode()

@@ -5,7 +5,6 @@
 
 import asyncio
 import os
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from emprops.connectors.base import BadInputError, Capabilities, Health, Outcome, RunContext
@@ -65,7 +64,10 @@ class FetchApi:
         Raises :class:`BadInputError` for a payload that says no proper request, :class:`RetryableError` when the API
         is away or busy, :class:`FinalError` when it refuses or fails, or must not have a secret.
         """
-        definition = _definition(ticket.payload)
+        try:
+            definition = read(ticket.payload.get("api"))
+        except DefinitionError as error:
+            raise BadInputError(f"{'; '.join(error.problems[:5])}.") from None
         user = User.from_payload(ticket.payload)
         self._secrets.check(definition, user)
         caller = self._caller.on_behalf_of(user)
@@ -109,10 +111,3 @@ class FetchApi:
         """End the jq process, and close connections."""
         await self._jq.close()
         await self._client.close()
-
-
-def _definition(payload: Mapping[str, Any]) -> Definition:
-    try:
-        return read(payload.get("api"))
-    except DefinitionError as error:
-        raise BadInputError(f"{'; '.join(error.problems[:5])}.") from None

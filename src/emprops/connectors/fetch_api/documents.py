@@ -39,7 +39,7 @@ def parse(text: str) -> Any:
 
     Raises ``ValueError``, and ``RecursionError`` for what is nested deeper than Python can follow.
     """
-    return json.loads(text, parse_int=_any_whole, parse_float=_float, parse_constant=_none)
+    return json.loads(text, parse_int=_any_whole, parse_float=_float, parse_constant=lambda _: None)
 
 
 def parse_result(text: str) -> Any:
@@ -73,7 +73,3 @@ def _float(digits: str) -> float:
 def _plain_float(digits: str) -> float:
     number = _float(digits)
     return int(number) if number.is_integer() and abs(number) <= EXACT_FLOATS else number
-
-
-def _none(_: str) -> None:
-    return None

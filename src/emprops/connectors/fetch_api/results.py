@@ -15,6 +15,7 @@ from emprops.connectors.base import FinalError, Outcome, Produced, RetryableErro
 from emprops.connectors.encoded import decoded, is_data_url
 from emprops.connectors.fetch_api.answers import refuse_secrets
 from emprops.connectors.fetch_api.secrets import Secrets
+from emprops.connectors.hosted import head_of
 from emprops.errors import AppError
 from emprops.kit.outbound.client import GuardedClient, OutboundUnavailableError, TooLargeAnswerError
 
@@ -68,7 +69,7 @@ class Collector:
 
     async def produced(self, file: Path, mime_type: str) -> Outcome:
         """Make an answer that is a file itself the result."""
-        head = await asyncio.to_thread(_head, file)
+        head = await asyncio.to_thread(head_of, file)
         mime_type = self._type(mime_type, head, self.wanted, "of the API")
         return Outcome(files=[Produced(_name(1, mime_type), mime_type, file)])
 
@@ -118,7 +119,7 @@ class Collector:
         except AppError as error:
             raise FinalError(f"The result cannot be fetched from {host}: {error.message}") from None
         await refuse_secrets(target, self.secrets, f"The result from {host}")
-        head = await asyncio.to_thread(_head, target)
+        head = await asyncio.to_thread(head_of, target)
         guess = mimetypes.guess_type(urlsplit(url).path)[0] or self.wanted
         mime_type = self._type(found.mime_type, head, guess, f"from {host}")
         return Produced(_name(number, mime_type), mime_type, target)
@@ -138,11 +139,6 @@ class Collector:
         if self._media and not mime_type.startswith(MEDIA) and mime_type not in UNSAID:
             raise FinalError(f"The result {where} is no {self._media} but {mime_type}.")
         return mime_type
-
-
-def _head(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(8192)
 
 
 def _looks_like(head: bytes) -> str:

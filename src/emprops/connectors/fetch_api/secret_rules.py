@@ -60,7 +60,7 @@ class Limits:
 
         ``path``: with placeholders in the place of secrets.
         """
-        if (self.workflows or self.roles) and not self._lets(user):
+        if (self.workflows or self.roles) and not ({user.id, user.name} & self.workflows or user.roles & self.roles):
             lists = [suffix for suffix, names in ((WORKFLOWS, self.workflows), (ROLES, self.roles)) if names]
             return " or ".join(lists), f"must not be used by the workflow {user.name or 'of this step'}"
         names = {name.lower() for name in headers}
@@ -69,9 +69,6 @@ class Limits:
         if self.paths and (names & REWRITES or not any(_is_below(path, prefix) for prefix in self.paths)):
             return PATHS, f"must not be sent to the path {path[:100]}"
         return None
-
-    def _lets(self, user: User) -> bool:
-        return bool({user.id, user.name} & self.workflows or user.roles & self.roles)
 
 
 def read_limits(environment: Mapping[str, str], key: str) -> Limits:

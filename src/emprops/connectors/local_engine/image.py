@@ -105,7 +105,10 @@ def paint(plan: ImagePlan, show: Callable[[Canvas], None]) -> Chunks[Outcome]:
     name = f"{plan.style}-{plan.seed}.png"
     file = Produced(name, "image/png", content, width=plan.width, height=plan.height)
     yield 1.0
-    return Outcome([file], _data(plan))
+    palette = plan.scheme.name if plan.scheme else plan.palette.name
+    data = {"seed": plan.seed, "style": plan.style, "palette": palette}
+    data |= {"drawn": list(plan.choice.drawn), "lettered": plan.lettered}
+    return Outcome([file], data | ({"left_out": plan.left_out} if plan.left_out else {}))
 
 
 def _strokes(canvas: Canvas, plan: ImagePlan) -> Iterator[float]:
@@ -119,10 +122,3 @@ def _strokes(canvas: Canvas, plan: ImagePlan) -> Iterator[float]:
             yield share * (0.6 if medium else 1.0)
         for share in medium(canvas) if medium else ():
             yield 0.6 + share * 0.4
-
-
-def _data(plan: ImagePlan) -> dict[str, Any]:
-    name = plan.scheme.name if plan.scheme else plan.palette.name
-    data = {"seed": plan.seed, "style": plan.style, "palette": name}
-    data |= {"drawn": list(plan.choice.drawn), "lettered": plan.lettered}
-    return data | ({"left_out": plan.left_out} if plan.left_out else {})

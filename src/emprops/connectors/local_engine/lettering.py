@@ -69,7 +69,7 @@ def letter(canvas: Canvas, text: str, *, poster: bool = False) -> None:
     most = 0.17 if poster else 0.08
     block = _fit(text, room * (1.0 if poster else 0.86), canvas.height * (0.7 if poster else 0.3), most * canvas.short)
     left = margin if poster else (canvas.width - block.width) / 2
-    top = _poster_top(canvas, block) if poster else _calm_top(canvas, block)
+    top = canvas.height * 0.5 - block.height * 0.5 if poster else _calm_top(canvas, block)
     mask = _mask(canvas, block, left, top, centred=not poster)
     _ink(canvas, mask, (left, top, left + block.width, top + block.height))
 
@@ -180,10 +180,6 @@ def _mask(canvas: Canvas, block: Block, left: float, top: float, *, centred: boo
                 pen.text((x, baseline), character, fill=255, font=face, anchor="ls")
                 x += face.getlength(character) + block.size * TRACKING
     return np.asarray(image, dtype=np.float32) / 255
-
-
-def _poster_top(canvas: Canvas, block: Block) -> float:
-    return canvas.height * 0.5 - block.height * 0.5
 
 
 def _calm_top(canvas: Canvas, block: Block) -> float:

@@ -137,20 +137,15 @@ class TextPlan:
 def plan_text(fields: Mapping[str, Any], seed: int) -> TextPlan:
     """Check the payload. Raises :class:`BadInputError`."""
     wish = payload.text(fields, "topic", "") or payload.text(fields, "prompt", "")
-    topic = _noun_phrase(wish)
+    topic = REQUEST.sub("", " ".join(wish.split())).strip(" .!?,;:\"'")
+    if len(topic) > TOPIC_LENGTH:
+        topic = topic[:TOPIC_LENGTH].rsplit(" ", 1)[0].rstrip(" ,;:") + " …"
     if not topic:
         raise BadInputError("topic (or prompt) is required: what the text should be about.")
     tone = payload.choice(fields, "tone", "auto", ("auto", *GRAMMAR))
     if tone == "auto":
         tone = Dice("tone", topic).pick(tuple(GRAMMAR))
     return TextPlan(topic, tone, payload.integer(fields, "sentences", 4, 1, MOST_SENTENCES), seed)
-
-
-def _noun_phrase(wish: str) -> str:
-    topic = REQUEST.sub("", " ".join(wish.split())).strip(" .!?,;:\"'")
-    if len(topic) > TOPIC_LENGTH:
-        topic = topic[:TOPIC_LENGTH].rsplit(" ", 1)[0].rstrip(" ,;:") + " …"
-    return topic
 
 
 def compose(plan: TextPlan) -> str:

@@ -43,19 +43,18 @@ class Pictures:
     async def _downloaded(self, url: str, number: int) -> Path:
         # Only the operator's own service may be private; a URL that leads elsewhere is a stranger's.
         if same_origin(url, self.base_url):
-            return await self._own(url, self.context.folder / f"result-{number}")
+            async with self.http.stream("GET", url) as response:
+                if not response.is_success:
+                    raise status_error(
+                        NAME, response.status_code, response.headers, "The picture cannot be fetched.", {}
+                    )
+                return await saved(response, self.context.folder / f"result-{number}", name=NAME)
         try:
             return (await self.context.fetch(url, max_bytes=self.max_bytes))[0]
         except BadInputError:  # its sentence has the URL, whose query is often a signature
             raise FinalError(f"The picture cannot be fetched from {_host(url)}.") from None
         except RetryableError:
             raise RetryableError(f"The picture cannot be fetched from {_host(url)} now.") from None
-
-    async def _own(self, url: str, target: Path) -> Path:
-        async with self.http.stream("GET", url) as response:
-            if not response.is_success:
-                raise status_error(NAME, response.status_code, response.headers, "The picture cannot be fetched.", {})
-            return await saved(response, target, name=NAME)
 
 
 def _host(url: str) -> str:

@@ -231,7 +231,10 @@ class _Run:
 
     async def _outcome(self, content: bytes | Path, reason: str, seed: str) -> Outcome:
         file: Produced = await picked_up(content, 1, wanted=self.work.wanted, name=NAME)
-        return Outcome(files=[file], data={"finish_reason": reason, **({"seed": int(seed)} if _whole(seed) else {})})
+        data: dict[str, Any] = {"finish_reason": reason}
+        if seed.isascii() and seed.isdecimal() and len(seed) < 20:
+            data["seed"] = int(seed)
+        return Outcome(files=[file], data=data)
 
 
 class _LostError(FinalError):
@@ -292,7 +295,3 @@ def _reason(content: bytes) -> str:
 
 def _is_id(value: Any) -> TypeGuard[str]:
     return isinstance(value, str) and value.isalnum() and len(value) <= LONGEST_ID
-
-
-def _whole(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and len(text) < 20

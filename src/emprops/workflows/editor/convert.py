@@ -136,7 +136,12 @@ class _Maker:
         if found is not None:
             made.content["inputs"][one.name] = _in_api_form(one, found)
         elif one.required and one.type in BROWSER:
-            made.problems.append(self._remark(_made_by_hand(one)))
+            made.problems.append(
+                self._remark(
+                    f"its input {one.name} {BROWSER[one.type]} on the editor's page when it sends the workflow; load a"
+                    " file with another node in its place"
+                )
+            )
         elif one.required and not values.problem:
             self._lacks(one, made)
 
@@ -206,13 +211,6 @@ def _in_api_form(one: Input, found: Output | Literal) -> Any:
         return {"__type__": "CURVE", "__value__": found.value}
     # The server takes a plain list for a link.
     return {"__value__": found.value} if isinstance(found.value, list) else found.value
-
-
-def _made_by_hand(one: Input) -> str:
-    return (
-        f"its input {one.name} {BROWSER[one.type]} on the editor's page when it sends the workflow; load a file with"
-        " another node in its place"
-    )
 
 
 def _is_plain(value: Any) -> bool:

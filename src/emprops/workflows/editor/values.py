@@ -94,7 +94,8 @@ class _Reader:
         """Read the whole list; buttons for uploads come behind the required inputs."""
         self._read([one for one in self._inputs if one.required])
         if any(one.upload for one in self._inputs):
-            self._pass_over_buttons()
+            while self._surplus() > 0 and _is_idle(self._next()):
+                self._at += 1
         self._read([one for one in self._inputs if not one.required])
         if not self.values.problem:
             self.values.unused = [_shown(value) for value in self._given[self._at :] if not _is_idle(value)]
@@ -148,10 +149,6 @@ class _Reader:
         if isinstance(self._next(), bool) and self._given[self._at + 1 : self._at + 2] == ["refresh"]:
             self._at += 1
         if self._next() == "refresh":
-            self._at += 1
-
-    def _pass_over_buttons(self) -> None:
-        while self._surplus() > 0 and _is_idle(self._next()):
             self._at += 1
 
     def _next(self) -> Any:

@@ -69,7 +69,8 @@ class DirectJob:
         if wrong:
             raise FieldsError({service_field: wrong})
         if not isinstance(job["payload"], dict):
-            raise FieldsError({_payload_field(inputs): "must be a JSON object: it is the payload of the job"})
+            payload_fields = [item["id"] for item in inputs if rooted(item["pathJq"], ROOTS, "payload") == ("payload",)]
+            raise FieldsError({str(payload_fields[-1]): "must be a JSON object: it is the payload of the job"})
         return PlannedWork(
             job["service_required"], job["payload"], requirements_of(workflow), workflow.output_mime_type
         )
@@ -77,8 +78,3 @@ class DirectJob:
 
 def _target(job: dict[str, Any]) -> dict[str, Any]:
     return {"service_required": job.get("service_required"), "payload": copied(job.get("payload", {}))}
-
-
-def _payload_field(inputs: list[dict[str, Any]]) -> str:
-    fields = [item["id"] for item in inputs if rooted(item["pathJq"], ROOTS, "payload") == ("payload",)]
-    return str(fields[-1])

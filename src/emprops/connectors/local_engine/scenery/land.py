@@ -141,7 +141,12 @@ def paint_island(view: View) -> None:
     middle = canvas.right * dice.pick((0.3, 0.36, 0.64, 0.7))
     away = np.abs(canvas.x[0] - middle) / 0.3
     hump = ((1 - away**2).clip(0, None) ** 0.8) * (0.085 + 0.03 * canvas.curve("island", 7.0, 5, 0.55))
-    _land_at(view, hump, 0.32)
+    where = view.rows_from(view.horizon - 0.2)
+    y = canvas.y[where[0]]
+    inside = smoothstep(-canvas.pixel, canvas.pixel, y - (view.horizon - hump)[None, :])
+    inside = inside * smoothstep(view.horizon + 0.006, view.horizon + 0.003, y) * (hump > 0.0005)[None, :]
+    grain = canvas.noise("island", 18.0, 5, 0.6, where=where)
+    canvas.cover(view.scheme.layer(0.3, 0.62) * (1 + 0.22 * grain)[..., None], inside, where)
 
 
 def paint_headland(view: View, x: float, width: float, height: float) -> None:
@@ -159,13 +164,3 @@ def paint_headland(view: View, x: float, width: float, height: float) -> None:
     grain = canvas.noise("stone", 22.0, 5, 0.62, where=where)
     tone = view.scheme.layer(0.24, 0.9) * (1 + 0.3 * grain * (1 - 0.5 * view.scheme.gloom))[..., None]
     canvas.cover(tone, inside, where)
-
-
-def _land_at(view: View, hump: Array, near: float) -> None:
-    canvas = view.canvas
-    where = view.rows_from(view.horizon - 0.2)
-    y = canvas.y[where[0]]
-    inside = smoothstep(-canvas.pixel, canvas.pixel, y - (view.horizon - hump)[None, :])
-    inside = inside * smoothstep(view.horizon + 0.006, view.horizon + 0.003, y) * (hump > 0.0005)[None, :]
-    grain = canvas.noise("island", 18.0, 5, 0.6, where=where)
-    canvas.cover(view.scheme.layer(0.3, near + 0.3) * (1 + 0.22 * grain)[..., None], inside, where)

@@ -16,21 +16,18 @@ ROWS = 5
 
 def paint_forest(view: View, start: float) -> None:
     """Rows of trees with air between them: conifers, or round crowns in autumn, spring and summer."""
-    depth = view.canvas.bottom - start
+    canvas = view.canvas
+    depth = canvas.bottom - start
     clearing = view.has("house", "fire", "tree", "houses")
     for index in range(ROWS - 2 if clearing else ROWS):
         near = index / (ROWS - 1)
         base = start + depth * (0.05 + 0.8 * near**1.4)
         paint_trees(view, ("row", index), base, 0.13 + 0.33 * near**1.25, 0.2 + 0.8 * near)
         if view.has("fog"):
-            _mist(view, base, 0.5 * (1 - 0.6 * near))
-
-
-def _mist(view: View, base: float, strength: float) -> None:
-    canvas = view.canvas
-    drift = 0.75 + 0.4 * canvas.noise(("mist", base), 2.2, 3, stretch=3.0)
-    band = smoothstep(base - 0.22, base + 0.01, canvas.y) * smoothstep(base + 0.25, base + 0.05, canvas.y)
-    canvas.cover(view.scheme.far(), (band * strength * drift).clip(0, 0.85))
+            strength = 0.5 * (1 - 0.6 * near)
+            drift = 0.75 + 0.4 * canvas.noise(("mist", base), 2.2, 3, stretch=3.0)
+            band = smoothstep(base - 0.22, base + 0.01, canvas.y) * smoothstep(base + 0.25, base + 0.05, canvas.y)
+            canvas.cover(view.scheme.far(), (band * strength * drift).clip(0, 0.85))
 
 
 def paint_trees(

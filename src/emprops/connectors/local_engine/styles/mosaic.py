@@ -26,7 +26,7 @@ def mosaic(canvas: Canvas, source: Array | None = None) -> Iterator[float]:
             where = (slice(top, min(top + TILE, canvas.height)), slice(left, min(left + TILE, canvas.width)))
             _tile(canvas, where, points, tones, tilt, texture[where], lead)
         yield 0.15 + 0.75 * min(top + TILE, canvas.height) / canvas.height
-    centre = smoothstep(0.75, 0.0, _away(canvas))
+    centre = smoothstep(0.75, 0.0, np.sqrt((canvas.x - canvas.right / 2) ** 2 + (canvas.y - canvas.bottom / 2) ** 2))
     canvas.light(canvas.palette.one(0.9), centre * 0.1)
     canvas.vignette(0.42)
     yield 0.95
@@ -69,10 +69,6 @@ def _glass(canvas: Canvas, points: Array) -> tuple[Array, Array]:
     tone = 0.92 - 0.74 * smoothstep(0.0, 0.95, away) + 0.2 * field[row, column]
     tone = tone + dice.many(len(points), low=-0.14, high=0.14)
     return canvas.palette.at(tone.clip(0.08, 0.97)), dice.many(len(points), 2, low=-1.0)
-
-
-def _away(canvas: Canvas) -> Array:
-    return np.sqrt((canvas.x - canvas.right / 2) ** 2 + (canvas.y - canvas.bottom / 2) ** 2)
 
 
 def _tile(
