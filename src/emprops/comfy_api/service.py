@@ -1,7 +1,6 @@
 """What submitting, listing and cancelling mean: a job like any other, whose one step the caller brings."""
 
 import base64
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -73,14 +72,7 @@ async def plan(
     reader: Transaction, settings: Settings, user_id: UUID, submission: Submission, machines: Machines
 ) -> Plan:
     """Plan the job. Raises :class:`MissingAssetError`, and what :func:`~emprops.comfy_api.planning.plan_of` raises."""
-    urls = await _urls_of(reader, settings, user_id, submission.graph)
-    rules = await policies.rules(reader)
-    more = {extras.FIELD: True} if submission.keys else {}
-    return planning.plan_of(submission.graph, urls, more, user_id=user_id, rules=rules, machines=machines)
-
-
-async def _urls_of(reader: Transaction, settings: Settings, user_id: UUID, graph: Graph) -> Mapping[UUID, str]:
-    wanted = graphs.assets_of(graph)
+    wanted = graphs.assets_of(submission.graph)
     keys = await asset_service.keys_of(reader, user_id, wanted)
     missing = sorted(map(str, wanted - keys.keys()))
     if missing:
@@ -88,7 +80,10 @@ async def _urls_of(reader: Transaction, settings: Settings, user_id: UUID, graph
             f"There is no asset {', '.join(missing[:5])}, or it is not yours: upload the file, and refer to its id.",
             extra={"details": {"assets": missing}},
         )
-    return {asset: named(asset) if is_private(key) else public_url(settings, key) for asset, key in keys.items()}
+    urls = {asset: named(asset) if is_private(key) else public_url(settings, key) for asset, key in keys.items()}
+    rules = await policies.rules(reader)
+    more = {extras.FIELD: True} if submission.keys else {}
+    return planning.plan_of(submission.graph, urls, more, user_id=user_id, rules=rules, machines=machines)
 
 
 async def submit(

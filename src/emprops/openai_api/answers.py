@@ -77,15 +77,12 @@ def answer(resources: Resources, job: JobDetail, pictures: Sequence[Picture], wa
     """Answer with pictures: by ``url``, within the answer (``b64_json``), or both. Those within it are read while they
     are sent, so an answer takes no memory of its size."""
     about = {"created": created(job), "job_id": job.id, "output_format": FORMATS.get(pictures[0].mime_type)}
-    parts = [_head(about), *_parts(pictures, wanted), b"]}"]
+    head = orjson.dumps({name: value for name, value in about.items() if value is not None})
+    parts = [head[:-1] + b',"data":[', *_parts(pictures, wanted), b"]}"]
     length = sum(len(part) if isinstance(part, bytes) else encoded_length(part.size) for part in parts)
     return StreamingResponse(
         _written(resources.storage, parts), headers={"Content-Length": str(length)}, media_type="application/json"
     )
-
-
-def _head(about: dict[str, Any]) -> bytes:
-    return orjson.dumps({name: value for name, value in about.items() if value is not None})[:-1] + b',"data":['
 
 
 def _parts(pictures: Sequence[Picture], wanted: str | None) -> list[bytes | Picture]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from emprops.collections.instructions import Instructions, Phrase, Step, mentions
+from emprops.collections.instructions import Instructions, Phrase, mentions
 from emprops.collections.variables import Definition
 from emprops.workflows.comfy_roles import BY_NAME, last_part
 from emprops.workflows.forms import Field
@@ -91,12 +91,8 @@ def types_of(recipe: Instructions, workflows: Mapping[str, Workflow]) -> list[st
     return [
         workflows[step.node_name].output_mime_type.lower()
         for step in recipe.steps
-        if step.id not in referred and _runs(step, workflows)
+        if step.id not in referred and workflows[step.node_name].type != "basic"
     ]
-
-
-def _runs(step: Step, workflows: Mapping[str, Workflow]) -> bool:
-    return workflows[step.node_name].type != "basic"
 
 
 def _role(name: str) -> str:

@@ -8,7 +8,6 @@ from uuid import UUID
 
 from emprops.collections import instructions
 from emprops.collections import service as collections
-from emprops.collections.instructions import Instructions
 from emprops.collections.store import Collection
 from emprops.errors import CollectionCorruptedError, NotFoundError
 from emprops.kit.database import Transaction
@@ -49,26 +48,23 @@ async def want(reader: Transaction, settings: Settings, user_id: UUID, body: Bod
     if not body.model:
         raise MissingParameterError("model", "Name a model: GET /v1/models lists them.")
     collection = await find_model(reader, settings, user_id, body.model)
-    recipe, known = await _recipe(reader, collection)
+    known = await workflows.by_names(reader, instructions.workflow_names(collection.data))
+    recipe = instructions.parse(collection.data, known.keys())
     if not makes(media, recipe, known):
         what = "videos" if media == VIDEO else "pictures"
         raise ParameterError("model", f"The model {body.model} makes no {what}.")
     number = body.n if isinstance(body, ImageBody) else 1
-    _check_number(recipe, number)
+    most = instructions.MAX_STEPS // len(recipe.steps)
+    if recipe.generations.use_custom_hashes:
+        most = min(most, len(recipe.generations.hashes))
+    if number is not None and number > most:
+        raise ParameterError("n", f"This model makes at most {most} at once.")
     inputs, wish = inputs_of(recipe, known), wish_of(body)
     variables, pictures = variables_of(inputs, wish), frozenset(pictures_among(inputs, wish))
     form = None
     if isinstance(body, ImageBody):
         form = format_of(inputs, wish.others, types_of(recipe, known), body.form())
     return Wanted(collection.id, variables, number, pictures, form)
-
-
-def _check_number(recipe: Instructions, number: int | None) -> None:
-    most = instructions.MAX_STEPS // len(recipe.steps)
-    if recipe.generations.use_custom_hashes:
-        most = min(most, len(recipe.generations.hashes))
-    if number is not None and number > most:
-        raise ParameterError("n", f"This model makes at most {most} at once.")
 
 
 def wish_of(body: Body) -> Wish:
@@ -95,7 +91,8 @@ async def find_model(reader: Transaction, settings: Settings, user_id: UUID, nam
 async def get_model(reader: Transaction, settings: Settings, user_id: UUID, name: str) -> dict[str, Any]:
     """Return a model that makes pictures or videos. Raises :class:`ModelNotFoundError`."""
     collection = await find_model(reader, settings, user_id, name)
-    if not await _is_model(reader, collection):
+    known = await workflows.by_names(reader, instructions.workflow_names(collection.data))
+    if not _makes_any(collection, known):
         raise ModelNotFoundError
     return model_json(collection, name)
 
@@ -119,22 +116,12 @@ async def _models(reader: Transaction, listed: list[Collection]) -> AsyncIterato
             yield collection
 
 
-async def _is_model(reader: Transaction, collection: Collection) -> bool:
-    known = await workflows.by_names(reader, instructions.workflow_names(collection.data))
-    return _makes_any(collection, known)
-
-
 def _makes_any(collection: Collection, known: Mapping[str, Workflow]) -> bool:
     try:
         recipe = instructions.parse(collection.data, known.keys())
     except CollectionCorruptedError:
         return False
     return makes(PICTURE, recipe, known) or makes(VIDEO, recipe, known)
-
-
-async def _recipe(reader: Transaction, collection: Collection) -> tuple[Instructions, dict[str, Workflow]]:
-    known = await workflows.by_names(reader, instructions.workflow_names(collection.data))
-    return instructions.parse(collection.data, known.keys()), known
 
 
 def model_json(collection: Collection, name: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import BeforeValidator, ConfigDict, Field
 
 from emprops.credits.amounts import DECIMALS, DIGITS, to_micros, to_number
+from emprops.credits.schemas import not_a_switch
 from emprops.kit.web.schema import Schema
 from emprops.policies.rules import Policy
 
@@ -27,14 +28,8 @@ EXAMPLE: dict[str, Any] = {
 }
 
 
-def _not_a_switch(value: Any) -> Any:
-    if isinstance(value, bool):
-        raise ValueError("must be a number")  # noqa: TRY004 - only a ValueError becomes a 400
-    return value
-
-
 Credits = Annotated[
-    Decimal, BeforeValidator(_not_a_switch), Field(ge=0, max_digits=DIGITS, decimal_places=DECIMALS, examples=[0.05])
+    Decimal, BeforeValidator(not_a_switch), Field(ge=0, max_digits=DIGITS, decimal_places=DECIMALS, examples=[0.05])
 ]
 Whole = Annotated[int, Field(ge=1, le=2**31 - 1, strict=True)]
 Model = Annotated[str, Field(min_length=1, max_length=255)]

@@ -64,7 +64,14 @@ async def put(tx: Transaction, policy: Policy, known: frozenset[str], *, by: str
             f"No live worker serves {policy.job_type}, and no connector that comes with EmProps does."
             f"{did_you_mean(policy.job_type, known)} For a job type of your own, start its worker first."
         )
-    _check(policy)
+    if policy.host and (policy.concurrency is not None or policy.per_minute is not None):
+        raise BadRequestError(
+            "concurrency and per_minute hold for the whole job type; set them in the policy without a host."
+        )
+    if (policy.builders == AUTHORS) != bool(policy.authors):
+        raise BadRequestError("authors names who may build; give it with builders: authors, and only then.")
+    if policy.floor > MOST:
+        raise BadRequestError(f"floor must be {MOST // 1_000_000} credits at most.")
     await store.put(tx, policy, by=by)
     await audit.record(tx, by, Action.POLICY_CHANGED, _target(policy), _limits_of(policy))
     stored = await queries.get(tx, policy.job_type, policy.host)
@@ -91,14 +98,3 @@ def _limits_of(policy: Policy) -> dict[str, Any]:
     if policy.floor:
         said["floor"] = to_number(policy.floor)
     return said | ({"authors": [str(author) for author in policy.authors]} if policy.authors else {})
-
-
-def _check(policy: Policy) -> None:
-    if policy.host and (policy.concurrency is not None or policy.per_minute is not None):
-        raise BadRequestError(
-            "concurrency and per_minute hold for the whole job type; set them in the policy without a host."
-        )
-    if (policy.builders == AUTHORS) != bool(policy.authors):
-        raise BadRequestError("authors names who may build; give it with builders: authors, and only then.")
-    if policy.floor > MOST:
-        raise BadRequestError(f"floor must be {MOST // 1_000_000} credits at most.")
