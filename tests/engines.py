@@ -5,7 +5,6 @@ import shutil
 import signal
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import redis
@@ -30,9 +29,11 @@ class Engines:
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="emprops-test-", dir="/tmp"))
+        self._session: psycopg.Connection | None = None
         self.postgres: Postgres = self._start_postgres()
         try:
             self.redis: RedisServer = self._start_redis(persistent=False)
+            self._redis_client = redis.Redis(unix_socket_path=self.redis_socket)
             migrate.upgrade(self.database_url)
             self._remember_migrated_rows()
         except BaseException:
@@ -52,8 +53,11 @@ class Engines:
         return self.redis.url.removeprefix("unix://")
 
     def stop(self) -> None:
+        if self._session is not None:
+            self._session.close()
         self.postgres.stop()
         if hasattr(self, "redis"):
+            self._redis_client.close()
             self.redis.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -87,10 +91,25 @@ class Engines:
             self.restart_postgres()
         if self.redis.process.poll() is not None:
             self.restart_redis()
-        with psycopg.connect(self.database_url, options="-c lock_timeout=5s") as connection:
-            connection.execute(self._cleaning)
-        with redis.Redis(unix_socket_path=self.redis_socket) as client:
-            client.flushall()
+        cleaner = self._cleaner()
+        try:
+            cleaner.execute("SELECT migrated.restore()")
+        except psycopg.OperationalError:
+            if not cleaner.closed:
+                raise
+            self._cleaner().execute("SELECT migrated.restore()")  # a test had cut all sessions
+        self._redis_client.flushall()
+
+    def _cleaner(self) -> psycopg.Connection:
+        """The session that cleans: kept, because a new one reads the catalog for ten times as long as it cleans.
+
+        The replica role switches off foreign keys, so that order and cycles do not matter, and triggers that protect
+        rows.
+        """
+        if self._session is None or self._session.closed:
+            options = "-c lock_timeout=5s -c session_replication_role=replica"
+            self._session = psycopg.connect(self.database_url, options=options, autocommit=True)
+        return self._session
 
     def _start_postgres(self) -> Postgres:
         return start_postgres(self.folder / "postgres", database=DATABASE, durable=False)
@@ -99,12 +118,11 @@ class Engines:
         return start_redis(self.folder / "redis", persistent=persistent, program=REDIS_SERVER)
 
     def _remember_migrated_rows(self) -> None:
-        """Keep a copy of the rows that migrations insert, and prepare the statement that restores that state.
+        """Keep a copy of the rows that migrations insert, and make the function that restores that state.
 
-        DELETE, because TRUNCATE makes new files for every table and costs a hundred times as much here. The replica
-        role switches off foreign keys, so that order and cycles do not matter, and triggers that protect rows.
+        DELETE, because TRUNCATE makes new files for every table and costs a hundred times as much here.
         """
-        statements = [sql.SQL("SET LOCAL session_replication_role = replica")]
+        statements = []
         with psycopg.connect(self.database_url) as connection:
             connection.execute("CREATE SCHEMA migrated")
             for name, has_identity in connection.execute(OUR_TABLES).fetchall():
@@ -114,4 +132,9 @@ class Engines:
                     connection.execute(sql.SQL("CREATE TABLE {} AS TABLE {}").format(kept, table))
                     override = sql.SQL("OVERRIDING SYSTEM VALUE" if has_identity else "")
                     statements.append(sql.SQL("INSERT INTO {} {} TABLE {}").format(table, override, kept))
-        self._cleaning: Any = sql.SQL(";\n").join(statements)
+            body = sql.SQL("BEGIN {}; END").format(sql.SQL(";\n").join(statements))
+            connection.execute(
+                sql.SQL("CREATE FUNCTION migrated.restore() RETURNS void LANGUAGE plpgsql AS {}").format(
+                    sql.Literal(body.as_string(connection))
+                )
+            )
