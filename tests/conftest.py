@@ -1,5 +1,9 @@
 """Fixtures of the whole suite: real engines, once per test process, clean before each test that uses them."""
 
+import tests.bytecode  # noqa: F401 - before all that is imported
+
+# isort: split
+
 import logging
 import os
 import signal
