@@ -11,7 +11,17 @@ if TYPE_CHECKING:
     from playwright.async_api import Browser
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
+WITHOUT = (
+    # what Playwright leaves out itself: of several lists Chromium takes the last
+    *("AvoidUnnecessaryBeforeUnloadCheckSync", "DestroyProfileOnBrowserClose", "HttpsUpgrades"),
+    *("HttpsFirstBalancedModeAutoEnable", "LensOverlay", "MediaRouter", "PaintHolding", "AimEnabled"),
+    *("ThirdPartyStoragePartitioning", "AvoidCorsURLLoaderRestartOnRedirect", "OptimizationHints"),
+    *("NetworkTimeServiceQuerying", "PreconnectToSearch"),
+    # pages below an address bar that nobody sees: two for each window, which cost more than the page under test
+    *("WebUIOmniboxPopup", "WebUIOmniboxAimPopup", "WebUIOmniboxFullPopup"),
+)
 QUIET = [
+    f"--disable-features={','.join(WITHOUT)}",
     "--no-sandbox",
     "--disable-gpu",
     "--disable-background-networking",
