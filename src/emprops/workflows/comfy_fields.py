@@ -78,7 +78,14 @@ def _choice_or_number(role: Role, spots: Sequence[Spot]) -> Json:
         return {"type": "select", "default": value, "options": [value, *(one for one in options if one != value)]}
     if isinstance(value, str):
         return {"type": "input", "default": value}
-    return {"type": "slider", "default": value, "constraints": _limits(role, spots)}
+    facts = [spot.fact for spot in spots if spot.fact is not None]
+    low = max([role.low, *(fact.minimum for fact in facts if fact.minimum is not None)])
+    high = min([role.high, *(fact.maximum for fact in facts if fact.maximum is not None)])
+    usual = role.step or (1 if all(isinstance(spot.value, int) for spot in spots) else 0.1)
+    # A step of a class may be as small as numbers are; it may be larger than ours, but not smaller.
+    step = max([usual, *(fact.step for fact in facts if fact.step)])
+    limits = {"min": min(low, value), "max": max(high, value), "step": step}
+    return {"type": "slider", "default": value, "constraints": limits}
 
 
 def _number(spot: Spot) -> Json:
@@ -112,14 +119,3 @@ def _options(role: Role, spots: Sequence[Spot]) -> list[Any]:
     if not lists:
         return list(role.options)
     return [one for one in lists[0] if all(one in others for others in lists)]
-
-
-def _limits(role: Role, spots: Sequence[Spot]) -> Json:
-    value = spots[0].value
-    facts = [spot.fact for spot in spots if spot.fact is not None]
-    low = max([role.low, *(fact.minimum for fact in facts if fact.minimum is not None)])
-    high = min([role.high, *(fact.maximum for fact in facts if fact.maximum is not None)])
-    usual = role.step or (1 if all(isinstance(spot.value, int) for spot in spots) else 0.1)
-    # A step of a class may be as small as numbers are; it may be larger than ours, but not smaller.
-    step = max([usual, *(fact.step for fact in facts if fact.step)])
-    return {"min": min(low, value), "max": max(high, value), "step": step}

@@ -230,15 +230,11 @@ def _of_primitive(view: _View, spot: Spot) -> tuple[Spot, Role] | None:
                 used.append((here, role))
             elif not spot.title:
                 reckoned.append((here, role))
-    titled = _titled(spot)
+    named = BY_NAME.get(spot.title.replace(" ", "_").lower())
+    titled = named if named is not None and named.field in TITLED and _takes(named, spot) else None
     same = [(here, role) for here, role in used if role is titled]
     said = [(spot, titled)] if titled is not None else []
     return next(iter([*same, *used, *said, *reckoned]), None)
-
-
-def _titled(spot: Spot) -> Role | None:
-    role = BY_NAME.get(spot.title.replace(" ", "_").lower())
-    return role if role is not None and role.field in TITLED and _takes(role, spot) else None
 
 
 def _spot(graph: Graph, classes: Catalogue, node: str, name: str, value: Any) -> Spot:

@@ -143,15 +143,12 @@ class _Maker:
                 )
             )
         elif one.required and not values.problem:
-            self._lacks(one, made)
-
-    def _lacks(self, one: Input, made: _Made) -> None:
-        if self.wiring.is_linked(self.canvas, self.node, one.name):
-            reason = f"its input {one.name} comes from a node that is muted, bypassed or missing"
-            made.lost.append(self._remark(reason))
-        else:
-            lacks = "has no value" if one.widget else "is not connected"
-            made.problems.append(self._remark(f"its input {one.name} {lacks}"))
+            if self.wiring.is_linked(self.canvas, self.node, one.name):
+                reason = f"its input {one.name} comes from a node that is muted, bypassed or missing"
+                made.lost.append(self._remark(reason))
+            else:
+                lacks = "has no value" if one.widget else "is not connected"
+                made.problems.append(self._remark(f"its input {one.name} {lacks}"))
 
     def _value(self, one: Input, values: Values) -> Output | Literal | None:
         """Find what an input gets: from a link, else from a widget, else the class's default."""
