@@ -95,7 +95,8 @@ async def get_form(reader: Transaction, caller: Caller | None, id_or_slug: str |
         raise _unknown()
     if collection.status != PUBLISHED and not (caller and _is_theirs(caller, collection)):
         raise _unknown()
-    definitions, problems = variables.parse(_part(collection.data, "variables"))
+    data = collection.data if isinstance(collection.data, dict) else {}
+    definitions, problems = variables.parse(data.get("variables"))
     if problems or not isinstance(collection.data, dict):
         raise CollectionCorruptedError(problems or ["the collection's data is not an object"])
     known = await workflows.by_names(reader, instructions.workflow_names(collection.data))
@@ -255,10 +256,6 @@ async def _note(tx: Transaction, caller: Caller, collection: Working, *, changes
 
 def _is_theirs(caller: Caller, collection: Listed) -> bool:
     return caller.is_service or collection.user_id == caller.user_id
-
-
-def _part(data: Any, key: str) -> Any:
-    return data.get(key) if isinstance(data, dict) else None
 
 
 def _unknown() -> NotFoundError:

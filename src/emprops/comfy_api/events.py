@@ -51,10 +51,12 @@ class ComfyFollower(Follower):
 
     def rows_of(self, seen: Seen) -> list[tuple[int, bytes]]:
         """Return the new lines of the history."""
-        return [
-            (int(row["id"]), Event("log", {"level": _level(row), "message": row["message"]}, row["id"]).encode())
-            for row in seen.look.rows
-        ]
+        lines: list[tuple[int, bytes]] = []
+        for row in seen.look.rows:
+            level = "error" if row["status"] == "failed" or " failed" in row["message"] else "info"
+            event = Event("log", {"level": level, "message": row["message"]}, row["id"])
+            lines.append((int(row["id"]), event.encode()))
+        return lines
 
     def show_job(self, seen: Seen) -> None:
         """Write what is new of the status and the results; while the job runs, :meth:`hear` writes its progress."""
@@ -99,10 +101,6 @@ class ComfyFollower(Follower):
 
     def _write(self, name: str, data: Any, event_id: str | None = None) -> None:
         self.stream.write(Event(name, orjson.Fragment(to_bytes(data)), event_id).encode())
-
-
-def _level(row: dict[str, Any]) -> str:
-    return "error" if row["status"] == "failed" or " failed" in row["message"] else "info"
 
 
 def feed_of(lookout: Lookout, job_id: UUID, last_row: int | None, links: Links, position: int | None) -> Feed:

@@ -19,7 +19,6 @@ from emprops.sessions import oidc_attempts, service
 from emprops.sessions.oidc_attempts import HOME, LIFE
 from emprops.sessions.oidc_client import OIDC, Identity, OidcClient, OidcError
 from emprops.sessions.store import NewSession
-from emprops.settings import Settings
 
 log = structlog.get_logger(__name__)
 routes = router(dependencies=[PublicRoute], include_in_schema=False)
@@ -88,9 +87,11 @@ async def finish(
 async def _begin_session(request: Request, response: Response, resources: Resources, identity: Identity) -> None:
     """Begin the session of who signed in. Their id is found as that of a token's subject is."""
     user_id = await user_of(identity.subject, resources.database)
+    operators = {part.strip().lower() for part in resources.settings.oidc_operators.split(",")} - {""}
+    is_operator = OPERATOR in identity.subject.roles or identity.email.lower() in operators
     new = NewSession(
         user_id,
-        "operator" if _is_operator(identity, resources.settings) else "user",
+        "operator" if is_operator else "user",
         "oidc",
         identity.subject.issuer,
         roles=sorted(identity.subject.roles),
@@ -100,11 +101,6 @@ async def _begin_session(request: Request, response: Response, resources: Resour
     async with resources.database.transaction() as tx:
         begun = await service.begin(tx, new, request.headers.get("user-agent", ""))
     set_cookie(request, response, begun.secret)
-
-
-def _is_operator(identity: Identity, settings: Settings) -> bool:
-    named = {part.strip().lower() for part in settings.oidc_operators.split(",")} - {""}
-    return OPERATOR in identity.subject.roles or identity.email.lower() in named
 
 
 def _client(request: Request) -> OidcClient:

@@ -68,12 +68,6 @@ def passthrough_of(file_id: int, key: str) -> str:
     return f"emprops:{file_id}:{hashlib.sha256(key.encode()).hexdigest()[:16]}"
 
 
-def _file_id_of(passthrough: str | None) -> int | None:
-    parts = (passthrough or "").split(":")
-    good = len(parts) == 3 and parts[0] == "emprops" and parts[1].isascii() and parts[1].isdecimal()
-    return int(parts[1]) if good and len(parts[1]) <= 18 else None
-
-
 async def apply(tx: Transaction, event: AssetEvent, *, policy: str) -> Outcome:
     """Record an event and change the file it is about. ``policy`` says which playback id is wanted."""
     file = await _lock_file(tx, event)
@@ -100,7 +94,10 @@ async def apply(tx: Transaction, event: AssetEvent, *, policy: str) -> Outcome:
 
 async def _lock_file(tx: Transaction, event: AssetEvent) -> store.MuxFile | None:
     """Find the file by its asset, else by what Mux was told to say about it."""
-    file = await store.lock_file(tx, event.asset_id, _file_id_of(event.passthrough))
+    parts = (event.passthrough or "").split(":")
+    good = len(parts) == 3 and parts[0] == "emprops" and parts[1].isascii() and parts[1].isdecimal()
+    file_id = int(parts[1]) if good and len(parts[1]) <= 18 else None
+    file = await store.lock_file(tx, event.asset_id, file_id)
     if file is None or event.asset_id == file.mux_asset_id:
         return file
     return file if event.passthrough == passthrough_of(file.id, file.url) else None

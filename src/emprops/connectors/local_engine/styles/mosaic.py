@@ -77,7 +77,8 @@ def _tile(
     x, y = canvas.x[:, where[1]][0], canvas.y[where[0]][:, 0]
     middle = np.array([x[len(x) // 2], y[len(y) // 2]], dtype=np.float32)
     offset = points - middle
-    near = np.argsort(offset[:, 0] ** 2 + offset[:, 1] ** 2, kind="stable")[: _enough(canvas)]
+    enough = 44 if canvas.short < 400 else 28
+    near = np.argsort(offset[:, 0] ** 2 + offset[:, 1] ** 2, kind="stable")[:enough]
     local = points[near]
     dx = x[None, :, None] - local[:, 0]
     dy = y[:, None, None] - local[:, 1]
@@ -97,7 +98,3 @@ def _tile(
     colour = tones[piece] + (shine + bevel.clip(-0.16, 0.2))[..., None]
     glass = smoothstep(lead - canvas.pixel * 0.8, lead + canvas.pixel * 0.8, border)
     canvas.rgb[where] = mix(np.broadcast_to(canvas.palette.one(0.0) * 0.6, colour.shape), colour, glass)
-
-
-def _enough(canvas: Canvas) -> int:
-    return 44 if canvas.short < 400 else 28
