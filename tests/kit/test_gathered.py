@@ -79,3 +79,16 @@ async def test_a_call_that_fails_fails_for_those_in_it() -> None:
     sent.may_end.set()
     outcomes = await asyncio.gather(*tasks, return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [list, ValueError, ValueError, list]
+
+
+async def test_after_company_a_call_waits_for_more_and_after_none_it_does_not() -> None:
+    sent = Sent()
+    gathered = Gathered(sent.send, 10, company=0.01)
+    first = [asyncio.create_task(gathered([name])) for name in "abc"]
+    await until_waiting()
+    sent.may_end.set()
+    await asyncio.gather(*first)
+    assert sent.calls == [["a"], ["b", "c"]]
+    for names in ("de", "f", "gh"):
+        assert await asyncio.gather(*(gathered([name]) for name in names)) == [[name.upper()] for name in names]
+    assert sent.calls[2:] == [["d", "e"], ["f"], ["g"], ["h"]]

@@ -12,21 +12,30 @@ Answer = TypeVar("Answer")
 class Gathered(Generic[Item, Answer]):
     """What comes while a call is under way goes together in the next one; a caller who comes alone does not wait.
 
-    ``send`` makes one call and answers each item. A call that fails fails for all whose items are in it.
+    ``send`` makes one call and answers each item. A call that fails fails for all whose items are in it. ``company``:
+    seconds that a call is put off for others to join, where the one before had several callers.
     """
 
-    def __init__(self, send: Callable[[Sequence[Item]], Awaitable[Sequence[Answer]]], most: int) -> None:
+    def __init__(
+        self, send: Callable[[Sequence[Item]], Awaitable[Sequence[Answer]]], most: int, *, company: float = 0.0
+    ) -> None:
         self._send = send
         self._most = most
+        self._company = company
+        self._crowded = False
         self._busy = False
         self._waiting: list[tuple[Sequence[Item], asyncio.Future[Sequence[Answer]]]] = []
         self._next: asyncio.Task[None] | None = None
 
     async def __call__(self, items: Sequence[Item]) -> Sequence[Answer]:
         """Return the answers to these items, at most as many as go in one call."""
-        if self._busy:
-            answers: asyncio.Future[Sequence[Answer]] = asyncio.get_running_loop().create_future()
+        if self._busy or self._crowded:
+            loop = asyncio.get_running_loop()
+            answers: asyncio.Future[Sequence[Answer]] = loop.create_future()
             self._waiting.append((items, answers))
+            if not self._busy:
+                self._busy = True
+                loop.call_later(self._company, self._go_on)
             return await answers
         self._busy = True
         try:
@@ -55,6 +64,7 @@ class Gathered(Generic[Item, Answer]):
 
     async def _send_waiting(self) -> None:
         group = self._next_group()
+        self._crowded = self._company > 0 and len(group) > 1
         try:
             items_of_all = [item for items, _ in group for item in items]
             answers = await self._send(items_of_all) if items_of_all else []

@@ -26,6 +26,9 @@ log = structlog.get_logger(__name__)
 
 MOST: Final = 50
 """Starts in one transaction."""
+COMPANY: Final = 0.002
+"""Seconds that a start waits for others where several came at once before: clients who were answered together come back
+together, and the first of them would otherwise have a transaction of its own while the others wait for it."""
 LOCK_PATIENCE: Final = 0.2
 """Seconds that a transaction of many waits for a lock; then each of them waits for what it needs alone."""
 
@@ -37,7 +40,7 @@ class Starts:
         self._database = database
         self._dispatcher = dispatcher
         self._terms = terms
-        self._together: Gathered[Ask, Answer | None] = Gathered(self._start, MOST)
+        self._together: Gathered[Ask, Answer | None] = Gathered(self._start, MOST, company=COMPANY)
 
     async def __call__(self, ask: Ask, own: Transaction | None = None) -> Started:
         """Start a generation; ``own`` is the transaction in which it has to be stored, if not together with others and
