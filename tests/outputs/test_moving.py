@@ -132,13 +132,14 @@ async def test_moves_in_opposite_directions_and_hiding_do_not_block_each_other(
     async with database.transaction() as tx:
         decks = [await factories.make_deck(tx, collection) for _ in range(2)]
         outputs = [await factories.make_output(tx, collection, deck_id=decks[n % 2]) for n in range(8)]
+        hidden = await factories.make_output(tx, collection, deck_id=decks[0])  # it could not be moved any more
     moves = [
         call("PATCH", f"/outputs/{output}/deck", {"deck_id": str(decks[1 - n % 2])}) for n, output in enumerate(outputs)
     ]
     orders = [call("PATCH", f"/decks/{deck}", {"name": "still here"}) for deck in decks]
-    await asyncio.gather(*moves, *orders, call("DELETE", f"/outputs/{outputs[0]}"))
+    await asyncio.gather(*moves, *orders, call("DELETE", f"/outputs/{hidden}"))
     counts = [await call.deck(deck) for deck in decks]
-    assert sum(deck["output_count"] for deck in counts) == 7
+    assert sum(deck["output_count"] for deck in counts) == 8
     for deck in counts:
         assert deck["output_count"] == len(deck["outputs"])
 
