@@ -9,6 +9,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import hypothesis
@@ -19,6 +20,7 @@ from fastapi import FastAPI
 from tests.apps import api, client_of, service_key
 from tests.browsers import browser  # noqa: F401 - a fixture
 from tests.engines import DATABASE, Engines
+from tests.order import LongFirst
 from tests.pooler import pgbouncer, pooled_uri
 
 from emprops.kit.database import Database
@@ -35,6 +37,11 @@ hypothesis.settings.load_profile("ours")
 # Without the values of variables: to show them takes seconds where an error passed through a client of Redis.
 _plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
 structlog.configure(processors=[*structlog.get_config()["processors"][:-1], _plain])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LongFirst | None:
+    return LongFirst(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")
