@@ -162,19 +162,22 @@ async def save(
             FROM jsonb_to_recordset(%(steps)s) AS new (
                 id uuid, run int, status text, progress float8, attempt int, worker_id text, error_message text,
                 output_data jsonb, dead_letter jsonb, seconds float8)
-            WHERE step.id = new.id AND step.run = new.run AND step.status IN ('pending', 'processing')
+            WHERE step.id = ANY(%(step_ids)s) AND step.id = new.id AND step.run = new.run
+                  AND step.status IN ('pending', 'processing')
         ), moved AS (
             UPDATE job SET status = new.status, progress = greatest(job.progress, new.progress),
                    current_step = greatest(job.current_step, new.current_step), updated_at = now(),
                    started_at = coalesce(started_at, now())
             FROM jsonb_to_recordset(%(moves)s) AS new (id uuid, status text, progress float8, current_step int)
-            WHERE job.id = new.id AND job.status IN ('pending', 'processing')
+            WHERE job.id = ANY(%(job_ids)s) AND job.id = new.id AND job.status IN ('pending', 'processing')
         )
         {NEW_HISTORY}
         """,
         {
             "steps": Jsonb([{name: getattr(step, name) for name in _SAVED} for step in steps]),
             "moves": Jsonb(moves),
+            "step_ids": [step.id for step in steps],
+            "job_ids": [move.id for move in moves],
             "history": Jsonb(history),
         },
     )
@@ -240,14 +243,19 @@ async def complete(
                    data = job.data || new.data, current_step = total_steps, error_message = NULL, cancelled_at = NULL,
                    updated_at = now(), started_at = coalesce(started_at, now()), completed_at = now()
             FROM jsonb_to_recordset(%(endings)s) AS new (id uuid, workflow_output text, data jsonb)
-            WHERE job.id = new.id AND status = ANY(%(from)s)
+            WHERE job.id = ANY(%(ids)s) AND job.id = new.id AND status = ANY(%(from)s)
             RETURNING job.id, price
         ), told AS (
             INSERT INTO job_history (job_id, status, message) SELECT id, 'completed', %(message)s FROM ended
         )
         SELECT id, CASE WHEN price ? 'by_usage' THEN price END AS usage_price, {HELD} FROM ended job
         """,
-        {"endings": Jsonb(endings), "from": list(from_states), "message": message},
+        {
+            "endings": Jsonb(endings),
+            "ids": [ending.id for ending in endings],
+            "from": list(from_states),
+            "message": message,
+        },
     )
 
 

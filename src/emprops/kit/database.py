@@ -25,10 +25,15 @@ from emprops.settings import Settings
 Row = TypeVar("Row")
 Parameters = Mapping[str, Any] | Sequence[Any] | None
 
-BY_KEY: Final = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
-"""For statements that find their rows by keys. PostgreSQL would plan each of them again at each use, because a plan for
-one key looks cheaper than one for any number of them; that took a third of its time. A plan that is kept must not be a
-scan, as it may have been made when the table was empty."""
+BY_KEY: Final = {
+    "plan_cache_mode": "force_generic_plan",
+    **dict.fromkeys(("enable_seqscan", "enable_hashjoin", "enable_mergejoin", "enable_material"), "off"),
+}
+"""For statements that find their rows by keys: an index is asked for each key, and a plan is kept.
+
+PostgreSQL would plan each statement again at each use, because a plan for one key looks cheaper than one for any number
+of them; that took a third of its time. What is kept must not be a scan: it may have been made when the table was empty.
+"""
 
 set_json_dumps(orjson.dumps)
 set_json_loads(orjson.loads)

@@ -145,7 +145,7 @@ async def complete(
             completed_at = coalesce(completed_at, now()), updated_at = now()
         FROM unnest(%(ids)s::uuid[], %(file_ids)s::bigint[], %(urls)s::text[], %(mime_types)s::text[],
                     %(thumbnails)s::text[]) AS result (output_id, file_id, url, mime_type, thumbnail_url)
-        WHERE output.id = result.output_id AND output.status = ANY(%(from)s)
+        WHERE output.id = ANY(%(ids)s) AND output.id = result.output_id AND output.status = ANY(%(from)s)
         """,
         {
             "ids": [output_id for output_id, _ in results],
