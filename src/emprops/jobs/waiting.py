@@ -28,7 +28,7 @@ from emprops.kit.web.idempotency import REPLAYED
 from emprops.kit.web.parts import Part
 from emprops.kit.web.prefer import APPLIED, AskedWait
 from emprops.kit.web.server import has_left, interrupted
-from emprops.media.result_links import Naming, ResultLinks
+from emprops.media.result_links import RESULT_LINKS, ResultLinks
 
 ENDS: Part[Ends] = Part("ends")
 Ending = Annotated[Ends, Depends(ENDS.depend)]
@@ -128,12 +128,11 @@ def applied(response: Response, seconds: float) -> Response:
     return response
 
 
-async def waiting(
-    request: Request, seconds: AskedWait, caller: CurrentCaller, ends: Ending, results: Naming
-) -> AsyncIterator[Wait]:
+async def waiting(request: Request, seconds: AskedWait, caller: CurrentCaller) -> AsyncIterator[Wait]:
     """Have the reply of an endpoint that starts a job held back, if that is asked for."""
+    ends = ENDS.of(request)
     with ExitStack() as stack:
-        wait = Wait(ends, seconds, results, stack)
+        wait = Wait(ends, seconds, RESULT_LINKS.of(request), stack)
         if seconds:
             stack.enter_context(ends.place(waiter(caller)))
             replace_reply(request, wait.hold_back)

@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from emprops.assets.endpoints import shelf_of
-from emprops.auth.caller import OPERATOR
-from emprops.auth.dependencies import CurrentCaller, CurrentUser, StartsWork
+from emprops.auth.caller import OPERATOR, Caller
+from emprops.auth.dependencies import CurrentCaller, CurrentUser, StartsWork, current_user
 from emprops.auth.once import OnceAlone
 from emprops.auth.reading import reads_only
 from emprops.auth.roles import has_role
@@ -25,13 +25,12 @@ from emprops.errors import CollectionCorruptedError, NotEnoughCreditsError
 from emprops.jobs.schemas import JobData
 from emprops.jobs.waiting import Waiting
 from emprops.kit.ids import new_id
-from emprops.kit.web.endpoint import Reader, Shared, note, router
+from emprops.kit.web.endpoint import Reader, Shared, note, resources_of, router
 from emprops.kit.web.envelope import Envelope, failures, ok, reply
 from emprops.kit.web.parts import Part
 from emprops.kit.web.prefer import APPLIED_HEADER
 from emprops.kit.web.schema import Schema
 from emprops.moderation.moderator import MODERATOR, Moderator
-from emprops.moderation.verdicts import Cleared
 from emprops.orchestrator.endpoints.bodies import StartRoute
 from emprops.orchestrator.start.given import settle_files, settled_files
 from emprops.orchestrator.start.moderated import clear_generation
@@ -39,7 +38,7 @@ from emprops.orchestrator.start.planning import plan_generation
 from emprops.orchestrator.start.request import Ask, GenerationRequest
 from emprops.orchestrator.start.together import STARTS, Starts
 from emprops.orchestrator.tickets import Dispatcher
-from emprops.workflows.machines import LiveMachines
+from emprops.workflows.machines import live_machines
 
 routes = router(tags=["generation"], route_class=StartRoute)
 legacy = router(tags=["generation"], route_class=StartRoute)
@@ -155,46 +154,52 @@ class GenerationPriceView(Schema):
     """Whether these are enough. Spending limits and quotas are checked when the job starts."""
 
 
-@dataclass(frozen=True, slots=True)
-class Priority:
-    """The priority that a caller gets, and a warning if it is not the one asked for."""
-
-    value: int
-    warnings: tuple[str, ...] = ()
-
-
-async def allowed_priority(request: Request, body: GenerateBody, caller: CurrentCaller, resources: Shared) -> Priority:
-    """Return the priority that was asked for, if the caller may ask for it: users only up to a limit."""
-    asked = DEFAULT_PRIORITY if body.workflow_priority is None else body.workflow_priority
-    most = resources.settings.user_priority_max
+async def allowed_priority(request: Request, caller: Caller, asked: int | None) -> tuple[int, tuple[str, ...]]:
+    """Return the priority that was asked for, if the caller may ask for it, else the highest that users may ask for
+    with a warning."""
+    asked = DEFAULT_PRIORITY if asked is None else asked
+    most = resources_of(request).settings.user_priority_max
     if asked <= most or await has_role(request, caller, OPERATOR):
-        return Priority(asked)
-    return Priority(most, (f"workflow_priority {asked} was lowered to {most}, the highest that users may ask for.",))
+        return asked, ()
+    return most, (f"workflow_priority {asked} was lowered to {most}, the highest that users may ask for.",)
 
 
-AllowedPriority = Annotated[Priority, Depends(allowed_priority)]
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A generation that may start, as far as can be seen before its transaction."""
+
+    ask: Ask
+    warnings: tuple[str, ...]
 
 
-async def settled_body(
-    collection_id: CollectionRef, body: GenerateBody, user_id: CurrentUser, resources: Shared
-) -> AsyncIterator[GenerateBody]:
-    """Bring in, or find, the files that the variables name or hold; of a request that is refused, none is kept."""
+async def prepare(
+    request: Request, collection_id: CollectionRef, body: GenerateBody, caller: CurrentCaller
+) -> AsyncIterator[Prepared]:
+    """Settle the priority, bring in or find the files that the variables name or hold, and have what was asked for
+    checked. Of a request that is refused, no file is kept.
+
+    One dependency for all of it: FastAPI looks at each one, and at what it depends on, wherever it is named.
+    """
+    resources, user_id = resources_of(request), await current_user(caller)
+    priority, warnings = await allowed_priority(request, caller, body.workflow_priority)
+    machines = await live_machines(request)
     async with settled_files(shelf_of(resources), user_id, collection_id, body.variables) as variables:
-        yield body.model_copy(update={"variables": variables})
+        generation = GenerationRequest(
+            variables=variables,
+            priority=priority,
+            workflow_id=body.workflow_id,
+            create_output=body.create_output,
+            output_id=body.output_id,
+            strict=body.strict,
+            key_id=caller.key_id,
+            cleared=await clear_generation(resources, MODERATOR.of(request), user_id, collection_id, variables),
+            machines=machines,
+        )
+        yield Prepared(Ask(user_id, collection_id, generation, new_id()), warnings)
 
 
-SettledBody = Annotated[GenerateBody, Depends(settled_body)]
-
-
-async def cleared_generation(
-    collection_id: CollectionRef, body: SettledBody, user_id: CurrentUser, resources: Shared, moderator: Moderating
-) -> Cleared:
-    """Have what was asked for checked, if it has to be."""
-    return await clear_generation(resources, moderator, user_id, collection_id, body.variables)
-
-
-ClearedGeneration = Annotated[Cleared, Depends(cleared_generation)]
-"""Declare it before the transaction, which should not be open while moderation is asked."""
+Preparing = Annotated[Prepared, Depends(prepare)]
+"""Declare it before the transaction, which should not be open while Redis or moderation is asked."""
 
 GENERATE: dict[str, Any] = {
     "dependencies": [StartsWork],
@@ -217,41 +222,17 @@ GENERATE: dict[str, Any] = {
 @routes.post("/collections/{collection_id}/generate", **GENERATE)
 @routes.post("/collections/{collection_id}/generations", dependencies=[StartsWork], include_in_schema=False)
 @legacy.post("/generator/v2/{collection_id}", operation_id="generateV2", deprecated=True, **GENERATE)
-async def generate(
-    collection_id: CollectionRef,
-    body: SettledBody,
-    request: Request,
-    caller: CurrentCaller,
-    user_id: CurrentUser,
-    machines: LiveMachines,
-    priority: AllowedPriority,
-    cleared: ClearedGeneration,
-    waiting: Waiting,
-    starts: Starting,
-    own: OnceAlone,
-) -> Response:
+async def generate(request: Request, prepared: Preparing, waiting: Waiting, own: OnceAlone) -> Response:
     """Start a generation; answers with the job's id once everything about it is stored.
 
     With `wait`, the answer comes when the job has ended, and has the job in addition; if that takes longer, it is the
     same as without.
     """
-    generation = GenerationRequest(
-        variables=body.variables,
-        priority=priority.value,
-        workflow_id=body.workflow_id,
-        create_output=body.create_output,
-        output_id=body.output_id,
-        strict=body.strict,
-        key_id=caller.key_id,
-        cleared=cleared,
-        machines=machines,
-    )
-    ask = Ask(user_id, collection_id, generation, new_id())
-    waiting.expect(ask.likely_job_id)
-    started = await starts(ask, own)
+    waiting.expect(prepared.ask.likely_job_id)
+    started = await STARTS.of(request)(prepared.ask, own)
     note(request, job_id=str(started.job_id))
     waiting.started(is_new=started.is_new)
-    warnings = [*started.warnings, *priority.warnings]
+    warnings = [*started.warnings, *prepared.warnings]
     return reply({"jobId": started.job_id, "outputIds": started.output_ids, "warnings": warnings})
 
 
