@@ -166,6 +166,14 @@ async def settings_of(database: Database) -> list[str]:
         return list(await reader.fetch_value(SETTINGS))
 
 
+async def test_the_connection_that_was_used_last_is_used_first(pool: Database) -> None:
+    pids = set()
+    for _ in range(SIZE):
+        async with pool.reader() as reader:
+            pids.add(await reader.fetch_value("SELECT pg_backend_pid()"))
+    assert len(pids) == 1
+
+
 async def test_settings_hold_with_and_without_a_pooler(pool: Database, pooled: Database, engines: Engines) -> None:
     assert await settings_of(pool) == OURS
     for _ in range(4):

@@ -7,6 +7,7 @@ Connections are in autocommit mode. A unit of work that writes opens an explicit
 import asyncio
 import select
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext, suppress
 from typing import Any, Final, TypeVar, cast
@@ -106,6 +107,15 @@ class Connection(AsyncConnection[Any]):
     """When it last answered a check, on the clock of ``time.monotonic``."""
 
 
+class _LastFirst(deque[Connection]):
+    """Idle connections, of which the one that was given back last is taken first: it costs PostgreSQL a third less than
+    one whose process has not worked for a while."""
+
+    def append(self, connection: Connection) -> None:
+        """Give a connection back."""
+        self.appendleft(connection)
+
+
 class Database:
     """The process's connection pool.
 
@@ -128,6 +138,7 @@ class Database:
             open=False,
             kwargs={"autocommit": True, "application_name": "emprops"},
         )
+        self.pool._pool = _LastFirst()
         self._settings = {
             "statement_timeout": f"{int(statement_timeout * 1000)}",
             "lock_timeout": f"{int(lock_timeout * 1000)}",
