@@ -112,7 +112,7 @@ class _LastFirst(deque[Connection]):
     one whose process has not worked for a while."""
 
     def append(self, connection: Connection) -> None:
-        """Give a connection back."""
+        """Put a connection back."""
         self.appendleft(connection)
 
 
