@@ -77,6 +77,13 @@ class Window:
         assert (self.errors, self.elsewhere) == ([], [])
 
 
+def asked_for(page: Page, what: str) -> list[str]:
+    """Collect the URLs with this in them that a page asks for from now on."""
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if what in request.url else None)
+    return asked
+
+
 @dataclass
 class Console:
     """An installation, and windows on its console."""

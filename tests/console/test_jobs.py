@@ -5,7 +5,7 @@ import signal
 from asyncio.subprocess import Process
 
 from playwright.async_api import Locator, Page, expect
-from tests.console.conftest import OVERFLOW, Console, Window, running
+from tests.console.conftest import OVERFLOW, Console, Window, asked_for, running
 from tests.factories import make_collection, make_job
 
 from emprops.kit.ids import new_id
@@ -34,12 +34,14 @@ async def test_a_long_list_stays_small_and_its_filters_are_in_the_address(consol
             {"user": console.system.user_id, "collection": collection.id, "many": MANY},
         )
     async with console.window() as window:
+        asked, parts = asked_for(window.page, "/api/jobs"), asked_for(window.page, "cursor=")
         page = await window.open("/jobs")
         await expect(page.get_by_role("link", name="All 1,200")).to_have_attribute("aria-current", "page")
         for part in range(1, 5):
             await page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
             await expect(page.locator(f"[aria-posinset='{part * 50 + 1}']")).to_be_attached()
         assert await rows(page).count() < 60
+        assert len(parts) == len(set(parts)) >= 4, "each part is asked for once, however slowly it comes"
         await page.evaluate("scrollTo(0, 0)")
 
         await page.get_by_role("link", name="Failed 12").click()
@@ -61,6 +63,7 @@ async def test_a_long_list_stays_small_and_its_filters_are_in_the_address(consol
         await expect(page.get_by_role("link", name="All 1,200")).to_be_visible()
         await page.set_viewport_size({"width": 320, "height": 640})
         assert await page.evaluate(OVERFLOW) == 0
+        assert len(asked) < 100, "the channel told of 1,200 ends, which is one reason to look again"
         window.clean()
     async with console.window() as other:
         await other.page.goto(copied)

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 from playwright.async_api import Page, expect
-from tests.console.conftest import OVERFLOW, Console, Window
+from tests.console.conftest import OVERFLOW, Console, Window, asked_for
 from tests.console.shelf import Shelf, shelf_in
 
 expect.set_options(timeout=10_000)
@@ -47,12 +47,14 @@ async def wait_until(page: Page, condition: str) -> None:
 
 async def test_many_outputs_are_few_in_the_document_and_back_restores_the_place(window: Window, shelf: Shelf) -> None:
     await shelf.pictures(320)
+    asked = asked_for(window.page, "cursor=")
     page = await window.open("/library")
     await expect(page.locator(TOTAL)).to_have_text("320 outputs")
     most, last = 0, page.get_by_alt_text("Picture 0", exact=True)
     while not await last.count():
         most = max(most, await page.evaluate(SCROLLED))
     assert 10 < most < 120
+    assert len(asked) == len(set(asked)) > 0, "each part is asked for once, however slowly it comes"
     await page.evaluate("scrollBy(0, -1500)")
     await page.evaluate(DRAWN)
     name = await page.locator("[data-id]:visible").nth(20).get_attribute("data-id")

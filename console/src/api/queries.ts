@@ -26,3 +26,6 @@ export const queryClient = new QueryClient({
     },
   }),
 });
+
+/** For the next part of a list: join a load that is under way. Begun anew each time, a slow one would never end. */
+export const JOIN = { cancelRefetch: false } as const;

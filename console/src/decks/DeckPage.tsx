@@ -1,5 +1,6 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
+import { JOIN } from "../api/queries";
 import type { DeckView } from "../api/types";
 import { Button, ButtonLink } from "../kit/Button";
 import { count } from "../kit/format";
@@ -36,7 +37,7 @@ export function DeckPage() {
       )}
       {query.hasNextPage && (
         <p className={styles.more}>
-          <Button busy={query.isFetchingNextPage} onClick={() => query.fetchNextPage()}>
+          <Button busy={query.isFetchingNextPage} onClick={() => query.fetchNextPage(JOIN)}>
             Show more of {count(deck.output_count)}
           </Button>
         </p>

@@ -1,5 +1,6 @@
 import { type InfiniteData, useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useMemo } from "react";
+import { JOIN } from "../api/queries";
 import { useLiveJobs } from "../live/channel";
 import type { LiveJob } from "../live/messages";
 import { type Part, withNews } from "./list";
@@ -45,7 +46,7 @@ export function useJobList(wanted: Wanted): JobList {
     error: query.error,
     hasMore: query.hasNextPage,
     more: () => {
-      if (query.hasNextPage && !query.isFetching) void query.fetchNextPage();
+      if (query.hasNextPage && !query.isFetching) void query.fetchNextPage(JOIN);
     },
     retry: () => void query.refetch(),
   };

@@ -1,6 +1,7 @@
 import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
 import { lazy, Suspense, useCallback, useMemo, useRef } from "react";
+import { JOIN } from "../api/queries";
 import { Button, ButtonLink } from "../kit/Button";
 import { numbered } from "../kit/format";
 import { useTitle } from "../kit/Page";
@@ -74,7 +75,10 @@ export function LibraryPage() {
   });
   const { hasNextPage, isFetching, isFetchNextPageError, fetchNextPage } = list;
   const canLoad = hasNextPage && !isFetching && !isFetchNextPageError;
-  const onEnd = useMemo(() => (canLoad ? () => void fetchNextPage() : undefined), [canLoad, fetchNextPage]);
+  const onEnd = useMemo(
+    () => (canLoad ? () => void fetchNextPage(JOIN) : undefined),
+    [canLoad, fetchNextPage],
+  );
 
   const [first] = list.data?.pages ?? [];
   const isHidden = filters.hidden === true;
@@ -106,7 +110,7 @@ export function LibraryPage() {
           onEnd={onEnd}
         />
       )}
-      {isFetchNextPageError && <ProblemNote problem={list.error} onRetry={() => void fetchNextPage()} />}
+      {isFetchNextPageError && <ProblemNote problem={list.error} onRetry={() => void fetchNextPage(JOIN)} />}
       {ids.size > 0 && (
         <SelectionBar {...together} ids={ids} items={items} isHidden={isHidden} onClear={onClear} />
       )}

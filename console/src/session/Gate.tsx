@@ -1,5 +1,6 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { lazy, type ReactNode, Suspense, useEffect } from "react";
+import { gathered } from "../kit/gathered";
 import { ProblemNote } from "../kit/states";
 import { follow } from "../live/channel";
 import { SignedIn, standingQuery } from "./queries";
@@ -46,17 +47,20 @@ function Forgetting() {
   return null;
 }
 
+const CHANGED_BY_ENDS = ["jobs", "outputs", "decks", "credits"];
+/** Milliseconds between two looks at what the ends of jobs have changed: thousands may end in a minute. */
+const PAUSE = 1000;
+
 /** Follow one's jobs while signed in, and look again at what they change. */
 function Following() {
   const client = useQueryClient();
   useEffect(
     () =>
       follow({
-        onEnd: () => {
-          for (const key of ["jobs", "outputs", "decks", "credits"]) {
-            void client.invalidateQueries({ queryKey: [key] });
-          }
-        },
+        onEnd: gathered(
+          () => Promise.all(CHANGED_BY_ENDS.map((key) => client.invalidateQueries({ queryKey: [key] }))),
+          PAUSE,
+        ),
         onResync: () => void client.invalidateQueries(),
         onLost: () => void client.invalidateQueries({ queryKey: standingQuery.queryKey }),
       }),
