@@ -18,7 +18,8 @@ def rows(page: Page) -> Locator:
     return page.locator("main ul > li")
 
 
-async def test_a_long_list_stays_small_and_its_filters_are_in_the_address(console: Console) -> None:
+async def many_jobs(console: Console) -> None:
+    """Store jobs that have ended, one in a hundred with a failure."""
     async with console.system.database.transaction() as tx:
         collection = await make_collection(tx, console.system.user_id, title="Quiet Harbours", status="published")
         await tx.execute(
@@ -33,6 +34,10 @@ async def test_a_long_list_stays_small_and_its_filters_are_in_the_address(consol
             """,
             {"user": console.system.user_id, "collection": collection.id, "many": MANY},
         )
+
+
+async def test_a_long_list_stays_small_and_its_filters_are_in_the_address(console: Console) -> None:
+    await many_jobs(console)
     async with console.window() as window:
         asked, parts = asked_for(window.page, "/api/jobs"), asked_for(window.page, "cursor=")
         page = await window.open("/jobs")
