@@ -1,11 +1,14 @@
 """Develop outputs."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import Depends
 from pydantic import ConfigDict, Field
+from starlette.requests import Request
 
 from emprops.assets.endpoints import shelf_of
 from emprops.auth.dependencies import CurrentCaller, StartsWork
@@ -15,21 +18,22 @@ from emprops.credits.service import terms_from
 from emprops.errors import NotEnoughCreditsError
 from emprops.jobs.schemas import ENDED_EXAMPLE, JobView
 from emprops.jobs.waiting import Waiting
-from emprops.kit.web.endpoint import Shared, Tx, router
+from emprops.kit.web.endpoint import Resources, Shared, Tx, resources_of, router
 from emprops.kit.web.envelope import Envelope, failures, ok
 from emprops.kit.web.prefer import APPLIED_HEADER
 from emprops.kit.web.schema import Schema
 from emprops.media.result_links import Naming
+from emprops.moderation.moderator import MODERATOR
 from emprops.moderation.verdicts import Cleared
 from emprops.orchestrator.endpoints.bodies import StartRoute
-from emprops.orchestrator.endpoints.generations import Moderating, Sending
+from emprops.orchestrator.endpoints.generations import Sending
 from emprops.orchestrator.start.develop import develop
 from emprops.orchestrator.start.given import is_file_like, settled_files
 from emprops.orchestrator.start.moderated import clear_development
 from emprops.orchestrator.start.node_classes import NodeClassMissingError
 from emprops.outputs import queries as outputs
 from emprops.outputs.endpoints import owner_of
-from emprops.workflows.machines import LiveMachines
+from emprops.workflows.machines import Machines, live_machines
 
 routes = router(prefix="/outputs", tags=["outputs"], route_class=StartRoute)
 
@@ -124,35 +128,50 @@ class DevelopedJob(DevelopmentFields, JobView):
     model_config = ConfigDict(json_schema_extra={"example": {**DEVELOPMENT_EXAMPLE, **ENDED_EXAMPLE}})
 
 
-async def settled_body(
-    output_id: UUID, body: DevelopBody, caller: CurrentCaller, resources: Shared
-) -> AsyncIterator[DevelopBody]:
-    """Bring in, or find, the files that the variables name or hold: of whom the output belongs to. Of a request that is
-    refused, none is kept."""
-    user_id = caller.user_id
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A development that may start, as far as can be seen before its transaction."""
+
+    body: DevelopBody
+    """With the files of its variables brought in."""
+    cleared: Cleared
+    machines: Machines
+
+
+async def prepare(
+    request: Request, output_id: UUID, body: DevelopBody, caller: CurrentCaller
+) -> AsyncIterator[Prepared]:
+    """Bring in, or find, the files that the variables name or hold: of whom the output belongs to; and have what was
+    asked for checked. Of a request that is refused, no file is kept."""
+    resources = resources_of(request)
+    machines = await live_machines(request)
+    async with settled_variables(resources, output_id, body, caller.user_id) as variables:
+        settled = body.model_copy(update={"variables": variables})
+        cleared = await clear_development(
+            resources, MODERATOR.of(request), owner_of(caller), output_id, body.collection_id, variables
+        )
+        yield Prepared(settled, cleared, machines)
+
+
+@asynccontextmanager
+async def settled_variables(
+    resources: Resources, output_id: UUID, body: DevelopBody, user_id: UUID | None
+) -> AsyncIterator[dict[str, Any]]:
+    """Settle the files of the variables, for the length of the block; those that a service names belong to whom the
+    output does."""
     if user_id is None and any(map(is_file_like, body.variables.values())):
         async with resources.database.reader() as reader:
             output = await outputs.output_of(reader, output_id)
         user_id = None if output is None else output.user_id
     if user_id is None:
-        yield body
+        yield body.variables
         return
     async with settled_files(shelf_of(resources), user_id, body.collection_id, body.variables) as variables:
-        yield body.model_copy(update={"variables": variables})
+        yield variables
 
 
-SettledBody = Annotated[DevelopBody, Depends(settled_body)]
-
-
-async def cleared_development(
-    output_id: UUID, body: SettledBody, caller: CurrentCaller, resources: Shared, moderator: Moderating
-) -> Cleared:
-    """Have what was asked for checked, if it has to be."""
-    owner = owner_of(caller)
-    return await clear_development(resources, moderator, owner, output_id, body.collection_id, body.variables)
-
-
-ClearedDevelopment = Annotated[Cleared, Depends(cleared_development)]
+Preparing = Annotated[Prepared, Depends(prepare)]
+"""Declare it before the transaction, which should not be open while Redis or moderation is asked."""
 
 
 @routes.post(
@@ -177,10 +196,8 @@ ClearedDevelopment = Annotated[Cleared, Depends(cleared_development)]
 )
 async def develop_output(
     output_id: UUID,
-    body: SettledBody,
+    prepared: Preparing,
     caller: CurrentCaller,
-    machines: LiveMachines,
-    cleared: ClearedDevelopment,
     waiting: Waiting,
     tx: Tx,
     resources: Shared,
@@ -197,13 +214,13 @@ async def develop_output(
         tx,
         owner_of(caller),
         output_id,
-        collection_ref=body.collection_id,
-        variables=body.variables,
-        strict=body.strict,
+        collection_ref=prepared.body.collection_id,
+        variables=prepared.body.variables,
+        strict=prepared.body.strict,
         key_id=caller.key_id,
-        cleared=cleared,
+        cleared=prepared.cleared,
         terms=terms_from(resources.settings),
-        machines=machines,
+        machines=prepared.machines,
         dispatcher=dispatcher,
     )
     waiting.started(is_new=True)
