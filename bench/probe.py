@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import structlog
+import uvloop
 from redis import Redis as SyncRedis
 
 from emprops.connectors.base import Capabilities, Health, Outcome, Produced, RunContext
@@ -121,4 +122,4 @@ if __name__ == "__main__":
     parser.add_argument("prefix")
     parser.add_argument("concurrency", type=int)
     parser.add_argument("folder", type=Path)
-    asyncio.run(main(**vars(parser.parse_args())))
+    uvloop.run(main(**vars(parser.parse_args())))
