@@ -60,6 +60,16 @@ async def test_every_end_of_a_job_makes_room(rig: Rig, end: str) -> None:
     assert await held(rig) == 0
 
 
+async def test_room_that_was_made_while_a_job_started_is_seen(rig: Rig) -> None:
+    """When the job counted, an end was not committed yet; when that end looked who waits, the job was not."""
+    await limit(rig, running_steps=1)
+    await rig.start()
+    await rig.start(send=False)
+    await rig.execute("UPDATE step SET status = 'failed', completed_at = now() WHERE held_back_for IS NULL")
+    await rig.dispatcher.flush()
+    assert await held(rig) == 0
+
+
 async def test_who_is_held_back_does_not_hold_back_others(rig: Rig) -> None:
     await limit(rig, running_steps=1)
     for _ in range(3):

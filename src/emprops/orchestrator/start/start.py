@@ -108,8 +108,9 @@ async def _store(
     opened = await outputs.open_for_jobs(tx, [_opening(draft) for draft in drafts if draft.job.request.create_output])
     for draft in drafts:
         tx.after_commit(JOBS_STARTED.labels(draft.job.request.job_type).inc)
-    ids = [draft.job.job_id for draft in drafts]
-    dispatcher.after_commit(tx, ids, ready=ready, going_on=ids)
+    # room for those that a quota may hold back can have been made meanwhile: see whether it was
+    unlimited = [draft.job.job_id for draft in drafts if draft.reserved.room is None]
+    dispatcher.after_commit(tx, [draft.job.job_id for draft in drafts], ready=ready, going_on=unlimited)
     next_opened = iter(opened)
     return [
         Started(
