@@ -21,7 +21,7 @@ from emprops.kit.outbound.client import GuardedClient
 from emprops.kit.redis import connect
 from emprops.media.storage import FolderStorage
 from emprops.queue.fleet import FleetMember, WorkerInfo
-from emprops.queue.matching import Offer
+from emprops.queue.matching import Offer, WorkerOffers
 from emprops.queue.messages import Ticket
 from emprops.queue.worker_link import RedisHeartbeat, WorkerLink
 from emprops.settings import Settings
@@ -31,6 +31,7 @@ from emprops.worker.lanes import Lanes
 from emprops.worker.loop import WorkerLoop
 from emprops.worker.runs import Tools
 
+OFFERS: WorkerOffers = {"noop": Offer(models=frozenset())}
 RESULT = Outcome([Produced("result.txt", "text/plain", b"")])
 
 
@@ -72,32 +73,48 @@ class Probe:
         """Nothing to give back."""
 
 
-async def main(redis_url: str, prefix: str, concurrency: int, folder: Path) -> None:
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    settings = Settings(mode="test", redis_url=redis_url, data_dir=folder)
-    probe, board, worker_id = Probe(), Board(), f"bench-{prefix.rstrip(':')}"
-    offers = {"noop": Offer(models=frozenset())}
-    redis, sync_redis = connect(redis_url), SyncRedis.from_url(redis_url)
-    loop = WorkerLoop(
-        link=WorkerLink(redis, prefix=prefix, worker_id=worker_id),
-        board=board,
+async def standard_input() -> asyncio.StreamReader:
+    """Open what this process is told."""
+    commands = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(commands), sys.stdin)
+    return commands
+
+
+def tools_in(folder: Path) -> Tools:
+    """Return what runs need."""
+    settings = Settings(mode="test", data_dir=folder)
+    return Tools(Nowhere(settings.files_dir), GuardedClient(settings), settings)
+
+
+def loop_over(link: WorkerLink, probe: Probe, concurrency: int, tools: Tools) -> WorkerLoop:
+    """Make a worker's loop whose only connector is the probe."""
+    return WorkerLoop(
+        link=link,
+        board=Board(),
         connectors={"noop": probe},
-        lanes=Lanes(offers, shared=concurrency),
-        tools=Tools(Nowhere(settings.files_dir), GuardedClient(settings), settings),
+        lanes=Lanes(OFFERS, shared=concurrency),
+        tools=tools,
         grace=0.0,
     )
+
+
+async def main(redis_url: str, prefix: str, concurrency: int, folder: Path) -> None:
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    probe, tools, worker_id = Probe(), tools_in(folder), f"bench-{prefix.rstrip(':')}"
+    redis, sync_redis = connect(redis_url), SyncRedis.from_url(redis_url)
+    loop = loop_over(WorkerLink(redis, prefix=prefix, worker_id=worker_id), probe, concurrency, tools)
+    board, settings = loop.board, tools.settings
     heartbeat = HeartbeatThread(
         board,
         RedisHeartbeat(sync_redis, prefix=prefix, worker_id=worker_id, machine_id="bench", lease=settings.lease),
         FleetMember(sync_redis, prefix),
-        lambda: WorkerInfo(worker_id, "bench", "busy", offers, concurrency, board.step_ids()),
+        lambda: WorkerInfo(worker_id, "bench", "busy", OFFERS, concurrency, board.step_ids()),
         lambda _: None,
         loop.stop,
         lease=settings.lease,
         progress_interval=settings.progress_interval,
     )
-    commands = asyncio.StreamReader()
-    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(commands), sys.stdin)
+    commands = await standard_input()
     await redis.ping()
     heartbeat.start()
     print("ready", flush=True)
@@ -111,7 +128,7 @@ async def main(redis_url: str, prefix: str, concurrency: int, folder: Path) -> N
     if working is not None:
         await working
     await asyncio.to_thread(heartbeat.stop)
-    await loop.tools.http.close()
+    await tools.http.close()
     await redis.aclose()
     sync_redis.close()
 

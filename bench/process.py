@@ -31,10 +31,12 @@ class Worker:
 
 
 @asynccontextmanager
-async def worker(redis_url: str, prefix: str, concurrency: int, place: Path) -> AsyncIterator[Worker]:
-    """Lend a worker process that waits for ``go``."""
+async def worker(
+    redis_url: str, prefix: str, concurrency: int, place: Path, *, module: str = "bench.probe"
+) -> AsyncIterator[Worker]:
+    """Lend a worker process that waits for ``go``; or, of another module, one that is told the same."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bench.probe", redis_url, prefix, str(concurrency), str(place)),
+        *(sys.executable, "-m", module, redis_url, prefix, str(concurrency), str(place)),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )

@@ -100,7 +100,7 @@ async def plant(database_url: str, user: UUID) -> UUID:
     collection = new_id()
     async with await psycopg.AsyncConnection.connect(database_url) as connection:
         project = new_id()
-        await connection.execute("INSERT INTO app_user (id) VALUES (%s)", (user,))
+        await connection.execute("INSERT INTO app_user (id) VALUES (%s) ON CONFLICT DO NOTHING", (user,))
         await connection.execute("INSERT INTO project (id, user_id, name) VALUES (%s, %s, 'Bench')", (project, user))
         await connection.execute(
             "INSERT INTO workflow (id, name, label, type, data, output_mime_type)"

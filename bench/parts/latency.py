@@ -9,6 +9,7 @@ from statistics import median
 from redis.asyncio import Redis
 
 from bench.process import Worker, worker
+from bench.rounds import Rounds, in_turn, middle
 from bench.tables import p50, p99, print_table, ratios, verdict
 from bench.tickets import in_calls_of, ticket
 from emprops.queue.dispatch import BATCH, Queue
@@ -85,34 +86,25 @@ async def open_world(
     return world
 
 
-Latencies = dict[Setting, list[list[float]]]
+Latencies = dict[Setting, Rounds]
 """Milliseconds: samples of each round."""
 
 
 async def measure_latency(redis: Redis, url: str, place: Path, rounds: int, samples: int) -> Latencies:
-    """Sample all worlds in turn, in blocks short enough that they share the machine's moods."""
+    """Sample all worlds in turn."""
     async with AsyncExitStack() as stack:
         worlds = {
             setting: await open_world(setting, f"world{number}:", redis, url, place, stack)
             for number, setting in enumerate(SETTINGS)
         }
-        found: Latencies = {setting: [] for setting in SETTINGS}
-        for _ in range(rounds):
-            blocks: dict[Setting, list[float]] = {setting: [] for setting in SETTINGS}
-            for _ in range(0, samples, BLOCK):
-                for setting, world in worlds.items():
-                    blocks[setting] += [await world.sample() for _ in range(BLOCK)]
-            for setting, block in blocks.items():
-                found[setting].append(block)
-        return found
+        return await in_turn({setting: world.sample for setting, world in worlds.items()}, rounds, samples, BLOCK)
 
 
 def print_latency(found: Latencies) -> bool:
     """Print what was found. Tells whether depth stayed without effect."""
     high = {setting: [p99(block) for block in blocks] for setting, blocks in found.items()}
     rows = [
-        [setting.name, f"{median(map(p50, blocks)):.2f}", f"{median(high[setting]):.2f}"]
-        for setting, blocks in found.items()
+        [setting.name, f"{middle(blocks, p50):.2f}", f"{middle(blocks, p99):.2f}"] for setting, blocks in found.items()
     ]
     rounds, samples = len(found[EMPTY]), len(found[EMPTY][0])
     title = f"Submit → the ticket's body begins, ms; median of {rounds} rounds of {samples}"

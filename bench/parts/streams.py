@@ -33,8 +33,6 @@ LATENCY_GOAL = 50.0
 LATENCY_AT = 2_000
 WARM = 100
 """Streams opened and closed before anything is measured: what is loaded once does not count."""
-QUIET = 20.0
-"""Seconds in which nothing happens but heartbeats, to see what idle streams cost."""
 OPENING = 64
 """Streams opened at once."""
 PATIENCE = 60.0
@@ -57,6 +55,8 @@ class Size:
 
     streams: tuple[int, ...]
     changes: int
+    quiet: float = 20.0
+    """Seconds in which nothing happens but heartbeats, to see what idle streams cost."""
 
 
 FULL = Size(streams=(2_000, 10_000), changes=1_000)
@@ -188,7 +188,7 @@ async def measure(place: Place, size: Size) -> list[Found]:
     """Open ever more streams, and look at each number of them."""
     few = await place.open_all(place.jobs[:WARM])
     latencies = [await place.change(*chosen) for chosen in random.choices(list(few.items()), k=size.changes)]
-    found = [Found(WARM, 0, 0.0, latencies, await share_of_processor(place.process, QUIET))]
+    found = [Found(WARM, 0, 0.0, latencies, await share_of_processor(place.process, size.quiet))]
     for stream in few.values():
         stream.transport.close()
     await asyncio.sleep(1.0)
@@ -198,7 +198,7 @@ async def measure(place: Place, size: Size) -> list[Found]:
         begun, before = time.perf_counter(), len(streams)
         streams |= await place.open_all(place.jobs[WARM + before : WARM + count])
         opened = (count - before) / (time.perf_counter() - begun)
-        idle = await share_of_processor(place.process, QUIET)
+        idle = await share_of_processor(place.process, size.quiet)
         latencies = [await place.change(*chosen) for chosen in random.choices(list(streams.items()), k=size.changes)]
         found.append(Found(count, (place.memory() - begun_with) // count, opened, latencies, idle))
     for stream in streams.values():
@@ -236,9 +236,8 @@ def print_found(found: Sequence[Found]) -> bool:
     return light and quick
 
 
-async def run(*, quick: bool) -> bool:
-    """Measure and print; False if a stream takes too much memory, or its events too long."""
-    size = QUICK if quick else FULL
+async def found_with(size: Size) -> list[Found]:
+    """Measure with engines, an api and jobs made for it."""
     most = max(size.streams) + WARM
     allow_files(most + 1_000)
     user, port, jobs = new_id(), free_port(), [new_id() for _ in range(most)]
@@ -252,5 +251,9 @@ async def run(*, quick: bool) -> bool:
             await connection.execute(JOBS, {"user": user, "jobs": jobs})
             with api(place, postgres.url, redis_server.url, port, most) as pid:
                 await ready(port, user)
-                found = await measure(Place(psutil.Process(pid), port, user, jobs, connection, redis), size)
-    return print_found(found)
+                return await measure(Place(psutil.Process(pid), port, user, jobs, connection, redis), size)
+
+
+async def run(*, quick: bool) -> bool:
+    """Measure and print; False if a stream takes too much memory, or its events too long."""
+    return print_found(await found_with(QUICK if quick else FULL))

@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from bench.engines import folder, redis_in
 from bench.parts.queue import check_drained, until_drained
 from bench.process import worker
+from bench.rounds import Rounds, in_turn, middle
 from bench.tables import p50, p99, print_table, rate, ratios, verdict
 from bench.tickets import in_calls_of, ticket
 from emprops.kit.redis import connect
@@ -51,13 +52,15 @@ class World:
 
     queue: Queue
     link: WorkerLink
+    users: int
+    """Of whom one after the other, some apart, puts a ticket in."""
     number: int = 0
     held: Claim | None = None
 
     async def sample(self) -> float:
         """Put one in, take one; milliseconds of the call that ends the one before and claims."""
         self.number += 1
-        await self.queue.enqueue([ticket(user=f"user-{self.number * 7 % FULL.users}")])
+        await self.queue.enqueue([ticket(user=f"user-{self.number * 7 % self.users}")])
         ended = [Settled(self.held, Finished())] if self.held else []
         begun = time.perf_counter()
         [self.held] = (await self.link.turn(ended, 1, OFFERS)).claims
@@ -67,23 +70,18 @@ class World:
 async def open_world(redis: Redis, prefix: str, waiting: int, users: int) -> World:
     queue = Queue(redis, prefix=prefix)
     await in_calls_of(BATCH, queue, tickets(waiting, users))
-    world = World(queue, WorkerLink(redis, prefix=prefix, worker_id="bench"))
+    world = World(queue, WorkerLink(redis, prefix=prefix, worker_id="bench"), users)
     await world.sample()
     return world
 
 
-async def measure_claims(redis: Redis, size: Size) -> list[tuple[list[float], list[float]]]:
-    """Claim from an empty and a full queue in turn. Milliseconds of both, per round."""
-    empty, full = await open_world(redis, "empty:", 0, 1), await open_world(redis, "full:", size.waiting, size.users)
-    rounds = []
-    for _ in range(size.rounds):
-        found: tuple[list[float], list[float]] = ([], [])
-        for _ in range(0, size.samples, BLOCK):
-            for samples, world in zip(found, (empty, full), strict=True):
-                samples += [await world.sample() for _ in range(BLOCK)]
-        rounds.append(found)
+async def measure_claims(redis: Redis, size: Size) -> tuple[Rounds, Rounds]:
+    """Claim from an empty and a full queue in turn. Milliseconds of both."""
+    empty = await open_world(redis, "empty:", 0, size.users)
+    full = await open_world(redis, "full:", size.waiting, size.users)
+    found = await in_turn({"empty": empty.sample, "full": full.sample}, size.rounds, size.samples, BLOCK)
     await redis.flushall()
-    return rounds
+    return found["empty"], found["full"]
 
 
 async def measure_drain(redis: Any, url: str, place: Path, size: Size, users: int) -> float:
@@ -110,10 +108,10 @@ async def run(*, quick: bool) -> bool:
                 for users, rates in drained.items():
                     rates.append(await measure_drain(redis, server.url, place, size, users))
     names = ("nothing waits", f"{size.waiting:,} of {size.users:,} users wait")
-    high = [[p99(found[n]) for found in claims] for n in (0, 1)]
+    high = [[p99(block) for block in found] for found in claims]
     rows = [
-        [name, f"{median(p50(found[n]) for found in claims):.3f}", f"{median(high[n]):.3f}"]
-        for n, name in enumerate(names)
+        [name, f"{middle(found, p50):.3f}", f"{middle(found, p99):.3f}"]
+        for name, found in zip(names, claims, strict=True)
     ]
     print_table(f"Claim of one, ms; median of {size.rounds} rounds of {size.samples}", ["", "p50", "p99"], rows)
     print_table(
