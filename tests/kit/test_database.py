@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 import psycopg
@@ -172,6 +172,21 @@ async def test_the_connection_that_was_used_last_is_used_first(pool: Database) -
         async with pool.reader() as reader:
             pids.add(await reader.fetch_value("SELECT pg_backend_pid()"))
     assert len(pids) == 1
+
+
+async def test_an_error_that_is_caught_is_no_reason_to_say_that_all_is_stored(pool: Database) -> None:
+    done: list[str] = []
+
+    async def catch_an_error() -> None:
+        async with pool.transaction() as tx:
+            tx.after_commit(lambda: done.append("told"))
+            with suppress(psycopg.errors.DivisionByZero):
+                await tx.execute("SELECT 1 / 0")
+
+    with pytest.raises(psycopg.errors.InFailedSqlTransaction, match="COMMIT would store nothing"):
+        await catch_an_error()
+    assert done == []
+    assert await one(pool) == 1
 
 
 async def test_settings_hold_with_and_without_a_pooler(pool: Database, pooled: Database, engines: Engines) -> None:

@@ -160,8 +160,19 @@ async def refusals(database: Database) -> AsyncIterator[str]:
 
 @pytest.mark.parametrize(
     "sqlstate",
-    ["26000", "42P05", "25006", "42501", "42703", "XX000", "0A000", "P0001"],
-    ids=["statement lost", "prepared twice", "read-only", "not allowed", "no column", "internal", "feature", "raised"],
+    ["26000", "42P05", "25006", "42501", "42703", "XX000", "0A000", "P0001", "57014", "55P03"],
+    ids=[
+        "lost",
+        "prepared twice",
+        "read-only",
+        "not allowed",
+        "no column",
+        "internal",
+        "feature",
+        "raised",
+        "slow",
+        "locked",
+    ],
 )
 async def test_a_database_error_is_tried_again_and_fails_no_job(
     orchestrator: Orchestrator, refusals: str, sqlstate: str

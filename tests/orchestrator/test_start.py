@@ -48,6 +48,11 @@ async def test_what_is_wrong_with_a_body_is_told_once(rig: Rig) -> None:
     assert [problem["field"] for problem in body["details"]] == ["variables", "create_output"]
 
 
+async def test_who_asks_comes_before_what_is_asked(rig: Rig, service: dict[str, str]) -> None:
+    response = await rig.client.post(f"/api/collections/{new_id()}/generate", json={"variables": 1}, headers=service)
+    assert (response.status_code, response.json()["code"]) == (401, "unauthorized")
+
+
 async def test_strict_refuses_unknown_variables_and_starts_nothing(rig: Rig) -> None:
     collection = await recipe(rig)
     refused = await generate(rig, collection, variables={"promt": "a fox"}, strict=True)

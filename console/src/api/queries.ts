@@ -27,5 +27,5 @@ export const queryClient = new QueryClient({
   }),
 });
 
-/** For the next part of a list: join a load that is under way. Begun anew each time, a slow one would never end. */
+/** For the next part of a list that is asked for by scrolling, again and again: join a load that is under way. */
 export const JOIN = { cancelRefetch: false } as const;

@@ -1,6 +1,5 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
-import { JOIN } from "../api/queries";
 import type { DeckView } from "../api/types";
 import { Button, ButtonLink } from "../kit/Button";
 import { count } from "../kit/format";
@@ -37,7 +36,7 @@ export function DeckPage() {
       )}
       {query.hasNextPage && (
         <p className={styles.more}>
-          <Button busy={query.isFetchingNextPage} onClick={() => query.fetchNextPage(JOIN)}>
+          <Button busy={query.isFetchingNextPage} onClick={() => query.fetchNextPage()}>
             Show more of {count(deck.output_count)}
           </Button>
         </p>

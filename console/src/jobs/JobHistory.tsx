@@ -1,6 +1,5 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useEffect } from "react";
-import { JOIN } from "../api/queries";
 import type { HistoryRow, Job } from "../api/types";
 import { Button } from "../kit/Button";
 import { fullTime } from "../kit/format";
@@ -29,7 +28,7 @@ export function JobHistory({ job }: { job: Job }) {
         ))}
       </ol>
       {history.hasNextPage && (
-        <Button busy={history.isFetchingNextPage} onClick={() => history.fetchNextPage(JOIN)}>
+        <Button busy={history.isFetchingNextPage} onClick={() => history.fetchNextPage()}>
           Show more
         </Button>
       )}

@@ -34,3 +34,12 @@ test("it is done at most once a pause, and goes on when it fails", async () => {
   ask();
   expect(work).toHaveBeenCalledTimes(3);
 });
+
+test("what never ends is not waited for, for ever", async () => {
+  const work = vi.fn(() => new Promise<void>(() => {}));
+  const ask = gathered(work, 1000);
+  ask();
+  ask();
+  await vi.advanceTimersByTimeAsync(30_000);
+  expect(work).toHaveBeenCalledTimes(2);
+});

@@ -1,3 +1,8 @@
+/** Milliseconds after which what does not end is not waited for. */
+const LONGEST = 30_000;
+
+const wait = (time: number) => new Promise((over) => setTimeout(over, time));
+
 /**
  * Return a function that has something done: at once, and for all who ask while it is under way once more afterwards, at
  * most every `pause` milliseconds.
@@ -9,7 +14,7 @@ export function gathered(work: () => Promise<unknown>, pause: number): () => voi
     isBusy = true;
     while (isWanted) {
       isWanted = false;
-      await Promise.allSettled([work(), new Promise((over) => setTimeout(over, pause))]);
+      await Promise.allSettled([Promise.race([work(), wait(LONGEST)]), wait(pause)]);
     }
     isBusy = false;
   };

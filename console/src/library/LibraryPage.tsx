@@ -110,7 +110,7 @@ export function LibraryPage() {
           onEnd={onEnd}
         />
       )}
-      {isFetchNextPageError && <ProblemNote problem={list.error} onRetry={() => void fetchNextPage(JOIN)} />}
+      {isFetchNextPageError && <ProblemNote problem={list.error} onRetry={() => void fetchNextPage()} />}
       {ids.size > 0 && (
         <SelectionBar {...together} ids={ids} items={items} isHidden={isHidden} onClear={onClear} />
       )}

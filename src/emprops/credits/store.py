@@ -172,11 +172,11 @@ async def capture(tx: Transaction, charges: Sequence[Charge]) -> dict[UUID, str]
     rows = await tx.fetch_dicts(
         """
         WITH wanted AS (
-            SELECT * FROM jsonb_to_recordset(%s) AS wanted (job_id uuid, reason text, charge bigint, rest text)
+            SELECT * FROM jsonb_to_recordset(%(charges)s) AS wanted (job_id uuid, reason text, charge bigint, rest text)
         ), ended AS (
             UPDATE credit_hold h
             SET state = 'captured', charged = least(coalesce(charge, amount), amount), updated_at = now()
-            FROM wanted WHERE h.job_id = wanted.job_id AND state = 'held'
+            FROM wanted WHERE h.job_id = ANY(%(ids)s) AND h.job_id = wanted.job_id AND state = 'held'
             RETURNING h.job_id, user_id, amount, charged, round, reason, rest
         ), moved AS (
             UPDATE credit_account a
@@ -191,9 +191,9 @@ async def capture(tx: Transaction, charges: Sequence[Charge]) -> dict[UUID, str]
                                         ('settle', 'available', amount - charged, rest)) e (kind, target, part, why)
             WHERE part > 0
         )
-        SELECT job_id, state FROM credit_hold JOIN wanted USING (job_id)
+        SELECT job_id, state FROM credit_hold WHERE job_id = ANY(%(ids)s)
         """,
-        (Jsonb(charges),),
+        {"charges": Jsonb(charges), "ids": [charge.job_id for charge in charges]},
     )
     return {row["job_id"]: row["state"] for row in rows}
 

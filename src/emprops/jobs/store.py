@@ -196,7 +196,7 @@ async def set_inputs(tx: Transaction, inputs: dict[UUID, dict[str, Any]], held_b
         """
         UPDATE step SET input_data = new.input_data, held_back_for = new.held_back_for, updated_at = now()
         FROM jsonb_to_recordset(%s) AS new (id uuid, input_data jsonb, held_back_for uuid)
-        WHERE step.id = new.id AND status = 'pending' AND step.input_data IS NULL
+        WHERE step.id = ANY(%s) AND step.id = new.id AND status = 'pending' AND step.input_data IS NULL
         """,
         (
             Jsonb(
@@ -205,6 +205,7 @@ async def set_inputs(tx: Transaction, inputs: dict[UUID, dict[str, Any]], held_b
                     for step_id, payload in inputs.items()
                 ]
             ),
+            list(inputs),
         ),
     )
 

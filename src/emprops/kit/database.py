@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar, cast
 import orjson
 import psycopg
 from psycopg import AsyncConnection
+from psycopg.pq import TransactionStatus
 from psycopg.rows import class_row, dict_row, scalar_row
 from psycopg.types.json import set_json_dumps, set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
@@ -26,14 +27,12 @@ from emprops.settings import Settings
 Row = TypeVar("Row")
 Parameters = Mapping[str, Any] | Sequence[Any] | None
 
-BY_KEY: Final = {
-    "plan_cache_mode": "force_generic_plan",
-    **dict.fromkeys(("enable_seqscan", "enable_hashjoin", "enable_mergejoin", "enable_material"), "off"),
-}
-"""For statements that find their rows by keys: an index is asked for each key, and a plan is kept.
+BY_KEY: Final = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
+"""For statements that find their rows by keys: the plan of each is kept.
 
 PostgreSQL would plan each statement again at each use, because a plan for one key looks cheaper than one for any number
 of them; that took a third of its time. What is kept must not be a scan: it may have been made when the table was empty.
+An update from a list of rows therefore names their keys once more, as a parameter (``id = ANY (...)``).
 """
 
 set_json_dumps(orjson.dumps)
@@ -109,7 +108,7 @@ class Connection(AsyncConnection[Any]):
 
 class _LastFirst(deque[Connection]):
     """Idle connections, of which the one that was given back last is taken first: it costs PostgreSQL a third less than
-    one whose process has not worked for a while."""
+    one whose process has not worked for a while. It is also the first to go when the pool shrinks, which is rare."""
 
     def append(self, connection: Connection) -> None:
         """Put a connection back."""
@@ -199,6 +198,8 @@ class Database:
             await connection.execute(cast("Any", begin), prepare=False)
         try:
             yield
+            if connection.info.transaction_status == TransactionStatus.INERROR:
+                raise psycopg.errors.InFailedSqlTransaction("an error was caught, so COMMIT would store nothing")
         except BaseException:
             with suppress(psycopg.Error):  # a connection that is lost has rolled back
                 await connection.rollback()

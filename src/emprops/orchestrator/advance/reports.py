@@ -23,7 +23,7 @@ from emprops.jobs import store as jobs
 from emprops.jobs.results import StepOutput, result_of
 from emprops.kit.chunks import chunks
 from emprops.kit.database import Database, Transaction
-from emprops.kit.database_errors import UNAVAILABLE, is_about_values, is_outage
+from emprops.kit.database_errors import UNAVAILABLE, is_about_values, is_contention, is_outage
 from emprops.kit.telemetry import tracing
 from emprops.kit.telemetry.logging import bound
 from emprops.media import file_store as media
@@ -122,7 +122,7 @@ class Orchestrator:
             try:
                 await self._apply(_by_job(chunk))
             except Exception as error:
-                if is_outage(error):
+                if is_outage(error) and not is_contention(error):
                     raise
                 log.exception("batch of reports refused", reports=len(chunk))
                 left += await self._one_by_one(chunk)
@@ -141,7 +141,7 @@ class Orchestrator:
         try:
             await self._apply({job_id: reports})
         except Exception as error:
-            if is_outage(error):
+            if is_outage(error) and not is_contention(error):
                 raise
             if isinstance(error, psycopg.Error) and not is_about_values(error):
                 log.warning("reports of a job postponed", error=f"{type(error).__name__}: {error}")
@@ -190,7 +190,7 @@ class Orchestrator:
         await self._save(tx, active)
         await self._settle(tx, active, rows, effects)
         await self._make_ready(tx, [f for f in active if f.failed is None and not f.all_done], effects)
-        going_on = [folded.job.id for folded in active if folded.goes_on]
+        going_on = [f.job.id for f in active if f.goes_on and f.job.id not in effects.ended]
         self.dispatcher.after_commit(tx, effects.touched, ready=effects.ready, closed=effects.closed, going_on=going_on)
 
     async def _record_results(self, tx: Transaction, folds: Sequence[Folded]) -> dict[UUID, list[media.FileRow]]:
@@ -221,6 +221,7 @@ class Orchestrator:
                 reason = folded.failed.error_message or "failed"
                 effects.closed += await fail_job(tx, folded.job.id, message=reason) or []
             elif not folded.steps:
+                effects.ended[folded.job.id] = "failed"
                 effects.closed += await fail_job(tx, folded.job.id, message="The job has no steps to run.") or []
         done = [folded for folded in folds if folded.steps and folded.failed is None and folded.all_done]
         missing = [step.id for folded in done for step in folded.steps if step.is_result and step.id not in rows]
@@ -242,6 +243,7 @@ class Orchestrator:
                 inputs[step_id] = resolved
             except (UnresolvedReferenceError, TextTooLongError, PolicyLimitError) as error:
                 message = f"{step.step_name} was not started: {error}"
+                effects.ended[folded.job.id] = "failed"
                 effects.closed += await fail_job(tx, folded.job.id, message=message) or []
         await jobs.set_inputs(tx, inputs, held_back(folds))
         effects.ready += await dispatch_store.ready_steps(tx, list(inputs))
