@@ -133,8 +133,9 @@ async def test_whatever_publishes_leaves_a_version(user: User, database: Databas
         version = await version_store.get_version(tx, (await service.get_shown(tx, collection)).id, 7)
         assert version is not None
         assert version.data == data("one")
+    async with database.reader() as alone:
         with pytest.raises(psycopg.errors.CheckViolation):
-            await tx.execute("UPDATE collection SET version = 0 WHERE id = %s", (collection,))
+            await alone.execute("UPDATE collection SET version = 0 WHERE id = %s", (collection,))
 
 
 async def test_many_publish_at_once(user: User) -> None:
