@@ -217,12 +217,9 @@ class Orchestrator:
     ) -> None:
         for folded in folds:
             if folded.failed is not None:
-                effects.ended[folded.job.id] = "failed"
-                reason = folded.failed.error_message or "failed"
-                effects.closed += await fail_job(tx, folded.job.id, message=reason) or []
+                await _fail(tx, folded.job.id, folded.failed.error_message or "failed", effects)
             elif not folded.steps:
-                effects.ended[folded.job.id] = "failed"
-                effects.closed += await fail_job(tx, folded.job.id, message="The job has no steps to run.") or []
+                await _fail(tx, folded.job.id, "The job has no steps to run.", effects)
         done = [folded for folded in folds if folded.steps and folded.failed is None and folded.all_done]
         missing = [step.id for folded in done for step in folded.steps if step.is_result and step.id not in rows]
         rows.update(await media.files_of_steps(tx, self.settings, missing))
@@ -242,11 +239,14 @@ class Orchestrator:
                 check_step(rules, step.step_name, step.step_type, resolved)
                 inputs[step_id] = resolved
             except (UnresolvedReferenceError, TextTooLongError, PolicyLimitError) as error:
-                message = f"{step.step_name} was not started: {error}"
-                effects.ended[folded.job.id] = "failed"
-                effects.closed += await fail_job(tx, folded.job.id, message=message) or []
+                await _fail(tx, folded.job.id, f"{step.step_name} was not started: {error}", effects)
         await jobs.set_inputs(tx, inputs, held_back(folds))
         effects.ready += await dispatch_store.ready_steps(tx, list(inputs))
+
+
+async def _fail(tx: Transaction, job_id: UUID, message: str, effects: Effects) -> None:
+    effects.ended[job_id] = "failed"
+    effects.closed += await fail_job(tx, job_id, message=message) or []
 
 
 def _trace(effects: Effects, seconds: float) -> None:
