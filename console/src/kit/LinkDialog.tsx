@@ -4,6 +4,7 @@ import { CopyButton } from "./CopyButton";
 import { Dialog } from "./Dialog";
 import { Field, TextInput, within } from "./Fields";
 import styles from "./LinkDialog.module.css";
+import shared from "./link.module.css";
 
 interface Props {
   open: boolean;
@@ -32,7 +33,7 @@ export function LinkDialog({ open, onClose, title, about, url, look }: Props) {
       </Field>
       <div className={styles.line}>
         <CopyButton text={url}>Copy the link</CopyButton>
-        <a className={styles.look} href={look.href} target="_blank" rel="noreferrer">
+        <a className={shared.link} href={look.href} target="_blank" rel="noreferrer">
           <ExternalLink aria-hidden />
           {look.label}
         </a>

@@ -5,6 +5,7 @@ import type { LibraryItem } from "../api/types";
 import { collectionsQuery } from "../create/queries";
 import { Button } from "../kit/Button";
 import { Dialog } from "../kit/Dialog";
+import shared from "../kit/link.module.css";
 import { Empty, ProblemNote, Skeleton } from "../kit/states";
 import { say } from "../kit/toasts";
 import styles from "./dialogs.module.css";
@@ -67,7 +68,7 @@ export function DevelopDialog({ open, onClose, output, isPage = false }: Props) 
               <p>{collection.description}</p>
             </div>
             <Link
-              className={styles.link}
+              className={shared.link}
               to="/create/$collection"
               params={{ collection: collection.id }}
               search={{ input: output.id }}
