@@ -2,8 +2,8 @@
 
 import asyncio
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import BinaryIO
 from emprops.kit.storage import FileStat, check_key, prove
 
 CHUNK = 256 * 1024
+NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class FolderStorage:
@@ -99,10 +100,11 @@ class FolderStorage:
 
     def _path(self, key: str) -> Path:
         """Return the path of a key, sure to lie below the root even if somebody planted a link there."""
-        root = self.root.resolve()
-        path = root / check_key(key)
-        if not path.parent.resolve().is_relative_to(root) or path.is_symlink():
-            raise ValueError(f"not a storage key: {key[:80]!r}")
+        path = self.root
+        for part in check_key(key).split("/"):
+            path /= part
+            if path.is_symlink():
+                raise ValueError(f"not a storage key: {key[:80]!r}")
         return path
 
     def _existing(self, key: str) -> Path:
@@ -127,15 +129,17 @@ class FolderStorage:
     def _write(self, key: str, fill: Callable[[BinaryIO], object]) -> None:
         """Write next to the target, flush to disk, rename: a reader or a crash sees the old file or the new one."""
         target = self._path(key)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=".part-")
-        temporary = Path(name)
+        temporary = target.with_name(f".part-{secrets.token_hex(8)}")
         try:
-            with os.fdopen(handle, "wb") as file:
+            descriptor = os.open(temporary, NEW_FILE, 0o644)
+        except FileNotFoundError:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(temporary, NEW_FILE, 0o644)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
                 fill(file)
                 file.flush()
-                os.fsync(file.fileno())
-            temporary.chmod(0o644)
+                os.fsync(descriptor)
             temporary.replace(target)
         except BaseException:
             temporary.unlink(missing_ok=True)
