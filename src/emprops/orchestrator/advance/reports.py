@@ -27,6 +27,7 @@ from emprops.kit.database_errors import UNAVAILABLE, is_about_values, is_content
 from emprops.kit.telemetry import tracing
 from emprops.kit.telemetry.logging import bound
 from emprops.media import file_store as media
+from emprops.orchestrator.advance.batches import Batches
 from emprops.orchestrator.advance.fold import Folded, fold, held_back, look
 from emprops.orchestrator.finish import complete_jobs, fail_job
 from emprops.orchestrator.metrics import IGNORED, count_reports
@@ -78,14 +79,15 @@ class Orchestrator:
 
     async def run(self) -> None:
         """Process reports until cancelled. Outages are waited out; nothing is acknowledged before its commit."""
+        batches = Batches()
         while True:
             try:
-                reports = await self.stream.read()
+                reports = await self.stream.read(block=batches.wait(time.monotonic()))
             except RedisError as error:
                 log.warning("orchestrator waiting", error=str(error))
                 await asyncio.sleep(0.5)
             else:
-                await self._until_processed(reports)
+                await self._until_processed(batches.due(reports, time.monotonic()))
 
     async def _until_processed(self, reports: Sequence[Report]) -> None:
         """Stay with a batch through an outage: others would take it over only after half a minute."""
