@@ -118,7 +118,7 @@ class Ends(Background):
         if now >= self._look_at_all:
             self._asked.update(self._expected)
             self._look_at_all = now + self._poll
-        left = [job_id for job_id in self._asked if job_id in self._expected]
+        left = [job_id for job_id in self._asked if any(not end.done() for end in self._expected.get(job_id, ()))]
         self._asked.clear()
         if not left:
             return

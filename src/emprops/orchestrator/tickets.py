@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 from emprops.auth.file_links import FileLinks
 from emprops.jobs import dispatch_store, held_store
 from emprops.kit.database import Database, Transaction
-from emprops.kit.pubsub import poke
+from emprops.kit.pubsub import Pokes, poke
 from emprops.kit.telemetry import tracing
 from emprops.media.result_links import ResultLinks
 from emprops.orchestrator.admission import admit
@@ -82,12 +82,14 @@ class Dispatcher:
     themselves.
     """
 
-    def __init__(self, database: Database, queue: Queue, settings: Settings) -> None:
+    def __init__(self, database: Database, queue: Queue, settings: Settings, *, here: Pokes | None = None) -> None:
+        """``here``: the pokes of this process, whose waits for ends need not wait for Redis."""
         self.database = database
         self.queue = queue
         self.settings = settings
         self.limits = limits_from(settings)
         self.quotas = defaults_from(settings)
+        self.here = here
         self.links = FileLinks(settings)
         self.results = ResultLinks(settings, self.links)
         self._waiting: list[dispatch_store.ReadyStep] = []
@@ -112,6 +114,8 @@ class Dispatcher:
         self._touched.update(job_ids)
         self._ended.update(ended)
         self._news.set()
+        if self.here:
+            self.here.deliver(_ends(ended))
 
     def after_commit(
         self,
@@ -186,7 +190,7 @@ class Dispatcher:
 
     async def _poke(self, touched: set[UUID], ended: set[UUID]) -> None:
         """Wake listeners; last, because workers are waiting too."""
-        topics = [*map(str, touched), *(f"{ENDED}:{job_id}" for job_id in ended)]
+        topics = [*map(str, touched), *_ends(ended)]
         try:
             await poke(self.queue.redis, self.queue.prefix + JOBS_CHANGED, topics)
         except RedisError as error:
@@ -206,6 +210,10 @@ class Dispatcher:
             span.end()
         async with self.database.reader() as connection:
             await dispatch_store.mark_queued(connection, [step.id for step in steps])
+
+
+def _ends(job_ids: Collection[UUID]) -> list[str]:
+    return [f"{ENDED}:{job_id}" for job_id in job_ids]
 
 
 def _about(step: dispatch_store.ReadyStep) -> tracing.Attributes:

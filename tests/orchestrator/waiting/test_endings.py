@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from redis.exceptions import RedisError
 from tests.apps import as_user, served
 from tests.orchestrator.rig import Rig, picture
 from tests.orchestrator.waiting.rig import LONG, STARTED, both_of, collection, generate, ticket_is_there, until
@@ -13,6 +14,7 @@ from tests.orchestrator.waiting.rig import LONG, STARTED, both_of, collection, g
 from emprops.jobs import endpoints as job_endpoints
 from emprops.jobs import queries, waiting
 from emprops.jobs.ends import Ends
+from emprops.orchestrator import tickets
 from emprops.queue.keys import ENDED
 
 pytestmark = pytest.mark.timeout(30)
@@ -77,6 +79,21 @@ async def test_a_job_is_read_once_when_it_has_ended(rig: Rig, monkeypatch: pytes
     data = (await both_of(generate(rig, await collection(rig), **LONG), work())).json()["data"]
     assert data["status"] == "completed"
     assert read == [1], "what began or goes on is no reason to look"
+
+
+async def test_an_end_in_this_process_is_heard_of_without_redis(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def away(*_arguments: Any) -> None:
+        raise RedisError("away")
+
+    monkeypatch.setattr(tickets, "poke", away)
+    rig.dispatcher.here = rig.app.state.resources.pokes
+
+    async def work() -> None:
+        await ticket_is_there(rig)
+        await rig.run(picture())
+
+    response = await both_of(generate(rig, await collection(rig), **LONG), work())
+    assert response.json()["data"]["status"] == "completed"
 
 
 async def test_a_user_may_have_so_many_waits(rig: Rig, http: httpx2.AsyncClient, ends: Ends) -> None:
