@@ -8,7 +8,7 @@ from uuid import UUID
 
 from emprops.jobs.start_store import NewJob, NewStep
 from emprops.kit import outbox
-from emprops.kit.database import Transaction
+from emprops.kit.database import KEYS, Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +89,9 @@ async def unsent_steps(tx: Transaction, *, older_than: float, limit: int) -> lis
 async def mark_queued(tx: Transaction, step_ids: Sequence[UUID]) -> None:
     """Note that Redis has taken the tickets of these steps; a worker may have begun with some of them already."""
     await tx.execute(
-        """
+        f"""
         UPDATE step SET queued_at = now()
-        WHERE id = ANY(%s) AND queued_at IS NULL AND status IN ('pending', 'processing')
+        WHERE id = {KEYS} AND queued_at IS NULL AND status IN ('pending', 'processing')
         """,
         (list(step_ids),),
     )

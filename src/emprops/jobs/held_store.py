@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
-from emprops.kit.database import Transaction
+from emprops.kit.database import KEYS, Transaction
 
 HELD = "s.held_back_for IS NOT NULL AND s.status = 'pending'"
 REVIEWED = "j.moderation IS NOT DISTINCT FROM 'start_review'"
@@ -36,7 +36,7 @@ async def users_of_jobs(reader: Transaction, job_ids: Collection[UUID]) -> list[
     """Return those of the users of these jobs for whose quotas steps are held back."""
     return await reader.fetch_values(
         f"""
-        SELECT j.user_id FROM (SELECT DISTINCT user_id FROM job WHERE id = ANY(%s)) j
+        SELECT j.user_id FROM (SELECT DISTINCT user_id FROM job WHERE id = {KEYS}) j
         WHERE EXISTS (SELECT FROM step s WHERE s.held_back_for = j.user_id AND {HELD})
         """,
         (list(job_ids),),

@@ -10,7 +10,7 @@ import orjson
 
 from emprops.credits.parts import price_json
 from emprops.jobs.states import TERMINAL
-from emprops.kit.database import Transaction
+from emprops.kit.database import KEYS, Transaction
 from emprops.kit.web.paging import Page
 from emprops.media.result_links import ResultLinks
 
@@ -156,7 +156,7 @@ async def detail_of(reader: Transaction, job_id: UUID) -> JobDetail | None:
 
 async def ended(reader: Transaction, job_ids: Sequence[str]) -> list[JobDetail]:
     """Read those of these jobs that have ended."""
-    where = "WHERE j.id = ANY(%s::uuid[]) AND j.status = ANY(%s)"
+    where = f"WHERE j.id = {KEYS} AND j.status = ANY(%s)"
     return await reader.fetch_all(JobDetail, f"{_DETAILS} {where}", (job_ids, list(TERMINAL)))
 
 

@@ -35,6 +35,12 @@ of them; that took a third of its time. What is kept must not be a scan: it may 
 An update from a list of rows therefore names their keys once more, as a parameter (``id = ANY (...)``).
 """
 
+KEYS: Final = "ANY((SELECT %s::uuid[])::uuid[])"
+"""A list of keys, for a statement outside such transactions that looks rows up by them: ``id = {KEYS}``.
+
+PostgreSQL cannot see how long the list is when it plans, so a plan for these keys looks no cheaper than one for any.
+"""
+
 set_json_dumps(orjson.dumps)
 set_json_loads(orjson.loads)
 
