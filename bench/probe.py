@@ -17,6 +17,7 @@ import uvloop
 from redis import Redis as SyncRedis
 
 from emprops.connectors.base import Capabilities, Health, Outcome, Produced, RunContext
+from emprops.kit.memory import settle
 from emprops.kit.outbound.client import GuardedClient
 from emprops.kit.redis import connect
 from emprops.media.storage import FolderStorage
@@ -117,6 +118,7 @@ async def main(redis_url: str, prefix: str, concurrency: int, folder: Path) -> N
     commands = await standard_input()
     await redis.ping()
     heartbeat.start()
+    settle()
     print("ready", flush=True)
     working: asyncio.Task[None] | None = None
     async for line in commands:
