@@ -7,14 +7,14 @@ it. Nothing is lost between a read and the next poke, because a job is expected 
 import asyncio
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Final
 
 from emprops.errors import TooManyRequestsError, UnavailableError
 from emprops.jobs import queries
 from emprops.jobs.queries import JobDetail
 from emprops.kit.database import Database
-from emprops.kit.looking import look_for_ever
+from emprops.kit.looking import look_for_ever, news_or_time
 from emprops.kit.pubsub import Pokes
 from emprops.kit.tasks import Background
 from emprops.kit.web.endpoint import Resources
@@ -106,11 +106,7 @@ class Ends(Background):
 
     async def _wait(self) -> None:
         """Wait for news, or until it is time to look at all."""
-        left = self._look_at_all - asyncio.get_running_loop().time()
-        if left > 0:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(left):
-                    await self._news.wait()
+        await news_or_time(self._news, self._look_at_all)
         self._news.clear()
 
     async def _look(self) -> None:

@@ -11,7 +11,6 @@ comes during a look leads to another one. A look that fails is made again: there
 import asyncio
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from typing import Final
 from uuid import UUID
 
@@ -23,7 +22,7 @@ from emprops.jobs.stream import Follower, MakeFollower, Watched
 from emprops.jobs.stream_queries import Look, looks, moved
 from emprops.kit.chunks import chunks
 from emprops.kit.database import Database, Transaction
-from emprops.kit.looking import look_for_ever
+from emprops.kit.looking import look_for_ever, news_or_time
 from emprops.kit.pubsub import Pokes
 from emprops.kit.tasks import Background, run_together
 from emprops.kit.web.endpoint import Resources
@@ -141,13 +140,10 @@ class Lookout(Background):
     async def _wait(self) -> None:
         """Wait until there is something to look for."""
         while not self._waiting and not self._beginning and not self._unchecked:
-            left = self._check_at - asyncio.get_running_loop().time()
-            if self._jobs and left <= 0:
+            if self._jobs and self._check_at <= asyncio.get_running_loop().time():
                 return
             self._news.clear()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(left if self._jobs else None):
-                    await self._news.wait()
+            await news_or_time(self._news, self._check_at if self._jobs else None)
 
     async def _look(self) -> None:
         """Look once: for all streams that go on, for some of those that begin, and at some jobs that were not poked."""

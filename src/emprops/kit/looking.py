@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Final
 
 import structlog
@@ -30,3 +31,10 @@ async def look_for_ever(look: Callable[[], Awaitable[None]], outage: Outage, *, 
         else:
             if pause:
                 await asyncio.sleep(pause)
+
+
+async def news_or_time(news: asyncio.Event, moment: float | None) -> None:
+    """Wait for news, at most until a moment on the event loop's clock; None: for as long as it takes."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout_at(moment):
+            await news.wait()

@@ -13,6 +13,7 @@ from typing import Any, Final
 import structlog
 from redis.exceptions import RedisError
 
+from emprops.kit.looking import AFTER_FAILURE, news_or_time
 from emprops.live.audience import Audience
 from emprops.live.messages import Message, message
 from emprops.queue.fleet import Fleet, WorkerInfo
@@ -24,7 +25,6 @@ FULL_LOOK: Final = 15.0
 """Seconds between two looks at the whole registry."""
 PAUSE: Final = 0.2
 """Seconds between two looks; what is heard meanwhile is looked at together."""
-AFTER_FAILURE: Final = 1.0
 
 
 class FleetNews:
@@ -74,13 +74,8 @@ class FleetNews:
         self._loaded.clear()
         self._workers = {}
         self.look_at_everything()
-        loop = asyncio.get_running_loop()
         while True:
-            try:
-                async with asyncio.timeout(max(self._full_at - loop.time(), 0.0)):
-                    await self._news.wait()
-            except TimeoutError:
-                pass
+            await news_or_time(self._news, self._full_at)
             self._news.clear()
             try:
                 await self._look()

@@ -20,7 +20,7 @@ from emprops.errors import NotFoundError, UnavailableError
 from emprops.jobs.queries import as_json
 from emprops.kit.chunks import chunks
 from emprops.kit.database import Database, Transaction
-from emprops.kit.looking import look_for_ever
+from emprops.kit.looking import look_for_ever, news_or_time
 from emprops.kit.pubsub import Pokes
 from emprops.live import store
 from emprops.live.audience import Audience, Listener
@@ -110,11 +110,7 @@ class JobNews:
             await look_for_ever(self._turn, self._database.outage, pause=PAUSE, failed="live look failed")
 
     async def _turn(self) -> None:
-        try:
-            async with asyncio.timeout(max(self._poll_at - asyncio.get_running_loop().time(), 0.0)):
-                await self._news.wait()
-        except TimeoutError:
-            pass
+        await news_or_time(self._news, self._poll_at)
         self._news.clear()
         await self._round()
         self._database.outage.over()

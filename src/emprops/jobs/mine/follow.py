@@ -8,7 +8,6 @@ found the same way. From time to time one statement asks what changed without a 
 import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -21,7 +20,7 @@ from emprops.jobs.row_queries import SlimJob, encoded, row_json, slim_jobs
 from emprops.jobs.shows import LatestPreview, latest_from
 from emprops.kit.chunks import chunks
 from emprops.kit.database import Database, Transaction
-from emprops.kit.looking import look_for_ever
+from emprops.kit.looking import look_for_ever, news_or_time
 from emprops.kit.pubsub import Pokes
 from emprops.kit.tasks import Background, run_together
 from emprops.kit.web.endpoint import Resources
@@ -134,13 +133,10 @@ class MyJobs(Background):
     async def _wait(self) -> None:
         """Wait until there is something to look for; with nobody listening, until somebody does."""
         while not self._beginning and not self._poked:
-            left = self._poll_at - asyncio.get_running_loop().time() if self._listeners else None
-            if left is not None and left <= 0:
+            if self._listeners and self._poll_at <= asyncio.get_running_loop().time():
                 return
             self._news.clear()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(left):
-                    await self._news.wait()
+            await news_or_time(self._news, self._poll_at if self._listeners else None)
 
     async def _round(self) -> None:
         """Look once at all that may have changed or was asked for, and tell."""
