@@ -10,7 +10,10 @@ from emprops.workflows.references import Budget, MixedText, Reference, TextTooLo
 from emprops.workflows.templates import MAX_PLACEHOLDERS, Template, TemplateError, UnknownPlaceholderError, parse
 
 NAMES = ("prompt", "seed", "style")
-PIECES = st.sampled_from(["", "! ", " \n", "{{prompt}}", "{{ seed }}", "{{style}}", "{{", "}}", "{x}", "\\", '"', "–"])
+# "{x}" would become a placeholder between "{{" and "}}"
+PIECES = st.sampled_from(
+    ["", "! ", " \n", "{{prompt}}", "{{ seed }}", "{{style}}", "{{", "}}", "{x y}", "\\", '"', "–"]
+)
 TEXTS = st.lists(PIECES, max_size=6).map("".join)
 SCALARS = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | TEXTS
 TREES = st.recursive(
