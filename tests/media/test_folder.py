@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import os
 import threading
 from pathlib import Path
 
@@ -44,3 +45,12 @@ async def test_a_file_that_opens_when_nobody_waits_any_more_is_closed(
     async with asyncio.timeout(10):
         await closed.wait()
     assert opened[0].closed
+
+
+async def test_a_stored_file_can_be_read_by_others_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        await FolderStorage(tmp_path).put_bytes(KEY, b"a picture", "image/png")
+    finally:
+        os.umask(before)
+    assert (tmp_path / KEY).stat().st_mode & 0o777 == 0o644

@@ -29,12 +29,12 @@ Parameters = Mapping[str, Any] | Sequence[Any] | None
 
 BY_KEY: Final = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
 """For statements that find their rows by keys: the plan of each is kept. PostgreSQL would plan them anew at each use,
-because a plan for one key looks cheaper than one for any number of them; that took a third of its time. What is kept
-must not be a scan: it may have been made when the table was empty. An update from a list of rows therefore names their
-keys once more, as a parameter (``id = ANY (...)``)."""
+as a plan for one key looks cheaper than one for any number; that took a third of its time. What is kept must be no
+scan, though it may be made when the table is empty. So an update from a list also says ``id = ANY (...)``."""
 KEYS: Final = "ANY((SELECT %s::uuid[])::uuid[])"
 """The same for a statement outside such transactions: ``id = {KEYS}``. How long the list is cannot be seen when it is
 planned, so a plan for these keys looks no cheaper than one for any."""
+
 set_json_dumps(orjson.dumps)
 set_json_loads(orjson.loads)
 

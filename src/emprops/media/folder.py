@@ -131,14 +131,15 @@ class FolderStorage:
         target = self._path(key)
         temporary = target.with_name(f".part-{secrets.token_hex(8)}")
         try:
-            descriptor = os.open(temporary, NEW_FILE, 0o644)
+            descriptor = os.open(temporary, NEW_FILE, 0o600)
         except FileNotFoundError:
             target.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(temporary, NEW_FILE, 0o644)
+            descriptor = os.open(temporary, NEW_FILE, 0o600)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 fill(file)
                 file.flush()
+                os.fchmod(descriptor, 0o644)
                 os.fsync(descriptor)
             temporary.replace(target)
         except BaseException:

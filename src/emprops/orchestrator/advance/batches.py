@@ -7,7 +7,7 @@ from emprops.queue.messages import Report
 
 COMPANY: Final = 0.01
 """Seconds that a report waits at most for others: that a run began, for its end; that it ended, for the ends of other
-jobs, where several came at once before. Nobody sees the difference on a screen, and one job at a time never waits."""
+jobs, where several came at once before. Nobody sees the difference on a screen, and an end by itself never waits."""
 UNHURRIED: Final = 2.0
 """Seconds to wait for reports while none is held."""
 
