@@ -219,7 +219,7 @@ async def test_behind_a_pooler_sessions_may_change_between_statements(pooled: Da
     async def work(number: int) -> int:
         for _ in range(8):
             async with pooled.transaction() as tx:
-                await tx.execute_many("SELECT %s::int", [(number,), (number,)])
+                await tx.execute("SELECT %s::int", (number,))
             async with pooled.reader() as reader:
                 assert await reader.fetch_value("SELECT %s::int", (number,)) == number
         return number

@@ -138,17 +138,21 @@ async def allow_one_more(tx: Transaction, job_id: UUID) -> None:
 
 async def insert_next_steps(tx: Transaction, steps: Sequence[NextStep]) -> None:
     """Insert the steps of a new attempt: reused ones completed, the others pending."""
-    await tx.execute_many(
+    await tx.execute(
         """
         INSERT INTO step (id, job_id, retry_attempt, step_order, step_name, step_type, generation, is_result,
                           depends_on, template, input_data, requirements, status, progress, output_data, reused_from,
                           started_at, completed_at, seconds, held_back_for, builders)
-        VALUES (%(id)s, %(job_id)s, %(retry_attempt)s, %(step_order)s, %(step_name)s, %(step_type)s, %(generation)s,
-                %(is_result)s, %(depends_on)s, %(template)s, %(input_data)s, %(requirements)s, %(status)s,
-                %(progress)s, %(output_data)s, %(reused_from)s, %(started_at)s, %(completed_at)s, %(seconds)s,
-                %(held_back_for)s, %(builders)s)
+        SELECT id, job_id, retry_attempt, step_order, step_name, step_type, generation, is_result,
+               depends_on, template, input_data, requirements, status, progress, output_data, reused_from,
+               started_at, completed_at, seconds, held_back_for, builders
+        FROM jsonb_to_recordset(%s) AS new (
+            id uuid, job_id uuid, retry_attempt int, step_order int, step_name text, step_type text, generation int,
+            is_result boolean, depends_on uuid[], template jsonb, input_data jsonb, requirements jsonb, status text,
+            progress int, output_data jsonb, reused_from uuid, started_at timestamptz, completed_at timestamptz,
+            seconds float, held_back_for uuid, builders uuid[])
         """,
-        [_columns(step) for step in steps],
+        (Jsonb([_columns(step) for step in steps]),),
     )
 
 
@@ -163,14 +167,14 @@ def _columns(next_step: NextStep) -> dict[str, Any]:
         "step_type": step.step_type,
         "generation": step.generation,
         "is_result": step.is_result,
-        "depends_on": list(step.depends_on),
-        "template": None if step.template is None else Jsonb(step.template),
-        "input_data": None if step.input_data is None else Jsonb(step.input_data),
-        "requirements": Jsonb(step.requirements),
-        "builders": list(step.builders),
+        "depends_on": step.depends_on,
+        "template": step.template,
+        "input_data": step.input_data,
+        "requirements": step.requirements,
+        "builders": step.builders,
         "status": "completed" if reuses else "pending",
         "progress": 100 if reuses else 0,
-        "output_data": Jsonb(reuses.output_data) if reuses else None,
+        "output_data": reuses.output_data if reuses else None,
         # the step that really ran, however often its result was taken over since
         "reused_from": (reuses.reused_from or reuses.id) if reuses else None,
         "started_at": reuses.started_at if reuses else None,

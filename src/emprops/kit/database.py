@@ -8,24 +8,24 @@ import asyncio
 import select
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, nullcontext, suppress
-from typing import Any, Final, TypeVar, cast
+from operator import itemgetter
+from typing import Any, Final, TypeVar
 
 import orjson
 import psycopg
 from psycopg import AsyncConnection
 from psycopg.pq import TransactionStatus
-from psycopg.rows import class_row, dict_row, scalar_row
 from psycopg.types.json import set_json_dumps, set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from emprops.kit.conninfo import conninfo
 from emprops.kit.outage import Outage
+from emprops.kit.statements import Parameters, Statements
 from emprops.settings import Settings
 
 Row = TypeVar("Row")
-Parameters = Mapping[str, Any] | Sequence[Any] | None
 
 BY_KEY: Final = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
 """For statements that find their rows by keys: the plan of each is kept. PostgreSQL would plan them anew at each use,
@@ -39,53 +39,50 @@ set_json_dumps(orjson.dumps)
 set_json_loads(orjson.loads)
 
 
+class Connection(AsyncConnection[Any]):
+    """A connection of the pool, and what the pool knows about it."""
+
+    behind_pooler = False
+    """Whether statements of one session may reach different sessions of PostgreSQL (PgBouncer in transaction mode)."""
+    proven_at = 0.0
+    """When it last answered a check, on the clock of ``time.monotonic``."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.statements = Statements(self)
+
+
 class Transaction:
     """A connection in use: by a transaction (writes) or by a plain read."""
 
-    def __init__(self, connection: AsyncConnection[Any]) -> None:
+    def __init__(self, connection: Connection) -> None:
         self.connection = connection
+        self._statements = connection.statements
         self._after_commit: list[Callable[[], None]] = []
 
     async def fetch_one(self, shape: type[Row], sql: str, parameters: Parameters = None) -> Row | None:
         """Run a statement and return its first row as ``shape``, or None."""
-        async with self.connection.cursor(row_factory=class_row(shape)) as cursor:
-            await cursor.execute(cast("Any", sql), parameters)
-            return await cursor.fetchone()
+        return next(iter(await self.fetch_all(shape, sql, parameters)), None)
 
     async def fetch_all(self, shape: type[Row], sql: str, parameters: Parameters = None) -> list[Row]:
         """Run a statement and return all its rows as ``shape``."""
-        async with self.connection.cursor(row_factory=class_row(shape)) as cursor:
-            await cursor.execute(cast("Any", sql), parameters)
-            return await cursor.fetchall()
+        return (await self._statements.run(sql, parameters)).named(shape)
 
     async def fetch_dicts(self, sql: str, parameters: Parameters = None) -> list[dict[str, Any]]:
         """Run a statement and return its rows as dictionaries."""
-        async with self.connection.cursor(row_factory=dict_row) as cursor:
-            await cursor.execute(cast("Any", sql), parameters)
-            return await cursor.fetchall()
+        return (await self._statements.run(sql, parameters)).named(dict)
 
     async def fetch_value(self, sql: str, parameters: Parameters = None) -> Any:
         """Run a statement and return the first column of its first row, or None."""
-        async with self.connection.cursor(row_factory=scalar_row) as cursor:
-            await cursor.execute(cast("Any", sql), parameters)
-            return await cursor.fetchone()
+        return next(iter(await self.fetch_values(sql, parameters)), None)
 
     async def fetch_values(self, sql: str, parameters: Parameters = None) -> list[Any]:
         """Run a statement and return the first column of all its rows."""
-        async with self.connection.cursor(row_factory=scalar_row) as cursor:
-            await cursor.execute(cast("Any", sql), parameters)
-            return await cursor.fetchall()
+        return (await self._statements.run(sql, parameters)).rows(itemgetter(0))
 
     async def execute(self, sql: str, parameters: Parameters = None) -> int:
         """Run a statement and return how many rows it touched."""
-        cursor = await self.connection.execute(cast("Any", sql), parameters)
-        return cursor.rowcount
-
-    async def execute_many(self, sql: str, parameters: Sequence[Parameters]) -> None:
-        """Run one statement for many parameter sets, in one pipelined exchange."""
-        if parameters:
-            async with self.connection.cursor() as cursor:
-                await cursor.executemany(cast("Any", sql), cast("Any", parameters))
+        return (await self._statements.run(sql, parameters)).touched
 
     def after_commit(self, action: Callable[[], None]) -> None:
         """Remember a non-blocking action for when the transaction has committed; a rollback forgets it."""
@@ -95,15 +92,6 @@ class Transaction:
         """Run what was remembered. Called by :class:`Database` only."""
         for action in self._after_commit:
             action()
-
-
-class Connection(AsyncConnection[Any]):
-    """A connection of the pool, and what the pool knows about it."""
-
-    behind_pooler = False
-    """Whether statements of one session may reach different sessions of PostgreSQL (PgBouncer in transaction mode)."""
-    proven_at = 0.0
-    """When it last answered a check, on the clock of ``time.monotonic``."""
 
 
 class _LastFirst(deque[Connection]):
@@ -195,7 +183,7 @@ class Database:
             settings = {**self._settings, **settings}
         begin = "; ".join(("BEGIN", *(f"SET LOCAL {name} = '{value}'" for name, value in settings.items())))
         async with _within(self.pool.timeout) if connection.behind_pooler else nullcontext():
-            await connection.execute(cast("Any", begin), prepare=False)
+            await connection.statements.command(begin)
         try:
             yield
             if connection.info.transaction_status == TransactionStatus.INERROR:
@@ -204,7 +192,7 @@ class Database:
             with suppress(psycopg.Error):  # a connection that is lost has rolled back
                 await connection.rollback()
             raise
-        await connection.commit()
+        await connection.statements.command("COMMIT")
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Connection]:
@@ -252,7 +240,7 @@ class Database:
         if proven and not _is_readable(connection):
             return True
         try:
-            await connection.execute("")
+            await connection.statements.command("")
         except psycopg.Error:
             return False
         connection.proven_at = time.monotonic()
@@ -264,13 +252,12 @@ class Database:
         PostgreSQL says the number of its process at the start of a session, and a pooler says a number of its own.
         """
         async with _within(self.pool.timeout):
-            cursor = await connection.execute("SELECT pg_backend_pid()")
-        connection.behind_pooler = await cursor.fetchone() != (connection.info.backend_pid,)
-        if connection.behind_pooler:
-            connection.prepare_threshold = None
-        else:
-            await connection.execute(
-                cast("Any", "; ".join(f"SET {name} = '{value}'" for name, value in self._settings.items()))
+            (process,) = (await connection.statements.run("SELECT pg_backend_pid()")).rows(itemgetter(0))
+        connection.behind_pooler = process != connection.info.backend_pid
+        connection.statements.kept = not connection.behind_pooler
+        if not connection.behind_pooler:
+            await connection.statements.command(
+                "; ".join(f"SET {name} = '{value}'" for name, value in self._settings.items())
             )
         connection.proven_at = time.monotonic()
 
