@@ -147,9 +147,10 @@ async def test_without_the_database_everybody_is_told_at_once(rig: Rig, monkeypa
     collection, user = await recipe(rig), await user_with(rig)
     tries = 0
 
-    async def away(*_: Any, **__: Any) -> Any:
+    async def away(tx: Transaction, *_: Any, **__: Any) -> Any:
         nonlocal tries
         tries += 1
+        await tx.execute("SELECT 1")  # others come meanwhile
         raise psycopg.OperationalError("the server closed the connection unexpectedly")
 
     monkeypatch.setattr(together, "start_all", away)

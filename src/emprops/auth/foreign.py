@@ -5,7 +5,6 @@ from uuid import UUID
 
 import psycopg
 import structlog
-from psycopg.pq import TransactionStatus
 
 from emprops.audit.actions import Action
 from emprops.audit.service import record, record_daily
@@ -48,18 +47,14 @@ async def note_service(reader: Transaction, caller: Caller, owner: UUID | None) 
     try:
         await record_daily(reader, caller.actor, Action.FOREIGN_READ, target, {"by": "service"}, user_id=owner)
     except psycopg.Error as error:
-        if _in_transaction(reader):
+        if reader.whole:
             raise
         log.warning("foreign access not recorded", error=str(error))
         return
-    if _in_transaction(reader):
+    if reader.whole:
         reader.after_commit(lambda: _remember(key))
     else:
         _remember(key)
-
-
-def _in_transaction(reader: Transaction) -> bool:
-    return reader.connection.info.transaction_status != TransactionStatus.IDLE
 
 
 def _remember(key: tuple[str, str, UUID | None]) -> None:

@@ -41,7 +41,9 @@ async def ensure_user(tx: Transaction, user_id: UUID) -> None:
 
 async def ensure_users(tx: Transaction, user_ids: Collection[UUID]) -> None:
     """Do the same for several."""
-    await tx.execute("INSERT INTO app_user (id) SELECT unnest(%s::uuid[]) ON CONFLICT DO NOTHING", (sorted(user_ids),))
+    await tx.execute_later(
+        "INSERT INTO app_user (id) SELECT unnest(%s::uuid[]) ON CONFLICT DO NOTHING", (sorted(user_ids),)
+    )
 
 
 async def find_identity(reader: Transaction, provider: str, external_id: str) -> UUID | None:

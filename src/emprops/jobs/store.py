@@ -151,7 +151,7 @@ async def save(
     """
     if not steps and not moves and not history:
         return
-    await tx.execute(
+    await tx.execute_later(
         f"""
         WITH saved AS (
             UPDATE step SET status = new.status, progress = new.progress, attempt = new.attempt,

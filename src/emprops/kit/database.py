@@ -7,8 +7,7 @@ Connections are in autocommit mode. A unit of work that writes opens an explicit
 import asyncio
 import select
 import time
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, nullcontext, suppress
 from operator import itemgetter
 from typing import Any, Final, TypeVar
@@ -20,9 +19,10 @@ from psycopg.pq import TransactionStatus
 from psycopg.types.json import set_json_dumps, set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from emprops.kit.connections import Connection, LastFirst
 from emprops.kit.conninfo import conninfo
 from emprops.kit.outage import Outage
-from emprops.kit.statements import Parameters, Statements
+from emprops.kit.placeholders import Parameters
 from emprops.settings import Settings
 
 Row = TypeVar("Row")
@@ -35,28 +35,20 @@ KEYS: Final = "ANY((SELECT %s::uuid[])::uuid[])"
 """The same for a statement outside such transactions: ``id = {KEYS}``. How long the list is cannot be seen when it is
 planned, so a plan for these keys looks no cheaper than one for any."""
 
+_CONSEQUENCES: Final = (psycopg.errors.PipelineAborted, psycopg.errors.InFailedSqlTransaction)
+"""Errors of statements that had no effect because of another one's error."""
+
 set_json_dumps(orjson.dumps)
 set_json_loads(orjson.loads)
-
-
-class Connection(AsyncConnection[Any]):
-    """A connection of the pool, and what the pool knows about it."""
-
-    behind_pooler = False
-    """Whether statements of one session may reach different sessions of PostgreSQL (PgBouncer in transaction mode)."""
-    proven_at = 0.0
-    """When it last answered a check, on the clock of ``time.monotonic``."""
-
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
-        self.statements = Statements(self)
 
 
 class Transaction:
     """A connection in use: by a transaction (writes) or by a plain read."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, *, whole: bool = True) -> None:
         self.connection = connection
+        self.whole = whole
+        """Whether its statements are one transaction."""
         self._statements = connection.statements
         self._after_commit: list[Callable[[], None]] = []
 
@@ -84,6 +76,23 @@ class Transaction:
         """Run a statement and return how many rows it touched."""
         return (await self._statements.run(sql, parameters)).touched
 
+    async def execute_later(self, sql: str, parameters: Parameters = None) -> None:
+        """Run a statement together with the next one, or with the end of the transaction; its error is raised there."""
+        if self.whole:
+            self._statements.later(sql, parameters)
+        else:
+            await self.execute(sql, parameters)
+
+    async def together(self, *parts: Awaitable[Any]) -> tuple[Any, ...]:
+        """Run coroutines that use this transaction at once, so that their statements share round trips; returns what
+        they return. Raises what one of them raises, once all have ended."""
+        with self._statements.together():
+            found = await asyncio.gather(*parts, return_exceptions=True)
+        errors = [one for one in found if isinstance(one, BaseException)]
+        if errors:
+            raise min(errors, key=lambda error: isinstance(error, _CONSEQUENCES))
+        return tuple(found)
+
     def after_commit(self, action: Callable[[], None]) -> None:
         """Remember a non-blocking action for when the transaction has committed; a rollback forgets it."""
         self._after_commit.append(action)
@@ -92,15 +101,6 @@ class Transaction:
         """Run what was remembered. Called by :class:`Database` only."""
         for action in self._after_commit:
             action()
-
-
-class _LastFirst(deque[Connection]):
-    """Idle connections, of which the one that was given back last is taken first: it costs PostgreSQL a third less than
-    one whose process has not worked for a while. It is also the first to go when the pool shrinks, which is rare."""
-
-    def append(self, connection: Connection) -> None:
-        """Put a connection back."""
-        self.appendleft(connection)
 
 
 class Database:
@@ -125,7 +125,7 @@ class Database:
             open=False,
             kwargs={"autocommit": True, "application_name": "emprops"},
         )
-        self.pool._pool = _LastFirst()
+        self.pool._pool = LastFirst()
         self._settings = {
             "statement_timeout": f"{int(statement_timeout * 1000)}",
             "lock_timeout": f"{int(lock_timeout * 1000)}",
@@ -171,28 +171,33 @@ class Database:
             self._connection() as connection,
             self._begun(connection, {}) if connection.behind_pooler else nullcontext(),
         ):
-            yield Transaction(connection)
+            yield Transaction(connection, whole=connection.behind_pooler)
 
     @asynccontextmanager
     async def _begun(self, connection: Connection, settings: Mapping[str, str]) -> AsyncIterator[None]:
-        """Open a transaction with these settings, in one round trip; behind a pooler with ours, too.
+        """Open a transaction with these settings; behind a pooler with ours, too.
 
         A pooler without PostgreSQL, or without a free session, answers nothing for up to two minutes: that is too long.
         """
         if connection.behind_pooler:
             settings = {**self._settings, **settings}
-        begin = "; ".join(("BEGIN", *(f"SET LOCAL {name} = '{value}'" for name, value in settings.items())))
-        async with _within(self.pool.timeout) if connection.behind_pooler else nullcontext():
-            await connection.statements.command(begin)
+        statements = connection.statements
+        begin = ["BEGIN", *(f"SET LOCAL {name} = '{value}'" for name, value in settings.items())]
         try:
+            if connection.behind_pooler:
+                async with _within(self.pool.timeout):
+                    await statements.run("; ".join(begin))
+            else:
+                statements.begin(begin)
             yield
             if connection.info.transaction_status == TransactionStatus.INERROR:
                 raise psycopg.errors.InFailedSqlTransaction("an error was caught, so COMMIT would store nothing")
+            await statements.commit()
         except BaseException:
+            statements.forget()
             with suppress(psycopg.Error):  # a connection that is lost has rolled back
                 await connection.rollback()
             raise
-        await connection.statements.command("COMMIT")
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Connection]:
@@ -240,7 +245,7 @@ class Database:
         if proven and not _is_readable(connection):
             return True
         try:
-            await connection.statements.command("")
+            await connection.statements.run("")
         except psycopg.Error:
             return False
         connection.proven_at = time.monotonic()
@@ -254,9 +259,9 @@ class Database:
         async with _within(self.pool.timeout):
             (process,) = (await connection.statements.run("SELECT pg_backend_pid()")).rows(itemgetter(0))
         connection.behind_pooler = process != connection.info.backend_pid
-        connection.statements.kept = not connection.behind_pooler
+        connection.statements.keeps = not connection.behind_pooler
         if not connection.behind_pooler:
-            await connection.statements.command(
+            await connection.statements.run(
                 "; ".join(f"SET {name} = '{value}'" for name, value in self._settings.items())
             )
         connection.proven_at = time.monotonic()

@@ -1,34 +1,35 @@
 """Statements on a connection of psycopg, by its libpq wrapper and its conversions of values, without its cursors.
 
-What a cursor does for each statement, whatever it returns, costs a process as much as sending it and reading its rows:
-see docs/decisions/0058-statements-without-cursors.md.
+What a cursor does for each statement, whatever it returns, costs a process as much as sending it and reading its rows,
+and as much again is spent on each wait. So what need not be waited for is sent with what comes next:
+see docs/decisions/0058-fewer-round-trips.md.
 """
 
-import re
+import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, Final, TypeVar
 
 from psycopg import AsyncConnection, adapt, generators
-from psycopg.abc import Transformer
+from psycopg.abc import PQGen, Transformer
 from psycopg.adapt import PyFormat
-from psycopg.errors import ProgrammingError, error_from_result
+from psycopg.errors import Error, PipelineAborted, error_from_result
 from psycopg.pq import ExecStatus
-from psycopg.pq.abc import PGresult
+from psycopg.pq.abc import PGconn, PGresult
+
+from emprops.kit.placeholders import Parameters, in_order, numbered
 
 Row = TypeVar("Row")
-Parameters = Mapping[str, Any] | Sequence[Any] | None
 
 KEPT_AFTER: Final = 5
 """How often a connection sends a statement whole; then PostgreSQL keeps it."""
 MOST_KEPT: Final = 200
 """Statements that PostgreSQL keeps for a connection; the one that was not used for longest goes."""
 
-_PLACEHOLDER: Final = re.compile(r"%(?:(%)|s|\((\w+)\)s)")
-_FAILED: Final = ExecStatus.FATAL_ERROR
+_FAILED: Final = (ExecStatus.FATAL_ERROR, ExecStatus.PIPELINE_ABORTED)
 
-Statement = tuple[bytes, tuple[int, ...]]
+Key = tuple[bytes, tuple[int, ...]]
 """A statement's text and the types of its parameters."""
 
 
@@ -56,96 +57,202 @@ class Result:
         return self.rows(lambda values: make(**dict(zip(names, values, strict=True))))
 
 
+class _Asked:
+    """A statement with its values, how it is sent, and how PostgreSQL answered it."""
+
+    def __init__(self, connection: AsyncConnection[Any], sql: str, parameters: Parameters = None) -> None:
+        text, names = (sql.encode(), ()) if parameters is None else numbered(sql)
+        given = in_order(parameters, names)
+        self.values: Transformer = adapt.Transformer(connection)
+        self.data = self.values.dump_sequence(given, [PyFormat.AUTO] * len(given))
+        self.key: Key = (text, self.values.types or ())
+        self.name: bytes | None = None
+        """The name under which PostgreSQL keeps the statement; None: it is sent whole."""
+        self.is_new = False
+        """Whether PostgreSQL is to keep it from now on."""
+        self.answer: PGresult | None = None
+        """How it ended; None: nobody knows."""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is a text without parameters, which may be several statements."""
+        return self.name is None and not self.data
+
+    def send(self, pgconn: PGconn) -> int:
+        """Send it; returns how many answers will come."""
+        text, types = self.key
+        if self.name is None:
+            pgconn.send_query_params(text, self.data, types, self.values.formats)
+            return 1
+        if self.is_new:
+            pgconn.send_prepare(self.name, text, types)
+        pgconn.send_query_prepared(self.name, self.data, self.values.formats)
+        return 1 + self.is_new
+
+    def receive(self, results: Iterable[PGresult]) -> None:
+        """Take its answers."""
+        for self.answer in results:
+            if self.failed:
+                break
+
+    @property
+    def failed(self) -> bool:
+        """Whether it had no effect."""
+        return self.answer is None or self.answer.status in _FAILED
+
+    def result(self) -> Result:
+        """Return what came back. Raises ``psycopg.Error``."""
+        if self.answer is None or self.answer.status == ExecStatus.PIPELINE_ABORTED:
+            raise PipelineAborted("a statement that was sent before this one has failed")
+        if self.answer.status == ExecStatus.FATAL_ERROR:
+            raise error_from_result(self.answer)
+        return Result(self.answer, self.values)
+
+
 class Statements:
     """Runs the statements of one connection, and knows which of them PostgreSQL keeps for it."""
 
     def __init__(self, connection: AsyncConnection[Any]) -> None:
         self._connection = connection
-        self._seen: OrderedDict[Statement, int] = OrderedDict()
-        self._names: OrderedDict[Statement, bytes] = OrderedDict()
+        self._kept: OrderedDict[Key, bytes] = OrderedDict()
+        self._seen: OrderedDict[Key, int] = OrderedDict()
         self._count = 0
-        self.kept = True
+        self._begin: list[_Asked] = []
+        self._unsent: list[_Asked] = []
+        self._crowds = 0
+        self._company: list[tuple[_Asked, asyncio.Future[None]]] = []
+        self.keeps = True
         """Whether PostgreSQL may keep statements."""
 
     async def run(self, sql: str, parameters: Parameters = None) -> Result:
-        """Run one statement with ``%s`` or ``%(name)s`` for its parameters, and ``%%`` for a percent sign; without any,
-        a percent sign is one. Raises ``psycopg.Error``."""
-        text, order = (sql.encode(), ()) if parameters is None else _numbered(sql)
-        given = _in_order(parameters, order)
-        values: Transformer = adapt.Transformer(self._connection)
-        data = values.dump_sequence(given, [PyFormat.AUTO] * len(given))
-        statement, formats = (text, values.types or ()), values.formats
-        pgconn = self._connection.pgconn
+        """Run one statement, after what was to be sent before it; see :func:`emprops.kit.placeholders.numbered`.
+        Without parameters, a percent sign is one. Raises ``psycopg.Error``, also that of what was sent before it."""
+        asked = _Asked(self._connection, sql, parameters)
+        if self._crowds:
+            await self._in_company(asked)
+        else:
+            await self._exchange([asked])
+        return asked.result()
+
+    def later(self, sql: str, parameters: Parameters = None) -> None:
+        """Send a statement with the next one that is run. Its error is raised there."""
+        self._unsent.append(_Asked(self._connection, sql, parameters))
+
+    def begin(self, texts: Iterable[str]) -> None:
+        """Begin a transaction by these statements; PostgreSQL hears of it with the first one that is run."""
+        self._begin = [_Asked(self._connection, text) for text in texts]
+
+    async def commit(self) -> None:
+        """Commit what was begun. Raises ``psycopg.Error``."""
+        if self._unsent or not self._begin:
+            await self.run("COMMIT")
+        self._begin = []
+
+    def forget(self) -> None:
+        """Drop what was begun or to be sent, as far as PostgreSQL has not heard of it."""
+        self._begin, self._unsent = [], []
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Within this block, send at once what several tasks ask for in one turn of the loop."""
+        self._crowds += 1
+        try:
+            yield
+        finally:
+            self._crowds -= 1
+
+    async def _in_company(self, asked: _Asked) -> None:
+        """Send a statement with those that others ask for in this turn of the loop. The first one sends them all."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._company.append((asked, done))
+        if len(self._company) > 1:
+            await done
+            return
+        try:
+            await asyncio.sleep(0)
+        finally:
+            company, self._company = self._company, []
+            try:
+                await self._exchange([one for one, _ in company])
+            finally:
+                for _, waiting in company:
+                    if not waiting.done():
+                        waiting.set_result(None)
+
+    async def _exchange(self, asked: Sequence[_Asked]) -> None:
+        """Send statements, after those that were to be sent before, and wait for all answers. Raises the first error of
+        those before. If the task is cancelled, so are the statements."""
         async with self._connection.lock:
-            name = await self._name_of(statement) if self.kept else None
-            if name is None and not given:
-                pgconn.send_query(text)
-            elif name is None:
-                pgconn.send_query_params(text, data, statement[1], formats)
+            *before, last = self._named([*self._begin, *self._unsent, *asked])
+            self.forget()
+            if last.is_plain or not (before or last.is_new):
+                await self._send_many(before)
+                if not any(one.failed for one in before):
+                    await self._send_one(last)
             else:
-                pgconn.send_query_prepared(name, data, formats)
-            return Result(await self._answer(), values)
+                await self._send_many([*before, last])
+        for one in before:
+            if one not in asked:
+                one.result()
 
-    async def command(self, text: str) -> None:
-        """Run statements without parameters and results. Raises ``psycopg.Error``."""
-        async with self._connection.lock:
-            self._connection.pgconn.send_query(text.encode())
-            await self._answer()
+    def _named(self, asked: Sequence[_Asked]) -> list[_Asked]:
+        """Say of each statement how it is sent; before them goes what PostgreSQL need not keep any more."""
+        new: dict[Key, bytes] = {}
+        for one in asked:
+            if one.key in self._kept:
+                self._kept.move_to_end(one.key)
+            one.name = self._kept.get(one.key) or new.get(one.key)
+            if one.name is None and self._should_keep(one.key):
+                self._count += 1
+                one.name = new[one.key] = b"emprops_%d" % self._count
+                one.is_new = True
+        old = [self._kept.popitem(last=False)[1] for _ in range(min(len(self._kept) + len(new) - MOST_KEPT, len(new)))]
+        return [*(_Asked(self._connection, f"DEALLOCATE {name.decode()}") for name in old), *asked]
 
-    async def _answer(self) -> PGresult:
-        """Wait for what was sent, and return its last result. If the task is cancelled, so is the statement."""
-        results: list[PGresult] = await self._connection.wait(generators.execute(self._connection.pgconn))
-        for result in results:
-            if result.status == _FAILED:
-                raise error_from_result(result)
-        return results[-1]
+    def _should_keep(self, key: Key) -> bool:
+        """Count a use of a statement that PostgreSQL does not have; returns whether it should."""
+        if not self.keeps:
+            return False
+        seen = self._seen.pop(key, 0) + 1
+        if seen > KEPT_AFTER:
+            return True
+        self._seen[key] = seen
+        if len(self._seen) > MOST_KEPT:
+            self._seen.popitem(last=False)
+        return False
 
-    async def _name_of(self, statement: Statement) -> bytes | None:
-        """Return the name under which PostgreSQL keeps a statement; None if it is not used often enough."""
-        name = self._names.get(statement)
-        if name is not None:
-            self._names.move_to_end(statement)
-            return name
-        seen = self._seen.pop(statement, 0) + 1
-        if seen <= KEPT_AFTER:
-            self._seen[statement] = seen
-            if len(self._seen) > MOST_KEPT:
-                self._seen.popitem(last=False)
-            return None
-        return await self._keep(statement)
+    async def _send_one(self, asked: _Asked) -> None:
+        """Send a statement by itself, and wait for its answer."""
+        pgconn = self._connection.pgconn
+        if asked.is_plain:
+            pgconn.send_query(asked.key[0])
+        else:
+            asked.send(pgconn)
+        asked.receive(await self._connection.wait(generators.execute(pgconn)))
 
-    async def _keep(self, statement: Statement) -> bytes:
-        self._count += 1
-        name = b"emprops_%d" % self._count
-        self._connection.pgconn.send_prepare(name, *statement)
-        await self._answer()
-        self._names[statement] = name
-        if len(self._names) > MOST_KEPT:
-            _, forgotten = self._names.popitem(last=False)
-            self._connection.pgconn.send_query(b"DEALLOCATE " + forgotten)
-            await self._answer()
-        return name
-
-
-@lru_cache(maxsize=2000)
-def _numbered(sql: str) -> tuple[bytes, tuple[str, ...]]:
-    """Return a statement as PostgreSQL takes it, and the names of its parameters in order, as far as they have some."""
-    numbers: dict[str, int] = {}
-
-    def number(found: re.Match[str]) -> str:
-        if found[1]:
-            return "%"
-        name = found[2] or f"%{len(numbers)}"
-        return f"${numbers.setdefault(name, len(numbers) + 1)}"
-
-    text = _PLACEHOLDER.sub(number, sql)
-    return text.encode(), tuple(numbers)
+    async def _send_many(self, asked: Sequence[_Asked]) -> None:
+        """Send statements at once, and wait for their answers. After one that fails, PostgreSQL skips the others."""
+        if not asked:
+            return
+        pgconn = self._connection.pgconn
+        pgconn.enter_pipeline_mode()
+        try:
+            counts = [one.send(pgconn) for one in asked]
+            pgconn.pipeline_sync()
+            answers = iter(await self._connection.wait(_answers(pgconn, sum(counts) + 1)))
+        finally:
+            with suppress(Error):  # a connection that is lost has no mode
+                pgconn.exit_pipeline_mode()
+        for one, count in zip(asked, counts, strict=True):
+            one.receive(result for _ in range(count) for result in next(answers))
+            if one.is_new and one.name and not one.failed:
+                self._kept[one.key] = one.name
 
 
-def _in_order(parameters: Parameters, order: tuple[str, ...]) -> Sequence[Any]:
-    if isinstance(parameters, Mapping):
-        return [parameters[name] for name in order]
-    given = parameters or ()
-    if len(given) != len(order):
-        raise ProgrammingError(f"the statement has {len(order)} placeholders, but {len(given)} parameters were given")
-    return given
+def _answers(pgconn: PGconn, count: int) -> PQGen[list[list[PGresult]]]:
+    """Flush what is to be sent and read this many answers, in the way that psycopg waits."""
+    yield from generators.send(pgconn)
+    answers = []
+    for _ in range(count):
+        answers.append((yield from generators.fetch_many(pgconn)))
+    return answers

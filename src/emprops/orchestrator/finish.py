@@ -101,14 +101,16 @@ async def succeed(
         return set()
     by_id = {one.ending.id: one for one in successes}
     endings = [one.ending for one in successes]
-    completed = await jobs.complete(tx, endings, from_states=from_states, message=message)
+    completed, shown = await tx.together(
+        jobs.complete(tx, endings, from_states=from_states, message=message), outputs.lock_for_jobs(tx, by_id)
+    )
     for _ in completed:
         count_end(tx, "completed")
     used = {job.id: await settle_usage(tx, job.id, job.usage_price, by_id[job.id].steps) for job in completed}
     await credit.capture(tx, {job.id: used[job.id] for job in completed if job.held})
     ended = {job.id: by_id[job.id].files for job in completed}
     if ended:
-        await outputs.complete_for_jobs(tx, ended, output_metadata)
+        await outputs.complete_locked(tx, shown, ended, output_metadata)
     return set(ended)
 
 

@@ -4,7 +4,7 @@ A transaction locks outputs before decks, so that two of them never wait for eac
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -177,7 +177,22 @@ async def complete_for_jobs(
     already, the job's own output is hidden in its favour: one visible output per file. Calling this again changes
     nothing. Without outputs (``create_output: false``) there is nothing to do.
     """
-    outputs = await store.lock_of_jobs(tx, files)
+    await complete_locked(tx, await lock_for_jobs(tx, files), files, output_metadata)
+
+
+async def lock_for_jobs(tx: Transaction, job_ids: Collection[UUID]) -> dict[UUID, list[JobOutput]]:
+    """Lock the outputs of jobs, for :func:`complete_locked`."""
+    return await store.lock_of_jobs(tx, job_ids)
+
+
+async def complete_locked(
+    tx: Transaction,
+    locked: Mapping[UUID, Sequence[JobOutput]],
+    files: Mapping[UUID, Mapping[int, Sequence[FileRow]]],
+    output_metadata: dict[str, Any] | None = None,
+) -> None:
+    """Do the same with outputs that are locked; those of other jobs stay as they are."""
+    outputs = {job_id: own for job_id, own in locked.items() if job_id in files}
     if not outputs:
         return
     plan = await _plan(tx, outputs, files)

@@ -47,7 +47,7 @@ class Link:
 
 async def insert_pending(tx: Transaction, outputs: Sequence[NewOutput]) -> None:
     """Insert pending outputs."""
-    await tx.execute(
+    await tx.execute_later(
         """
         INSERT INTO output (id, generation, position, user_id, collection_id, deck_id, job_id, source, input_metadata,
                             is_custodial, custodied_for, source_output_id, generated)
@@ -134,9 +134,9 @@ async def shown_by(tx: Transaction, file_ids: Collection[int]) -> dict[int, set[
 
 async def complete(
     tx: Transaction, results: Sequence[tuple[UUID, FileRow]], output_metadata: dict[str, Any] | None
-) -> int:
-    """Attach files to outputs and complete them, where their state allows it. Returns how many were completed."""
-    return await tx.execute(
+) -> None:
+    """Attach files to outputs and complete them, where their state allows it."""
+    await tx.execute_later(
         """
         UPDATE output
         SET status = 'completed', flat_file_id = result.file_id, url = result.url, mime_type = result.mime_type,

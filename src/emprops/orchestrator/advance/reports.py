@@ -177,9 +177,10 @@ class Orchestrator:
             log.debug("reports ignored", count=effects.ignored)
 
     async def _move(self, tx: Transaction, by_job: Mapping[UUID, list[Report]], effects: Effects) -> None:
-        locked = await jobs.lock_jobs(tx, by_job)
+        # one after the other in PostgreSQL: the steps are read once the jobs are locked
+        locked, present = await tx.together(jobs.lock_jobs(tx, by_job), jobs.current_steps(tx, by_job))
         steps: dict[UUID, list[jobs.StepState]] = defaultdict(list)
-        for step in await jobs.current_steps(tx, locked):
+        for step in present:
             steps[step.job_id].append(step)
         folds = [_folded(job, steps[job_id], by_job[job_id]) for job_id, job in locked.items()]
         effects.ignored = sum(folded.ignored for folded in folds)

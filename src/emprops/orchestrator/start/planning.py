@@ -38,7 +38,7 @@ class Planned:
 async def plan_all(tx: Transaction, jobs: Sequence[Chosen], links: ResultLinks) -> list[Planned | AppError]:
     """Plan new jobs; an error in the place of one that cannot start. Writes nothing."""
     names = {name for job in jobs for name in instructions.workflow_names(job.collection.data)}
-    known, rules = await workflows.by_names(tx, names), await policies.rules(tx)
+    known, rules = await tx.together(workflows.by_names(tx, names), policies.rules(tx))
     answers: list[Planned | AppError] = []
     for job in jobs:
         try:
