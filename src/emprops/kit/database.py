@@ -123,7 +123,8 @@ class Database:
             # longer intervals, up to minutes after PostgreSQL is back.
             reconnect_timeout=3.0,
             open=False,
-            kwargs={"autocommit": True, "application_name": "emprops"},
+            # psycopg itself prepares nothing: after a rollback it would drop what we keep together with its own
+            kwargs={"autocommit": True, "application_name": "emprops", "prepare_threshold": None},
         )
         self.pool._pool = LastFirst()
         self._settings = {

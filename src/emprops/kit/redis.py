@@ -31,7 +31,7 @@ def connect(url: str, *, socket_timeout: float | None = 5.0, max_connections: in
     Raises ``SettingsError`` for an empty URL, and for one that is none.
     """
     check_url(url)
-    pool = ConnectionPool.from_url(
+    pool = _Pool.from_url(
         url,
         socket_connect_timeout=CONNECT_TIMEOUT,
         socket_timeout=socket_timeout,
@@ -42,7 +42,7 @@ def connect(url: str, *, socket_timeout: float | None = 5.0, max_connections: in
         decode_responses=False,
     )
     pool.connection_class = _OURS[pool.connection_class]
-    return Redis.from_pool(pool)
+    return _Client.from_pool(pool)
 
 
 def check_url(url: str) -> None:
@@ -75,6 +75,37 @@ async def warn_of_eviction(client: Redis) -> None:
         return
     if policy is not None:
         log.warning("redis may evict the queue", policy=policy, hint="set maxmemory-policy noeviction")
+
+
+class _Client(Redis):
+    """Commands sent once. redis-py wraps each in what repeats and measures it, even where both are off."""
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        pool: Any = self.connection_pool  # untyped in redis-py
+        connection = await pool.get_connection()
+        try:
+            await connection.send_command(*args)
+            return await self.parse_response(connection, args[0], **options)
+        finally:
+            await pool.release(connection)
+
+
+class _Pool(ConnectionPool):
+    """Connections lent and taken back without what measures that. The loop runs nothing in between, so no lock is
+    needed."""
+
+    async def get_connection(self, *_: Any, **__: Any) -> Any:
+        connection = super().get_available_connection()  # type: ignore[no-untyped-call]
+        try:
+            await self.ensure_connection(connection)
+        except BaseException:
+            await self.release(connection)
+            raise
+        return connection
+
+    async def release(self, connection: Any) -> None:
+        self._in_use_connections.remove(connection)
+        self._available_connections.append(connection)
 
 
 class _QuickPacking:

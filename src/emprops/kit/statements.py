@@ -244,7 +244,7 @@ class Statements:
             with suppress(Error):  # a connection that is lost has no mode
                 pgconn.exit_pipeline_mode()
         for one, count in zip(asked, counts, strict=True):
-            one.receive(result for _ in range(count) for result in next(answers))
+            one.receive([result for _ in range(count) for result in next(answers)])
             if one.is_new and one.name and not one.failed:
                 self._kept[one.key] = one.name
 
