@@ -6,6 +6,7 @@ from pathlib import Path
 import httpx2
 import pytest
 from fastapi import FastAPI
+from tests.engines import Engines
 
 from emprops.jobs.lookout import lookout_from
 from emprops.kit.database import Database
@@ -61,3 +62,16 @@ def server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
     if request.param == "over ASGI":
         monkeypatch.setitem(SERVER_OPTIONS, "http", "httptools")
     return str(request.param)
+
+
+@pytest.fixture
+async def pool(engines: Engines) -> AsyncIterator[Database]:
+    """A pool of one connection of its own, and a table."""
+    database = Database(engines.database_url, size=1)
+    await database.open()
+    async with database.transaction() as tx:
+        await tx.execute("DROP TABLE IF EXISTS jar; CREATE TABLE jar (n int PRIMARY KEY)")
+    yield database
+    async with database.transaction() as tx:
+        await tx.execute("DROP TABLE jar")
+    await database.close()

@@ -1,42 +1,21 @@
-"""Statements of one connection: which of them share a round trip, which PostgreSQL keeps, and what their errors do."""
+"""Statements of one connection: which of them share a round trip, and what their errors do."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 import psycopg
 import pytest
-from tests.engines import Engines
 from tests.locks import somebody_waits
 
 from emprops.kit import statements as module
 from emprops.kit.database import Database, Transaction
 
 
-@pytest.fixture
-async def pool(engines: Engines) -> AsyncIterator[Database]:
-    """A pool of one connection of its own, and a table."""
-    database = Database(engines.database_url, size=1)
-    await database.open()
-    async with database.transaction() as tx:
-        await tx.execute("DROP TABLE IF EXISTS jar; CREATE TABLE jar (n int PRIMARY KEY)")
-    yield database
-    async with database.transaction() as tx:
-        await tx.execute("DROP TABLE jar")
-    await database.close()
-
-
 async def contents(pool: Database) -> list[int]:
     async with pool.reader() as reader:
         return await reader.fetch_values("SELECT n FROM jar ORDER BY n")
-
-
-async def kept(pool: Database, part: str) -> list[str]:
-    """The statements with this part that PostgreSQL keeps for the only connection."""
-    async with pool.reader() as reader:
-        known = await reader.fetch_values("SELECT statement FROM pg_prepared_statements ORDER BY prepare_time")
-    return [text for text in known if part in text]
 
 
 @pytest.fixture
@@ -251,49 +230,3 @@ async def test_a_connection_that_is_lost_under_several_statements_is_replaced(
         with pytest.raises(psycopg.OperationalError):
             await task
     assert await contents(pool) == []
-
-
-# What PostgreSQL keeps
-
-
-async def test_a_statement_that_is_used_often_is_kept_once(pool: Database) -> None:
-    for n in range(module.KEPT_AFTER + 3):
-        async with pool.reader() as reader:
-            assert await reader.fetch_value("SELECT %s::int + 1", (n,)) == n + 1
-    assert await kept(pool, "+ 1") == ["SELECT $1::int + 1"]
-
-
-async def test_of_many_statements_those_used_last_are_kept(pool: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_KEPT", 4)
-    for n in range(9):
-        for use in range(module.KEPT_AFTER + 2):
-            async with pool.reader() as reader:
-                assert await reader.fetch_value(f"SELECT %s::int + {n}", (use,)) == use + n
-    assert await kept(pool, "SELECT $1") == [f"SELECT $1::int + {n}" for n in (5, 6, 7, 8)]
-
-
-async def test_an_error_does_not_cost_what_is_kept(pool: Database) -> None:
-    for n in range(module.KEPT_AFTER + 2):
-        async with pool.reader() as reader:
-            await reader.fetch_value("SELECT 6 / %s::int", (n + 1,))
-            await reader.connection.execute("SELECT 5")  # psycopg would keep this, and forget all after a rollback
-    for _ in range(3):
-        with pytest.raises(psycopg.errors.DivisionByZero):
-            async with pool.transaction() as tx:
-                await tx.fetch_value("SELECT 6 / %s::int", (0,))
-    assert await kept(pool, "6 /") == ["SELECT 6 / $1::int"]
-    async with pool.transaction() as tx:
-        assert await tx.fetch_value("SELECT 6 / %s::int", (3,)) == 2
-
-
-async def test_a_statement_that_cannot_be_kept_is_tried_again(pool: Database) -> None:
-    """It failed when it was to be kept; it is neither lost nor believed to be there."""
-    for _ in range(module.KEPT_AFTER + 3):
-        async with pool.reader() as reader:
-            with pytest.raises(psycopg.errors.UndefinedTable):
-                await reader.fetch_value("SELECT n FROM lid WHERE n = %s", (1,))
-    async with pool.transaction() as tx:
-        await tx.execute("CREATE TABLE lid (n int)")
-    async with pool.reader() as reader:
-        assert await reader.fetch_value("SELECT n FROM lid WHERE n = %s", (1,)) is None
-        await reader.execute("DROP TABLE lid")

@@ -15,7 +15,7 @@ from psycopg import AsyncConnection, adapt, generators
 from psycopg.abc import PQGen, Transformer
 from psycopg.adapt import PyFormat
 from psycopg.errors import Error, PipelineAborted, error_from_result
-from psycopg.pq import ExecStatus
+from psycopg.pq import DiagnosticField, ExecStatus
 from psycopg.pq.abc import PGconn, PGresult
 
 from emprops.kit.placeholders import Parameters, in_order, numbered
@@ -24,10 +24,12 @@ Row = TypeVar("Row")
 
 KEPT_AFTER: Final = 5
 """How often a connection sends a statement whole; then PostgreSQL keeps it."""
-MOST_KEPT: Final = 200
+MOST_KEPT: Final = 100
 """Statements that PostgreSQL keeps for a connection; the one that was not used for longest goes."""
 
 _FAILED: Final = (ExecStatus.FATAL_ERROR, ExecStatus.PIPELINE_ABORTED)
+_OUTDATED: Final = (b"0A000", b"26000")
+"""SQLSTATEs of a kept statement whose columns have other types by now, and of one that is not kept any more."""
 
 Key = tuple[bytes, tuple[int, ...]]
 """A statement's text and the types of its parameters."""
@@ -99,6 +101,13 @@ class _Asked:
     def failed(self) -> bool:
         """Whether it had no effect."""
         return self.answer is None or self.answer.status in _FAILED
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether it failed because of how PostgreSQL keeps it."""
+        if self.name is None or self.answer is None or self.answer.status != ExecStatus.FATAL_ERROR:
+            return False
+        return self.answer.error_field(DiagnosticField.SQLSTATE) in _OUTDATED
 
     def result(self) -> Result:
         """Return what came back. Raises ``psycopg.Error``."""
@@ -191,6 +200,9 @@ class Statements:
                     await self._send_one(last)
             else:
                 await self._send_many([*before, last])
+        for one in (*before, last):
+            if one.is_outdated:
+                self._kept.pop(one.key, None)
         for one in before:
             if one not in asked:
                 one.result()
