@@ -208,7 +208,7 @@ class Statements:
                 one.result()
 
     def _named(self, asked: Sequence[_Asked]) -> list[_Asked]:
-        """Say of each statement how it is sent; before them goes what PostgreSQL need not keep any more."""
+        """Decide how each statement is sent. Returns them all, after those that drop what need not be kept any more."""
         new: dict[Key, bytes] = {}
         for one in asked:
             if one.key in self._kept:
