@@ -15,6 +15,7 @@ import pytest
 import redis.asyncio
 from playwright.async_api import Browser, BrowserContext, Page, Request, expect
 from tests.flows.conftest import System, flow_settings, running_system, slowed_art, worker_process
+from tests.processes import pause
 
 from emprops.auth.local_user import local_user
 from emprops.kit.database import Database
@@ -125,7 +126,7 @@ async def running(console: Console, job_id: str, worker: Process) -> None:
     """Hold a worker up when it has begun a job."""
     async for _, told in console.system.events(job_id):
         if isinstance(told, dict) and told["status"] == "processing":
-            worker.send_signal(signal.SIGSTOP)
+            await pause(worker)
             return
 
 

@@ -8,6 +8,7 @@ from playwright.async_api import expect
 from tests.console.conftest import Console, Window
 from tests.console.creating import make_slow, result
 from tests.console.test_create import TILES, open_form
+from tests.processes import pause
 
 PROGRESS = "section[aria-label=Result] [role=progressbar]"
 
@@ -38,7 +39,7 @@ async def test_a_job_goes_on_through_a_reload_and_in_two_tabs(
     await page.keyboard.press("Control+Enter")
     await other.page.locator(TILES).wait_for()
     await page.get_by_alt_text("Preview of the result").wait_for()
-    worker.send_signal(signal.SIGSTOP)
+    await pause(worker)
     await page.reload()
     await expect(page.get_by_label("Prompt")).to_have_value("a tall ship")
     await page.locator(f"{PROGRESS}[aria-valuenow]").wait_for()

@@ -7,6 +7,7 @@ from asyncio.subprocess import Process
 import pytest
 import redis.asyncio
 from tests.flows.conftest import System, worker_process
+from tests.processes import pause
 
 from emprops.orchestrator.repair.rescue import send_unsent
 from emprops.orchestrator.tickets import Dispatcher
@@ -19,7 +20,7 @@ async def strike(system: System, worker: Process, blow: signal.Signals, collecti
     for attempt in range(10):
         job_id = await system.generate(collection, SLOW | {"seed": attempt})
         await first_progress(system, job_id)
-        worker.send_signal(signal.SIGSTOP)
+        await pause(worker)
         if await system.redis.zcard("emprops:leases"):
             worker.send_signal(blow)
             return job_id

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx2
 from tests.apps import free_port
+from tests.processes import pause
 from tests.queue.helpers import PREFIX, lapse, make_ticket
 from tests.worker.rig import PATIENCE, ReportLog, Rig, nothing
 
@@ -77,7 +78,7 @@ async def test_a_worker_that_was_paused_too_long_stops_when_it_wakes_and_changes
     async with process(VICTIM, settings.redis_url, str(tmp_path)) as child, asyncio.timeout(PATIENCE):
         assert child.stdout is not None
         assert await child.stdout.readline() == b"s\n"
-        child.send_signal(signal.SIGSTOP)
+        await pause(child)
         await lapse(client, "s")
         assert (await queue.reclaim()).offered == 1
         async with rig.working():
