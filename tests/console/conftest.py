@@ -31,7 +31,9 @@ UNREACHABLE = re.compile(r"Failed to load resource: net::ERR_|WebSocket connecti
 
 Scheme = Literal["light", "dark"]
 
-expect.set_options(timeout=15_000)
+PATIENCE = 60_000
+"""Milliseconds to wait for what a page should show: busy machines are slow."""
+expect.set_options(timeout=PATIENCE)
 
 
 @dataclass
@@ -104,7 +106,7 @@ class Console:
         context = await self.browser.new_context(
             viewport={"width": width, "height": height}, color_scheme=scheme, reduced_motion="reduce", **options
         )
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(PATIENCE)
         try:
             yield await self.tab(context)
         finally:

@@ -99,5 +99,5 @@ def picture(color: str = "teal") -> bytes:
 async def result(page: Page) -> None:
     """Wait for the picture on the stage."""
     shown = page.get_by_alt_text("The result", exact=True)
-    await expect(shown).to_have_js_property("complete", True, timeout=30_000)
+    await expect(shown).to_have_js_property("complete", True)
     assert await shown.evaluate("picture => picture.naturalWidth") > 0

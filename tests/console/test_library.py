@@ -8,7 +8,6 @@ from playwright.async_api import Page, expect
 from tests.console.conftest import OVERFLOW, Console, Window, asked_for
 from tests.console.shelf import Shelf, shelf_in
 
-expect.set_options(timeout=10_000)
 HTML = '<img src=x onerror="document.title=1"> & <b>fox</b>'
 TOTAL = "header [role=status]"
 FOCUSED = "document.activeElement.dataset.id"
@@ -262,5 +261,5 @@ async def test_a_job_appears_while_it_runs_and_becomes_its_result(
     await console.system.generate("art", {"prompt": HTML})
     cell = page.locator("[role=gridcell]")
     await expect(cell).to_have_count(1)
-    await expect(cell.get_by_role("img", name=HTML)).to_be_visible(timeout=30_000)
+    await expect(cell.get_by_role("img", name=HTML)).to_be_visible()
     await expect(page.locator(TOTAL)).to_have_text("1 output")

@@ -103,7 +103,7 @@ async def test_a_picture_becomes_a_video_and_is_compared_with_it(
     lineage = page.locator("section[aria-label=Lineage]")
     child = lineage.get_by_role("link", name="Image to Video")
     await expect(child).to_be_visible()
-    await expect(child.locator("img, video")).to_be_visible(timeout=30_000)
+    await expect(child.locator("img, video")).to_be_visible()
     await child.click()
     await expect(page.locator("video")).to_be_visible()
     made = UUID(page.url.rsplit("/", 1)[1])

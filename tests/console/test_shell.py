@@ -218,7 +218,7 @@ async def test_a_session_that_is_ended_elsewhere_leads_to_the_sign_in_page(elsew
         assert await kept.faults() == []
         await devices.get_by_role("button", name="End").click()
         await expect(devices.get_by_role("listitem")).to_have_count(1)
-        await lost.page.get_by_role("heading", name="Sign in to EmProps").wait_for(timeout=20_000)
+        await lost.page.get_by_role("heading", name="Sign in to EmProps").wait_for()
         await lost.page.get_by_label("API key or token").fill("nonsense")
         await lost.page.get_by_role("button", name="Sign in").click()
         await expect(lost.page.get_by_label("API key or token")).to_have_attribute("aria-invalid", "true")

@@ -25,14 +25,14 @@ async def test_one_click_and_one_key_make_a_picture(console: Console, console_wo
     await page.get_by_role("navigation", name="Create").get_by_role("link", name="Generative Art").click()
     await page.get_by_role("textbox", name="Prompt").wait_for()
     await page.keyboard.press("Control+Enter")
-    await expect(page.get_by_alt_text("The result")).to_be_visible(timeout=30_000)
+    await expect(page.get_by_alt_text("The result")).to_be_visible()
 
 
 async def test_what_runs_grows_into_a_result_without_a_reload(
     console: Console, slow_art: str, worker: Process, window: Window
 ) -> None:
     page = await window.open()
-    await page.get_by_text("press Ctrl+Enter").wait_for(timeout=30_000)  # a worker takes seconds to start
+    await page.get_by_text("press Ctrl+Enter").wait_for()  # a worker takes seconds to start
     job = await console.system.generate(slow_art, {"prompt": "a quiet harbour"})
     await running(console, job, worker)
     now = page.get_by_role("region", name="Now")
