@@ -1,13 +1,13 @@
 """``emprops up``: everything on this machine, from nothing to a first generation."""
 
 import signal
-import threading
 from contextlib import suppress
 
 import typer
 
 from emprops.cli.exits import one_sentence, read_settings
 from emprops.cli.output import say
+from emprops.local.stop_flag import StopFlag
 from emprops.local.supervisor import Installation, Stopped, running
 from emprops.settings import Settings
 
@@ -24,7 +24,7 @@ def up() -> None:
         $ PORT=3002 EMPROPS_DATA_DIR=/srv/emprops emprops up
     """
     settings = read_settings()
-    stopping = threading.Event()
+    stopping = StopFlag()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
             signal.signal(number, lambda *_: stopping.set())

@@ -6,7 +6,6 @@ import json
 import os
 import socket
 import sys
-import threading
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,6 +25,7 @@ from emprops.local.postgres import start_postgres
 from emprops.local.process import last_line
 from emprops.local.redis import launch_redis, start_redis
 from emprops.local.run import Run, announce, hold
+from emprops.local.stop_flag import StopFlag
 from emprops.samples import store as samples
 from emprops.settings import Settings
 
@@ -49,7 +49,7 @@ class Installation:
     engines: Sequence[Engine]
     children: Sequence[Child]
 
-    def tend(self, stopping: threading.Event, say: Say) -> None:
+    def tend(self, stopping: StopFlag, say: Say) -> None:
         """Keep all of it running until ``stopping`` is set; ``say`` gets a line for whatever had to be restarted."""
         while not stopping.wait(CHECK_INTERVAL):
             for engine in self.engines:
@@ -59,7 +59,7 @@ class Installation:
 
 
 @contextmanager
-def running(settings: Settings, stopping: threading.Event) -> Iterator[Installation]:
+def running(settings: Settings, stopping: StopFlag) -> Iterator[Installation]:
     """Start everything on this machine, lend it, and stop it in reverse order, however the block ends.
 
     Engines are embedded unless their URL is set. Raises :class:`LocalError` with one sentence if the data folder or
@@ -157,7 +157,7 @@ def refuse_taken_port(host: str, port: int) -> None:
         raise LocalError(f"Port {port} {reason}: stop what uses it, or choose another with PORT=….") from error
 
 
-def wait_for_answer(settings: Settings, api: Child, path: str, timeout: float, stopping: threading.Event) -> None:
+def wait_for_answer(settings: Settings, api: Child, path: str, timeout: float, stopping: StopFlag) -> None:
     """Return when the api answers ``GET path`` with success.
 
     Raises :class:`LocalError` with the reason when it ends, or does not within ``timeout`` seconds.
@@ -187,7 +187,7 @@ def refusal(error: OSError) -> str:
     return str(error)
 
 
-def check(stopping: threading.Event) -> None:
+def check(stopping: StopFlag) -> None:
     """Raise :class:`Stopped` once the end was asked for."""
     if stopping.is_set():
         raise Stopped
