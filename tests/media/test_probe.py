@@ -188,6 +188,8 @@ async def test_a_playlist_that_poses_as_a_video_leads_nowhere(tmp_path: Path) ->
         (b"PK\x03\x04", "application/zip"),
         (bytes(100), "application/octet-stream"),
         (b"", "application/octet-stream"),
+        (b"text with a bell\a", "application/octet-stream"),
+        (b"text\0", "application/octet-stream"),
         (b"\xff\xfe<\0s\0c\0r\0", "application/octet-stream"),
     ],
 )
@@ -200,6 +202,7 @@ def test_what_could_run_is_only_ever_a_download(content: bytes, mime_type: str) 
     ("content", "mime_type"),
     [
         (b"once upon a time", "text/plain"),
+        (b"\x1b[1mbold\x1b[0m\ttext\r\n\f", "text/plain"),
         ("Größe".encode() * 1000, "text/plain"),
         ("Größe".encode()[:3], "text/plain"),
         (b'{"a": 1}', "application/json"),

@@ -1,6 +1,7 @@
 """One claim from connector to outcome: every way to fail becomes a value, nothing is left behind."""
 
 import asyncio
+import contextlib
 import threading
 from typing import Any
 
@@ -141,6 +142,44 @@ async def test_cancelling_the_run_is_not_a_failure(bench: Bench) -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert bench.context.cancelled()
+
+
+async def test_a_run_that_goes_on_beyond_its_time_can_be_cancelled(bench: Bench) -> None:
+    late = asyncio.Event()
+
+    async def body(ticket: Ticket, context: RunContext) -> Outcome:
+        try:
+            return await forever(ticket, context)
+        except asyncio.CancelledError:
+            late.set()
+        return await forever(ticket, context)
+
+    task = asyncio.create_task(bench.run(body, max_run_time=0.01))
+    await late.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_a_result_that_comes_in_spite_of_the_alarm_counts(bench: Bench) -> None:
+    async def body(ticket: Ticket, context: RunContext) -> Outcome:
+        with contextlib.suppress(asyncio.CancelledError):
+            await forever(ticket, context)
+        return DONE
+
+    finished = await bench.run(body, max_run_time=0.01)
+    assert (finished.failure, len(finished.files)) == (None, 1)
+
+
+async def test_what_a_connector_makes_of_the_alarm_is_still_the_alarm(bench: Bench) -> None:
+    async def body(ticket: Ticket, context: RunContext) -> Outcome:
+        try:
+            return await forever(ticket, context)
+        except asyncio.CancelledError as error:
+            raise TimeoutError from error
+
+    finished = await bench.run(body, max_run_time=0.01)
+    assert finished.details == {"code": "run_time"}
 
 
 @pytest.mark.parametrize("details", [{"x": {1}}, {"x": "y" * MAX_DETAILS_BYTES}, {1: "x"}, {"x": 2**70}, nested(65)])

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from emprops.errors import BadRequestError
@@ -65,7 +64,7 @@ def turn_json(turn: Turn) -> dict[str, Any]:
     """Show the answer of a turn."""
     claims = [
         {
-            "ticket": orjson.loads(claim.ticket.to_bytes()),
+            "ticket": claim.ticket.to_json(),
             "token": claim.token,
             "attempt": claim.attempt,
             "waited": claim.waited,

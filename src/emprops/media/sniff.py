@@ -4,6 +4,7 @@ What can run in a browser (HTML, SVG, XML, PDF) is named for what it is and has 
 (``types.py``), so it is only ever a download.
 """
 
+import re
 from pathlib import Path
 
 HEAD_BYTES = 4096
@@ -51,6 +52,7 @@ _STARTS = (
     (b"%PDF-", "application/pdf"),
     (b"PK\x03\x04", "application/zip"),
 )
+_ANY_START = tuple(start for start, _ in _STARTS)
 _SOUNDS = frozenset({b"M4A ", b"M4B ", b"M4P ", b"F4A ", b"F4B "})
 _CODED = {
     **dict.fromkeys((b"avif", b"avis", b"avio"), "image/avif"),
@@ -58,6 +60,9 @@ _CODED = {
 }
 """Brands that say how a picture is coded; one of :data:`_STILLS` alone leaves that open."""
 _STILLS = frozenset({b"mif1", b"mif2", b"msf1", b"miaf"})
+
+_BINARY = re.compile("[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
+"""Control characters that no text has. Terminals' output has escapes."""
 
 
 def sniff_file(path: Path) -> tuple[Path, str]:
@@ -68,9 +73,8 @@ def sniff_file(path: Path) -> tuple[Path, str]:
 
 def sniff(head: bytes) -> str:
     """Return the media type of a file from its first :data:`HEAD_BYTES` bytes, or :data:`UNKNOWN`."""
-    for start, mime_type in _STARTS:
-        if head.startswith(start):
-            return mime_type
+    if head.startswith(_ANY_START):
+        return next(mime_type for start, mime_type in _STARTS if head.startswith(start))
     if head[:4] == b"RIFF":
         return {b"WEBP": "image/webp", b"WAVE": "audio/wav"}.get(head[8:12], UNKNOWN)
     if head[4:8] == b"ftyp":
@@ -102,7 +106,7 @@ def _text_type(head: bytes) -> str:
         if error.start < len(head) - 3:  # else the last character is only cut off
             return UNKNOWN
         text = head[: error.start].decode("utf-8")
-    if not text or any(character < " " and character not in "\t\n\r\f\x1b" for character in text):
+    if not text or _BINARY.search(text):
         return UNKNOWN
     start = text.lstrip("\ufeff \t\r\n").lower()
     if start.startswith("#extm3u"):

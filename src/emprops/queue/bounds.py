@@ -7,6 +7,7 @@ reads, as that may come from a worker of another version.
 import math
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -27,6 +28,8 @@ MAX_MESSAGE = 500
 MAX_FILE_NAME = 255
 MAX_NODE = 200
 """Characters of an error, a progress message, a file's name, and a node's name."""
+MAX_TYPE = 200
+"""Characters of a media type that are looked at."""
 MAX_SIDE = 100_000
 """Pixels."""
 MAX_DURATION = 1e7
@@ -138,7 +141,12 @@ def wait(value: Any) -> float | None:
 
 def media_type(value: Any) -> str:
     """Return a media type without parameters, that of unknown bytes for what is none."""
-    kind = str(value).partition(";")[0].strip().lower()
+    return _media_type_in(str(value)[:MAX_TYPE])
+
+
+@lru_cache(maxsize=256)
+def _media_type_in(text: str) -> str:
+    kind = text.partition(";")[0].strip().lower()
     return kind if _media_type.fullmatch(kind) else "application/octet-stream"
 
 

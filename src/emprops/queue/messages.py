@@ -1,7 +1,6 @@
 """What crosses the wire between orchestrator, Redis and workers: tickets out, reports back."""
 
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 import orjson
@@ -62,16 +61,19 @@ class Limits:
     max_run_time: float = 1800.0
 
 
+USUAL = Limits()
 LIMITS = frozenset(Limits.__dataclass_fields__)
-_limits = lru_cache(maxsize=64)(Limits)
-"""Tickets of one installation share a few limits; each is made once."""
 
 
-def _requirements(data: dict[str, Any]) -> Requirements:
+def _limits(data: dict[str, Any] | None) -> Limits:
+    return Limits(**{name: value for name, value in data.items() if name in LIMITS}) if data else USUAL
+
+
+def _requirements(data: dict[str, Any] | None) -> Requirements:
+    if not data:
+        return NOTHING
     models, nodes = data.get("models") or (), data.get("custom_nodes") or ()
     capabilities = data.get("connector_capabilities") or ()
-    if not (models or nodes or capabilities):
-        return NOTHING
     return Requirements(tuple(models), tuple(nodes), tuple((key, value) for key, value in capabilities))
 
 
@@ -83,11 +85,11 @@ class Ticket:
     job_type: str
     payload: dict[str, Any]
     workflow_context: WorkflowContext
-    requirements: Requirements = field(default_factory=Requirements)
+    requirements: Requirements = NOTHING
     run: int = 1
     attempts_before: int = 0
     """Attempts that an earlier life of this ticket had, so that attempt numbers never repeat after Redis was lost."""
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits = USUAL
     trace: str = ""
     """W3C ``traceparent`` of the request that started the job, or empty."""
     user: str = field(default="", compare=False)
@@ -96,8 +98,36 @@ class Ticket:
     """How many of the user's tickets are taken in one turn. Not sent to workers."""
 
     def to_bytes(self) -> bytes:
-        """Encode for the wire."""
-        return orjson.dumps({name: getattr(self, name) for name in SENT})
+        """Encode for the wire, without what :meth:`from_json` takes for granted."""
+        context = self.workflow_context  # a dict, as orjson takes three times as long for a dataclass
+        data = {
+            "id": self.id,
+            "job_type": self.job_type,
+            "payload": self.payload,
+            "workflow_context": {
+                "workflow_id": context.workflow_id,
+                "workflow_priority": context.workflow_priority,
+                "workflow_datetime": context.workflow_datetime,
+                "total_steps": context.total_steps,
+                "current_step": context.current_step,
+            },
+        }
+        usual = {"requirements": NOTHING, "run": 1, "attempts_before": 0, "limits": USUAL, "trace": ""}
+        return orjson.dumps(data | {name: value for name in usual if (value := getattr(self, name)) != usual[name]})
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all that a worker is told, in the form of :meth:`from_json`."""
+        return {
+            "id": self.id,
+            "job_type": self.job_type,
+            "payload": self.payload,
+            "workflow_context": asdict(self.workflow_context),
+            "requirements": asdict(self.requirements),
+            "run": self.run,
+            "attempts_before": self.attempts_before,
+            "limits": asdict(self.limits),
+            "trace": self.trace,
+        }
 
     @classmethod
     def from_bytes(cls, raw: bytes) -> "Ticket":
@@ -106,7 +136,7 @@ class Ticket:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Ticket":
-        """Read what :meth:`to_bytes` writes."""
+        """Read what :meth:`to_bytes` and :meth:`to_json` write."""
         context = data["workflow_context"]
         return cls(
             id=data["id"],
@@ -119,15 +149,12 @@ class Ticket:
                 total_steps=context["total_steps"],
                 current_step=context["current_step"],
             ),
-            requirements=_requirements(data.get("requirements") or {}),
+            requirements=_requirements(data.get("requirements")),
             run=data.get("run", 1),
             attempts_before=data.get("attempts_before", 0),
-            limits=_limits(**{name: value for name, value in (data.get("limits") or {}).items() if name in LIMITS}),
+            limits=_limits(data.get("limits")),
             trace=data.get("trace", ""),
         )
-
-
-SENT = tuple(name for name in Ticket.__dataclass_fields__ if name not in {"user", "weight"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,15 +48,17 @@ end
 
 -- What to know of a waiting ticket before it is taken; nil if this entry is the ghost of one.
 local function brief(step, sig)
-  local v = redis.call('HMGET', K.ticket .. step, 'state', 'sig', 'body', 'attempt', 'job', 'run', 'avoid',
-    'avoid_until', 'since', 'remembered', 'remembered_by', 'user', 'score', 'worker', 'weight')
+  local v = redis.call('HMGET', K.ticket .. step, 'state', 'sig', 'body', 'attempt', 'job', 'run', 'since', 'user',
+    'score', 'worker', 'weight')
   if v[1] ~= 'waiting' or v[2] ~= sig then return nil end
-  local t = { body = v[3], attempt = v[4], job = v[5], run = v[6], since = v[9] or stamp_of(now),
-    work = v[10] or '', by = v[11] or '', user = v[12] or '', band = band_of(v[13]), again = v[14] ~= false,
-    weight = v[15] and tonumber(v[15]) }
-  t.created = v[13] - t.band * BAND
-  if tonumber(v[8] or 0) > now then
-    t.shunned = v[7] == worker and has_rival(sig)
+  -- a field that is not there costs more than one that is: most tickets were never taken before
+  local before = v[10] and redis.call('HMGET', K.ticket .. step, 'avoid', 'avoid_until', 'remembered', 'remembered_by') or {}
+  local t = { body = v[3], attempt = v[4], job = v[5], run = v[6], since = v[7] or stamp_of(now),
+    work = before[3] or '', by = before[4] or '', user = v[8] or '', band = band_of(v[9]), again = v[10] ~= false,
+    weight = v[11] and tonumber(v[11]) }
+  t.created = v[9] - t.band * BAND
+  if tonumber(before[2] or 0) > now then
+    t.shunned = before[1] == worker and has_rival(sig)
   else
     t.shunned = kept_warm(step, sig)
   end
