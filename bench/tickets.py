@@ -1,4 +1,4 @@
-"""Tickets of 1 KB, and the queue they are put into."""
+"""Tickets with a payload of 1 KB, and the queue they are put into."""
 
 import time
 from collections.abc import Sequence
@@ -8,12 +8,12 @@ from emprops.kit.ids import new_id
 from emprops.queue.dispatch import Queue
 from emprops.queue.messages import Requirements, Ticket, WorkflowContext
 
-KIB_FILLER = "x" * 620
-"""Makes a ticket's encoding 1 KB."""
+KIB_FILLER = "x" * 1000
+"""Makes a ticket's payload 1 KB, as much as the peers' jobs carry."""
 
 
 def ticket(*, priority: int = 50, model: str = "", user: str = "somebody", **payload: Any) -> Ticket:
-    """Make a ticket of 1 KB; with a model, one that the benchmark's worker cannot run."""
+    """Make a ticket with 1 KB of payload; with a model, one that the benchmark's worker cannot run."""
     return Ticket(
         id=str(new_id()),
         job_type="noop",
