@@ -1,6 +1,6 @@
 """What crosses the wire between orchestrator, Redis and workers: tickets out, reports back."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import orjson
@@ -77,6 +77,10 @@ def _requirements(data: dict[str, Any] | None) -> Requirements:
     return Requirements(tuple(models), tuple(nodes), tuple((key, value) for key, value in capabilities))
 
 
+USUAL_TICKET = {"requirements": NOTHING, "run": 1, "attempts_before": 0, "limits": USUAL, "trace": ""}
+"""What a reader takes for granted where a ticket does not say it, in this and in other versions."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ticket:
     """One step, ready to run. ``(id, run)`` identifies it: enqueueing the same pair twice is a no-op."""
@@ -112,22 +116,12 @@ class Ticket:
                 "current_step": context.current_step,
             },
         }
-        usual = {"requirements": NOTHING, "run": 1, "attempts_before": 0, "limits": USUAL, "trace": ""}
-        return orjson.dumps(data | {name: value for name in usual if (value := getattr(self, name)) != usual[name]})
+        told = {name: value for name, usual in USUAL_TICKET.items() if (value := getattr(self, name)) != usual}
+        return orjson.dumps(data | told)
 
     def to_json(self) -> dict[str, Any]:
         """Return all that a worker is told, in the form of :meth:`from_json`."""
-        return {
-            "id": self.id,
-            "job_type": self.job_type,
-            "payload": self.payload,
-            "workflow_context": asdict(self.workflow_context),
-            "requirements": asdict(self.requirements),
-            "run": self.run,
-            "attempts_before": self.attempts_before,
-            "limits": asdict(self.limits),
-            "trace": self.trace,
-        }
+        return {**orjson.loads(orjson.dumps(USUAL_TICKET)), **orjson.loads(self.to_bytes())}
 
     @classmethod
     def from_bytes(cls, raw: bytes) -> "Ticket":
