@@ -1,14 +1,14 @@
-"""The wish of the one who runs this process that it ends, as its signal handlers hear it."""
+"""Whether this process was asked to end; safe to set from a signal handler."""
 
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 
 
 class StopFlag:
-    """Set once, by a signal handler.
+    """Set by a signal handler, waited for by the main thread.
 
-    ``threading.Event`` is not for that: a handler that interrupts :meth:`~threading.Event.wait` while it holds the lock
-    waits for that lock for ever. A ``SimpleQueue`` may be put into at any time.
+    A ``threading.Event`` can deadlock there: if the signal interrupts ``wait`` while that holds the event's lock, the
+    handler's ``set`` waits for the lock forever. ``SimpleQueue.put`` is reentrant.
     """
 
     def __init__(self) -> None:

@@ -35,7 +35,8 @@ class Alarm:
             self._task.cancel()
 
     def ended_by(self, error: BaseException) -> bool:
-        """Return whether this error is what became of the alarm, and not of the end of the worker or of the claim."""
+        """Return whether the alarm caused this error. A second cancellation, such as that of a worker that stops, goes
+        first."""
         if isinstance(error, asyncio.CancelledError):
             return self._rang and self._task is not None and self._task.uncancel() == 0
         return self._rang and isinstance(error, TimeoutError)
