@@ -96,6 +96,23 @@ async def test_what_is_asked_together_is_sent_together_and_answered_apart(
         assert await tx.together(two(tx, 3), tx.together(one(tx), two(tx, 4))) == ([3, 30], ("x", [4, 40]))
 
 
+async def test_what_nobody_waits_for_keeps_its_place_among_what_is_asked_together(
+    pool: Database, trips: Callable[[], int]
+) -> None:
+    async def replace(tx: Transaction) -> int:
+        return await tx.execute("DELETE FROM jar WHERE n = %s", (1,))
+
+    async def again(tx: Transaction) -> None:
+        await tx.execute_later("INSERT INTO jar VALUES (%s)", (1,))
+
+    for turn in range(8):  # until the statements are kept
+        trips()
+        async with pool.transaction() as tx:
+            assert await tx.together(replace(tx), again(tx)) == (int(turn > 0), None)
+            assert trips() == 1
+        assert await contents(pool) == [1]
+
+
 async def test_a_text_of_several_statements_may_begin_a_transaction(pool: Database) -> None:
     async with pool.transaction() as tx:
         await tx.execute_later("INSERT INTO jar VALUES (%s)", (1,))
@@ -136,6 +153,21 @@ async def test_a_text_is_not_run_after_something_that_failed(pool: Database) -> 
 
     with pytest.raises(psycopg.errors.DivisionByZero):
         await spoil()
+    assert await contents(pool) == []
+
+
+async def test_an_error_of_what_nobody_waits_for_among_others_is_raised_by_one_of_them(pool: Database) -> None:
+    async def spoil() -> None:
+        async with pool.transaction() as tx:
+            await tx.together(
+                tx.execute("INSERT INTO jar VALUES (%s)", (1,)),
+                tx.execute_later("INSERT INTO jar VALUES (%s)", (1,)),
+                tx.execute("INSERT INTO jar VALUES (%s)", (2,)),
+            )
+
+    for _ in range(8):
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            await spoil()
     assert await contents(pool) == []
 
 

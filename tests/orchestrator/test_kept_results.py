@@ -21,13 +21,13 @@ async def test_a_result_stays_while_a_job_that_takes_it_starts_and_runs(
     async with rig.database.transaction() as tx:
         output, _ = await make_source(tx, rig, url=public_url(rig.settings, "generations/a/1.png"))
         await tx.execute("UPDATE output SET expires_at = now() - interval '1 second' WHERE id = %s", (output,))
-    insert, hidden = start._insert, []
+    hold, hidden = start.credit.hold, []
 
-    async def insert_late(*arguments: Any, **options: Any) -> Any:
+    async def hold_late(*arguments: Any, **options: Any) -> None:
         hidden.append(await hide_expired(rig.database, 0))
-        return await insert(*arguments, **options)
+        await hold(*arguments, **options)
 
-    monkeypatch.setattr(start, "_insert", insert_late)
+    monkeypatch.setattr(start.credit, "hold", hold_late)
     reply = await generate(rig, collection, {"image": f"output:{output}"})
     hidden.append(await hide_expired(rig.database, 0))
     await rig.dispatcher.flush()

@@ -85,7 +85,8 @@ class Transaction:
 
     async def together(self, *parts: Awaitable[Any]) -> tuple[Any, ...]:
         """Run coroutines that use this transaction at once, so that their statements share round trips; returns what
-        they return. Raises what one of them raises, once all have ended."""
+        they return. Their first statements are run in their order. Raises what one of them raises, once all have ended.
+        """
         with self._statements.together():
             found = await asyncio.gather(*parts, return_exceptions=True)
         errors = [one for one in found if isinstance(one, BaseException)]

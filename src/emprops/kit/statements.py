@@ -129,7 +129,7 @@ class Statements:
         self._begin: list[_Asked] = []
         self._unsent: list[_Asked] = []
         self._crowds = 0
-        self._company: list[tuple[_Asked, asyncio.Future[None]]] = []
+        self._company: list[tuple[_Asked, asyncio.Future[None] | None]] = []
         self.keeps = True
         """Whether PostgreSQL may keep statements."""
 
@@ -140,12 +140,17 @@ class Statements:
         if self._crowds:
             await self._in_company(asked)
         else:
-            await self._exchange([asked])
+            await self._exchange([asked], [asked])
         return asked.result()
 
     def later(self, sql: str, parameters: Parameters = None) -> None:
-        """Send a statement with the next one that is run. Its error is raised there."""
-        self._unsent.append(_Asked(self._connection, sql, parameters))
+        """Send a statement with the next one that is run, or behind those that are about to be sent together. Its error
+        is raised there."""
+        asked = _Asked(self._connection, sql, parameters)
+        if self._company:
+            self._company.append((asked, None))
+        else:
+            self._unsent.append(asked)
 
     def begin(self, texts: Iterable[str]) -> None:
         """Begin a transaction by these statements; PostgreSQL hears of it with the first one that is run."""
@@ -182,15 +187,15 @@ class Statements:
         finally:
             company, self._company = self._company, []
             try:
-                await self._exchange([one for one, _ in company])
+                await self._exchange([one for one, _ in company], [one for one, waiting in company if waiting])
             finally:
                 for _, waiting in company:
-                    if not waiting.done():
+                    if waiting is not None and not waiting.done():
                         waiting.set_result(None)
 
-    async def _exchange(self, asked: Sequence[_Asked]) -> None:
+    async def _exchange(self, asked: Sequence[_Asked], waited_for: Sequence[_Asked]) -> None:
         """Send statements, after those that were to be sent before, and wait for all answers. Raises the first error of
-        those before. If the task is cancelled, so are the statements."""
+        those that nobody waits for. If the task is cancelled, so are the statements."""
         async with self._connection.lock:
             *before, last = self._named([*self._begin, *self._unsent, *asked])
             self.forget()
@@ -203,8 +208,8 @@ class Statements:
         for one in (*before, last):
             if one.is_outdated:
                 self._kept.pop(one.key, None)
-        for one in before:
-            if one not in asked:
+        for one in (*before, last):
+            if one not in waited_for:
                 one.result()
 
     def _named(self, asked: Sequence[_Asked]) -> list[_Asked]:

@@ -61,8 +61,15 @@ class Claim:
     need: Need
 
 
-async def reserve(tx: Transaction, claims: Sequence[Claim], defaults: QuotaLimits) -> list[Reserved]:
-    """Count what is about to start together.
+async def set_for(reader: Transaction, subjects: Collection[Subject]) -> Mapping[Subject, store.Quota]:
+    """Return what was set for those of these subjects for whom something was."""
+    return await store.set_for(reader, subjects)
+
+
+async def reserve(
+    tx: Transaction, claims: Sequence[Claim], own: Mapping[Subject, store.Quota], defaults: QuotaLimits
+) -> list[Reserved]:
+    """Count what is about to start together; ``own`` is what was set for those who are in the claims.
 
     Until the transaction ends, nothing else starts for those of these subjects that have limits. Raises
     :class:`~emprops.errors.QuotaExceededError` if not all of it may start, which ends the transaction and so takes the
@@ -72,7 +79,6 @@ async def reserve(tx: Transaction, claims: Sequence[Claim], defaults: QuotaLimit
     for claim in claims:
         for subject in claim.subjects:
             needs[subject] = needs.get(subject, Need()).plus(claim.need)
-    own = await store.set_for(tx, needs)
     limited = effective(needs, _limits(own), defaults)
     rooms: dict[Subject, int] = {}
     if limited:

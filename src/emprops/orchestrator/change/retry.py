@@ -96,7 +96,8 @@ async def _gated(
     new = [step.step for step in steps if step.reuses is None]
     need = quotas.Need(jobs=int(job.status not in OPEN), steps=len(new))
     subjects = subjects_of(job.user_id, job.key_id, job.collection_id)
-    (reserved,) = await quotas.reserve(tx, [quotas.Claim(subjects, need)], dispatcher.quotas)
+    own = await quotas.set_for(tx, subjects)
+    (reserved,) = await quotas.reserve(tx, [quotas.Claim(subjects, need)], own, dispatcher.quotas)
     room = reserved.room
     by_id = {step.id: step for step in gated(new, job.user_id, 0 if held else room)}
     return [replace(step, step=by_id.get(step.step.id, step.step)) for step in steps]

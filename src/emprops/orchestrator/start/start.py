@@ -4,7 +4,7 @@ Several may start together. What is wrong with one of them is found before anyth
 What comes out later ends the transaction; then each is tried alone, see :mod:`emprops.orchestrator.start.together`.
 """
 
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
@@ -31,7 +31,8 @@ from emprops.orchestrator.start.request import Ask, Chosen, Started
 from emprops.orchestrator.tickets import Dispatcher
 from emprops.outputs import job_results as outputs
 from emprops.quotas import service as quotas
-from emprops.quotas.limits import subjects_of
+from emprops.quotas.limits import Subject, subjects_of
+from emprops.quotas.store import Quota
 
 Answer = Started | AppError
 
@@ -91,21 +92,25 @@ async def run_collections(
     """Plan, pay and insert new jobs of users who exist, with collections that they may run. See :func:`start_all`."""
     if not chosen:
         return []
-    plans = await plan_all(tx, chosen, dispatcher.results)
+    subjects = {subject for job in chosen for subject in _subjects(job)}
+    plans, own = await tx.together(plan_all(tx, chosen, dispatcher.results), quotas.set_for(tx, subjects))
     planned = [plan for plan in plans if isinstance(plan, Planned)]
-    stored = iter(await _store(tx, planned, terms=terms, dispatcher=dispatcher) if planned else ())
+    drafts = await _reserve(tx, planned, own, dispatcher) if planned else []
+    stored = iter(await _store(tx, drafts, terms=terms, dispatcher=dispatcher) if drafts else ())
     return [plan if isinstance(plan, AppError) else next(stored) for plan in plans]
 
 
 async def _store(
-    tx: Transaction, planned: Sequence[Planned], *, terms: credit.Terms, dispatcher: Dispatcher
+    tx: Transaction, drafts: Sequence[_Draft], *, terms: credit.Terms, dispatcher: Dispatcher
 ) -> list[Started]:
-    drafts = await _reserve(tx, planned, dispatcher)
     await credit.hold(tx, [_hold_of(draft) for draft in drafts], terms=terms)
-    ready = await _insert(tx, drafts, enforced=terms.enforced)
+    # in this order in PostgreSQL: a job is there before its outputs refer to it
+    ready, opened = await tx.together(
+        _insert(tx, drafts, enforced=terms.enforced),
+        outputs.open_for_jobs(tx, [_opening(draft) for draft in drafts if draft.job.request.create_output]),
+    )
     for draft in drafts:
         await record_uses(tx, draft.job.job_id, draft.files)
-    opened = await outputs.open_for_jobs(tx, [_opening(draft) for draft in drafts if draft.job.request.create_output])
     for draft in drafts:
         tx.after_commit(JOBS_STARTED.labels(draft.job.request.job_type).inc)
     # room for those that a quota may hold back can have been made meanwhile: see whether it was
@@ -122,16 +127,22 @@ async def _store(
     ]
 
 
-async def _reserve(tx: Transaction, planned: Sequence[Planned], dispatcher: Dispatcher) -> list[_Draft]:
+def _subjects(job: Chosen) -> Sequence[Subject]:
+    return subjects_of(job.user_id, job.request.key_id, job.collection.id)
+
+
+async def _reserve(
+    tx: Transaction, planned: Sequence[Planned], own: Mapping[Subject, Quota], dispatcher: Dispatcher
+) -> list[_Draft]:
     claims = [
         quotas.Claim(
-            subjects_of(one.job.user_id, one.job.request.key_id, one.job.collection.id),
+            _subjects(one.job),
             quotas.Need(jobs=1, steps=len(one.plan.steps), generations=len(one.plan.generations)),
         )
         for one in planned
     ]
     drafts = []
-    for one, reserved in zip(planned, await quotas.reserve(tx, claims, dispatcher.quotas), strict=True):
+    for one, reserved in zip(planned, await quotas.reserve(tx, claims, own, dispatcher.quotas), strict=True):
         waits = one.job.request.cleared.state == "start_review"
         drafts.append(_Draft(one.job, one.plan, one.files, replace(reserved, room=0) if waits else reserved))
     return drafts
