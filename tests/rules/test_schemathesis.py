@@ -36,8 +36,6 @@ CHECKS = (
 SEED = 20_261_122
 FUZZED = 5
 """Random requests per operation, besides those that try each limit of each parameter."""
-PARTS = 4
-"""Tests the paths are shared out to, each on a world of its own."""
 
 
 @pytest.fixture
@@ -118,10 +116,9 @@ KNOWN = {
 """Parameter → objects of the world that are tried in it, besides whatever comes to mind."""
 
 
-def part_of_document(part: int) -> dict[str, Any]:
-    """Every fourth path, without the parameter whose repetition is refused: few bodies would get past it."""
+def without_keys() -> dict[str, Any]:
+    """The document without the parameter whose repetition is refused: few bodies would get past it."""
     copied = deepcopy(document())
-    copied["paths"] = dict(list(copied["paths"].items())[part::PARTS])
     for operation in operations_of(copied):
         operation["parameters"] = [one for one in operation.get("parameters", ()) if one["name"] != HEADER]
     return copied
@@ -136,10 +133,10 @@ class Found:
     wrong: set[str] = field(default_factory=set)
 
 
-def attack(described: dict[str, Any], config: SchemathesisConfig) -> Found:
+def attack(config: SchemathesisConfig) -> Found:
     """Send everything there is to send."""
     found = Found()
-    for event in from_schema(schemathesis.openapi.from_dict(described, config=config)).execute():
+    for event in from_schema(schemathesis.openapi.from_dict(without_keys(), config=config)).execute():
         if isinstance(event, events.ScenarioFinished):
             note(event, found)
         elif isinstance(event, events.NonFatalError):
@@ -162,18 +159,16 @@ def note(event: events.ScenarioFinished, found: Found) -> None:
                 found.wrong.add(f"{sentence}\n  {check.failure_info.code_sample}")
 
 
-@pytest.mark.timeout(300)  # ten seconds of work for a fast core to itself
-@pytest.mark.parametrize("part", range(PARTS))
-async def test_every_answer_is_a_documented_one(client: httpx2.AsyncClient, database: Database, part: int) -> None:
+@pytest.mark.timeout(900)  # a minute of work for one fast core; slow and shared ones have taken more than five
+async def test_every_answer_is_a_documented_one(client: httpx2.AsyncClient, database: Database) -> None:
     async with database.transaction() as tx:
         world = await make_world(tx)
     service, worker = await key_with("service", database), await key_with("worker", database)
     config = config_for(str(client.base_url), world, service, worker)
-    described = part_of_document(part)
     with capture_logs():
-        found = await asyncio.to_thread(attack, described, config)
+        found = await asyncio.to_thread(attack, config)
     assert not found.wrong, "\n".join([f"{len(found.wrong)} wrong answers", *sorted(found.wrong)[:40]])
-    operations = {f"{method.upper()} {path}" for path, known in described["paths"].items() for method in known}
+    operations = {f"{method.upper()} {path}" for path, known in document()["paths"].items() for method in known}
     assert operations == found.answers.keys()
     succeeded = {name for name, statuses in found.answers.items() if min(statuses) < 400}
-    assert len(succeeded) > 0.6 * len(operations), sorted(operations - succeeded)
+    assert len(succeeded) > 0.8 * len(operations), sorted(operations - succeeded)
