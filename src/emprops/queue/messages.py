@@ -77,10 +77,6 @@ def _requirements(data: dict[str, Any] | None) -> Requirements:
     return Requirements(tuple(models), tuple(nodes), tuple((key, value) for key, value in capabilities))
 
 
-USUAL_TICKET = {"requirements": NOTHING, "run": 1, "attempts_before": 0, "limits": USUAL, "trace": ""}
-"""What a reader takes for granted where a ticket does not say it, in this and in other versions."""
-
-
 @dataclass(frozen=True, slots=True)
 class Ticket:
     """One step, ready to run. ``(id, run)`` identifies it: enqueueing the same pair twice is a no-op."""
@@ -149,6 +145,11 @@ class Ticket:
             limits=_limits(data.get("limits")),
             trace=data.get("trace", ""),
         )
+
+
+MAY_LACK = ("requirements", "run", "attempts_before", "limits", "trace")
+USUAL_TICKET = {name: Ticket.__dataclass_fields__[name].default for name in MAY_LACK}
+"""What a reader takes for granted where a ticket does not say it, in this and in other versions."""
 
 
 @dataclass(frozen=True, slots=True)

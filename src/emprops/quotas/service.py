@@ -61,11 +61,6 @@ class Claim:
     need: Need
 
 
-async def set_for(reader: Transaction, subjects: Collection[Subject]) -> Mapping[Subject, store.Quota]:
-    """Return what was set for those of these subjects for whom something was."""
-    return await store.set_for(reader, subjects)
-
-
 async def reserve(
     tx: Transaction, claims: Sequence[Claim], own: Mapping[Subject, store.Quota], defaults: QuotaLimits
 ) -> list[Reserved]:

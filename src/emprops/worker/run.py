@@ -113,17 +113,9 @@ async def _store(claim: Claim, number: int, file: Produced, storage: Storage) ->
         else:
             size, digest = len(file.content), hashlib.sha256(file.content).hexdigest()
             await storage.put_bytes(key, file.content, mime_type)
-    return StoredFile(
-        key,
-        mime_type,
-        size,
-        digest,
-        name=bounds.line(file.name, bounds.MAX_FILE_NAME),
-        width=bounds.side(file.width),
-        height=bounds.side(file.height),
-        duration=bounds.duration(file.duration),
-        node=None if file.node is None else bounds.line(file.node, bounds.MAX_NODE),
-    )
+    facts = {"name": file.name, "width": file.width, "height": file.height, "duration": file.duration}
+    stored = {"key": key, "mime_type": mime_type, "size": size, "sha256": digest, "node": file.node}
+    return StoredFile.from_json(stored | facts)
 
 
 def failure_of(error: BaseException, claim: Claim, name: str) -> Finished:

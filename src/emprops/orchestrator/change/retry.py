@@ -27,6 +27,7 @@ from emprops.policies import queries as policies
 from emprops.policies.rules import Rules
 from emprops.queue.messages import Requirements
 from emprops.quotas import service as quotas
+from emprops.quotas import store as quota_store
 from emprops.quotas.limits import subjects_of
 from emprops.settings import Settings
 from emprops.workflows.machines import NO_MACHINES, Machines
@@ -96,7 +97,7 @@ async def _gated(
     new = [step.step for step in steps if step.reuses is None]
     need = quotas.Need(jobs=int(job.status not in OPEN), steps=len(new))
     subjects = subjects_of(job.user_id, job.key_id, job.collection_id)
-    own = await quotas.set_for(tx, subjects)
+    own = await quota_store.set_for(tx, subjects)
     (reserved,) = await quotas.reserve(tx, [quotas.Claim(subjects, need)], own, dispatcher.quotas)
     room = reserved.room
     by_id = {step.id: step for step in gated(new, job.user_id, 0 if held else room)}

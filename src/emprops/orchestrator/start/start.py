@@ -31,8 +31,8 @@ from emprops.orchestrator.start.request import Ask, Chosen, Started
 from emprops.orchestrator.tickets import Dispatcher
 from emprops.outputs import job_results as outputs
 from emprops.quotas import service as quotas
+from emprops.quotas import store as quota_store
 from emprops.quotas.limits import Subject, subjects_of
-from emprops.quotas.store import Quota
 
 Answer = Started | AppError
 
@@ -93,7 +93,7 @@ async def run_collections(
     if not chosen:
         return []
     subjects = {subject for job in chosen for subject in _subjects(job)}
-    plans, own = await tx.together(plan_all(tx, chosen, dispatcher.results), quotas.set_for(tx, subjects))
+    plans, own = await tx.together(plan_all(tx, chosen, dispatcher.results), quota_store.set_for(tx, subjects))
     planned = [plan for plan in plans if isinstance(plan, Planned)]
     drafts = await _reserve(tx, planned, own, dispatcher) if planned else []
     stored = iter(await _store(tx, drafts, terms=terms, dispatcher=dispatcher) if drafts else ())
@@ -132,7 +132,7 @@ def _subjects(job: Chosen) -> Sequence[Subject]:
 
 
 async def _reserve(
-    tx: Transaction, planned: Sequence[Planned], own: Mapping[Subject, Quota], dispatcher: Dispatcher
+    tx: Transaction, planned: Sequence[Planned], own: Mapping[Subject, quota_store.Quota], dispatcher: Dispatcher
 ) -> list[_Draft]:
     claims = [
         quotas.Claim(
