@@ -1,5 +1,8 @@
 """Which statements PostgreSQL keeps for a connection, and what becomes of them."""
 
+from dataclasses import dataclass
+from typing import Any
+
 import psycopg
 import pytest
 from tests.engines import Engines
@@ -70,3 +73,36 @@ async def test_a_statement_that_cannot_be_kept_is_tried_again(pool: Database) ->
     async with pool.reader() as reader:
         assert await reader.fetch_value("SELECT n FROM lid WHERE n = %s", (1,)) is None
         await reader.execute("DROP TABLE lid")
+
+
+async def test_a_column_that_a_migration_has_renamed_is_not_read_by_its_old_name(
+    pool: Database, engines: Engines
+) -> None:
+    async def look() -> list[dict[str, Any]]:
+        async with pool.reader() as reader:
+            return await reader.fetch_dicts("SELECT * FROM lid WHERE n = %s", (1,))
+
+    with psycopg.connect(engines.database_url, autocommit=True) as migration:
+        migration.execute("CREATE TABLE lid AS SELECT 1 AS n, 2 AS size")
+        try:
+            for _ in range(module.KEPT_AFTER + 2):
+                assert await look() == [{"n": 1, "size": 2}]
+            migration.execute("ALTER TABLE lid RENAME size TO width")
+            with pytest.raises(psycopg.errors.FeatureNotSupported):
+                await look()
+            assert await look() == [{"n": 1, "width": 2}]
+        finally:
+            migration.execute("DROP TABLE lid")
+
+
+@dataclass(frozen=True)
+class Lid:
+    n: int
+    width: int
+
+
+@pytest.mark.parametrize("columns", ["%s::int AS n, 2 AS width", "2 AS width, %s::int AS n"])
+async def test_columns_become_the_fields_of_their_names_in_any_order(pool: Database, columns: str) -> None:
+    for n in range(module.KEPT_AFTER + 3):
+        async with pool.reader() as reader:
+            assert await reader.fetch_all(Lid, f"SELECT {columns}", (n,)) == [Lid(n, 2)]

@@ -62,7 +62,7 @@ class Transaction:
 
     async def fetch_dicts(self, sql: str, parameters: Parameters = None) -> list[dict[str, Any]]:
         """Run a statement and return its rows as dictionaries."""
-        return (await self._statements.run(sql, parameters)).named(dict)
+        return (await self._statements.run(sql, parameters)).dicts()
 
     async def fetch_value(self, sql: str, parameters: Parameters = None) -> Any:
         """Run a statement and return the first column of its first row, or None."""

@@ -7,9 +7,9 @@ see docs/decisions/0058-fewer-round-trips.md.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from psycopg import AsyncConnection, adapt, generators
 from psycopg.abc import PQGen, Transformer
@@ -19,8 +19,7 @@ from psycopg.pq import DiagnosticField, ExecStatus
 from psycopg.pq.abc import PGconn, PGresult
 
 from emprops.kit.placeholders import Parameters, in_order, numbered
-
-Row = TypeVar("Row")
+from emprops.kit.results import Kept, Result
 
 KEPT_AFTER: Final = 5
 """How often a connection sends a statement whole; then PostgreSQL keeps it."""
@@ -35,41 +34,18 @@ Key = tuple[bytes, tuple[int, ...]]
 """A statement's text and the types of its parameters."""
 
 
-class Result:
-    """What a statement returned."""
-
-    def __init__(self, found: PGresult, values: Transformer) -> None:
-        self._found = found
-        self._values = values
-
-    @property
-    def touched(self) -> int:
-        """How many rows the statement returned or changed; -1 if it is of another kind."""
-        count = self._found.command_tuples
-        return -1 if count is None else count
-
-    def rows(self, make: Callable[[Sequence[Any]], Row]) -> list[Row]:
-        """Return the rows, each made of its values."""
-        self._values.set_pgresult(self._found)
-        return self._values.load_rows(0, self._found.ntuples, make)
-
-    def named(self, make: Callable[..., Row]) -> list[Row]:
-        """Return the rows, each made of its values by their columns' names."""
-        names = [(self._found.fname(at) or b"").decode() for at in range(self._found.nfields)]
-        return self.rows(lambda values: make(**dict(zip(names, values, strict=True))))
-
-
 class _Asked:
     """A statement with its values, how it is sent, and how PostgreSQL answered it."""
 
-    def __init__(self, connection: AsyncConnection[Any], sql: str, parameters: Parameters = None) -> None:
+    def __init__(self, values: Transformer, sql: str, parameters: Parameters = None) -> None:
         text, names = (sql.encode(), ()) if parameters is None else numbered(sql)
         given = in_order(parameters, names)
-        self.values: Transformer = adapt.Transformer(connection)
-        self.data = self.values.dump_sequence(given, [PyFormat.AUTO] * len(given))
-        self.key: Key = (text, self.values.types or ())
-        self.name: bytes | None = None
-        """The name under which PostgreSQL keeps the statement; None: it is sent whole."""
+        self.values = values
+        self.data = values.dump_sequence(given, [PyFormat.AUTO] * len(given))
+        self.formats = values.formats
+        self.key: Key = (text, values.types or ())
+        self.kept: Kept | None = None
+        """How PostgreSQL keeps the statement; None: it is sent whole."""
         self.is_new = False
         """Whether PostgreSQL is to keep it from now on."""
         self.answer: PGresult | None = None
@@ -78,17 +54,17 @@ class _Asked:
     @property
     def is_plain(self) -> bool:
         """Whether it is a text without parameters, which may be several statements."""
-        return self.name is None and not self.data
+        return self.kept is None and not self.data
 
     def send(self, pgconn: PGconn) -> int:
         """Send it; returns how many answers will come."""
         text, types = self.key
-        if self.name is None:
-            pgconn.send_query_params(text, self.data, types, self.values.formats)
+        if self.kept is None:
+            pgconn.send_query_params(text, self.data, types, self.formats)
             return 1
         if self.is_new:
-            pgconn.send_prepare(self.name, text, types)
-        pgconn.send_query_prepared(self.name, self.data, self.values.formats)
+            pgconn.send_prepare(self.kept.name, text, types)
+        pgconn.send_query_prepared(self.kept.name, self.data, self.formats)
         return 1 + self.is_new
 
     def receive(self, results: Iterable[PGresult]) -> None:
@@ -105,7 +81,7 @@ class _Asked:
     @property
     def is_outdated(self) -> bool:
         """Whether it failed because of how PostgreSQL keeps it."""
-        if self.name is None or self.answer is None or self.answer.status != ExecStatus.FATAL_ERROR:
+        if self.kept is None or self.answer is None or self.answer.status != ExecStatus.FATAL_ERROR:
             return False
         return self.answer.error_field(DiagnosticField.SQLSTATE) in _OUTDATED
 
@@ -115,7 +91,7 @@ class _Asked:
             raise PipelineAborted("a statement that was sent before this one has failed")
         if self.answer.status == ExecStatus.FATAL_ERROR:
             raise error_from_result(self.answer)
-        return Result(self.answer, self.values)
+        return Result(self.answer, self.values, self.kept)
 
 
 class Statements:
@@ -123,7 +99,8 @@ class Statements:
 
     def __init__(self, connection: AsyncConnection[Any]) -> None:
         self._connection = connection
-        self._kept: OrderedDict[Key, bytes] = OrderedDict()
+        self._values: Transformer = adapt.Transformer(connection)
+        self._kept: OrderedDict[Key, Kept] = OrderedDict()
         self._seen: OrderedDict[Key, int] = OrderedDict()
         self._count = 0
         self._begin: list[_Asked] = []
@@ -136,7 +113,7 @@ class Statements:
     async def run(self, sql: str, parameters: Parameters = None) -> Result:
         """Run one statement, after what was to be sent before it; see :func:`emprops.kit.placeholders.numbered`.
         Without parameters, a percent sign is one. Raises ``psycopg.Error``, also that of what was sent before it."""
-        asked = _Asked(self._connection, sql, parameters)
+        asked = _Asked(self._values, sql, parameters)
         if self._crowds:
             await self._in_company(asked)
         else:
@@ -146,7 +123,7 @@ class Statements:
     def later(self, sql: str, parameters: Parameters = None) -> None:
         """Send a statement with the next one that is run, or behind those that are about to be sent together. Its error
         is raised there."""
-        asked = _Asked(self._connection, sql, parameters)
+        asked = _Asked(self._values, sql, parameters)
         if self._company:
             self._company.append((asked, None))
         else:
@@ -154,7 +131,7 @@ class Statements:
 
     def begin(self, texts: Iterable[str]) -> None:
         """Begin a transaction by these statements; PostgreSQL hears of it with the first one that is run."""
-        self._begin = [_Asked(self._connection, text) for text in texts]
+        self._begin = [_Asked(self._values, text) for text in texts]
 
     async def commit(self) -> None:
         """Commit what was begun. Raises ``psycopg.Error``."""
@@ -214,17 +191,17 @@ class Statements:
 
     def _named(self, asked: Sequence[_Asked]) -> list[_Asked]:
         """Decide how each statement is sent. Returns them all, after those that drop what need not be kept any more."""
-        new: dict[Key, bytes] = {}
+        new: dict[Key, Kept] = {}
         for one in asked:
             if one.key in self._kept:
                 self._kept.move_to_end(one.key)
-            one.name = self._kept.get(one.key) or new.get(one.key)
-            if one.name is None and self._should_keep(one.key):
+            one.kept = self._kept.get(one.key) or new.get(one.key)
+            if one.kept is None and self._should_keep(one.key):
                 self._count += 1
-                one.name = new[one.key] = b"emprops_%d" % self._count
+                one.kept = new[one.key] = Kept(b"emprops_%d" % self._count)
                 one.is_new = True
         old = [self._kept.popitem(last=False)[1] for _ in range(min(len(self._kept) + len(new) - MOST_KEPT, len(new)))]
-        return [*(_Asked(self._connection, f"DEALLOCATE {name.decode()}") for name in old), *asked]
+        return [*(_Asked(self._values, f"DEALLOCATE {one.name.decode()}") for one in old), *asked]
 
     def _should_keep(self, key: Key) -> bool:
         """Count a use of a statement that PostgreSQL does not have; returns whether it should."""
@@ -262,8 +239,8 @@ class Statements:
                 pgconn.exit_pipeline_mode()
         for one, count in zip(asked, counts, strict=True):
             one.receive([result for _ in range(count) for result in next(answers)])
-            if one.is_new and one.name and not one.failed:
-                self._kept[one.key] = one.name
+            if one.is_new and one.kept and not one.failed:
+                self._kept[one.key] = one.kept
 
 
 def _answers(pgconn: PGconn, count: int) -> PQGen[list[list[PGresult]]]:
