@@ -122,8 +122,17 @@ $$;
 CREATE FUNCTION public.note_words() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
+DECLARE
+    title  text;
+    sent   jsonb := CASE jsonb_typeof(NEW.input_metadata) WHEN 'object'
+                    THEN NEW.input_metadata - '{source_output_id,source_url,source_mime_type}'::text[] END;
+    picked jsonb;
 BEGIN
-    INSERT INTO output_search (output_id, words) VALUES (NEW.id, words_of(NEW))
+    SELECT c.title, j.data #> ARRAY['generations', NEW.generation::text, 'variables'] INTO title, picked
+    FROM collection c LEFT JOIN job j ON j.id = NEW.job_id WHERE c.id = NEW.collection_id;
+    INSERT INTO output_search (output_id, words) VALUES (NEW.id,
+        array_to_tsvector(ARRAY['=' || NEW.user_id])
+        || strip(to_tsvector('simple', left(concat_ws(' ', title, texts_in(sent), texts_in(picked)), 20000))))
     ON CONFLICT (output_id) DO UPDATE SET words = excluded.words;
     RETURN NULL;
 END
@@ -216,60 +225,15 @@ END
 $$;
 
 CREATE FUNCTION public.texts_in(document jsonb) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     AS $_$
-    SELECT string_agg(left(leaf #>> '{}', 10000), ' ') FROM jsonb_path_query(document, 'strict $.**') leaf
-    WHERE jsonb_typeof(leaf) IN ('string', 'number') AND leaf #>> '{}' !~* '^(https?|ipfs|data):'
+BEGIN
+    RETURN (
+        SELECT string_agg(left(leaf #>> '{}', 10000), ' ') FROM jsonb_path_query(document, 'strict $.**') leaf
+        WHERE jsonb_typeof(leaf) IN ('string', 'number') AND leaf #>> '{}' !~* '^(https?|ipfs|data):'
+    );
+END
 $_$;
-
-CREATE TABLE public.output (
-    id uuid NOT NULL,
-    user_id uuid NOT NULL,
-    collection_id uuid NOT NULL,
-    deck_id uuid,
-    job_id uuid,
-    generation integer DEFAULT 0 NOT NULL,
-    flat_file_id bigint,
-    source_output_id uuid,
-    status text DEFAULT 'pending'::text NOT NULL,
-    source text DEFAULT 'unknown'::text NOT NULL,
-    url text,
-    mime_type text,
-    thumbnail_url text,
-    error_message text,
-    input_metadata jsonb,
-    output_metadata jsonb,
-    is_custodial boolean DEFAULT false NOT NULL,
-    custodied_for uuid,
-    "position" integer,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    completed_at timestamp with time zone,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    generated boolean DEFAULT false NOT NULL,
-    expires_at timestamp with time zone,
-    starred boolean DEFAULT false NOT NULL,
-    hidden_by text,
-    CONSTRAINT output_check CHECK (((deck_id IS NULL) = ("position" IS NULL))),
-    CONSTRAINT output_hidden_by CHECK (((hidden_by IS NULL) OR (status = 'hidden'::text))),
-    CONSTRAINT output_hidden_by_check CHECK ((hidden_by = ANY (ARRAY['owner'::text, 'operator'::text, 'time'::text, 'server'::text]))),
-    CONSTRAINT output_source_check CHECK ((source = ANY (ARRAY['direct_api'::text, 'ai_terminal'::text, 'miniapp'::text, 'studio_component'::text, 'studio_workflow'::text, 'load_test'::text, 'unknown'::text]))),
-    CONSTRAINT output_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'processing'::text, 'completed'::text, 'failed'::text, 'hidden'::text])))
-);
-
-COMMENT ON COLUMN public.output.expires_at IS 'when it is hidden and its file removed; null: never, or it is not completed';
-
-COMMENT ON COLUMN public.output.hidden_by IS 'who or what hid it; only what its owner hid can be brought back';
-
-CREATE FUNCTION public.words_of(made public.output) RETURNS tsvector
-    LANGUAGE sql STABLE
-    AS $$
-    SELECT array_to_tsvector(ARRAY['=' || made.user_id]) || strip(to_tsvector('simple', left(concat_ws(' ', c.title,
-        texts_in(CASE jsonb_typeof(made.input_metadata) WHEN 'object'
-                 THEN made.input_metadata - '{source_output_id,source_url,source_mime_type}'::text[] END),
-        texts_in(j.data #> ARRAY['generations', made.generation::text, 'variables'])
-    ), 20000)))
-    FROM collection c LEFT JOIN job j ON j.id = made.job_id WHERE c.id = made.collection_id
-$$;
 
 CREATE FUNCTION public.words_of_all(asked text) RETURNS tsquery
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -755,6 +719,44 @@ ALTER TABLE public.outbox ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
+
+CREATE TABLE public.output (
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    collection_id uuid NOT NULL,
+    deck_id uuid,
+    job_id uuid,
+    generation integer DEFAULT 0 NOT NULL,
+    flat_file_id bigint,
+    source_output_id uuid,
+    status text DEFAULT 'pending'::text NOT NULL,
+    source text DEFAULT 'unknown'::text NOT NULL,
+    url text,
+    mime_type text,
+    thumbnail_url text,
+    error_message text,
+    input_metadata jsonb,
+    output_metadata jsonb,
+    is_custodial boolean DEFAULT false NOT NULL,
+    custodied_for uuid,
+    "position" integer,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    completed_at timestamp with time zone,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    generated boolean DEFAULT false NOT NULL,
+    expires_at timestamp with time zone,
+    starred boolean DEFAULT false NOT NULL,
+    hidden_by text,
+    CONSTRAINT output_check CHECK (((deck_id IS NULL) = ("position" IS NULL))),
+    CONSTRAINT output_hidden_by CHECK (((hidden_by IS NULL) OR (status = 'hidden'::text))),
+    CONSTRAINT output_hidden_by_check CHECK ((hidden_by = ANY (ARRAY['owner'::text, 'operator'::text, 'time'::text, 'server'::text]))),
+    CONSTRAINT output_source_check CHECK ((source = ANY (ARRAY['direct_api'::text, 'ai_terminal'::text, 'miniapp'::text, 'studio_component'::text, 'studio_workflow'::text, 'load_test'::text, 'unknown'::text]))),
+    CONSTRAINT output_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'processing'::text, 'completed'::text, 'failed'::text, 'hidden'::text])))
+);
+
+COMMENT ON COLUMN public.output.expires_at IS 'when it is hidden and its file removed; null: never, or it is not completed';
+
+COMMENT ON COLUMN public.output.hidden_by IS 'who or what hid it; only what its owner hid can be brought back';
 
 CREATE TABLE public.output_count (
     subject uuid NOT NULL,
