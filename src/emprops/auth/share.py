@@ -5,20 +5,16 @@ right: ``<expiry>.<signature>``, HMAC-SHA256 over the output's id and the expiry
 output, nothing else.
 """
 
-import base64
-import hashlib
-import hmac
 import math
 import re
 import time
 from collections.abc import Callable
-from functools import cached_property
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends
 
-from emprops.auth.derived import derived_key
+from emprops.auth.derived import Signer
 from emprops.kit.web.parts import Part
 from emprops.settings import Settings, SettingsError
 
@@ -35,7 +31,7 @@ class ShareLinks:
     """
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.time) -> None:
-        self._settings = settings
+        self._signer = Signer(settings, _PURPOSE)
         self._life = settings.share_days * DAY
         self._clock = clock
         if 0 < len(settings.share_secret.get_secret_value().encode()) < MIN_SECRET_BYTES:
@@ -44,14 +40,10 @@ class ShareLinks:
                 " `openssl rand -base64 48`."
             )
 
-    @cached_property
-    def _key(self) -> bytes:
-        return derived_key(self._settings, _PURPOSE)
-
     def token(self, output_id: UUID) -> str:
         """Make a token. It ends at a full day, so that an output's link stays the same throughout one."""
         expiry = math.ceil((self._clock() + self._life) / DAY) * DAY
-        return f"{expiry}.{self._signature(output_id, expiry)}"
+        return f"{expiry}.{self._signer.signature(str(output_id), expiry)}"
 
     def url(self, base_url: str, output_id: UUID, *, shared: bool) -> str:
         """Return the address of an output's watch page; one that anybody may see needs no token."""
@@ -64,12 +56,7 @@ class ShareLinks:
         if match is None:
             return False
         expiry = int(match[1])
-        genuine = hmac.compare_digest(match[2], self._signature(output_id, expiry))
-        return genuine and self._clock() < expiry
-
-    def _signature(self, output_id: UUID, expiry: int) -> str:
-        digest = hmac.new(self._key, f"{output_id}\n{expiry}".encode(), hashlib.sha256).digest()
-        return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+        return self._signer.signed(str(output_id), expiry, match[2]) and self._clock() < expiry
 
 
 SHARE_LINKS: Part[ShareLinks] = Part("share_links")
