@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from uuid import UUID
 
 SCRIPT = """
 import logging, structlog
@@ -39,6 +40,29 @@ def test_one_json_object_per_line() -> None:
     assert "request_id" not in failed
     assert "RuntimeError: broken" in failed["exception"]
     assert said["timestamp"].endswith("Z")
+
+
+ODD = """
+import os, sys, uuid, structlog
+from emprops.kit.telemetry.logging import configure_logging
+from emprops.settings import Settings
+
+configure_logging(Settings(log_json=True))
+log = structlog.get_logger("emprops.test")
+log.info("half", text="\\ud83e", large=2**70)
+log.info("whole", text="é 🦊", id=uuid.UUID(int=1), other=Exception("why"))
+os.close(sys.stderr.fileno())
+log.info("lost")
+print("went on")
+"""
+
+
+def test_what_is_logged_never_raises() -> None:
+    done = subprocess.run([sys.executable, "-c", ODD], capture_output=True, text=True, check=True)
+    half, whole = map(json.loads, done.stderr.splitlines())
+    assert (half["text"], half["large"]) == ("\ud83e", 2**70)
+    assert (whole["text"], whole["id"], whole["other"]) == ("é 🦊", str(UUID(int=1)), "why")
+    assert done.stdout == "went on\n", "also when nobody reads it any more"
 
 
 def test_text_for_people_shows_no_values_of_variables() -> None:

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import jsonschema_rs
+import orjson
 import pytest
 from fastapi.routing import APIRoute, iter_route_contexts
-from tests.conformance import document, response_of
+from tests.conformance import document, response_of, validator_of
 from tests.rules import contract
 from tests.rules.callers import SERVICE
 from tests.rules.route_table import TABLE
@@ -59,7 +60,7 @@ def shape(path: str) -> str:
 
 
 def validator(schema: dict[str, Any]) -> jsonschema_rs.Draft202012Validator:
-    return jsonschema_rs.Draft202012Validator({**schema, "components": DOCUMENT["components"]}, validate_formats=True)
+    return validator_of(orjson.dumps(schema).decode(), formats=True)
 
 
 def resolved(schema: dict[str, Any]) -> dict[str, Any]:

@@ -11,11 +11,10 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from structlog.contextvars import get_contextvars
-
 from emprops.audit import store
 from emprops.audit.actions import Action
 from emprops.kit.database import Transaction
+from emprops.kit.telemetry.logging import known
 
 EMPROPS = "emprops"
 """The actor of what happens by itself."""
@@ -62,14 +61,13 @@ async def record_daily(
 def _entry(
     actor: str, action: Action, target: str, details: Mapping[str, Any] | None, user_id: UUID | None
 ) -> store.NewEntry:
-    request_id = get_contextvars().get("request_id")
     return store.NewEntry(
         actor=_plain(actor),
         action=action.value,
         target=_plain(target),
         user_id=user_id,
         details=_plain(dict(details or {})),
-        request_id=request_id if isinstance(request_id, str) else None,
+        request_id=known("request_id"),
     )
 
 

@@ -1,12 +1,17 @@
-"""Logs: structlog, set up once per process; the standard library's loggers come out in the same form."""
+"""Logs: structlog, set up once per process; the standard library's loggers come out in the same form.
 
+Our own lines do not pass through the standard library, which would take longer than a short request.
+"""
+
+import json
 import logging
 import sys
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from typing import Any
 
+import orjson
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
@@ -28,26 +33,25 @@ def configure_logging(settings: Settings, **always: str) -> None:
         return {**always, **_about.get(), **tracing.ids(), **event}
 
     shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
         add_ids,
-        structlog.stdlib.add_log_level,
+        structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
     ]
-    structlog.configure(
-        # what nobody will read is dropped before it is made
-        processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=False,
-    )
     rendering: list[Processor] = (
-        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]
+        [structlog.processors.format_exc_info, _as_json]
         if settings.log_json
         # the default traceback shows the values of variables, and with them whatever a user sent
         else [
             structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
         ]
+    )
+    lines = _Lines()
+    structlog.configure(
+        processors=[*shared, *rendering],
+        logger_factory=lambda *_: lines,
+        wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
+        cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
@@ -66,12 +70,44 @@ def configure_logging(settings: Settings, **always: str) -> None:
         logging.getLogger(name).propagate = True
 
 
+class _Lines:
+    """Writes lines to stderr, each at once. That nobody reads them any more is no error of who writes them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()  # a signal may come, and be logged, while a line is written
+
+    def msg(self, line: str) -> None:
+        """Write one line."""
+        # the last error: a signal came while a line was written
+        with self._lock, suppress(OSError, ValueError, RuntimeError):
+            sys.stderr.write(line + "\n")
+
+    debug = info = warning = error = critical = msg
+
+
+def _as_json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
+    try:
+        return orjson.dumps(event, default=str).decode()
+    except TypeError:  # half a character, or a larger integer
+        return json.dumps(event, default=str)
+
+
 def about(values: Mapping[str, str]) -> None:
     """Add values to every log line of this task from now on. For tasks that come by the thousand: it costs them little,
     whether they log or not."""
     _about.set(values)
 
 
-def bound(**values: Any) -> AbstractContextManager[Any]:
+def known(name: str) -> str | None:
+    """Return a value that is on every log line now."""
+    return _about.get().get(name)
+
+
+@contextmanager
+def bound(**values: str) -> Iterator[None]:
     """Add values (``job_id``, ``request_id`` …) to every log line of the block."""
-    return structlog.contextvars.bound_contextvars(**values)
+    token = _about.set({**_about.get(), **values})
+    try:
+        yield
+    finally:
+        _about.reset(token)

@@ -2,14 +2,14 @@
 
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
 from typing import Any
 
 import structlog
 from prometheus_client import Counter, Histogram
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -48,13 +48,19 @@ SECURITY_HEADERS = {
 }
 
 Guard = Callable[[Scope], AppError | None]
+Header = tuple[bytes, bytes]
 _REPLY_HEADERS = "reply_headers"
 _WAITED = "waited"
 
 
 def add_reply_headers(scope: Scope, headers: Mapping[str, str]) -> None:
     """Have headers sent with whatever the reply to this request will be, a failure included."""
-    scope["state"].setdefault(_REPLY_HEADERS, {}).update(headers)
+    scope["state"].setdefault(_REPLY_HEADERS, {}).update(_encoded(headers))
+
+
+def _encoded(headers: Mapping[str, str]) -> dict[bytes, bytes]:
+    """Return headers as ASGI has them."""
+    return {name.lower().encode(): value.encode("latin-1") for name, value in headers.items()}
 
 
 def note_wait(scope: Scope, seconds: float) -> None:
@@ -67,7 +73,7 @@ class RequestShell:
 
     def __init__(self, app: ASGIApp, *, headers: Mapping[str, str], guard: Guard) -> None:
         self.app = app
-        self.headers = {**SECURITY_HEADERS, **headers}
+        self.usual = list(_encoded({**SECURITY_HEADERS, **headers}).items())
         self.guard = guard
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -78,15 +84,16 @@ class RequestShell:
         asked = Headers(scope=scope).get("x-request-id", "")
         request_id = asked if REQUEST_ID.fullmatch(asked) else str(new_id())
         scope.setdefault("state", {})["request_id"] = request_id
+        add_reply_headers(scope, {"X-Request-ID": request_id})
         with bound(request_id=request_id):
-            await self._handle(scope, receive, send, request_id)
+            await self._handle(scope, receive, send)
 
-    async def _handle(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
+    async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle a request or a WebSocket. A WebSocket that is refused gets a reply like any other request."""
         method = str(scope.get("method", "WEBSOCKET"))
         if method == "HEAD":
             scope, send = as_get(scope), without_body(send)
-        reply = _Reply(scope, receive, send, {"X-Request-ID": request_id}, self.headers)
+        reply = _Reply(scope, receive, send, self.usual)
         with _span(scope, method) as span:
             try:
                 refusal = self.guard(scope)
@@ -108,9 +115,7 @@ class RequestShell:
 class _Reply:
     """The reply on its way out: gets its headers, and is noted."""
 
-    def __init__(
-        self, scope: Scope, receive: Receive, send: Send, own: Mapping[str, str], headers: Mapping[str, str]
-    ) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, usual: Iterable[Header]) -> None:
         self.status = 0
         self.began = time.perf_counter()
         self.answered: float | None = None
@@ -118,8 +123,7 @@ class _Reply:
         self._scope = scope
         self._receive = receive
         self._send = send
-        self._own = own
-        self._headers = headers
+        self._usual = usual
 
     async def send(self, message: Message) -> None:
         """Send one message."""
@@ -132,13 +136,15 @@ class _Reply:
             self._begins(101)
         elif kind in {"http.response.start", "websocket.http.response.start"}:
             self._begins(message["status"])
-            headers = MutableHeaders(scope=message)
-            for name, value in self._own.items():
-                headers[name] = value
-            for name, value in self._headers.items():
-                headers.setdefault(name, value)
-            headers.update(self._scope["state"].get(_REPLY_HEADERS, {}))
+            message = {**message, "headers": self._completed(message.get("headers", ()))}
         await self._send(message)
+
+    def _completed(self, headers: Iterable[Header]) -> list[Header]:
+        """Return the headers of a reply with those that were noted for it, and the usual ones that it lacks."""
+        noted = self._scope["state"][_REPLY_HEADERS]
+        complete = [header for header in headers if header[0] not in noted] + list(noted.items())
+        present = {name for name, _ in complete}
+        return complete + [header for header in self._usual if header[0] not in present]
 
     def _begins(self, status: int) -> None:
         self.status = status
