@@ -1,4 +1,7 @@
-"""The markers by which each route says who may call it. A route without one keeps the api from starting."""
+"""The markers by which each route says who may call it. A route without one keeps the api from starting.
+
+They call each other and do not depend on each other: FastAPI would find out about each one wherever it is named.
+"""
 
 import hmac
 from collections.abc import Callable, Iterable
@@ -59,8 +62,9 @@ async def current_caller(connection: HTTPConnection) -> Caller:
     return caller
 
 
-async def current_user(caller: Annotated[Caller, Depends(current_caller)]) -> UUID:
+async def current_user(connection: HTTPConnection) -> UUID:
     """Return the calling user's id; a service that speaks for nobody gets 401."""
+    caller = await current_caller(connection)
     if caller.user_id is None:
         raise UnauthorizedError("Unauthorized: missing user_id header")
     return caller.user_id
@@ -98,7 +102,7 @@ async def asset_reader(connection: HTTPConnection, asset_id: UUID) -> UUID | Non
     """Find whose asset may be read: None if the URL is signed for it, else the calling user's only."""
     if FILE_LINKS.of(connection).opens(f"asset:{asset_id}", connection.query_params):
         return None
-    return await current_user(await current_caller(connection))
+    return await current_user(connection)
 
 
 async def optional_caller(connection: HTTPConnection) -> Caller | None:
@@ -138,29 +142,31 @@ async def _caller_with(connection: HTTPConnection, scope: str) -> Caller:
     return caller
 
 
-async def author(connection: HTTPConnection, caller: Annotated[Caller, Depends(current_caller)]) -> None:
+async def author(connection: HTTPConnection) -> None:
     """Let those in who may make workflows, projects and collections; the others get 403."""
-    if not await has_role(connection, caller, AUTHOR):
+    if not await has_role(connection, await current_caller(connection), AUTHOR):
         raise ForbiddenError(
             "Making and changing workflows, projects and collections takes the role author; ask the operator for it."
         )
 
 
-async def count_generation(connection: HTTPConnection, caller: Annotated[Caller, Depends(current_caller)]) -> None:
+async def count_generation(connection: HTTPConnection) -> None:
     """Count a request that puts work into the queue."""
-    await LIMITER.of(connection).check(connection, caller, Kind.GENERATION)
+    await LIMITER.of(connection).check(connection, await current_caller(connection), Kind.GENERATION)
 
 
-async def operator_caller(connection: HTTPConnection, caller: Annotated[Caller, Depends(current_caller)]) -> Caller:
+async def operator_caller(connection: HTTPConnection) -> Caller:
     """Find who runs the installation: a user with the role operator, or a service; the others get 403."""
+    caller = await current_caller(connection)
     if not await has_role(connection, caller, OPERATOR):
         raise ForbiddenError("This endpoint takes the role operator, or an API key with the scope service.")
     return caller
 
 
-async def viewer_caller(connection: HTTPConnection, caller: Annotated[Caller, Depends(current_caller)]) -> Caller:
+async def viewer_caller(connection: HTTPConnection) -> Caller:
     """Find who may see what an operator sees: a user with the role viewer or operator, a service, or a key with the
     scope read that belongs to no user; the others get 403."""
+    caller = await current_caller(connection)
     if not await has_role(connection, caller, VIEWER):
         raise ForbiddenError(NO_VIEWER)
     return caller
@@ -252,6 +258,10 @@ _EVERY_WAY: Security = [{name: []} for name in SCHEMES]
 _BY_HEADER: Security = [way for way in _EVERY_WAY if "session" not in way]
 MARKERS: dict[Callable[..., Any], Security] = {
     current_caller: _EVERY_WAY,
+    current_user: _EVERY_WAY,
+    operator_caller: _EVERY_WAY,
+    viewer_caller: _EVERY_WAY,
+    author: _EVERY_WAY,
     stream_caller: _EVERY_WAY,
     my_stream_caller: _EVERY_WAY,
     socket_caller: _EVERY_WAY,

@@ -31,7 +31,7 @@ from emprops.kit.web.endpoint import Reader, Resources, Shared, resources_of, ro
 from emprops.kit.web.envelope import Envelope, failures, ok, reply
 from emprops.kit.web.paging import Paging
 from emprops.kit.web.parts import Part
-from emprops.kit.web.prefer import APPLIED_HEADER, AskedWait
+from emprops.kit.web.prefer import APPLIED_HEADER, PreferHeader, WaitQuery, seconds_to_wait
 from emprops.kit.web.sse import described, event_stream
 from emprops.media.result_links import RESULT_LINKS, Naming, ResultLinks
 
@@ -78,13 +78,16 @@ Looking = Annotated[Lookout, Depends(LOOKOUT.depend)]
         **failures(_429=TooManyRequestsError(FULL.format(100))),
     },
 )
-async def get_job(job_id: UUID, request: Request, caller: CurrentCaller, seconds: AskedWait) -> Response:
+async def get_job(
+    job_id: UUID, request: Request, caller: CurrentCaller, wait: WaitQuery = None, _prefer: PreferHeader = None
+) -> Response:
     """Read a job's present state and, while it waits for a worker, its place in the queue and what keeps it there.
 
     With `wait`, the answer comes when the job has ended, or after that time with the job as it stands.
     """
     # what is asked most takes the parts of its process itself: FastAPI would need 12 µs for each
     resources, results, ends = resources_of(request), RESULT_LINKS.of(request), ENDS.of(request)
+    seconds = seconds_to_wait(request, wait)
     if not seconds:
         return await _shown(resources, results, await _readable(resources, caller, job_id))
     with ends.place(waiter(caller)), ends.expecting(str(job_id)) as end:

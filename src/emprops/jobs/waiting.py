@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from emprops.auth.caller import Caller
-from emprops.auth.dependencies import CurrentCaller
+from emprops.auth.dependencies import current_caller
 from emprops.jobs import queries
 from emprops.jobs.ends import End, Ends
 from emprops.jobs.queries import JobDetail
@@ -26,7 +26,7 @@ from emprops.kit.web.endpoint import replace_reply
 from emprops.kit.web.envelope import reply
 from emprops.kit.web.idempotency import REPLAYED
 from emprops.kit.web.parts import Part
-from emprops.kit.web.prefer import APPLIED, AskedWait
+from emprops.kit.web.prefer import APPLIED, PreferHeader, WaitQuery, seconds_to_wait
 from emprops.kit.web.server import has_left, interrupted
 from emprops.media.result_links import RESULT_LINKS, ResultLinks
 
@@ -128,15 +128,15 @@ def applied(response: Response, seconds: float) -> Response:
     return response
 
 
-async def waiting(request: Request, seconds: AskedWait, caller: CurrentCaller) -> AsyncIterator[Wait]:
+async def waiting(request: Request, wait: WaitQuery = None, _prefer: PreferHeader = None) -> AsyncIterator[Wait]:
     """Have the reply of an endpoint that starts a job held back, if that is asked for."""
-    ends = ENDS.of(request)
+    ends, seconds = ENDS.of(request), seconds_to_wait(request, wait)
     with ExitStack() as stack:
-        wait = Wait(ends, seconds, RESULT_LINKS.of(request), stack)
+        held = Wait(ends, seconds, RESULT_LINKS.of(request), stack)
         if seconds:
-            stack.enter_context(ends.place(waiter(caller)))
-            replace_reply(request, wait.hold_back)
-        yield wait
+            stack.enter_context(ends.place(waiter(await current_caller(request))))
+            replace_reply(request, held.hold_back)
+        yield held
 
 
 Waiting = Annotated[Wait, Depends(waiting)]

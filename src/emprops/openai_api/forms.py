@@ -11,7 +11,7 @@ from starlette.requests import Request
 from emprops.assets.endpoints import shelf_of
 from emprops.assets.service import Wishes, keep_stream, too_large
 from emprops.assets.uploads import AROUND, FORM, pieces_of
-from emprops.auth.dependencies import current_caller, current_user
+from emprops.auth.dependencies import current_user
 from emprops.kit.web.endpoint import bounded, media_type_of, resources_of, with_document
 from emprops.kit.web.spooling import patient
 from emprops.kit.web.strict_json import Strictness, parse_json
@@ -46,7 +46,7 @@ class PictureRoute(StartRoute):
         if media_type_of(request) != FORM:
             return await super().read(request, settings)
         resources = resources_of(request)
-        user_id = await current_user(await current_caller(request))
+        user_id = await current_user(request)
         limited = bounded(patient(request, settings.body_timeout), settings.asset_bytes + AROUND, too_large(settings))
         async with limited.form(max_files=MOST_IMAGES + 1, max_fields=MAX_FIELDS) as form:
             document = _document(form)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from typing import Annotated, Any, Final
 
-from fastapi import Depends, Header, Query
+from fastapi import Header, Query
 from starlette.requests import Request
 
 from emprops.kit.web.endpoint import resources_of
@@ -38,10 +38,8 @@ def preferred_wait(headers: Iterable[str]) -> int | None:
     return None
 
 
-async def asked_wait(request: Request, wait: WaitQuery = None, _prefer: PreferHeader = None) -> float:
-    """Return how many seconds a request may wait, of those that it asks for; 0: not at all."""
+def seconds_to_wait(request: Request, wait: int | None) -> float:
+    """Return how many seconds a request may wait, of those that it asks for in its query or by its header; 0: not at
+    all. An endpoint declares both, ``wait: WaitQuery = None, _prefer: PreferHeader = None``."""
     asked = preferred_wait(request.headers.getlist("prefer")) if wait is None else wait
     return min(asked or 0, resources_of(request).settings.wait_longest)
-
-
-AskedWait = Annotated[float, Depends(asked_wait)]

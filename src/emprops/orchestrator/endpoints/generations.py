@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from emprops.assets.endpoints import shelf_of
 from emprops.auth.caller import OPERATOR, Caller
-from emprops.auth.dependencies import CurrentCaller, CurrentUser, StartsWork
+from emprops.auth.dependencies import CurrentUser, StartsWork, current_caller
 from emprops.auth.once import OnceAlone
 from emprops.auth.reading import reads_only
 from emprops.auth.roles import has_role
@@ -173,14 +173,14 @@ class Prepared:
 
 
 async def prepare(
-    request: Request, collection_id: CollectionRef, body: GenerateBody, caller: CurrentCaller, user_id: CurrentUser
+    request: Request, collection_id: CollectionRef, body: GenerateBody, user_id: CurrentUser
 ) -> AsyncIterator[Prepared]:
     """Settle the priority, bring in or find the files that the variables name or hold, and have what was asked for
     checked. Of a request that is refused, no file is kept.
 
     One dependency for all of it: FastAPI looks at each one, and at what it depends on, wherever it is named.
     """
-    resources = resources_of(request)
+    resources, caller = resources_of(request), await current_caller(request)
     priority, warnings = await allowed_priority(request, caller, body.workflow_priority)
     machines = await live_machines(request)
     async with settled_files(shelf_of(resources), user_id, collection_id, body.variables) as variables:
