@@ -9,15 +9,15 @@ from uuid import UUID
 
 import orjson
 
-from emprops.collections import chance, fitting, instructions
+from emprops.collections import chance
 from emprops.collections import variables as collection_variables
 from emprops.collections.instructions import Instructions, Phrase, Step, mentions
 from emprops.collections.store import Collection
 from emprops.credits.prices import StepPrice, read_price
 from emprops.errors import BadRequestError, CollectionCorruptedError, InvalidVariablesError
 from emprops.orchestrator.policing import FREE, Policing
+from emprops.orchestrator.start.recipes import recipe_of
 from emprops.queue.messages import Requirements
-from emprops.workflows import service as workflow_service
 from emprops.workflows.forms import REQUIRED, Field, Form
 from emprops.workflows.kinds.base import FieldsError, HeldValue, Occasion, PlannedWork
 from emprops.workflows.kinds.registry import KINDS
@@ -106,6 +106,8 @@ class _Planner:
     """What planning works with."""
 
     recipe: Instructions
+    forms: Mapping[str, Form]
+    """Of the workflows, by their names."""
     workflows: Mapping[str, Workflow]
     new_id: Callable[[], UUID]
     at: datetime
@@ -133,10 +135,10 @@ def make_plan(
     Raises :class:`~emprops.errors.CollectionCorruptedError`, :class:`~emprops.errors.InvalidVariablesError`, and
     :class:`~emprops.errors.BadRequestError` for values that make too much of a payload; and what ``policing`` raises.
     """
-    recipe = instructions.parse(collection.data, workflows.keys())
-    check_workflows(recipe, workflows)
+    checked = recipe_of(collection.data, workflows)
+    recipe = checked.instructions
     seed = str(new_id()) if seed is None else seed
-    planner = _Planner(recipe, workflows, new_id, now or datetime.now(UTC), policing)
+    planner = _Planner(recipe, checked.forms, workflows, new_id, now or datetime.now(UTC), policing)
     for at in range(recipe.generations.count):
         custom = recipe.generations.use_custom_hashes
         generation_hash = recipe.generations.hashes[at] if custom else chance.generation_hash(seed, at)
@@ -145,38 +147,25 @@ def make_plan(
         for step in recipe.steps:
             _plan_step(planner, step)
     unknown = collection_variables.unknown(recipe.variables, variables)
-    warnings = _warnings(recipe, workflows, unknown)
+    warnings = _warnings(planner, unknown)
     return Plan(_finish(planner.drafts), tuple(planner.generations), tuple(warnings), tuple(planner.prices), unknown)
-
-
-def check_workflows(recipe: Instructions, workflows: Mapping[str, Workflow]) -> None:
-    """Raise :class:`~emprops.errors.CollectionCorruptedError` if the workflows of a recipe cannot be planned."""
-    problems = [
-        f"workflow {name}: {problem}"
-        for name in sorted({step.node_name for step in recipe.steps})
-        for problem in workflow_service.check(workflows[name].type, workflows[name].data)
-    ]
-    if not problems and all(workflows[step.node_name].type == "basic" for step in recipe.steps):
-        problems.append("no step has anything to run")
-    problems = problems or fitting.find_problems(recipe, workflows)
-    if problems:
-        raise CollectionCorruptedError(problems)
 
 
 def _plan_step(planner: _Planner, step: Step) -> None:
     workflow = planner.workflows[step.node_name]
-    kind = KINDS[workflow.type]
+    form = planner.forms[step.node_name]
     try:
-        form = kind.form(workflow.data)
         fields = _fields(planner, step, form)
-        work = kind.plan(workflow, fields, Occasion(_chance(planner, form.fields.get(SEED), fields), planner.at))
+        work = KINDS[workflow.type].plan(
+            workflow, fields, Occasion(_chance(planner, form.fields.get(SEED), fields), planner.at)
+        )
     except FieldsError as error:
         raise _blame(error, step, planner.recipe) from None
     except TextTooLongError:
         raise _too_large(step) from None
     generation = len(planner.generations) - 1
     price = read_price(workflow.data.get("credits"))
-    values = kind.form(workflow.data).fill(fields).values if price.by else {}
+    values = form.fill(fields).values if price.by else {}
     order = None if isinstance(work, HeldValue) else len(planner.drafts) + 1
     cost = price.of(values).at_least(planner.policing.admit(step.name, workflow, work))
     planner.prices.append(StepPrice(step.id, generation, step.name, cost, order))
@@ -286,15 +275,14 @@ def _too_large(step: Step) -> BadRequestError:
     )
 
 
-def _warnings(recipe: Instructions, workflows: Mapping[str, Workflow], unknown: Mapping[str, str]) -> list[str]:
+def _warnings(planner: _Planner, unknown: Mapping[str, str]) -> list[str]:
     shown = list(unknown.items())[:SHOWN_NAMES]
     warnings = [f"{name[: collection_variables.SHOWN_LETTERS]} {problem}" for name, problem in shown]
     if len(unknown) > SHOWN_NAMES:
         warnings.append(f"{len(unknown) - SHOWN_NAMES} more variables are none of this collection")
-    for step in recipe.steps:
-        workflow = workflows[step.node_name]
-        extra = sorted(step.payload.keys() - KINDS[workflow.type].form(workflow.data).fields.keys())
+    for step in planner.recipe.steps:
+        extra = sorted(step.payload.keys() - planner.forms[step.node_name].fields.keys())
         if extra:
             names = ", ".join(name[:64] for name in extra[:SHOWN_NAMES])
-            warnings.append(f"{workflow.name} has no such fields, their values were ignored: {names}")
+            warnings.append(f"{step.node_name} has no such fields, their values were ignored: {names}")
     return warnings

@@ -9,9 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from emprops.collections import instructions
 from emprops.collections.instructions import Instructions, Phrase
-from emprops.orchestrator.start.plan import check_workflows
+from emprops.orchestrator.start.recipes import recipe_of
 from emprops.workflows.kinds.registry import KINDS
 from emprops.workflows.prompt_text import Variable
 from emprops.workflows.store import Workflow
@@ -34,8 +33,7 @@ def find_input(data: Any, workflows: Mapping[str, Workflow], input_type: str) ->
 
     Raises :class:`~emprops.errors.CollectionCorruptedError`.
     """
-    recipe = instructions.parse(data, workflows.keys())
-    check_workflows(recipe, workflows)
+    recipe = recipe_of(data, workflows).instructions
     free = [item.name for item in recipe.variables if not item.locked and item.type in ("text", "any")]
     by_type = _by_value_type(data, free, input_type)
     if by_type is not None:
