@@ -1,13 +1,12 @@
 """The parameter by which an endpoint that creates something accepts an ``Idempotency-Key``."""
 
-from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import Depends, Header, Request
 
 from emprops.auth.dependencies import identify
 from emprops.kit.database import Transaction
-from emprops.kit.web.endpoint import Tx, resources_of
+from emprops.kit.web.endpoint import Tx, open_transaction
 from emprops.kit.web.idempotency import HEADER, begin
 
 Key = Annotated[
@@ -38,16 +37,15 @@ Once = Annotated[None, Depends(once)]
 """Declare it in an endpoint that creates and that has ``tx: Tx``: ``_once: Once = None``. Nothing else is needed."""
 
 
-async def once_alone(request: Request, key: Key = None) -> AsyncIterator[Transaction | None]:
+async def once_alone(request: Request, key: Key = None) -> Transaction | None:
     """Do the same for an endpoint that needs no transaction otherwise: open one only if a key was sent, for what the
     endpoint stores to be committed with the answer; None without a key."""
     if key is None:
-        yield None
-        return
-    async with resources_of(request).database.transaction() as tx:
-        await once(request, tx, key)
-        yield tx
+        return None
+    tx = await open_transaction(request)
+    await once(request, tx, key)
+    return tx
 
 
-OnceAlone = Annotated[Transaction | None, Depends(once_alone, scope="function")]
+OnceAlone = Annotated[Transaction | None, Depends(once_alone)]
 """The same for an endpoint that has no ``Tx``."""

@@ -15,7 +15,7 @@ from emprops.auth.dependencies import CurrentCaller, CurrentUser, StartsWork
 from emprops.auth.once import Key, Once
 from emprops.jobs.queries import to_bytes
 from emprops.jobs.waiting import Ending, waiter
-from emprops.kit.web.endpoint import Reader, Shared, Tx, replace_reply, router
+from emprops.kit.web.endpoint import Reader, Shared, Tx, entered, replace_reply, resources_of, router
 from emprops.media.result_links import Naming
 from emprops.moderation.verdicts import Cleared
 from emprops.openai_api import service
@@ -42,14 +42,11 @@ async def read_body(body: ImageBody) -> ImageBody:
 Body = Annotated[ImageBody, Depends(read_body)]
 
 
-async def wanted_pictures(
-    request: Request, body: Body, user_id: CurrentUser, resources: Shared
-) -> AsyncIterator[Wanted]:
+async def wanted_pictures(request: Request, body: Body, user_id: CurrentUser) -> Wanted:
     """Find out what is asked for."""
     if request.url.path.endswith(EDITS) and not body.pictures():
         raise MissingParameterError("image", "Send the picture to change, as image in a form or in images in JSON.")
-    async with wanted_of(resources, user_id, body) as wanted:
-        yield wanted
+    return await entered(request, wanted_of(resources_of(request), user_id, body))
 
 
 WantedPictures = Annotated[Wanted, Depends(wanted_pictures)]

@@ -1,6 +1,5 @@
 """OpenAI's API of videos: start one, ask how it goes, fetch it, list and delete them."""
 
-from collections.abc import AsyncIterator
 from typing import Annotated, Literal
 
 from fastapi import Depends, Query
@@ -11,7 +10,7 @@ from emprops.auth.dependencies import CurrentCaller, CurrentUser, StartsWork
 from emprops.auth.once import Once
 from emprops.jobs import change_store
 from emprops.jobs.states import OPEN
-from emprops.kit.web.endpoint import Reader, Shared, Tx, router
+from emprops.kit.web.endpoint import Reader, Shared, Tx, entered, resources_of, router
 from emprops.media.result_links import Naming
 from emprops.media.serving import PRIVATE, send_file
 from emprops.moderation.verdicts import Cleared
@@ -41,10 +40,9 @@ async def read_body(body: VideoBody) -> VideoBody:
 Body = Annotated[VideoBody, Depends(read_body)]
 
 
-async def wanted_video(body: Body, user_id: CurrentUser, resources: Shared) -> AsyncIterator[Wanted]:
+async def wanted_video(request: Request, body: Body, user_id: CurrentUser) -> Wanted:
     """Find out what is asked for."""
-    async with wanted_of(resources, user_id, body) as wanted:
-        yield wanted
+    return await entered(request, wanted_of(resources_of(request), user_id, body))
 
 
 WantedVideo = Annotated[Wanted, Depends(wanted_video)]

@@ -1,10 +1,11 @@
 """What an endpoint gets: the process's resources, a transaction, and a JSON body that was read strictly."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
 import orjson
 from fastapi import APIRouter, Depends, params
@@ -41,6 +42,8 @@ class Resources:
 
 
 RESOURCES: Part[Resources] = Part("resources")
+Lent = TypeVar("Lent")
+_LENT = "lent"
 
 
 def resources_of(connection: HTTPConnection) -> Resources:
@@ -48,16 +51,21 @@ def resources_of(connection: HTTPConnection) -> Resources:
     return RESOURCES.of(connection)
 
 
-async def open_transaction(connection: HTTPConnection) -> AsyncIterator[Transaction]:
+async def entered(connection: HTTPConnection, manager: AbstractAsyncContextManager[Lent]) -> Lent:
+    """Enter, in a dependency, what is lent to an endpoint: it ends before the reply is sent, and if the endpoint
+    raises. A dependency that yields costs several times as much; it is for what lasts until the reply was sent."""
+    stack: AsyncExitStack = connection.scope["state"][_LENT]
+    return await stack.enter_async_context(manager)
+
+
+async def open_transaction(connection: HTTPConnection) -> Transaction:
     """Open one transaction for the endpoint: committed before the reply is sent, rolled back if the endpoint raises."""
-    async with resources_of(connection).database.transaction() as tx:
-        yield tx
+    return await entered(connection, resources_of(connection).database.transaction())
 
 
-async def open_reader(connection: HTTPConnection) -> AsyncIterator[Transaction]:
+async def open_reader(connection: HTTPConnection) -> Transaction:
     """Lend the endpoint a connection for reads; given back before the reply is sent."""
-    async with resources_of(connection).database.reader() as reader:
-        yield reader
+    return await entered(connection, resources_of(connection).database.reader())
 
 
 async def shared_resources(connection: HTTPConnection) -> Resources:
@@ -66,9 +74,9 @@ async def shared_resources(connection: HTTPConnection) -> Resources:
 
 
 Shared = Annotated[Resources, Depends(shared_resources)]
-Tx = Annotated[Transaction, Depends(open_transaction, scope="function")]
-"""The only way an endpoint writes. ``scope="function"`` is what makes the commit come before the reply."""
-Reader = Annotated[Transaction, Depends(open_reader, scope="function")]
+Tx = Annotated[Transaction, Depends(open_transaction)]
+"""The only way an endpoint writes."""
+Reader = Annotated[Transaction, Depends(open_reader)]
 
 
 class _ReadRequest(Request):
@@ -116,17 +124,20 @@ def replace_reply(request: Request, replace: Callable[[Response], Response]) -> 
 
 
 async def _answer(handle: Callable[[Request], Awaitable[Response]], request: Request) -> Response:
+    """Return the reply of an endpoint, once what it was lent has ended."""
     state = request.scope["state"]
-    try:
-        response = await handle(request)
-    except AnsweredError as answered:
-        response = answered.response
-    else:
-        if response.status_code < 300:
-            for action in state.pop("before_commit", ()):
-                await action(response)
-    if response.status_code < 300 and "replace_reply" in state:
-        response = state.pop("replace_reply")(response)
+    async with AsyncExitStack() as lent:
+        state[_LENT] = lent
+        try:
+            response = await handle(request)
+        except AnsweredError as answered:
+            response = answered.response
+        else:
+            if response.status_code < 300:
+                for action in state.pop("before_commit", ()):
+                    await action(response)
+        if response.status_code < 300 and "replace_reply" in state:
+            response = state.pop("replace_reply")(response)
     return response
 
 

@@ -18,7 +18,7 @@ from emprops.credits.service import terms_from
 from emprops.errors import NotEnoughCreditsError
 from emprops.jobs.schemas import ENDED_EXAMPLE, JobView
 from emprops.jobs.waiting import Waiting
-from emprops.kit.web.endpoint import Resources, Shared, Tx, resources_of, router
+from emprops.kit.web.endpoint import Resources, Shared, Tx, entered, resources_of, router
 from emprops.kit.web.envelope import Envelope, failures, ok
 from emprops.kit.web.prefer import APPLIED_HEADER
 from emprops.kit.web.schema import Schema
@@ -138,19 +138,17 @@ class Prepared:
     machines: Machines
 
 
-async def prepare(
-    request: Request, output_id: UUID, body: DevelopBody, caller: CurrentCaller
-) -> AsyncIterator[Prepared]:
+async def prepare(request: Request, output_id: UUID, body: DevelopBody, caller: CurrentCaller) -> Prepared:
     """Bring in, or find, the files that the variables name or hold: of whom the output belongs to; and have what was
     asked for checked. Of a request that is refused, no file is kept."""
     resources = resources_of(request)
     machines = await live_machines(request)
-    async with settled_variables(resources, output_id, body, caller.user_id) as variables:
-        settled = body.model_copy(update={"variables": variables})
-        cleared = await clear_development(
-            resources, MODERATOR.of(request), owner_of(caller), output_id, body.collection_id, variables
-        )
-        yield Prepared(settled, cleared, machines)
+    variables = await entered(request, settled_variables(resources, output_id, body, caller.user_id))
+    settled = body.model_copy(update={"variables": variables})
+    cleared = await clear_development(
+        resources, MODERATOR.of(request), owner_of(caller), output_id, body.collection_id, variables
+    )
+    return Prepared(settled, cleared, machines)
 
 
 @asynccontextmanager

@@ -1,6 +1,5 @@
 """Start a generation; say what it would cost."""
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -25,7 +24,7 @@ from emprops.errors import CollectionCorruptedError, NotEnoughCreditsError
 from emprops.jobs.schemas import JobData
 from emprops.jobs.waiting import Waiting
 from emprops.kit.ids import new_id
-from emprops.kit.web.endpoint import Reader, Shared, note, resources_of, router
+from emprops.kit.web.endpoint import Reader, Shared, entered, note, resources_of, router
 from emprops.kit.web.envelope import Envelope, failures, ok, reply
 from emprops.kit.web.parts import Part
 from emprops.kit.web.prefer import APPLIED_HEADER
@@ -172,9 +171,7 @@ class Prepared:
     warnings: tuple[str, ...]
 
 
-async def prepare(
-    request: Request, collection_id: CollectionRef, body: GenerateBody, user_id: CurrentUser
-) -> AsyncIterator[Prepared]:
+async def prepare(request: Request, collection_id: CollectionRef, body: GenerateBody, user_id: CurrentUser) -> Prepared:
     """Settle the priority, bring in or find the files that the variables name or hold, and have what was asked for
     checked. Of a request that is refused, no file is kept.
 
@@ -183,19 +180,19 @@ async def prepare(
     resources, caller = resources_of(request), await current_caller(request)
     priority, warnings = await allowed_priority(request, caller, body.workflow_priority)
     machines = await live_machines(request)
-    async with settled_files(shelf_of(resources), user_id, collection_id, body.variables) as variables:
-        generation = GenerationRequest(
-            variables=variables,
-            priority=priority,
-            workflow_id=body.workflow_id,
-            create_output=body.create_output,
-            output_id=body.output_id,
-            strict=body.strict,
-            key_id=caller.key_id,
-            cleared=await clear_generation(resources, MODERATOR.of(request), user_id, collection_id, variables),
-            machines=machines,
-        )
-        yield Prepared(Ask(user_id, collection_id, generation, new_id()), warnings)
+    variables = await entered(request, settled_files(shelf_of(resources), user_id, collection_id, body.variables))
+    generation = GenerationRequest(
+        variables=variables,
+        priority=priority,
+        workflow_id=body.workflow_id,
+        create_output=body.create_output,
+        output_id=body.output_id,
+        strict=body.strict,
+        key_id=caller.key_id,
+        cleared=await clear_generation(resources, MODERATOR.of(request), user_id, collection_id, variables),
+        machines=machines,
+    )
+    return Prepared(Ask(user_id, collection_id, generation, new_id()), warnings)
 
 
 Preparing = Annotated[Prepared, Depends(prepare)]

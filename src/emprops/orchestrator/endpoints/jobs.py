@@ -112,9 +112,9 @@ async def _locked(tx: Transaction, job_id: UUID, *, owner: UUID | None) -> Stand
     return job
 
 
-OwnJob = Annotated[Standing, Depends(_own_job, scope="function")]
+OwnJob = Annotated[Standing, Depends(_own_job)]
 """The caller's job (a service's: any), locked."""
-AnyJob = Annotated[Standing, Depends(_any_job, scope="function")]
+AnyJob = Annotated[Standing, Depends(_any_job)]
 """A job that a service names, locked."""
 
 

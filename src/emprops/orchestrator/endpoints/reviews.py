@@ -84,7 +84,7 @@ async def _deciding(
     return Deciding(tx, review_id, operator.actor, moderator, dispatcher)
 
 
-Decider = Annotated[Deciding, Depends(_deciding, scope="function")]
+Decider = Annotated[Deciding, Depends(_deciding)]
 
 
 @routes.post("/reviews/{review_id}/release", responses=DECIDED)
