@@ -53,7 +53,7 @@ def resources_of(connection: HTTPConnection) -> Resources:
 
 async def entered(connection: HTTPConnection, manager: AbstractAsyncContextManager[Lent]) -> Lent:
     """Enter, in a dependency, what is lent to an endpoint: it ends before the reply is sent, and if the endpoint
-    raises. A dependency that yields costs several times as much; it is for what lasts until the reply was sent."""
+    raises. A dependency that yields costs more than twice as much; it is for what lasts until the reply was sent."""
     stack: AsyncExitStack = connection.scope["state"][_LENT]
     return await stack.enter_async_context(manager)
 
