@@ -1,5 +1,6 @@
 """Settings that nothing could work with are refused with one sentence that names them."""
 
+import json
 import os
 import re
 from pathlib import Path
@@ -124,4 +125,5 @@ def test_commands_warn_on_stderr_and_processes_in_their_log(monkeypatch: pytest.
     command = run("db current", odd, monkeypatch, tmp_path)
     assert command.stderr.startswith("EMPROPS_XYZZY is not a setting")
     process = run("worker", odd, monkeypatch, tmp_path)
-    assert '{"event": "EMPROPS_XYZZY is not a setting, so it is ignored.", "level": "warning"' in process.stderr
+    said = json.loads(process.stderr.splitlines()[0])
+    assert (said["event"], said["level"]) == ("EMPROPS_XYZZY is not a setting, so it is ignored.", "warning")

@@ -105,7 +105,7 @@ async def test_a_picture_becomes_a_video_and_is_compared_with_it(
     await expect(child).to_be_visible()
     await expect(child.locator("img, video")).to_be_visible()
     await child.click()
-    await expect(page.locator("video")).to_be_visible()
+    await expect(page.locator("video[aria-label='Image to Video']")).to_be_visible()  # there are small ones, too
     made = UUID(page.url.rsplit("/", 1)[1])
     await page.get_by_role("button", name="More actions").press("Enter")
     await page.get_by_role("menuitem", name="Compare with its source").press("Enter")
