@@ -50,12 +50,16 @@ def _registry() -> jsonschema_rs.Registry:
     return jsonschema_rs.Registry([(DOCUMENT, document())])
 
 
-@cache
-def validator_of(schema: str, *, formats: bool = False) -> jsonschema_rs.Draft202012Validator:
-    """What checks values by a schema, given as JSON; it may refer to the components of the document.
+def validator_of(schema: dict[str, Any], *, formats: bool = False) -> jsonschema_rs.Draft202012Validator:
+    """What checks values by a schema, which may refer to the components of the document.
 
     The document is read once: with a copy of it in each schema, that would take a hundred times as long.
     """
+    return _compiled(orjson.dumps(schema).decode(), formats)
+
+
+@cache
+def _compiled(schema: str, formats: bool) -> jsonschema_rs.Draft202012Validator:
     refers = schema.replace('"#/components/', f'"{DOCUMENT}#/components/')
     return jsonschema_rs.Draft202012Validator(orjson.loads(refers), registry=_registry(), validate_formats=formats)
 
@@ -66,7 +70,7 @@ def validator(path: str, method: str, status: str) -> jsonschema_rs.Draft202012V
     content = response_of(document()["paths"][path][method.lower()], status).get("content", {})
     if "application/json" not in content:
         return None
-    return validator_of(orjson.dumps(content["application/json"]["schema"]).decode())
+    return validator_of(content["application/json"]["schema"])
 
 
 async def check(response: httpx2.Response) -> None:

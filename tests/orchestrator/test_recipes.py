@@ -38,12 +38,12 @@ def test_a_change_of_the_data_is_seen(other: Any) -> None:
 
 
 def test_a_change_of_a_workflow_is_seen() -> None:
-    one, _ = (recipe_of(data(value=1), WORKFLOWS), recipe_of(data(value=1), WORKFLOWS))
+    one = recipe_of(data(value=1), WORKFLOWS)
     changed = WORKFLOWS | {"any": workflow("any", {"id": "value", "type": "json"}, PROMPT)}
     assert one.forms["any"].fields.keys() == {"value"}
     assert recipe_of(data(value=1), changed).forms["any"].fields.keys() == {"value", "prompt"}
-    other_kind = WORKFLOWS | {"any": replace(WORKFLOWS["any"], output_mime_type="image/png")}
-    assert recipe_of(data(value=1), other_kind) is not one
+    other_type = WORKFLOWS | {"any": replace(WORKFLOWS["any"], output_mime_type="image/png")}
+    assert recipe_of(data(value=1), other_type) is not one
 
 
 def test_faults_are_found_each_time() -> None:

@@ -16,7 +16,7 @@ from emprops.collections.store import Collection
 from emprops.credits.prices import StepPrice, read_price
 from emprops.errors import BadRequestError, CollectionCorruptedError, InvalidVariablesError
 from emprops.orchestrator.policing import FREE, Policing
-from emprops.orchestrator.start.recipes import recipe_of
+from emprops.orchestrator.start.recipes import Recipe, recipe_of
 from emprops.queue.messages import Requirements
 from emprops.workflows.forms import REQUIRED, Field, Form
 from emprops.workflows.kinds.base import FieldsError, HeldValue, Occasion, PlannedWork
@@ -105,9 +105,7 @@ class _Draft:
 class _Planner:
     """What planning works with."""
 
-    recipe: Instructions
-    forms: Mapping[str, Form]
-    """Of the workflows, by their names."""
+    recipe: Recipe
     workflows: Mapping[str, Workflow]
     new_id: Callable[[], UUID]
     at: datetime
@@ -138,7 +136,7 @@ def make_plan(
     checked = recipe_of(collection.data, workflows)
     recipe = checked.instructions
     seed = str(new_id()) if seed is None else seed
-    planner = _Planner(recipe, checked.forms, workflows, new_id, now or datetime.now(UTC), policing)
+    planner = _Planner(checked, workflows, new_id, now or datetime.now(UTC), policing)
     for at in range(recipe.generations.count):
         custom = recipe.generations.use_custom_hashes
         generation_hash = recipe.generations.hashes[at] if custom else chance.generation_hash(seed, at)
@@ -153,14 +151,14 @@ def make_plan(
 
 def _plan_step(planner: _Planner, step: Step) -> None:
     workflow = planner.workflows[step.node_name]
-    form = planner.forms[step.node_name]
+    form = planner.recipe.forms[step.node_name]
     try:
         fields = _fields(planner, step, form)
         work = KINDS[workflow.type].plan(
             workflow, fields, Occasion(_chance(planner, form.fields.get(SEED), fields), planner.at)
         )
     except FieldsError as error:
-        raise _blame(error, step, planner.recipe) from None
+        raise _blame(error, step, planner.recipe.instructions) from None
     except TextTooLongError:
         raise _too_large(step) from None
     generation = len(planner.generations) - 1
@@ -280,8 +278,8 @@ def _warnings(planner: _Planner, unknown: Mapping[str, str]) -> list[str]:
     warnings = [f"{name[: collection_variables.SHOWN_LETTERS]} {problem}" for name, problem in shown]
     if len(unknown) > SHOWN_NAMES:
         warnings.append(f"{len(unknown) - SHOWN_NAMES} more variables are none of this collection")
-    for step in planner.recipe.steps:
-        extra = sorted(step.payload.keys() - planner.forms[step.node_name].fields.keys())
+    for step in planner.recipe.instructions.steps:
+        extra = sorted(step.payload.keys() - planner.recipe.forms[step.node_name].fields.keys())
         if extra:
             names = ", ".join(name[:64] for name in extra[:SHOWN_NAMES])
             warnings.append(f"{step.node_name} has no such fields, their values were ignored: {names}")

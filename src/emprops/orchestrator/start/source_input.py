@@ -9,9 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from emprops.collections.instructions import Instructions, Phrase
-from emprops.orchestrator.start.recipes import recipe_of
-from emprops.workflows.kinds.registry import KINDS
+from emprops.collections.instructions import Phrase
+from emprops.orchestrator.start.recipes import Recipe, recipe_of
 from emprops.workflows.prompt_text import Variable
 from emprops.workflows.store import Workflow
 
@@ -33,14 +32,14 @@ def find_input(data: Any, workflows: Mapping[str, Workflow], input_type: str) ->
 
     Raises :class:`~emprops.errors.CollectionCorruptedError`.
     """
-    recipe = recipe_of(data, workflows).instructions
-    free = [item.name for item in recipe.variables if not item.locked and item.type in ("text", "any")]
+    recipe = recipe_of(data, workflows)
+    free = [item.name for item in recipe.instructions.variables if not item.locked and item.type in ("text", "any")]
     by_type = _by_value_type(data, free, input_type)
     if by_type is not None:
         return by_type
     names = (input_type, f"{input_type}_url", f"{input_type}_1", "input")
     by_name = next((name for name in names if name in free), None)
-    fields = list(_fields(recipe, workflows, free, input_type))
+    fields = list(_fields(recipe, free, input_type))
     telling = next((place for name in names for field, place in fields if field == name), None)
     any_field = next((place for _, place in fields), None)
     order: tuple[str | BareField | None, ...] = (telling, any_field, by_name)
@@ -74,24 +73,19 @@ def _by_value_type(data: Any, free: Sequence[str], input_type: str) -> str | Non
     return next((item["name"] for item in items if item["name"] in free and item.get("value_type") in fitting), None)
 
 
-def _fields(
-    recipe: Instructions, workflows: Mapping[str, Workflow], free: Sequence[str], input_type: str
-) -> Iterator[tuple[str, str | BareField]]:
+def _fields(recipe: Recipe, free: Sequence[str], input_type: str) -> Iterator[tuple[str, str | BareField]]:
     """Return the fields that take this, by name, with what has to be set: a variable or the field itself.
 
     Fields made for a video come before those for any file, and a picture goes into none of them.
     """
     fitting = {TEXT: ("",), "image": ("image",)}.get(input_type, (input_type, "image"))
     for media in fitting:
-        yield from _fields_of(recipe, workflows, free, media)
+        yield from _fields_of(recipe, free, media)
 
 
-def _fields_of(
-    recipe: Instructions, workflows: Mapping[str, Workflow], free: Sequence[str], media: str
-) -> Iterator[tuple[str, str | BareField]]:
-    for step in recipe.steps:
-        workflow = workflows[step.node_name]
-        for field in KINDS[workflow.type].form(workflow.data).fields.values():
+def _fields_of(recipe: Recipe, free: Sequence[str], media: str) -> Iterator[tuple[str, str | BareField]]:
+    for step in recipe.instructions.steps:
+        for field in recipe.forms[step.node_name].fields.values():
             if field.media != media or field.taking not in ("text", "file"):
                 continue
             match step.payload.get(field.id):
