@@ -1,10 +1,16 @@
 """What the client promises beyond redis-py: it can be stopped, it does not repeat, its replies are its own."""
 
 import asyncio
+import socket
+import struct
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from itertools import count
 
 import pytest
+import uvloop
 from redis import exceptions as redis_errors
+from redis.asyncio import Redis
 from tests.engines import Engines
 
 from emprops.kit.redis import connect
@@ -86,3 +92,64 @@ async def test_it_works_again_after_a_restart(engines: Engines) -> None:
             await client.ping()
         engines.restart_redis()
         assert await client.ping()
+
+
+Loop = Callable[[], asyncio.AbstractEventLoop]
+LOOPS = pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+
+
+class Pongs:
+    """A server that answers PING, and can break its newest connection off."""
+
+    def __init__(self) -> None:
+        self.connections: list[asyncio.StreamWriter] = []
+
+    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections.append(writer)
+        while data := await reader.read(1000):
+            writer.write(b"+PONG\r\n" * data.count(b"*"))
+        writer.close()
+
+    def break_off(self, *, reset: bool) -> None:
+        if reset:
+            newest: socket.socket = self.connections[-1].get_extra_info("socket")
+            newest.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connections[-1].transport.abort()
+
+    @asynccontextmanager
+    async def client(self) -> AsyncIterator[Redis]:
+        server = await asyncio.start_server(self.handle, "127.0.0.1", 0)
+        async with server, connect(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}") as client:
+            assert await client.ping()
+            yield client
+
+
+@LOOPS
+@pytest.mark.parametrize("reset", [False, True])
+def test_a_connection_that_broke_while_nobody_used_it_is_replaced(new_loop: Loop, reset: bool) -> None:
+    async def main() -> None:
+        pongs = Pongs()
+        async with pongs.client() as client:
+            [connection] = client.connection_pool._available_connections
+            pongs.break_off(reset=reset)
+            while connection.is_ready:  # noqa: ASYNC110 -- redis-py tells nobody
+                await asyncio.sleep(0)
+            assert await client.ping()
+            assert len(pongs.connections) == 2
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(main())
+
+
+@LOOPS
+def test_a_connection_that_breaks_before_a_command_is_written_is_a_connection_error(new_loop: Loop) -> None:
+    async def main() -> None:
+        async with Pongs().client() as client:
+            [connection] = client.connection_pool._available_connections
+            connection._writer.transport.abort()  # the streams hear of it in the next turn of the loop
+            with pytest.raises(redis_errors.ConnectionError):
+                await client.ping()
+            assert await client.ping()
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(main())
