@@ -96,6 +96,6 @@ async def test_uploads_of_workers_are_not_bounded_by_nginx(system: System, nginx
         for _ in range(130):
             yield bytes(1024 * 1024)
 
-    answer = await nginx.put("/worker/files/generations/none/none/1-00000000-0.png", content=body(), headers=headers)
+    answer = await nginx.put("/worker/files/generations/none/none-1-00000000-0.png", content=body(), headers=headers)
     assert answer.status_code in {400, 403, 404, 409}, answer.text
     assert "code" in answer.json(), "it is the api that refuses"

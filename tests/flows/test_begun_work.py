@@ -79,4 +79,4 @@ async def test_another_worker_waits_for_what_a_killed_one_began(
         job = await system.finished(job_id)
     assert job["status"] == "completed", job["error_message"]
     assert len(apis.submitted) == 1, "it was begun, and paid for, twice"
-    assert "/2-" in job["workflow_output"], "it must have been the second attempt"
+    assert "-2-" in job["workflow_output"], "it must have been the second attempt"

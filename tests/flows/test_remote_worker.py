@@ -131,4 +131,4 @@ async def test_a_restart_of_its_api_in_mid_step_goes_unnoticed(
         async with command_process("api", **api):
             job = await system.finished(job_id)
     assert job["status"] == "completed"
-    assert "/1-" in job["workflow_output"], "it must have been the first attempt"
+    assert "-1-" in job["workflow_output"], "it must have been the first attempt"

@@ -124,16 +124,16 @@ def everything_in(files: Path) -> list[Path]:
 @pytest.mark.parametrize(
     "path",
     [
-        "generations/job-of-other/s/1-{token}-0.png",
-        "generations/job-of-s/other/1-{token}-0.png",
-        "generations/job-of-s/s/2-{token}-0.png",
-        "generations/job-of-s/s/1-00000000-0.png",
-        "generations/job-of-s/s/1-{token}-0",
-        "generations/job-of-s/s/1-{token}-1000.png",
-        "generations/job-of-s/s/1-{token}-0.png/x.png",
-        "generations/job-of-s/s/1-{token}-0.html.exe.png",
-        "other/job-of-s/s/1-{token}-0.png",
-        "generations/job-of-s/s/1-{token}-%2e%2e%2f0.png",
+        "generations/job-of-other/s-1-{token}-0.png",
+        "generations/job-of-s/other-1-{token}-0.png",
+        "generations/job-of-s/s-2-{token}-0.png",
+        "generations/job-of-s/s-1-00000000-0.png",
+        "generations/job-of-s/s-1-{token}-0",
+        "generations/job-of-s/s-1-{token}-1000.png",
+        "generations/job-of-s/s-1-{token}-0.png/x.png",
+        "generations/job-of-s/s-1-{token}-0.html.exe.png",
+        "other/job-of-s/s-1-{token}-0.png",
+        "generations/job-of-s/s-1-{token}-%2e%2e%2f0.png",
     ],
 )
 async def test_only_under_the_name_that_the_claim_grants(
@@ -216,6 +216,6 @@ async def test_a_result_that_was_not_uploaded_under_its_claim_is_no_result(
 async def test_a_file_without_a_claim_in_hand_goes_nowhere(url: str, key: str, app: FastAPI) -> None:
     async with storage_of(url, key, list) as storage:
         with pytest.raises(PermissionError):
-            await storage.put_bytes("generations/j/s/1-00000000-0.png", b"x", "image/png")
+            await storage.put_bytes("generations/j/s-1-00000000-0.png", b"x", "image/png")
         with pytest.raises(PermissionError):
-            await storage.delete("generations/j/s/1-00000000-0.png")
+            await storage.delete("generations/j/s-1-00000000-0.png")

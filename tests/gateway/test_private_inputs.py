@@ -89,7 +89,7 @@ async def test_a_private_file_is_gone_when_the_claim_has_lapsed(
             await storage.read(PRIVATE)
 
 
-RESULT = "generations/job/step/1-0123abcd-0.png"
+RESULT = "generations/job/step-1-0123abcd-0.png"
 
 
 @pytest.fixture

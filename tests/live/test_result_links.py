@@ -26,7 +26,7 @@ async def test_news_of_a_job_have_urls_that_open(scene: Scene) -> None:
     async with scene.page() as page:
         await page.subscribe(job_id)
         claim = await scene.worker.claim_one()
-        key = f"generations/{job_id}/{claim.ticket.id}/1-0123abcd-0.png"
+        key = f"generations/{job_id}/{claim.ticket.id}-1-0123abcd-0.png"
         await scene.app.state.resources.storage.put_bytes(key, b"a picture", "image/png")
         file = StoredFile(key=key, mime_type="image/png", size=9, sha256="0" * 64)
         assert await scene.worker.finish(claim, Finished(files=(file,), data={}))

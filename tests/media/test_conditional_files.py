@@ -15,7 +15,7 @@ from emprops.media.conditions import decide, http_date, range_applies
 from emprops.media.storage import FolderStorage
 from emprops.settings import Settings
 
-KEY = "generations/job/step/1-abcd-0.png"
+KEY = "generations/job/step-1-abcd-0.png"
 THEN = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 BEFORE, AFTER = (http_date(THEN + timedelta(seconds=step)) for step in (-1, 1))
 SAME = http_date(THEN)

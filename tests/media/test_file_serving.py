@@ -14,7 +14,7 @@ from emprops.media.storage import FolderStorage, Storage
 from emprops.settings import Settings
 
 CONTENT = bytes(range(256)) * 4
-KEY = "generations/job/step/1-abcd-0.png"
+KEY = "generations/job/step-1-abcd-0.png"
 
 
 @pytest.fixture(scope="module")

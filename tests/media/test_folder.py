@@ -10,7 +10,7 @@ import pytest
 
 from emprops.media.storage import FolderStorage
 
-KEY = "generations/0192f0c8-0000/step_1/1-ab12-0.png"
+KEY = "generations/0192f0c8-0000/step_1-1-ab12-0.png"
 
 
 async def read(storage: FolderStorage) -> bytes:

@@ -3,7 +3,7 @@
 from emprops.media.storage import is_private, is_result, key_of, public_url
 from emprops.settings import Settings
 
-KEY = "generations/0192f0c8-0000/step_1/1-ab12-0.png"
+KEY = "generations/0192f0c8-0000/step_1-1-ab12-0.png"
 
 
 def test_our_urls_are_recognised() -> None:

@@ -15,7 +15,7 @@ from emprops.media.storage import FolderStorage, S3Storage, Storage, storage_fro
 from emprops.media.types import DOWNLOAD, extension_of, mime_type_of
 from emprops.settings import Settings
 
-KEY = "generations/0192f0c8-0000/step_1/1-ab12-0.png"
+KEY = "generations/0192f0c8-0000/step_1-1-ab12-0.png"
 
 
 @pytest.fixture

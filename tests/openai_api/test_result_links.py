@@ -20,7 +20,7 @@ def rig_settings(settings: Settings) -> Settings:
 async def finish(door: Door) -> None:
     """End the next step with a picture under the job's own key."""
     claim = await door.begun()
-    key = f"generations/{claim.ticket.workflow_context.workflow_id}/{claim.ticket.id}/1-0123abcd-0.png"
+    key = f"generations/{claim.ticket.workflow_context.workflow_id}/{claim.ticket.id}-1-0123abcd-0.png"
     await door.rig.app.state.resources.storage.put_bytes(key, PNG, "image/png")
     file = StoredFile(key=key, mime_type="image/png", size=len(PNG), sha256="0" * 64)
     await door.finish(claim, Finished(files=(file,), data={}))

@@ -28,7 +28,7 @@ async def made(rig: Rig, **options: Any) -> Made:
     """Have a picture made for the rig's user."""
     job_id = await rig.start(**options)
     claim = await rig.worker.claim_one()
-    key = f"generations/{job_id}/{claim.ticket.id}/1-0123abcd-0.png"
+    key = f"generations/{job_id}/{claim.ticket.id}-1-0123abcd-0.png"
     small = f"thumbnails/{key}.webp"
     storage = rig.app.state.resources.storage
     await storage.put_bytes(key, CONTENT, "image/png")

@@ -206,7 +206,7 @@ async def test_a_read_of_a_file_looks_at_no_table_as_a_whole(rig: Rig) -> None:
 
 def test_an_event_that_is_sent_again_has_the_same_bytes(rig: Rig) -> None:
     job_id = UUID(int=4)
-    url = f"{rig.settings.base_url}/files/generations/{job_id}/s/1-0123abcd-0.png"
+    url = f"{rig.settings.base_url}/files/generations/{job_id}/s-1-0123abcd-0.png"
     data = orjson.dumps({"job_id": job_id, "result": url, "name": f"see {url}", "error": None}).decode()
     event = Event(UUID(int=7), 3, "job.completed", datetime(2026, 1, 10, 12, tzinfo=UTC), data)
     sent = {

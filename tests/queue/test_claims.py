@@ -31,7 +31,7 @@ async def test_a_claim_is_reported_and_finishes_with_its_result(queue: Queue, wo
     await queue.enqueue([make_ticket("s", payload={"prompt": 'a \n "sea"'})])
     claim = await worker.claim_one()
     assert (claim.attempt, claim.ticket.payload) == (1, {"prompt": 'a \n "sea"'})
-    file = StoredFile("generations/j/s/1-x-0.png", "image/png", 5, "00", name="sea.png", width=1, height=2)
+    file = StoredFile("generations/j/s-1-x-0.png", "image/png", 5, "00", name="sea.png", width=1, height=2)
     assert await worker.finish(claim, Finished(files=(file,), data={"text": "line\nline"}))
     started, completed = await reports(client, "s")
     assert (started.kind, started.attempt, started.worker_id) == ("started", 1, "worker-1")

@@ -64,7 +64,7 @@ async def test_keys_name_the_attempt_and_the_claim(queue: Queue, make_rig: MakeR
         completed = await log.until("s", "completed")
     assert completed.finished is not None
     (file,) = completed.finished.files
-    assert file.key == f"generations/job-of-s/s/5-{tokens[0][:8]}-0.png"
+    assert file.key == f"generations/job-of-s/s-5-{tokens[0][:8]}-0.png"
 
 
 async def test_all_slots_work_and_no_more(queue: Queue, make_rig: MakeRig, log: ReportLog) -> None:

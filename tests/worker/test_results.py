@@ -22,7 +22,7 @@ async def test_files_are_stored_and_described(bench: Bench) -> None:
     picture = Produced("sea.png", "image/png", b"abc", width=3, height=2, node="9")
     finished = await bench.run(giving(Outcome([picture], {"seed": 7})))
     (file,) = finished.files
-    assert file.key == "generations/job-of-s/s/2-ffffffff-0.png"
+    assert file.key == "generations/job-of-s/s-2-ffffffff-0.png"
     assert (file.name, file.width, file.height, file.node) == ("sea.png", 3, 2, "9")
     assert file.sha256 == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert (await bench.storage.read(file.key), finished.data) == (b"abc", {"seed": 7})

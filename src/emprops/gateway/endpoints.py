@@ -184,7 +184,7 @@ async def put_result_file(
     claim_token: Annotated[str, Header(pattern=f"^{TOKEN}$")],
     content_sha256: Annotated[str, Header(alias="Content-SHA256", pattern="^[0-9a-f]{64}$")],
 ) -> Any:
-    """Store a result of a claimed step under `generations/{job}/{step}/{attempt}-{token}-{number}{extension}`, where
+    """Store a result of a claimed step under `generations/{job}/{step}-{attempt}-{token}-{number}{extension}`, where
     `{token}` is the first eight characters of the claim's."""
     worker = gateway.admit(caller.key_prefix, worker_name)
     with gateway.limits.upload(worker.key):

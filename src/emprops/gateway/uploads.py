@@ -19,6 +19,8 @@ from emprops.media.types import mime_type_of
 from emprops.queue.remote_claims import RemoteClaims, Upload
 from emprops.settings import Settings
 
+_STEP = re.compile(r"generations/[^/]+/([^/]+)-\d+-[^-/]+-")
+"""What a result's key begins with (``queue/messages.py: files_prefix``)."""
 _FILE = re.compile(r"\d{1,3}\.[a-z0-9]{1,5}")
 NO_CLAIM = "This worker has no such claim, or not any more; its files are not taken."
 
@@ -83,9 +85,9 @@ async def check_input(
 
 
 async def _check(claims: RemoteClaims, key: str, worker: RemoteWorker, token: str) -> None:
-    parts = key.split("/")
-    if not is_key(key) or len(parts) != 4 or not is_own(worker.id, token):
+    step = _STEP.match(key)
+    if not is_key(key) or step is None or not is_own(worker.id, token):
         raise NotFoundError(NO_CLAIM)
-    granted = await claims.granted(parts[2], token)
+    granted = await claims.granted(step[1], token)
     if granted is None or not key.startswith(granted) or _FILE.fullmatch(key[len(granted) :]) is None:
         raise NotFoundError(NO_CLAIM)

@@ -100,12 +100,12 @@ class FolderStorage:
 
     def _path(self, key: str) -> Path:
         """Return the path of a key, sure to lie below the root even if somebody planted a link there."""
-        path = self.root
+        path = str(self.root)
         for part in check_key(key).split("/"):
-            path /= part
-            if path.is_symlink():
+            path = f"{path}/{part}"
+            if os.path.islink(path):  # noqa: PTH114 -- a path's own way takes five times as long
                 raise ValueError(f"not a storage key: {key[:80]!r}")
-        return path
+        return Path(path)
 
     def _existing(self, key: str) -> Path:
         path = self._path(key)

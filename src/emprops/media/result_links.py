@@ -98,8 +98,10 @@ class ResultLinks:
 
 
 def _is_small(key: str, of: str) -> bool:
-    """Return whether a small picture is that of a file: stored under its name, or next to it by what made it."""
-    return key == f"thumbnails/{of}.webp" or key.rpartition("/")[0] == of.rpartition("/")[0]
+    """Return whether a small picture is that of a file: stored under its name, or by the run or the import that stored
+    the file."""
+    last = "-" if of.startswith("generations/") else "/"  # before the number, or the name, that its maker gave it
+    return key == f"thumbnails/{of}.webp" or key.rpartition(last)[0] == of.rpartition(last)[0]
 
 
 def result_links_from(settings: Settings) -> ResultLinks:

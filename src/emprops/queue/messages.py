@@ -174,7 +174,7 @@ class Claim:
 def files_prefix(job_id: str, step_id: str, attempt: int, token: str) -> str:
     """Return the beginning of a claim's storage keys. Attempt and token are in it: a worker that was paused and comes
     back never overwrites what the one after it stored."""
-    return f"generations/{job_id}/{step_id}/{attempt}-{token[:8]}-"
+    return f"generations/{job_id}/{step_id}-{attempt}-{token[:8]}-"  # a folder for each job: making one is slow
 
 
 @dataclass(frozen=True, slots=True)
