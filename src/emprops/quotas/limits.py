@@ -5,7 +5,7 @@ operator set. A job counts for its user, for the key that started it and for its
 """
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Final, Literal, NamedTuple
 from uuid import UUID
 
@@ -42,12 +42,11 @@ class QuotaLimits:
 
     def over(self, default: "QuotaLimits") -> "QuotaLimits":
         """Return these limits, with the default's where nothing is set."""
-        own = {name: value for name, value in asdict(self).items() if value is not None}
-        return QuotaLimits(**(asdict(default) | own))
+        return QuotaLimits(**{name: getattr(default if getattr(self, name) is None else self, name) for name in QUOTAS})
 
     def as_set(self) -> dict[str, int]:
         """Return those that limit something, by name."""
-        return {name: value for name, value in asdict(self).items() if value}
+        return {name: value for name in QUOTAS if (value := getattr(self, name))}
 
 
 NO_LIMITS = QuotaLimits()
@@ -87,7 +86,8 @@ def effective(
     """Return what holds for each subject that is limited at all."""
     found = {}
     for subject in subjects:
-        limits = own.get(subject, NO_LIMITS).over(defaults if subject.kind == "user" else NO_LIMITS)
+        usual = defaults if subject.kind == "user" else NO_LIMITS
+        limits = own[subject].over(usual) if subject in own else usual
         if limits.as_set():
             found[subject] = limits
     return found
