@@ -15,6 +15,7 @@ from emprops.media.result_links import ResultLinks
 from emprops.orchestrator.files import hold_assets
 from emprops.orchestrator.policing import Policing
 from emprops.orchestrator.result_inputs import check_results, hold_results
+from emprops.orchestrator.start.known import Known
 from emprops.orchestrator.start.node_classes import placed
 from emprops.orchestrator.start.origin import origin_of
 from emprops.orchestrator.start.plan import Plan, make_plan
@@ -35,14 +36,14 @@ class Planned:
     """The assets that it takes; they stay until the transaction ends."""
 
 
-async def plan_all(tx: Transaction, jobs: Sequence[Chosen], links: ResultLinks) -> list[Planned | AppError]:
+async def plan_all(
+    tx: Transaction, jobs: Sequence[Chosen], known: Known, links: ResultLinks
+) -> list[Planned | AppError]:
     """Plan new jobs; an error in the place of one that cannot start. Writes nothing."""
-    names = {name for job in jobs for name in instructions.workflow_names(job.collection.data)}
-    known, rules = await tx.together(workflows.by_names(tx, names), policies.rules(tx))
     answers: list[Planned | AppError] = []
     for job in jobs:
         try:
-            plan = _plan_of(job, known, rules)
+            plan = _plan_of(job, known.workflows, known.rules)
             payloads, variables, maker = (
                 [step.payload for step in plan.steps],
                 job.request.variables,

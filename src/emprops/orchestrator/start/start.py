@@ -25,6 +25,16 @@ from emprops.moderation import store as reviews
 from emprops.orchestrator.admission import gated
 from emprops.orchestrator.metrics import JOBS_STARTED
 from emprops.orchestrator.start.job_ids import choose_job_ids
+from emprops.orchestrator.start.known import (
+    Known,
+    complete,
+    expected,
+    needed,
+    read,
+    reads,
+    remember,
+    subjects_of_job,
+)
 from emprops.orchestrator.start.plan import Plan, PlannedStep
 from emprops.orchestrator.start.planning import Planned, plan_all
 from emprops.orchestrator.start.request import Ask, Chosen, Started
@@ -32,7 +42,7 @@ from emprops.orchestrator.tickets import Dispatcher
 from emprops.outputs import job_results as outputs
 from emprops.quotas import service as quotas
 from emprops.quotas import store as quota_store
-from emprops.quotas.limits import Subject, subjects_of
+from emprops.quotas.limits import Subject
 
 Answer = Started | AppError
 
@@ -56,26 +66,31 @@ async def start_all(
     await ensure_users(tx, {ask.user_id for ask in asks})
     answers: dict[int, Answer] = {}
     found: dict[int, tuple[Ask, Collection]] = {}
-    runnable = await collections.get_all_runnable(tx, [(ask.user_id, ask.collection_ref) for ask in asks])
+    needs = expected(asks)
+    runnable, *found_too = await tx.together(
+        collections.get_all_runnable(tx, [(ask.user_id, ask.collection_ref) for ask in asks]), *reads(tx, needs)
+    )
     for at, collection in enumerate(runnable):
         if isinstance(collection, AppError):
             answers[at] = collection
         else:
             found[at] = (asks[at], collection)
+            remember(asks[at].collection_ref, collection)
     chosen: dict[int, Chosen] = {}
     for at, choice in zip(found, await choose_job_ids(tx, list(found.values())), strict=True):
         if isinstance(choice, Chosen):
             chosen[at] = choice
         else:
             answers[at] = choice
-    run = await run_collections(tx, list(chosen.values()), terms=terms, dispatcher=dispatcher)
+    run = await _run(tx, list(chosen.values()), Known.of(needs, found_too), terms=terms, dispatcher=dispatcher)
     answers |= zip(chosen, run, strict=True)
     return [answers[at] for at in range(len(asks))]
 
 
 async def run_collection(tx: Transaction, job: Chosen, *, terms: credit.Terms, dispatcher: Dispatcher) -> Started:
-    """Plan, pay and insert one new job; see :func:`run_collections`."""
-    (answer,) = await run_collections(tx, [job], terms=terms, dispatcher=dispatcher)
+    """Plan, pay and insert one new job of a user who exists, with a collection that they may run; see
+    :func:`start_all`."""
+    (answer,) = await _run(tx, [job], await read(tx, needed([job])), terms=terms, dispatcher=dispatcher)
     return started(answer)
 
 
@@ -86,16 +101,13 @@ def started(answer: Answer) -> Started:
     raise answer
 
 
-async def run_collections(
-    tx: Transaction, chosen: Sequence[Chosen], *, terms: credit.Terms, dispatcher: Dispatcher
+async def _run(
+    tx: Transaction, chosen: Sequence[Chosen], known: Known, *, terms: credit.Terms, dispatcher: Dispatcher
 ) -> list[Answer]:
-    """Plan, pay and insert new jobs of users who exist, with collections that they may run. See :func:`start_all`."""
-    if not chosen:
-        return []
-    subjects = {subject for job in chosen for subject in _subjects(job)}
-    plans, own = await tx.together(plan_all(tx, chosen, dispatcher.results), quota_store.set_for(tx, subjects))
+    known = await complete(tx, known, needed(chosen))
+    plans = await plan_all(tx, chosen, known, dispatcher.results)
     planned = [plan for plan in plans if isinstance(plan, Planned)]
-    drafts = await _reserve(tx, planned, own, dispatcher) if planned else []
+    drafts = await _reserve(tx, planned, known.quotas, dispatcher) if planned else []
     stored = iter(await _store(tx, drafts, terms=terms, dispatcher=dispatcher) if drafts else ())
     return [plan if isinstance(plan, AppError) else next(stored) for plan in plans]
 
@@ -127,16 +139,12 @@ async def _store(
     ]
 
 
-def _subjects(job: Chosen) -> Sequence[Subject]:
-    return subjects_of(job.user_id, job.request.key_id, job.collection.id)
-
-
 async def _reserve(
     tx: Transaction, planned: Sequence[Planned], own: Mapping[Subject, quota_store.Quota], dispatcher: Dispatcher
 ) -> list[_Draft]:
     claims = [
         quotas.Claim(
-            _subjects(one.job),
+            subjects_of_job(one.job),
             quotas.Need(jobs=1, steps=len(one.plan.steps), generations=len(one.plan.generations)),
         )
         for one in planned
