@@ -69,6 +69,17 @@ async def test_recording_again_gives_the_same_rows(tx: Transaction, settings: Se
     assert await tx.fetch_value("SELECT count(*) FROM flat_file") == 3
 
 
+async def test_ids_rise_in_the_order_of_the_files(tx: Transaction, settings: Settings, job: Job) -> None:
+    step = await make_step(tx, job)
+    names = [f"{n * 7 % 100}.png" for n in range(100)]
+    (known_one,) = await recorded(tx, settings, job, step, [stored(names[40])])
+    rows = await recorded(tx, settings, job, step, [stored(name) for name in names])
+    ids = [row.id for row in rows]
+    assert [row.is_new for row in rows] == [n != 40 for n in range(100)]
+    assert ids.pop(40) == known_one.id
+    assert ids == sorted(ids)  # type: ignore[type-var]
+
+
 async def test_nothing_and_doubles(tx: Transaction, settings: Settings, job: Job) -> None:
     step = await make_step(tx, job)
     assert await record_files(tx, settings, []) == {}

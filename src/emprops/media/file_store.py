@@ -1,7 +1,7 @@
 """Rows about stored files (``flat_file``): what workers stored for a step, and where clients find it."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -36,7 +36,6 @@ class _Recorded:
     mime_type: str
     thumbnail_url: str | None
     step_id: UUID | None
-    is_new: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,39 +48,73 @@ class StepFiles:
     files: Sequence[StoredFile]
 
 
-async def record_files(tx: Transaction, settings: Settings, stored: Sequence[StepFiles]) -> dict[UUID, list[FileRow]]:
-    """Record the files of steps; returns the rows of each step. Recording a key again gives the same row.
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Under which id a file is recorded, or will be."""
 
-    A key belongs to the process that recorded it first; what a later attempt stored under it
-    replaces size and content facts. JSON is not looked into afterwards: it has no size and no small picture.
+    id: int
+    thumbnail_url: str | None = None
+    """As it is recorded."""
+    is_new: bool = True
+
+
+async def places_for(tx: Transaction, keys: Iterable[str]) -> dict[str, Place]:
+    """Return where the files with these keys are recorded. Those that are not get ids, which rise in the order of the
+    keys. Call with the jobs locked that stored them."""
+    wanted = list(dict.fromkeys(keys))
+    if not wanted:
+        return {}
+    rows = await tx.fetch_dicts(
+        """
+        SELECT key, f.id, f.thumbnail_url, CASE WHEN f.id IS NULL THEN nextval('flat_file_id_seq') END AS fresh
+        FROM unnest(%s::text[]) AS key LEFT JOIN flat_file f ON f.url = key
+        """,
+        (wanted,),
+    )
+    known = {row["key"]: Place(row["id"], row["thumbnail_url"], is_new=False) for row in rows if row["id"] is not None}
+    fresh = iter(sorted(row["fresh"] for row in rows if row["fresh"] is not None))
+    return {key: known.get(key) or Place(next(fresh)) for key in wanted}
+
+
+async def record_files(
+    tx: Transaction, settings: Settings, stored: Sequence[StepFiles], places: Mapping[str, Place] | None = None
+) -> dict[UUID, list[FileRow]]:
+    """Record the files of steps; returns the rows of each step. Recording a key again gives the same row. ``places``:
+    those of their keys, if they were looked up already.
+
+    A key belongs to the process that recorded it first; what a later attempt stored under it replaces size and content
+    facts. JSON is not looked into afterwards: it has no size and no small picture.
     """
     unique = {step.step_id: list({file.key: file for file in step.files}.values()) for step in stored}
     columns = [_columns(step, file) for step in stored for file in unique[step.step_id]]
     if not columns:
         return {step_id: [] for step_id in unique}
-    rows = await tx.fetch_all(
-        _Recorded,
+    if places is None:
+        places = await places_for(tx, [new["url"] for new in columns])
+    await tx.execute_later(
         """
-        INSERT INTO flat_file (url, mime_type, name, size_bytes, sha256, width, height, duration, thumbnail_url,
+        INSERT INTO flat_file (id, url, mime_type, name, size_bytes, sha256, width, height, duration, thumbnail_url,
                                gen_out_data, user_id, job_id, step_id, inspected_at)
-        SELECT url, mime_type, name, size_bytes, sha256, width, height, duration, thumbnail_url,
+        OVERRIDING SYSTEM VALUE
+        SELECT id, url, mime_type, name, size_bytes, sha256, width, height, duration, thumbnail_url,
                gen_out_data, user_id, job_id, step_id, CASE WHEN mime_type = 'application/json' THEN now() END
-        FROM ROWS FROM (jsonb_to_recordset(%s) AS (
-            url text, mime_type text, name text, size_bytes bigint, sha256 text, width int, height int,
-            duration float8, thumbnail_url text, gen_out_data jsonb, user_id uuid, job_id uuid, step_id uuid
-        )) WITH ORDINALITY
-        ORDER BY ordinality
+        FROM jsonb_to_recordset(%s) AS new (
+            id bigint, url text, mime_type text, name text, size_bytes bigint, sha256 text, width int, height int,
+            duration float8, thumbnail_url text, gen_out_data jsonb, user_id uuid, job_id uuid, step_id uuid)
         ON CONFLICT (url) DO UPDATE
         SET mime_type = excluded.mime_type, size_bytes = excluded.size_bytes, sha256 = excluded.sha256,
             width = excluded.width, height = excluded.height, duration = excluded.duration,
             thumbnail_url = coalesce(excluded.thumbnail_url, flat_file.thumbnail_url), updated_at = now()
-        RETURNING id, url, mime_type, thumbnail_url, step_id, xmax = 0 AS is_new
         """,
-        (Jsonb(columns),),
+        (Jsonb([{"id": places[new["url"]].id, **new} for new in columns]),),
     )
-    await put_videos(tx, settings, [row.id for row in rows if row.mime_type.startswith("video/")])
-    by_key = {row.url: _file_row(settings, row) for row in rows}
-    return {step_id: [by_key[file.key] for file in files] for step_id, files in unique.items()}
+    rows = {
+        file.key: _row(settings, places[file.key], file.key, file.mime_type, file.thumbnail_key)
+        for files in unique.values()
+        for file in files
+    }
+    await put_videos(tx, settings, [row.id for row in rows.values() if row.id and row.mime_type.startswith("video/")])
+    return {step_id: [rows[file.key] for file in files] for step_id, files in unique.items()}
 
 
 def _columns(step: StepFiles, file: StoredFile) -> dict[str, Any]:
@@ -174,11 +207,15 @@ async def lock_files(tx: Transaction, file_ids: Sequence[int]) -> None:
 
 
 def _file_row(settings: Settings, row: _Recorded) -> FileRow:
-    thumbnail = row.thumbnail_url
+    return _row(settings, Place(row.id, is_new=False), row.url, row.mime_type, row.thumbnail_url)
+
+
+def _row(settings: Settings, place: Place, key: str, mime_type: str, thumbnail_key: str | None) -> FileRow:
+    small = thumbnail_key or place.thumbnail_url
     return FileRow(
-        id=row.id,
-        url=public_url(settings, row.url),
-        mime_type=row.mime_type,
-        thumbnail_url=None if thumbnail is None else public_url(settings, thumbnail),
-        is_new=row.is_new,
+        id=place.id,
+        url=public_url(settings, key),
+        mime_type=mime_type,
+        thumbnail_url=None if small is None else public_url(settings, small),
+        is_new=place.is_new,
     )

@@ -36,7 +36,7 @@ from emprops.orchestrator.tickets import Dispatcher
 from emprops.outputs import job_results as outputs
 from emprops.policies import queries as policies
 from emprops.policies.rules import PolicyLimitError
-from emprops.queue.messages import Report
+from emprops.queue.messages import Report, StoredFile
 from emprops.queue.reports import ReportStream
 from emprops.settings import Settings
 from emprops.workflows.references import (
@@ -177,8 +177,11 @@ class Orchestrator:
             log.debug("reports ignored", count=effects.ignored)
 
     async def _move(self, tx: Transaction, by_job: Mapping[UUID, list[Report]], effects: Effects) -> None:
-        # one after the other in PostgreSQL: the steps are read once the jobs are locked
-        locked, present = await tx.together(jobs.lock_jobs(tx, by_job), jobs.current_steps(tx, by_job))
+        # one after the other in PostgreSQL: the steps and files are looked up once the jobs are locked
+        stored = [file.key for reports in by_job.values() for report in reports for file in _files_of(report)]
+        locked, present, places = await tx.together(
+            jobs.lock_jobs(tx, by_job), jobs.current_steps(tx, by_job), media.places_for(tx, stored)
+        )
         steps: dict[UUID, list[jobs.StepState]] = defaultdict(list)
         for step in present:
             steps[step.job_id].append(step)
@@ -189,20 +192,22 @@ class Orchestrator:
         effects.touched = {folded.job.id for folded in active}
         ending = [f.job for f in active if f.failed is not None or f.all_done or f.newly_ready()]
         await credit.lock_accounts(tx, [job.id for job in ending if job.held])
-        rows = await self._record_results(tx, active)
+        rows = await self._record_results(tx, active, places)
         await self._save(tx, active)
         await self._settle(tx, active, rows, effects)
         await self._make_ready(tx, [f for f in active if f.failed is None and not f.all_done], effects)
         going_on = [f.job.id for f in active if f.goes_on and f.job.id not in effects.ended]
         self.dispatcher.after_commit(tx, effects.touched, ready=effects.ready, closed=effects.closed, going_on=going_on)
 
-    async def _record_results(self, tx: Transaction, folds: Sequence[Folded]) -> dict[UUID, list[media.FileRow]]:
+    async def _record_results(
+        self, tx: Transaction, folds: Sequence[Folded], places: Mapping[str, media.Place]
+    ) -> dict[UUID, list[media.FileRow]]:
         completed = [(folded, step) for folded in folds for step in folded.steps if step.id in folded.files]
         stored = [
             media.StepFiles(folded.job.user_id, folded.job.id, step.id, folded.files[step.id])
             for folded, step in completed
         ]
-        rows = await media.record_files(tx, self.settings, stored)
+        rows = await media.record_files(tx, self.settings, stored, places)
         for folded, step in completed:
             step.output_data = StepOutput.of(rows[step.id], folded.data[step.id]).to_json()
         return rows
@@ -268,6 +273,10 @@ def _by_job(reports: Sequence[Report]) -> dict[UUID, list[Report]]:
     for report in reports:
         groups[UUID(report.job_id)].append(report)
     return groups
+
+
+def _files_of(report: Report) -> Sequence[StoredFile]:
+    return report.finished.files if report.finished else ()
 
 
 def _folded(job: jobs.LockedJob, steps: list[jobs.StepState], reports: list[Report]) -> Folded:
