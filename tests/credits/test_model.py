@@ -204,8 +204,8 @@ class Credits(RuleBasedStateMachine):
 
         async def act() -> None:
             async with self.database.transaction() as tx:
-                await jobs.lock_jobs(tx, [job_id])
-                success = Success(jobs.Ending(job_id, None, {}), await ran(tx, job_id, used), {})
+                [locked] = (await jobs.lock_jobs(tx, [job_id])).values()
+                success = Success(locked, None, {}, await ran(tx, job_id, used), {})
                 await succeed(tx, [success], from_states=["failed"])
 
         async def act_together() -> None:

@@ -31,6 +31,8 @@ class LockedJob:
     created_at: datetime
     moderation: str | None
     """What has to be decided before it goes on; see :mod:`emprops.moderation`."""
+    usage_price: dict[str, Any] | None
+    """The parts of its price, if usage decides what it costs."""
     held: bool
     """Whether credits were held for it."""
 
@@ -97,7 +99,7 @@ _SAVED = (
 HELD = "EXISTS (SELECT FROM credit_hold h WHERE h.job_id = job.id) AS held"
 JOB_COLUMNS = f"""
     id, user_id, collection_id, status, priority, progress, total_steps, current_step, retry_count, data, created_at,
-    moderation, {HELD}
+    moderation, CASE WHEN price ? 'by_usage' THEN price END AS usage_price, {HELD}
 """
 
 
@@ -220,36 +222,19 @@ class Ending:
     """Merged over the job's own."""
 
 
-@dataclass(frozen=True, slots=True)
-class Completed:
-    """A job that has just ended with success."""
-
-    id: UUID
-    usage_price: dict[str, Any] | None
-    """The parts of its price, if usage decides what it costs."""
-    held: bool
-    """Whether credits were held for it."""
-
-
-async def complete(
-    tx: Transaction, endings: Sequence[Ending], *, from_states: Sequence[str], message: str
-) -> list[Completed]:
-    """End jobs with success, and say so in their history. Returns those that did: without those that were in none of
-    ``from_states``."""
-    return await tx.fetch_all(
-        Completed,
-        f"""
+async def complete(tx: Transaction, endings: Sequence[Ending], *, from_states: Sequence[str], message: str) -> None:
+    """End locked jobs with success, and say so in their history; without those that are in none of ``from_states``."""
+    await tx.execute_later(
+        """
         WITH ended AS (
             UPDATE job SET status = 'completed', progress = 100, workflow_output = new.workflow_output,
                    data = job.data || new.data, current_step = total_steps, error_message = NULL, cancelled_at = NULL,
                    updated_at = now(), started_at = coalesce(started_at, now()), completed_at = now()
             FROM jsonb_to_recordset(%(endings)s) AS new (id uuid, workflow_output text, data jsonb)
             WHERE job.id = ANY(%(ids)s) AND job.id = new.id AND status = ANY(%(from)s)
-            RETURNING job.id, price
-        ), told AS (
-            INSERT INTO job_history (job_id, status, message) SELECT id, 'completed', %(message)s FROM ended
+            RETURNING job.id
         )
-        SELECT id, CASE WHEN price ? 'by_usage' THEN price END AS usage_price, {HELD} FROM ended job
+        INSERT INTO job_history (job_id, status, message) SELECT id, 'completed', %(message)s FROM ended
         """,
         {
             "endings": Jsonb(endings),

@@ -161,7 +161,7 @@ class _ShortWay:
         except OSError as error:
             await self.disconnect(nowait=True)
             raise RedisConnectionError(f"Error while reading from {self._host_error()}: {error}") from error
-        except BaseException:  # the reply may still come, to whoever asks next
+        except BaseException:  # the reply may still come, for the next command
             await self.disconnect(nowait=True)
             raise
         if isinstance(reply, ResponseError):

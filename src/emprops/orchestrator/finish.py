@@ -20,10 +20,13 @@ from emprops.media.file_store import FileRow
 from emprops.moderation import store as reviews
 from emprops.orchestrator.metrics import USAGE_MISSING, count_end
 from emprops.outputs import job_results as outputs
+from emprops.outputs.results import JobOutput
 from emprops.settings import Settings
 
 log = structlog.get_logger(__name__)
 
+Shown = Mapping[UUID, Sequence[JobOutput]]
+"""Locked outputs, by their jobs."""
 CHECK_RESULTS = "check_results"
 """Outbox kind: a job is done, but for the check of its results."""
 
@@ -50,18 +53,19 @@ async def complete_jobs(
     tx: Transaction,
     ended: Sequence[tuple[jobs.LockedJob, Sequence[jobs.StepState]]],
     files: Mapping[UUID, Sequence[FileRow]],
+    shown: Shown | None = None,
 ) -> set[UUID]:
-    """End jobs with success, each with its steps. ``files`` are the file rows of the result steps. Returns the jobs
-    that did: without those that had ended before, or whose results somebody has to judge first."""
+    """End locked jobs with success, each with its steps. ``files`` are the file rows of the result steps; ``shown`` the
+    outputs of these jobs, if they are locked already. Returns the jobs that did: without those that had ended before,
+    or whose results somebody has to judge first."""
     successes = []
     for job, steps in ended:
         if job.moderation == "results":
             await _have_judged(tx, job)
         elif job.moderation is None:
             own = by_generation([(step.generation, step.id) for step in steps if step.is_result], files)
-            data = {"outputs": result_list(steps)}
-            successes.append(Success(jobs.Ending(job.id, result_urls(steps), data), steps, own))
-    return await succeed(tx, successes, from_states=sorted(OPEN))
+            successes.append(Success(job, result_urls(steps), {"outputs": result_list(steps)}, steps, own))
+    return await succeed(tx, successes, from_states=sorted(OPEN), shown=shown)
 
 
 async def complete_as_stored(tx: Transaction, job: jobs.LockedJob, settings: Settings) -> bool:
@@ -81,7 +85,10 @@ async def _have_judged(tx: Transaction, job: jobs.LockedJob) -> None:
 class Success:
     """The end of a job that succeeded."""
 
-    ending: jobs.Ending
+    job: jobs.LockedJob
+    workflow_output: str | None
+    data: dict[str, Any]
+    """Merged over the job's own."""
     steps: Sequence[jobs.StepState]
     """Those of its present attempt, which say what it used."""
     files: Mapping[int, Sequence[FileRow]]
@@ -93,25 +100,26 @@ async def succeed(
     successes: Sequence[Success],
     *,
     from_states: Sequence[str],
+    shown: Shown | None = None,
     output_metadata: dict[str, Any] | None = None,
     message: str = "Generation completed",
 ) -> set[UUID]:
-    """End jobs with success; returns those that were in one of ``from_states``."""
-    if not successes:
+    """End locked jobs with success; returns those that were in one of ``from_states``. ``shown`` as in
+    :func:`complete_jobs`."""
+    ending = {one.job.id: one for one in successes if one.job.status in from_states}
+    if not ending:
         return set()
-    by_id = {one.ending.id: one for one in successes}
-    endings = [one.ending for one in successes]
-    completed, shown = await tx.together(
-        jobs.complete(tx, endings, from_states=from_states, message=message), outputs.lock_for_jobs(tx, by_id)
-    )
-    for _ in completed:
+    endings = [jobs.Ending(job_id, one.workflow_output, one.data) for job_id, one in ending.items()]
+    await jobs.complete(tx, endings, from_states=from_states, message=message)
+    for _ in ending:
         count_end(tx, "completed")
-    used = {job.id: await settle_usage(tx, job.id, job.usage_price, by_id[job.id].steps) for job in completed}
-    await credit.capture(tx, {job.id: used[job.id] for job in completed if job.held})
-    ended = {job.id: by_id[job.id].files for job in completed}
-    if ended:
-        await outputs.complete_locked(tx, shown, ended, output_metadata)
-    return set(ended)
+    used = {job_id: await settle_usage(tx, job_id, one.job.usage_price, one.steps) for job_id, one in ending.items()}
+    await credit.capture(tx, {job_id: used[job_id] for job_id, one in ending.items() if one.job.held})
+    if shown is None:
+        shown = await outputs.lock_for_jobs(tx, ending)
+    files = {job_id: one.files for job_id, one in ending.items()}
+    await outputs.complete_locked(tx, shown, files, output_metadata)
+    return set(ending)
 
 
 async def settle_usage(

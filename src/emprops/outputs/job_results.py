@@ -182,7 +182,7 @@ async def complete_for_jobs(
 
 async def lock_for_jobs(tx: Transaction, job_ids: Collection[UUID]) -> dict[UUID, list[JobOutput]]:
     """Lock the outputs of jobs, for :func:`complete_locked`."""
-    return await store.lock_of_jobs(tx, job_ids)
+    return await store.lock_of_jobs(tx, job_ids) if job_ids else {}
 
 
 async def complete_locked(

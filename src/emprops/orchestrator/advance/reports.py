@@ -8,7 +8,6 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -28,8 +27,9 @@ from emprops.kit.telemetry import tracing
 from emprops.kit.telemetry.logging import bound
 from emprops.media import file_store as media
 from emprops.orchestrator.advance.batches import Batches
+from emprops.orchestrator.advance.effects import Effects, trace
 from emprops.orchestrator.advance.fold import Folded, fold, held_back, look
-from emprops.orchestrator.finish import complete_jobs, fail_job
+from emprops.orchestrator.finish import Shown, complete_jobs, fail_job
 from emprops.orchestrator.metrics import IGNORED, count_reports
 from emprops.orchestrator.policing import check_step
 from emprops.orchestrator.tickets import Dispatcher
@@ -50,20 +50,6 @@ log = structlog.get_logger(__name__)
 
 CHUNK = 500
 """Reports per transaction."""
-
-
-@dataclass(slots=True)
-class Effects:
-    """What a batch changed, and what Redis must hear of it once it has committed."""
-
-    ready: list[dispatch_store.ReadyStep] = field(default_factory=list)
-    closed: list[dispatch_store.ClosedStep] = field(default_factory=list)
-    touched: set[UUID] = field(default_factory=set)
-    ignored: int = 0
-    applied: list[tuple[Report, jobs.StepState]] = field(default_factory=list)
-    """Reports that were recorded, each with its step."""
-    ended: dict[UUID, str] = field(default_factory=dict)
-    """Jobs that ended, and how."""
 
 
 class Orchestrator:
@@ -172,15 +158,19 @@ class Orchestrator:
         IGNORED.inc(effects.ignored)
         count_reports(effects.applied)
         if tracing.enabled():
-            _trace(effects, time.monotonic() - began)
+            trace(effects, time.monotonic() - began)
         if effects.ignored:
             log.debug("reports ignored", count=effects.ignored)
 
     async def _move(self, tx: Transaction, by_job: Mapping[UUID, list[Report]], effects: Effects) -> None:
-        # one after the other in PostgreSQL: the steps and files are looked up once the jobs are locked
-        stored = [file.key for reports in by_job.values() for report in reports for file in _files_of(report)]
-        locked, present, places = await tx.together(
-            jobs.lock_jobs(tx, by_job), jobs.current_steps(tx, by_job), media.places_for(tx, stored)
+        keys = [file.key for reports in by_job.values() for report in reports for file in _files_of(report)]
+        may_end = [job_id for job_id, reports in by_job.items() if not reports or any(map(_succeeded, reports))]
+        # one after the other in PostgreSQL: what belongs to the jobs is looked at once they are locked
+        locked, present, places, shown = await tx.together(
+            jobs.lock_jobs(tx, by_job),
+            jobs.current_steps(tx, by_job),
+            media.places_for(tx, keys),
+            outputs.lock_for_jobs(tx, may_end),
         )
         steps: dict[UUID, list[jobs.StepState]] = defaultdict(list)
         for step in present:
@@ -194,7 +184,7 @@ class Orchestrator:
         await credit.lock_accounts(tx, [job.id for job in ending if job.held])
         rows = await self._record_results(tx, active, places)
         await self._save(tx, active)
-        await self._settle(tx, active, rows, effects)
+        await self._settle(tx, active, rows, shown, effects)
         await self._make_ready(tx, [f for f in active if f.failed is None and not f.all_done], effects)
         going_on = [f.job.id for f in active if f.goes_on and f.job.id not in effects.ended]
         self.dispatcher.after_commit(tx, effects.touched, ready=effects.ready, closed=effects.closed, going_on=going_on)
@@ -221,7 +211,12 @@ class Orchestrator:
             await outputs.processing_for_jobs(tx, began)
 
     async def _settle(
-        self, tx: Transaction, folds: Sequence[Folded], rows: dict[UUID, list[media.FileRow]], effects: Effects
+        self,
+        tx: Transaction,
+        folds: Sequence[Folded],
+        rows: dict[UUID, list[media.FileRow]],
+        shown: Shown,
+        effects: Effects,
     ) -> None:
         for folded in folds:
             if folded.failed is not None:
@@ -231,7 +226,7 @@ class Orchestrator:
         done = [folded for folded in folds if folded.steps and folded.failed is None and folded.all_done]
         missing = [step.id for folded in done for step in folded.steps if step.is_result and step.id not in rows]
         rows.update(await media.files_of_steps(tx, self.settings, missing))
-        for job_id in await complete_jobs(tx, [(folded.job, folded.steps) for folded in done], rows):
+        for job_id in await complete_jobs(tx, [(folded.job, folded.steps) for folded in done], rows, shown):
             effects.ended[job_id] = "completed"
 
     async def _make_ready(self, tx: Transaction, folds: Sequence[Folded], effects: Effects) -> None:
@@ -257,17 +252,6 @@ async def _fail(tx: Transaction, job_id: UUID, message: str, effects: Effects) -
     effects.closed += await fail_job(tx, job_id, message=message) or []
 
 
-def _trace(effects: Effects, seconds: float) -> None:
-    """Make the spans of recording how runs ended, each below its run, and of the ends of jobs."""
-    for report, step in effects.applied:
-        if report.finished is not None and report.finished.trace:
-            about = {"emprops.job_id": str(step.job_id), "emprops.step_id": str(step.id), "emprops.kind": report.kind}
-            applied = tracing.record("orchestrator.apply", about, parent=report.finished.trace, seconds=seconds)
-            status = effects.ended.pop(step.job_id, None)
-            if status is not None:
-                tracing.record("job.end", {**about, "emprops.status": status}, parent=applied, seconds=0.0)
-
-
 def _by_job(reports: Sequence[Report]) -> dict[UUID, list[Report]]:
     groups: dict[UUID, list[Report]] = defaultdict(list)
     for report in reports:
@@ -277,6 +261,10 @@ def _by_job(reports: Sequence[Report]) -> dict[UUID, list[Report]]:
 
 def _files_of(report: Report) -> Sequence[StoredFile]:
     return report.finished.files if report.finished else ()
+
+
+def _succeeded(report: Report) -> bool:
+    return report.finished is not None and report.finished.failure is None
 
 
 def _folded(job: jobs.LockedJob, steps: list[jobs.StepState], reports: list[Report]) -> Folded:

@@ -49,9 +49,10 @@ async def complete_from_outside(
     closed = await dispatch_store.close_open_steps(tx, job.id, status="completed", message=None)
     await reviews.close_reviews(tx, job.id)  # a service has decided
     await reviews.set_state(tx, job.id, None)
+    locked = (await jobs.lock_jobs(tx, [job.id]))[job.id]
     await succeed(
         tx,
-        [Success(jobs.Ending(job.id, workflow_output, data), steps, files)],
+        [Success(locked, workflow_output, data, steps, files)],
         from_states=NOT_COMPLETED,
         output_metadata=metadata if isinstance(metadata, dict) else None,
         message="Generation completed, as a service reported",

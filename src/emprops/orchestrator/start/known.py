@@ -1,7 +1,7 @@
-"""What a start has to know beside its collection: the workflows that this names, the quotas that hold, the policies.
+"""What a start needs in addition to its collection: the workflows that this names, the quotas that apply, the policies.
 
-Which these are, the collection tells. So they would cost a round trip of their own; but a collection mostly names what
-it named before, and that is read together with it.
+Only the collection says which they are, so they would cost a round trip of their own. But a collection mostly names
+what it named before, and that is read together with it.
 """
 
 from collections import OrderedDict
