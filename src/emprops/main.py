@@ -170,7 +170,8 @@ async def _open_orchestration(app: FastAPI, resources: Resources, stack: AsyncEx
     """The dispatcher sends what requests start; orchestrator and upkeep run here too unless they have a process."""
     settings = resources.settings
     queue = queue_from(resources.redis, settings)
-    dispatcher = DISPATCHER.attach(app, Dispatcher(resources.database, queue, settings, here=resources.pokes))
+    dispatcher = Dispatcher(resources.database, queue, settings, here=resources.pokes, ends=ENDS.get(app))
+    DISPATCHER.attach(app, dispatcher)
     STARTS.attach(app, Starts(resources.database, dispatcher, terms_from(settings)))
     if not settings.upkeep_in_api:
         await stack.enter_async_context(running(dispatcher.run()))

@@ -10,7 +10,7 @@ import pytest
 from tests.engines import DATABASE, Engines
 from tests.pooler import pgbouncer, pooled_uri
 
-from emprops.kit import database as module
+from emprops.kit.connections import Connection
 from emprops.kit.database import Database
 from emprops.kit.ids import new_id
 from emprops.settings import Settings, SettingsError
@@ -96,7 +96,7 @@ async def test_connections_that_died_without_a_sign_fail_one_request_altogether(
     pool: Database, engines: Engines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As when a host is gone: nothing can be read, so that the first use finds out, and the others are asked."""
-    monkeypatch.setattr(module, "_is_readable", lambda _: False)
+    monkeypatch.setattr(Connection, "is_readable", False)
     engines.restart_postgres()
     with pytest.raises(psycopg.OperationalError):
         await one(pool)

@@ -6,14 +6,15 @@ it. Nothing is lost between a read and the next poke, because a job is expected 
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
+from uuid import UUID
 
 from emprops.errors import TooManyRequestsError, UnavailableError
 from emprops.jobs import queries
 from emprops.jobs.queries import JobDetail
-from emprops.kit.database import Database
+from emprops.kit.database import Database, Transaction
 from emprops.kit.looking import look_for_ever, news_or_time
 from emprops.kit.pubsub import Pokes
 from emprops.kit.tasks import Background
@@ -85,6 +86,18 @@ class Ends(Background):
         self._asked.add(job_id)
         self._news.set()
 
+    def look_with_commit(self, tx: Transaction, job_ids: Iterable[UUID]) -> None:
+        """Read those of these jobs that are expected together with the commit of the transaction in which they end. Of
+        more than go in one statement, and if that fails, a poke tells as of any other."""
+        wanted = [job_id for job_id in map(str, job_ids) if self._is_awaited(job_id)]
+
+        async def look() -> None:
+            for job in await queries.ended(tx, wanted):
+                self._tell(job)
+
+        if 0 < len(wanted) <= JOBS:
+            tx.with_commit(look)
+
     # --- the task
 
     async def _work(self) -> None:
@@ -114,7 +127,7 @@ class Ends(Background):
         if now >= self._look_at_all:
             self._asked.update(self._expected)
             self._look_at_all = now + self._poll
-        left = [job_id for job_id in self._asked if any(not end.done() for end in self._expected.get(job_id, ()))]
+        left = [job_id for job_id in self._asked if self._is_awaited(job_id)]
         self._asked.clear()
         if not left:
             return
@@ -129,6 +142,9 @@ class Ends(Background):
             self._news.set()
             raise
         self._database.outage.over()
+
+    def _is_awaited(self, job_id: str) -> bool:
+        return any(not end.done() for end in self._expected.get(job_id, ()))
 
     def _tell(self, job: JobDetail) -> None:
         for end in self._expected.get(str(job.id), ()):

@@ -1,5 +1,6 @@
 """Connections to PostgreSQL as the pool keeps them."""
 
+import select
 from collections import deque
 from typing import Any
 
@@ -19,6 +20,13 @@ class Connection(AsyncConnection[Any]):
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self.statements = Statements(self)
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether the server has sent something, or closed the connection."""
+        poll = select.poll()
+        poll.register(self.fileno(), select.POLLIN)
+        return bool(poll.poll(0))
 
 
 class LastFirst(deque[Connection]):

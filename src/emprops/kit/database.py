@@ -5,9 +5,8 @@ Connections are in autocommit mode. A unit of work that writes opens an explicit
 """
 
 import asyncio
-import select
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext, suppress
 from operator import itemgetter
 from typing import Any, Final, TypeVar
@@ -23,6 +22,7 @@ from emprops.kit.connections import Connection, LastFirst
 from emprops.kit.conninfo import conninfo
 from emprops.kit.outage import Outage
 from emprops.kit.placeholders import Parameters
+from emprops.kit.statements import Look
 from emprops.settings import Settings
 
 Row = TypeVar("Row")
@@ -51,6 +51,8 @@ class Transaction:
         """Whether its statements are one transaction."""
         self._statements = connection.statements
         self._after_commit: list[Callable[[], None]] = []
+        self.looks: list[Look] = []
+        """What is read in the round trip of COMMIT."""
 
     async def fetch_one(self, shape: type[Row], sql: str, parameters: Parameters = None) -> Row | None:
         """Run a statement and return its first row as ``shape``, or None."""
@@ -93,6 +95,11 @@ class Transaction:
         if errors:
             raise min(errors, key=lambda error: isinstance(error, _CONSEQUENCES))
         return tuple(found)
+
+    def with_commit(self, look: Look) -> None:
+        """Have something read as it is once the transaction has committed, by one statement that goes with COMMIT. A
+        rollback forgets it, and it may fail: whatever depends on it must come about in another way then."""
+        self.looks.append(look)
 
     def after_commit(self, action: Callable[[], None]) -> None:
         """Remember a non-blocking action for when the transaction has committed; a rollback forgets it."""
@@ -161,9 +168,10 @@ class Database:
         settings = BY_KEY if by_key else {}
         if lock_timeout is not None:
             settings = settings | {"lock_timeout": f"{int(lock_timeout * 1000)}"}
-        async with self._connection() as connection, self._begun(connection, settings):
+        async with self._connection() as connection:
             tx = Transaction(connection)
-            yield tx
+            async with self._begun(connection, settings, tx.looks):
+                yield tx
         tx.committed()
 
     @asynccontextmanager
@@ -176,7 +184,9 @@ class Database:
             yield Transaction(connection, whole=connection.behind_pooler)
 
     @asynccontextmanager
-    async def _begun(self, connection: Connection, settings: Mapping[str, str]) -> AsyncIterator[None]:
+    async def _begun(
+        self, connection: Connection, settings: Mapping[str, str], looks: Sequence[Look] = ()
+    ) -> AsyncIterator[None]:
         """Open a transaction with these settings; behind a pooler with ours, too.
 
         A pooler without PostgreSQL, or without a free session, answers nothing for up to two minutes: that is too long.
@@ -194,7 +204,7 @@ class Database:
             yield
             if connection.info.transaction_status == TransactionStatus.INERROR:
                 raise psycopg.errors.InFailedSqlTransaction("an error was caught, so COMMIT would store nothing")
-            await statements.commit()
+            await statements.commit(looks)
         except BaseException:
             statements.forget()
             with suppress(psycopg.Error):  # a connection that is lost has rolled back
@@ -244,7 +254,7 @@ class Database:
         """Return whether a connection works. It is asked only if it may not: the server has sent something although
         nobody had asked, which is how it closes a connection; or another one broke since this one last answered."""
         proven = connection.behind_pooler or connection.proven_at > self._lost_at
-        if proven and not _is_readable(connection):
+        if proven and not connection.is_readable:
             return True
         try:
             await connection.statements.run("")
@@ -276,12 +286,6 @@ async def _within(seconds: float) -> AsyncIterator[None]:
             yield
     except TimeoutError as error:
         raise PoolTimeout(f"PostgreSQL, or the pooler before it, gave no session within {seconds:g} s") from error
-
-
-def _is_readable(connection: Connection) -> bool:
-    poll = select.poll()
-    poll.register(connection.fileno(), select.POLLIN)
-    return bool(poll.poll(0))
 
 
 def database_from(settings: Settings) -> Database:

@@ -7,10 +7,11 @@ see docs/decisions/0058-fewer-round-trips.md.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
+import structlog
 from psycopg import AsyncConnection, adapt, generators
 from psycopg.abc import PQGen, Transformer
 from psycopg.adapt import PyFormat
@@ -21,6 +22,8 @@ from psycopg.pq.abc import PGconn, PGresult
 from emprops.kit.placeholders import Parameters, in_order, numbered
 from emprops.kit.results import Kept, Result
 
+log = structlog.get_logger(__name__)
+
 KEPT_AFTER: Final = 5
 """How often a connection sends a statement whole; then PostgreSQL keeps it."""
 MOST_KEPT: Final = 100
@@ -30,6 +33,8 @@ _FAILED: Final = (ExecStatus.FATAL_ERROR, ExecStatus.PIPELINE_ABORTED)
 _OUTDATED: Final = (b"0A000", b"26000")
 """SQLSTATEs of a kept statement whose columns have other types by now, and of one that is not kept any more."""
 
+Look = Callable[[], Coroutine[Any, Any, None]]
+"""Reads by one statement, and keeps what it found."""
 Key = tuple[bytes, tuple[int, ...]]
 """A statement's text and the types of its parameters."""
 
@@ -133,10 +138,17 @@ class Statements:
         """Begin a transaction by these statements; PostgreSQL hears of it with the first one that is run."""
         self._begin = [_Asked(self._values, text) for text in texts]
 
-    async def commit(self) -> None:
-        """Commit what was begun. Raises ``psycopg.Error``."""
-        if self._unsent or not self._begin:
-            await self.run("COMMIT")
+    async def commit(self, looks: Sequence[Look] = ()) -> None:
+        """Commit what was begun, and look in the same round trip at what is there then. Raises ``psycopg.Error`` if it
+        was not committed; looks that fail are logged."""
+        if self._unsent or looks or not self._begin:
+            with self.together():
+                found = await asyncio.gather(self.run("COMMIT"), *(look() for look in looks), return_exceptions=True)
+            committed, *looked = found
+            if isinstance(committed, BaseException):
+                raise committed
+            for error in filter(None, looked):
+                log.warning("look with a commit failed", error=f"{type(error).__name__}: {error}")
         self._begin = []
 
     def forget(self) -> None:

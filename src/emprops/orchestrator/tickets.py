@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 
 from emprops.auth.file_links import FileLinks
 from emprops.jobs import dispatch_store, held_store
+from emprops.jobs.ends import Ends
 from emprops.kit.database import Database, Transaction
 from emprops.kit.pubsub import Pokes, poke
 from emprops.kit.telemetry import tracing
@@ -82,20 +83,31 @@ class Dispatcher:
     themselves.
     """
 
-    def __init__(self, database: Database, queue: Queue, settings: Settings, *, here: Pokes | None = None) -> None:
-        """``here``: the pokes of this process, whose waits for ends need not wait for Redis."""
+    def __init__(
+        self,
+        database: Database,
+        queue: Queue,
+        settings: Settings,
+        *,
+        here: Pokes | None = None,
+        ends: Ends | None = None,
+    ) -> None:
+        """``here`` and ``ends``: the pokes of this process and what waits for ends in it, which need not wait for
+        Redis."""
         self.database = database
         self.queue = queue
         self.settings = settings
         self.limits = limits_from(settings)
         self.quotas = defaults_from(settings)
         self.here = here
+        self.ends = ends
         self.links = FileLinks(settings)
         self.results = ResultLinks(settings, self.links)
         self._waiting: list[dispatch_store.ReadyStep] = []
         self._closed: list[dispatch_store.ClosedStep] = []
         self._touched: set[UUID] = set()
         self._ended: set[UUID] = set()
+        self._freed: set[UUID] = set()
         self._news = asyncio.Event()
 
     def push(self, steps: Sequence[dispatch_store.ReadyStep]) -> None:
@@ -109,8 +121,8 @@ class Dispatcher:
         self._news.set()
 
     def tell(self, job_ids: Collection[UUID], ended: Collection[UUID] = ()) -> None:
-        """Wake the streams of jobs soon; ``ended``: also who waits for the end of these, or for the room that they
-        took. Does not block and does not fail."""
+        """Wake the streams of jobs soon; ``ended``: also who waits for the end of these. Does not block and does not
+        fail."""
         self._touched.update(job_ids)
         self._ended.update(ended)
         self._news.set()
@@ -132,12 +144,23 @@ class Dispatcher:
         Every change of a job calls this, and nothing else tells Redis of one.
         """
 
+        ended = set(job_ids).difference(going_on)
+        freed: list[UUID] = []
+
+        async def look() -> None:
+            freed.extend(await held_store.users_of_jobs(tx, ended))
+
         def tell() -> None:
             self.withdraw(closed)
             self.push(ready)
-            self.tell(job_ids, set(job_ids).difference(going_on))
+            self._freed.update(freed)
+            self.tell(job_ids, ended)
 
         tx.after_commit(tell)
+        if ended:
+            tx.with_commit(look)
+            if self.ends is not None:
+                self.ends.look_with_commit(tx, ended)
 
     async def run(self) -> None:
         """Send until cancelled."""
@@ -151,6 +174,7 @@ class Dispatcher:
         closed, self._closed = self._closed, []
         touched, self._touched = self._touched, set()
         ended, self._ended = self._ended, set()
+        freed, self._freed = self._freed, set()
         try:
             await self.queue.cancel([(str(step.id), step.run) for step in closed], CLOSED)
         except RedisError as error:
@@ -158,8 +182,8 @@ class Dispatcher:
         await self._send_waiting()
         if touched:
             await self._poke(touched, ended)
-        if ended:
-            await self._admit(ended)
+        if freed:
+            await self._admit(freed)
 
     async def _send_waiting(self) -> None:
         while self._waiting:
@@ -169,12 +193,10 @@ class Dispatcher:
             except (RedisError, psycopg.Error) as error:
                 log.warning("tickets not sent", count=len(batch), error=str(error))
 
-    async def _admit(self, ended: set[UUID]) -> None:
-        """Send what a quota held back until something of these jobs ended."""
+    async def _admit(self, user_ids: set[UUID]) -> None:
+        """Send what quotas of these users held back until something of theirs ended."""
         try:
-            async with self.database.reader() as reader:
-                users = await held_store.users_of_jobs(reader, ended)
-            for user_id in users:
+            for user_id in user_ids:
                 await self.admit(user_id)
         except psycopg.Error as error:
             log.warning("held back steps not sent", error=str(error))

@@ -56,6 +56,27 @@ async def test_the_end_that_comes_between_read_and_wait_is_not_missed(
     assert response.json()["data"]["status"] == "completed"
 
 
+async def test_an_end_is_read_with_the_commit_in_which_it_comes(
+    rig: Rig, ends: Ends, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the process that brings it about: it needs no poke."""
+
+    async def no_poke(*_: Any) -> None:
+        raise RedisError
+
+    monkeypatch.setattr(tickets, "poke", no_poke)
+    rig.dispatcher.ends = ends
+    assert rig.dispatcher.here is None
+
+    async def work() -> None:
+        await ticket_is_there(rig)
+        await rig.run(picture())
+
+    data = (await both_of(generate(rig, await collection(rig), **LONG), work())).json()["data"]
+    assert data["status"] == "completed"
+    assert data["workflow_output"]
+
+
 async def test_a_job_is_read_once_when_it_has_ended(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[int] = []
     ended, detail_of = queries.ended, queries.detail_of
