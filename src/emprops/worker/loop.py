@@ -231,6 +231,7 @@ class WorkerLoop:
                 self.board.doubt()
             if self.lanes.wake():
                 self._news.set()
+                await asyncio.sleep(0)  # the claim goes to Redis first, and then the next wait
 
     async def _drain(self) -> None:
         """Let running steps finish for a while, reporting each as it ends; hand the rest back."""
