@@ -10,6 +10,7 @@ from redis.exceptions import ResponseError
 
 from emprops.queue.keys import KEYS
 from emprops.queue.messages import Finished, Report
+from emprops.queue.scripts import Scripts
 
 GROUP = "orchestrator"
 
@@ -21,6 +22,7 @@ class ReportStream:
 
     def __init__(self, redis: Redis, *, prefix: str = "emprops:", consumer: str) -> None:
         self.redis: Any = redis  # redis-py types every reply as str or bytes or more
+        self.scripts = Scripts(redis, prefix)
         self.stream = prefix + KEYS.reports
         self.consumer = consumer
 
@@ -57,12 +59,7 @@ class ReportStream:
             await self._drop({report.entry_id for report in reports})
 
     async def _drop(self, entry_ids: Iterable[str]) -> None:
-        ids = list(entry_ids)
-        # both or none: half of it would leave an entry that nobody reads again, or a pending one without content
-        pipe = self.redis.pipeline(transaction=True)
-        pipe.xack(self.stream, GROUP, *ids)
-        pipe.xdel(self.stream, *ids)
-        await pipe.execute()
+        await self.scripts("acknowledge", GROUP, *entry_ids)
 
     async def _parsed(self, entries: Sequence[tuple[bytes, dict[bytes, bytes] | None]]) -> list[Report]:
         reports: list[Report] = []

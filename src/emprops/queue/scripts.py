@@ -13,6 +13,7 @@ from emprops.queue.keys import lua_prelude
 
 FOLDER: Final = Path(__file__).parent / "lua"
 PARTS: Final = {
+    "acknowledge": (),
     "beat": ("shared",),
     "judge": ("shared",),
     "survey": ("shared",),
