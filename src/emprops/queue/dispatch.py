@@ -57,7 +57,7 @@ class Queue:
 
     async def _send(self, tickets: Sequence[list[Argument]]) -> list[EnqueueAnswer]:
         arguments = [argument for ticket in tickets for argument in ticket]
-        return [reply.decode() for reply in await self.scripts("enqueue", self.keep, self.hold_ms, *arguments)]
+        return [reply.decode() for reply in await self.scripts("enqueue", self.hold_ms, *arguments)]
 
     async def cancel(self, steps: Sequence[tuple[str, int]], reason: str) -> list[str]:
         """Take (step id, run) tickets out. Answers for each the state it was in: ``waiting``, ``claimed``, ``delayed``,

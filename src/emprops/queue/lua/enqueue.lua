@@ -1,11 +1,11 @@
--- enqueue(keep_s, hold_ms, then for each ticket: step, run, sig, requirement, score, body, job, attempts_before,
+-- enqueue(hold_ms, then for each ticket: step, run, sig, requirement, score, body, job, attempts_before,
 --         max_failures, max_lost, user, weight of the user or '') -> for each: 'new' | 'known' | 'finished' | 'stale'
 -- Idempotent by (step, run). A ticket that already has its attestation is reported again instead of run again; one that
 -- was cancelled before it came stays out, silently.
 -- For `hold_ms`, a ticket that requires models is left for workers that have them loaded, if such workers wait.
 
 local now = now_ms()
-local hold_ms = tonumber(ARGV[2])
+local hold_ms = tonumber(ARGV[1])
 local answers = {}
 local added = {}  -- signature -> { count, lowest score }
 
@@ -38,14 +38,14 @@ local function register(sig, requirement)
 end
 
 local names = {}
-for i = 3, #ARGV, 12 do names[#names + 1] = K.attestation .. ARGV[i] .. ':' .. ARGV[i + 1] end
+for i = 2, #ARGV, 12 do names[#names + 1] = K.attestation .. ARGV[i] .. ':' .. ARGV[i + 1] end
 local attestations = names[1] and redis.call('MGET', unpack(names))
 
-for i = 3, #ARGV, 12 do
+for i = 2, #ARGV, 12 do
   local step, run, sig, score, user = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 4], ARGV[i + 10]
   local known = redis.call('HMGET', K.ticket .. step, 'run', 'state')
   local known_run = tonumber(known[1] or 0)
-  local attestation = attestations[(i + 9) / 12]
+  local attestation = attestations[(i + 10) / 12]
   if attestation then
     if string.sub(attestation, 1, #CANCELLED) ~= CANCELLED then publish_report(attestation) end
     answers[#answers + 1] = 'finished'
