@@ -141,15 +141,20 @@ class Statements:
     async def commit(self, looks: Sequence[Look] = ()) -> None:
         """Commit what was begun, and look in the same round trip at what is there then. Raises ``psycopg.Error`` if it
         was not committed; looks that fail are logged."""
-        if self._unsent or looks or not self._begin:
-            with self.together():
-                found = await asyncio.gather(self.run("COMMIT"), *(look() for look in looks), return_exceptions=True)
-            committed, *looked = found
-            if isinstance(committed, BaseException):
-                raise committed
-            for error in filter(None, looked):
-                log.warning("look with a commit failed", error=f"{type(error).__name__}: {error}")
+        if looks:
+            await self._commit_and_look(looks)
+        elif self._unsent or not self._begin:
+            await self.run("COMMIT")
         self._begin = []
+
+    async def _commit_and_look(self, looks: Sequence[Look]) -> None:
+        with self.together():
+            found = await asyncio.gather(self.run("COMMIT"), *(look() for look in looks), return_exceptions=True)
+        committed, *looked = found
+        if isinstance(committed, BaseException):
+            raise committed
+        for error in filter(None, looked):
+            log.warning("look with a commit failed", error=f"{type(error).__name__}: {error}")
 
     def forget(self) -> None:
         """Drop what was begun or to be sent, as far as PostgreSQL has not heard of it."""
