@@ -134,6 +134,9 @@ def everything_in(files: Path) -> list[Path]:
         "generations/job-of-s/s-1-{token}-0.html.exe.png",
         "other/job-of-s/s-1-{token}-0.png",
         "generations/job-of-s/s-1-{token}-%2e%2e%2f0.png",
+        "generations/job-of-s/other/1-{token}-0.png",
+        "generations/job-of-s/s/2-{token}-0.png",
+        "generations/job-of-s/s/1-{token}/0.png",
     ],
 )
 async def test_only_under_the_name_that_the_claim_grants(
@@ -144,6 +147,15 @@ async def test_only_under_the_name_that_the_claim_grants(
     answer = await http.put(url, content=b"x", headers=put_headers(claim, key, b"x"))
     assert answer.status_code == 404
     assert everything_in(files) == before
+
+
+async def test_workers_of_earlier_versions_name_their_files_by_folders(
+    http: httpx2.AsyncClient, claim: Claim, key: str, files: Path
+) -> None:
+    name = f"generations/job-of-s/s/1-{claim.token[:8]}-0.png"
+    answer = await http.put(f"/api/worker/files/{name}", content=b"x", headers=put_headers(claim, key, b"x"))
+    assert (answer.status_code, answer.json()["data"]["key"]) == (200, name)
+    assert (files / "files" / name).read_bytes() == b"x"
 
 
 async def test_only_with_the_claims_own_key_worker_and_token(

@@ -48,6 +48,21 @@ async def test_a_cancelled_command_leaves_no_reply_behind(engines: Engines) -> N
             await asyncio.wait({task})
 
 
+async def test_replies_that_nobody_read_reach_nobody_else(engines: Engines) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise ValueError
+
+    async with connect(engines.redis_url, max_connections=1) as client:
+        for number in range(4):
+            await client.set(f"key:{number}", number)
+        usual = client.response_callbacks
+        client.response_callbacks = usual | {"GET": refuse}
+        with pytest.raises(ValueError):
+            await client.pipeline(transaction=False).get("key:1").get("key:2").get("key:3").execute()
+        client.response_callbacks = usual
+        assert await client.get("key:0") == b"0"
+
+
 async def test_nothing_is_tried_twice(engines: Engines) -> None:
     received = 0
 

@@ -1,5 +1,6 @@
 """Reads that go with COMMIT: they see what is committed, and nothing depends on them."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 import psycopg
@@ -58,6 +59,26 @@ async def test_a_commit_that_fails_is_told_and_takes_the_look_with_it(pool: Data
     assert seen == []
     async with pool.reader() as reader:
         assert await reader.fetch_value("SELECT count(*) FROM jar") == 0
+
+
+async def test_a_task_that_is_cancelled_before_it_sends_commit_has_stored_nothing(pool: Database) -> None:
+    async def cancelled() -> None:
+        async with pool.transaction() as tx:
+            await tx.execute("INSERT INTO jar VALUES (%s)", (1,))
+            task = asyncio.current_task()
+            assert task is not None
+
+            async def look() -> None:
+                task.cancel()  # COMMIT was asked for and waits for this look
+                await tx.fetch_value("SELECT count(*) FROM jar")
+
+            tx.with_commit(look)
+
+    for _ in range(8):
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.create_task(cancelled())
+        async with pool.reader() as reader:
+            assert await reader.fetch_value("SELECT count(*) FROM jar") == 0
 
 
 async def test_looks_that_fail_leave_the_commit_alone(pool: Database) -> None:

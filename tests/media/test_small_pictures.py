@@ -39,6 +39,8 @@ def test_what_the_same_maker_stored_is_signed(key: str, small: str) -> None:
         (RESULT, f"generations/{JOB}/{OTHER}-1-0123abcd-0.webp"),
         (OLD, f"generations/{JOB}/{STEP}/2-4567abcd-0.webp"),
         (IMPORT, f"imports/{STEP[:-1]}b/aa.webp"),
+        ("generations/a.png", "generations/b.png"),
+        ("generations/a.png", "c.png"),
     ],
 )
 def test_files_of_other_runs_and_imports_are_not(key: str, small: str) -> None:

@@ -122,8 +122,8 @@ async def release(tx: Transaction, job_id: UUID) -> None:
 
 
 async def lock_accounts(tx: Transaction, job_ids: Sequence[UUID]) -> None:
-    """Before several jobs end in one transaction, and before anything of theirs but the jobs is locked: lock the
-    accounts that pay for them, in one order for everybody."""
+    """Before several jobs end in one transaction: lock the accounts that pay for them, in one order for everybody. Of
+    the jobs, only they and their outputs are locked before."""
     if job_ids:
         await store.lock_accounts(tx, job_ids)
 

@@ -19,8 +19,9 @@ from emprops.media.types import mime_type_of
 from emprops.queue.remote_claims import RemoteClaims, Upload
 from emprops.settings import Settings
 
-_STEP = re.compile(r"generations/[^/]+/([^/]+)-\d+-[^-/]+-")
-"""What a result's key begins with (``queue/messages.py: files_prefix``)."""
+_STEP = re.compile(r"(generations/[^/]+/([^/]+))[-/](\d+-[^-/]+-)")
+"""What a result's key begins with (``queue/messages.py: files_prefix``); workers of earlier versions make a folder for
+each step."""
 _FILE = re.compile(r"\d{1,3}\.[a-z0-9]{1,5}")
 NO_CLAIM = "This worker has no such claim, or not any more; its files are not taken."
 
@@ -88,6 +89,6 @@ async def _check(claims: RemoteClaims, key: str, worker: RemoteWorker, token: st
     step = _STEP.match(key)
     if not is_key(key) or step is None or not is_own(worker.id, token):
         raise NotFoundError(NO_CLAIM)
-    granted = await claims.granted(step[1], token)
-    if granted is None or not key.startswith(granted) or _FILE.fullmatch(key[len(granted) :]) is None:
+    granted = await claims.granted(step[2], token)
+    if granted != f"{step[1]}-{step[3]}" or _FILE.fullmatch(key[step.end() :]) is None:
         raise NotFoundError(NO_CLAIM)

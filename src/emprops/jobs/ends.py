@@ -87,8 +87,8 @@ class Ends(Background):
         self._news.set()
 
     def look_with_commit(self, tx: Transaction, job_ids: Iterable[UUID]) -> None:
-        """Read those of these jobs that are expected together with the commit of the transaction in which they end. Of
-        more than go in one statement, and if that fails, a poke tells as of any other."""
+        """Read those of these jobs that are expected together with the commit of the transaction in which they end. If
+        there are more than fit in one statement, or it fails, the usual poke tells."""
         wanted = [job_id for job_id in map(str, job_ids) if self._is_awaited(job_id)]
 
         async def look() -> None:

@@ -110,7 +110,7 @@ class _Pool(ConnectionPool):
         self._available_connections.append(connection)
 
 
-class _ShortWay:
+class _LeanConnection:
     """The way of a command to Redis and of its reply, over the streams and the parser that redis-py has opened.
 
     Commands are packed by hiredis, which redis-py uses for replies only: 1 µs for an enqueued ticket against 5.4. They
@@ -124,7 +124,7 @@ class _ShortWay:
         if not self.is_connected:
             return False
         reader = self._reader
-        return not (reader._buffer or reader.at_eof() or reader.exception())
+        return not (reader._buffer or self._parser._reader.has_data() or reader.at_eof() or reader.exception())
 
     def pack_command(self, *args: Any) -> list[bytes]:
         name, *rest = args
@@ -170,6 +170,6 @@ class _ShortWay:
 
 
 _OURS: dict[Any, Any] = {
-    theirs: type(f"Our{theirs.__name__}", (_ShortWay, theirs), {})
+    theirs: type(f"Our{theirs.__name__}", (_LeanConnection, theirs), {})
     for theirs in (Connection, SSLConnection, UnixDomainSocketConnection)
 }

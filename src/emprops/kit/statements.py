@@ -140,7 +140,7 @@ class Statements:
 
     async def commit(self, looks: Sequence[Look] = ()) -> None:
         """Commit what was begun, and look in the same round trip at what is there then. Raises ``psycopg.Error`` if it
-        was not committed; looks that fail are logged."""
+        was not committed, or if the connection was lost before that was known; looks that fail are logged."""
         if looks:
             await self._commit_and_look(looks)
         elif self._unsent or not self._begin:
@@ -176,16 +176,17 @@ class Statements:
         if len(self._company) > 1:
             await done
             return
+        company = self._company
         try:
-            await asyncio.sleep(0)
-        finally:
-            company, self._company = self._company, []
             try:
-                await self._exchange([one for one, _ in company], [one for one, waiting in company if waiting])
+                await asyncio.sleep(0)  # a task that is cancelled here has sent nothing, a COMMIT included
             finally:
-                for _, waiting in company:
-                    if waiting is not None and not waiting.done():
-                        waiting.set_result(None)
+                self._company = []
+            await self._exchange([one for one, _ in company], [one for one, waiting in company if waiting])
+        finally:
+            for _, waiting in company:
+                if waiting is not None and not waiting.done():
+                    waiting.set_result(None)
 
     async def _exchange(self, asked: Sequence[_Asked], waited_for: Sequence[_Asked]) -> None:
         """Send statements, after those that were to be sent before, and wait for all answers. Raises the first error of

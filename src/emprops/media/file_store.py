@@ -49,7 +49,7 @@ class StepFiles:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class FileSlot:
     """Under which id a file is recorded, or will be."""
 
     id: int
@@ -58,7 +58,7 @@ class Place:
     is_new: bool = True
 
 
-async def places_for(tx: Transaction, keys: Iterable[str]) -> dict[str, Place]:
+async def slots_for(tx: Transaction, keys: Iterable[str]) -> dict[str, FileSlot]:
     """Return where the files with these keys are recorded. Those that are not get ids, which rise in the order of the
     keys. Call with the jobs locked that stored them."""
     wanted = list(dict.fromkeys(keys))
@@ -71,26 +71,28 @@ async def places_for(tx: Transaction, keys: Iterable[str]) -> dict[str, Place]:
         """,
         (wanted,),
     )
-    known = {row["key"]: Place(row["id"], row["thumbnail_url"], is_new=False) for row in rows if row["id"] is not None}
+    known = {
+        row["key"]: FileSlot(row["id"], row["thumbnail_url"], is_new=False) for row in rows if row["id"] is not None
+    }
     fresh = iter(sorted(row["fresh"] for row in rows if row["fresh"] is not None))
-    return {key: known.get(key) or Place(next(fresh)) for key in wanted}
+    return {key: known.get(key) or FileSlot(next(fresh)) for key in wanted}
 
 
 async def record_files(
-    tx: Transaction, settings: Settings, stored: Sequence[StepFiles], places: Mapping[str, Place] | None = None
+    tx: Transaction, settings: Settings, stored: Sequence[StepFiles], slots: Mapping[str, FileSlot] | None = None
 ) -> dict[UUID, list[FileRow]]:
-    """Record the files of steps; returns the rows of each step. Recording a key again gives the same row. ``places``:
+    """Record the files of steps; returns the rows of each step. Recording a key again gives the same row. ``slots``:
     those of their keys, if they were looked up already.
 
-    A key belongs to the process that recorded it first; what a later attempt stored under it replaces size and content
+    A key belongs to the process that recorded it first; what a later attempt stored under it reslots size and content
     facts. JSON is not looked into afterwards: it has no size and no small picture.
     """
     unique = {step.step_id: list({file.key: file for file in step.files}.values()) for step in stored}
     columns = [_columns(step, file) for step in stored for file in unique[step.step_id]]
     if not columns:
         return {step_id: [] for step_id in unique}
-    if places is None:
-        places = await places_for(tx, [new["url"] for new in columns])
+    if slots is None:
+        slots = await slots_for(tx, [new["url"] for new in columns])
     await tx.execute_later(
         """
         INSERT INTO flat_file (id, url, mime_type, name, size_bytes, sha256, width, height, duration, thumbnail_url,
@@ -106,10 +108,10 @@ async def record_files(
             width = excluded.width, height = excluded.height, duration = excluded.duration,
             thumbnail_url = coalesce(excluded.thumbnail_url, flat_file.thumbnail_url), updated_at = now()
         """,
-        (Jsonb([{"id": places[new["url"]].id, **new} for new in columns]),),
+        (Jsonb([{"id": slots[new["url"]].id, **new} for new in columns]),),
     )
     rows = {
-        file.key: _row(settings, places[file.key], file.key, file.mime_type, file.thumbnail_key)
+        file.key: _row(settings, slots[file.key], file.key, file.mime_type, file.thumbnail_key)
         for files in unique.values()
         for file in files
     }
@@ -207,15 +209,15 @@ async def lock_files(tx: Transaction, file_ids: Sequence[int]) -> None:
 
 
 def _file_row(settings: Settings, row: _Recorded) -> FileRow:
-    return _row(settings, Place(row.id, is_new=False), row.url, row.mime_type, row.thumbnail_url)
+    return _row(settings, FileSlot(row.id, is_new=False), row.url, row.mime_type, row.thumbnail_url)
 
 
-def _row(settings: Settings, place: Place, key: str, mime_type: str, thumbnail_key: str | None) -> FileRow:
-    small = thumbnail_key or place.thumbnail_url
+def _row(settings: Settings, slot: FileSlot, key: str, mime_type: str, thumbnail_key: str | None) -> FileRow:
+    small = thumbnail_key or slot.thumbnail_url
     return FileRow(
-        id=place.id,
+        id=slot.id,
         url=public_url(settings, key),
         mime_type=mime_type,
         thumbnail_url=None if small is None else public_url(settings, small),
-        is_new=place.is_new,
+        is_new=slot.is_new,
     )

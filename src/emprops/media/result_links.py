@@ -100,8 +100,9 @@ class ResultLinks:
 def _is_small(key: str, of: str) -> bool:
     """Return whether a small picture is that of a file: stored under its name, or by the run or the import that stored
     the file."""
-    last = "-" if of.startswith("generations/") else "/"  # before the number, or the name, that its maker gave it
-    return key == f"thumbnails/{of}.webp" or key.rpartition(last)[0] == of.rpartition(last)[0]
+    separator = "-" if of.startswith("generations/") else "/"  # before the number, or the name, that its maker gave it
+    maker = of.rpartition(separator)[0]
+    return key == f"thumbnails/{of}.webp" or ("/" in maker and key.rpartition(separator)[0] == maker)
 
 
 def result_links_from(settings: Settings) -> ResultLinks:

@@ -25,8 +25,8 @@ from emprops.settings import Settings
 
 log = structlog.get_logger(__name__)
 
-Shown = Mapping[UUID, Sequence[JobOutput]]
-"""Locked outputs, by their jobs."""
+LockedOutputs = Mapping[UUID, Sequence[JobOutput]]
+"""By their jobs."""
 CHECK_RESULTS = "check_results"
 """Outbox kind: a job is done, but for the check of its results."""
 
@@ -53,7 +53,7 @@ async def complete_jobs(
     tx: Transaction,
     ended: Sequence[tuple[jobs.LockedJob, Sequence[jobs.StepState]]],
     files: Mapping[UUID, Sequence[FileRow]],
-    shown: Shown | None = None,
+    shown: LockedOutputs | None = None,
 ) -> set[UUID]:
     """End locked jobs with success, each with its steps. ``files`` are the file rows of the result steps; ``shown`` the
     outputs of these jobs, if they are locked already. Returns the jobs that did: without those that had ended before,
@@ -100,7 +100,7 @@ async def succeed(
     successes: Sequence[Success],
     *,
     from_states: Sequence[str],
-    shown: Shown | None = None,
+    shown: LockedOutputs | None = None,
     output_metadata: dict[str, Any] | None = None,
     message: str = "Generation completed",
 ) -> set[UUID]:

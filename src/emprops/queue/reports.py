@@ -8,11 +8,14 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
+from emprops.kit.chunks import chunks
 from emprops.queue.keys import KEYS
 from emprops.queue.messages import Finished, Report
 from emprops.queue.scripts import Scripts
 
 GROUP = "orchestrator"
+DROPPED = 500
+"""Entries in one call: a script can pass on some thousand values at once."""
 
 log = structlog.get_logger(__name__)
 
@@ -59,7 +62,8 @@ class ReportStream:
             await self._drop({report.entry_id for report in reports})
 
     async def _drop(self, entry_ids: Iterable[str]) -> None:
-        await self.scripts("acknowledge", GROUP, *entry_ids)
+        for ids in chunks(list(entry_ids), DROPPED):
+            await self.scripts("acknowledge", GROUP, *ids)
 
     async def _parsed(self, entries: Sequence[tuple[bytes, dict[bytes, bytes] | None]]) -> list[Report]:
         reports: list[Report] = []

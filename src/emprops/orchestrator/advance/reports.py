@@ -29,7 +29,7 @@ from emprops.media import file_store as media
 from emprops.orchestrator.advance.batches import Batches
 from emprops.orchestrator.advance.effects import Effects, trace
 from emprops.orchestrator.advance.fold import Folded, fold, held_back, look
-from emprops.orchestrator.finish import Shown, complete_jobs, fail_job
+from emprops.orchestrator.finish import LockedOutputs, complete_jobs, fail_job
 from emprops.orchestrator.metrics import IGNORED, count_reports
 from emprops.orchestrator.policing import check_step
 from emprops.orchestrator.tickets import Dispatcher
@@ -164,12 +164,14 @@ class Orchestrator:
 
     async def _move(self, tx: Transaction, by_job: Mapping[UUID, list[Report]], effects: Effects) -> None:
         keys = [file.key for reports in by_job.values() for report in reports for file in _files_of(report)]
-        may_end = [job_id for job_id, reports in by_job.items() if not reports or any(map(_succeeded, reports))]
+        may_end = [
+            job_id for job_id, reports in by_job.items() if not reports or any(r.kind == "completed" for r in reports)
+        ]
         # one after the other in PostgreSQL: what belongs to the jobs is looked at once they are locked
-        locked, present, places, shown = await tx.together(
+        locked, present, slots, shown = await tx.together(
             jobs.lock_jobs(tx, by_job),
             jobs.current_steps(tx, by_job),
-            media.places_for(tx, keys),
+            media.slots_for(tx, keys),
             outputs.lock_for_jobs(tx, may_end),
         )
         steps: dict[UUID, list[jobs.StepState]] = defaultdict(list)
@@ -182,7 +184,7 @@ class Orchestrator:
         effects.touched = {folded.job.id for folded in active}
         ending = [f.job for f in active if f.failed is not None or f.all_done or f.newly_ready()]
         await credit.lock_accounts(tx, [job.id for job in ending if job.held])
-        rows = await self._record_results(tx, active, places)
+        rows = await self._record_results(tx, active, slots)
         await self._save(tx, active)
         await self._settle(tx, active, rows, shown, effects)
         await self._make_ready(tx, [f for f in active if f.failed is None and not f.all_done], effects)
@@ -190,14 +192,14 @@ class Orchestrator:
         self.dispatcher.after_commit(tx, effects.touched, ready=effects.ready, closed=effects.closed, going_on=going_on)
 
     async def _record_results(
-        self, tx: Transaction, folds: Sequence[Folded], places: Mapping[str, media.Place]
+        self, tx: Transaction, folds: Sequence[Folded], slots: Mapping[str, media.FileSlot]
     ) -> dict[UUID, list[media.FileRow]]:
         completed = [(folded, step) for folded in folds for step in folded.steps if step.id in folded.files]
         stored = [
             media.StepFiles(folded.job.user_id, folded.job.id, step.id, folded.files[step.id])
             for folded, step in completed
         ]
-        rows = await media.record_files(tx, self.settings, stored, places)
+        rows = await media.record_files(tx, self.settings, stored, slots)
         for folded, step in completed:
             step.output_data = StepOutput.of(rows[step.id], folded.data[step.id]).to_json()
         return rows
@@ -215,7 +217,7 @@ class Orchestrator:
         tx: Transaction,
         folds: Sequence[Folded],
         rows: dict[UUID, list[media.FileRow]],
-        shown: Shown,
+        shown: LockedOutputs,
         effects: Effects,
     ) -> None:
         for folded in folds:
@@ -261,10 +263,6 @@ def _by_job(reports: Sequence[Report]) -> dict[UUID, list[Report]]:
 
 def _files_of(report: Report) -> Sequence[StoredFile]:
     return report.finished.files if report.finished else ()
-
-
-def _succeeded(report: Report) -> bool:
-    return report.finished is not None and report.finished.failure is None
 
 
 def _folded(job: jobs.LockedJob, steps: list[jobs.StepState], reports: list[Report]) -> Folded:

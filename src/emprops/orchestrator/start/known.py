@@ -24,6 +24,8 @@ from emprops.workflows.store import Workflow
 
 MOST: Final = 1000
 """Collections of which a process remembers what they named; the one that was not used for longest goes."""
+LONGEST: Final = 10_000
+"""Characters of names that are worth remembering: nobody has looked at the collection yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class Known:
 
     @classmethod
     def of(cls, needs: Needs, found: Sequence[Any]) -> "Known":
-        """Return what :func:`reads` have found."""
+        """Return what :func:`look_ups` have found."""
         rules, named, own = found
         return cls(rules, needs, named, own)
 
@@ -63,27 +65,27 @@ class Known:
         return Known(more.rules, asked, {**self.workflows, **more.workflows}, {**self.quotas, **more.quotas})
 
 
-def reads(tx: Transaction, needs: Needs) -> list[Coroutine[Any, Any, Any]]:
+def look_ups(tx: Transaction, needs: Needs) -> list[Coroutine[Any, Any, Any]]:
     """Return what reads all of this, to be run together."""
     return [policies.rules(tx), workflows.by_names(tx, needs.names), quotas.set_for(tx, needs.subjects)]
 
 
-async def complete(tx: Transaction, known: Known, needs: Needs) -> Known:
+async def add_missing(tx: Transaction, known: Known, needs: Needs) -> Known:
     """Read what is lacking."""
     lacking = known.lacks(needs)
-    return known.plus(await read(tx, lacking)) if lacking.names or lacking.subjects else known
+    return known.plus(await look_up(tx, lacking)) if lacking.names or lacking.subjects else known
 
 
-async def read(tx: Transaction, needs: Needs) -> Known:
+async def look_up(tx: Transaction, needs: Needs) -> Known:
     """Read all of this."""
-    return Known.of(needs, await tx.together(*reads(tx, needs)))
+    return Known.of(needs, await tx.together(*look_ups(tx, needs)))
 
 
 _named: OrderedDict[str, tuple[UUID, frozenset[str]]] = OrderedDict()
 """By what a collection is called in a request: its id, and the workflows that it named last."""
 
 
-def expected(asks: Iterable[Ask]) -> Needs:
+def likely_needs(asks: Iterable[Ask]) -> Needs:
     """Return what these starts will probably need."""
     names: set[str] = set()
     subjects: set[Subject] = set()
@@ -94,15 +96,18 @@ def expected(asks: Iterable[Ask]) -> Needs:
     return Needs(frozenset(names), frozenset(subjects))
 
 
-def needed(jobs: Iterable[Chosen]) -> Needs:
+def needs_of(jobs: Iterable[Chosen]) -> Needs:
     """Return what these jobs need."""
     names = (name for job in jobs for name in instructions.workflow_names(job.collection.data))
     return Needs(frozenset(names), frozenset(subject for job in jobs for subject in subjects_of_job(job)))
 
 
 def remember(ref: str, collection: Collection) -> None:
-    """Note what a collection names, for :func:`expected`."""
-    _named[ref] = collection.id, frozenset(instructions.workflow_names(collection.data))
+    """Note what a collection names, for :func:`likely_needs`."""
+    names = frozenset(instructions.workflow_names(collection.data))
+    if sum(map(len, names)) > LONGEST:
+        return
+    _named[ref] = collection.id, names
     _named.move_to_end(ref)
     if len(_named) > MOST:
         _named.popitem(last=False)

@@ -27,11 +27,11 @@ from emprops.orchestrator.metrics import JOBS_STARTED
 from emprops.orchestrator.start.job_ids import choose_job_ids
 from emprops.orchestrator.start.known import (
     Known,
-    complete,
-    expected,
-    needed,
-    read,
-    reads,
+    add_missing,
+    likely_needs,
+    look_up,
+    look_ups,
+    needs_of,
     remember,
     subjects_of_job,
 )
@@ -66,9 +66,9 @@ async def start_all(
     await ensure_users(tx, {ask.user_id for ask in asks})
     answers: dict[int, Answer] = {}
     found: dict[int, tuple[Ask, Collection]] = {}
-    needs = expected(asks)
+    needs = likely_needs(asks)
     runnable, *found_too = await tx.together(
-        collections.get_all_runnable(tx, [(ask.user_id, ask.collection_ref) for ask in asks]), *reads(tx, needs)
+        collections.get_all_runnable(tx, [(ask.user_id, ask.collection_ref) for ask in asks]), *look_ups(tx, needs)
     )
     for at, collection in enumerate(runnable):
         if isinstance(collection, AppError):
@@ -90,7 +90,7 @@ async def start_all(
 async def run_collection(tx: Transaction, job: Chosen, *, terms: credit.Terms, dispatcher: Dispatcher) -> Started:
     """Plan, pay and insert one new job of a user who exists, with a collection that they may run; see
     :func:`start_all`."""
-    (answer,) = await _run(tx, [job], await read(tx, needed([job])), terms=terms, dispatcher=dispatcher)
+    (answer,) = await _run(tx, [job], await look_up(tx, needs_of([job])), terms=terms, dispatcher=dispatcher)
     return started(answer)
 
 
@@ -104,7 +104,7 @@ def started(answer: Answer) -> Started:
 async def _run(
     tx: Transaction, chosen: Sequence[Chosen], known: Known, *, terms: credit.Terms, dispatcher: Dispatcher
 ) -> list[Answer]:
-    known = await complete(tx, known, needed(chosen))
+    known = await add_missing(tx, known, needs_of(chosen))
     plans = await plan_all(tx, chosen, known, dispatcher.results)
     planned = [plan for plan in plans if isinstance(plan, Planned)]
     drafts = await _reserve(tx, planned, known.quotas, dispatcher) if planned else []
