@@ -8,6 +8,7 @@ import pytest
 from tests.orchestrator.planning import PICK, PROMPT, WORKFLOWS, plan, step, workflow
 
 from emprops.errors import CollectionCorruptedError
+from emprops.kit.recent import Recent
 from emprops.orchestrator.start import recipes
 from emprops.orchestrator.start.recipes import recipe_of
 
@@ -66,7 +67,7 @@ def test_what_is_done_to_a_plan_does_not_come_back() -> None:
 
 
 def test_only_so_many_are_remembered_and_no_large_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recipes, "MOST", 3)
+    monkeypatch.setattr(recipes, "_known", Recent(3))
     first = recipe_of(data(value=0), WORKFLOWS)
     for n in range(1, 4):
         recipe_of(data(value=0), WORKFLOWS)

@@ -84,7 +84,7 @@ async def record_files(
     """Record the files of steps; returns the rows of each step. Recording a key again gives the same row. ``slots``:
     those of their keys, if they were looked up already.
 
-    A key belongs to the process that recorded it first; what a later attempt stored under it reslots size and content
+    A key belongs to the process that recorded it first; what a later attempt stored under it replaces size and content
     facts. JSON is not looked into afterwards: it has no size and no small picture.
     """
     unique = {step.step_id: list({file.key: file for file in step.files}.values()) for step in stored}
@@ -115,7 +115,7 @@ async def record_files(
         for files in unique.values()
         for file in files
     }
-    await put_videos(tx, settings, [row.id for row in rows.values() if row.id and row.mime_type.startswith("video/")])
+    await put_videos(tx, settings, [slots[key].id for key, row in rows.items() if row.mime_type.startswith("video/")])
     return {step_id: [rows[file.key] for file in files] for step_id, files in unique.items()}
 
 

@@ -143,7 +143,6 @@ class Dispatcher:
 
         Every change of a job calls this, and nothing else tells Redis of one.
         """
-
         ended = set(job_ids).difference(going_on)
         freed: list[UUID] = []
 

@@ -6,7 +6,6 @@ found the same way. From time to time one statement asks what changed without a 
 """
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -22,6 +21,7 @@ from emprops.kit.chunks import chunks
 from emprops.kit.database import Database, Transaction
 from emprops.kit.looking import look_for_ever, news_or_time
 from emprops.kit.pubsub import Pokes
+from emprops.kit.recent import Recent
 from emprops.kit.tasks import Background, run_together
 from emprops.kit.web.endpoint import Resources
 from emprops.media.result_links import ResultLinks, result_links_from
@@ -66,8 +66,8 @@ class MyJobs(Background):
         self._poll = poll
         self._listeners: dict[UUID, dict[Listener, bool]] = {}
         self._beginning: list[Beginning] = []
-        self._owners: OrderedDict[UUID, UUID] = OrderedDict()
-        self._told: OrderedDict[UUID, datetime] = OrderedDict()
+        self._owners: Recent[UUID, UUID] = Recent(MAX_REMEMBERED)
+        self._told: Recent[UUID, datetime] = Recent(MAX_REMEMBERED)
         self._poked: set[UUID] = set()
         self._polled: datetime | None = None
         self._poll_at = 0.0
@@ -174,12 +174,7 @@ class MyJobs(Background):
     async def _learn_owners(self, reader: Transaction, job_ids: Sequence[UUID]) -> None:
         if job_ids:
             for owned in await queries.owners(reader, job_ids):
-                self._remember_owner(owned.id, owned.user_id)
-
-    def _remember_owner(self, job_id: UUID, user_id: UUID) -> None:
-        self._owners[job_id] = user_id
-        if len(self._owners) > MAX_REMEMBERED:
-            self._owners.popitem(last=False)
+                self._owners[owned.id] = owned.user_id
 
     async def _moved(self, reader: Transaction, now: datetime) -> set[UUID]:
         """The slow poll: find changes of which no poke came."""
@@ -191,7 +186,7 @@ class MyJobs(Background):
             since = self._polled - timedelta(seconds=OVERLAP)
             moved = await queries.changed_of_users(reader, list(self._listeners), since, MAX_MOVED)
         for one in moved:
-            self._remember_owner(one.id, one.user_id)
+            self._owners[one.id] = one.user_id
         self._polled, self._poll_at = now, loop.time() + self._poll
         return {one.id for one in moved if self._told.get(one.id) != one.updated_at}
 
@@ -215,10 +210,7 @@ class MyJobs(Background):
             news = changed(self._at, job.id, encoded(row_json(job, self._results)))
             for listener in listeners:
                 listener.tell(news)
-            self._told.pop(job.id, None)
             self._told[job.id] = job.updated_at
-            if len(self._told) > MAX_REMEMBERED:
-                self._told.popitem(last=False)
         self._previews.want(job, self._at, listeners)
 
     def _answer(self, one: Beginning, jobs: dict[UUID, SlimJob]) -> None:
@@ -230,7 +222,7 @@ class MyJobs(Background):
         listener.tell(subscribed(self._at, rows, resync=one.resync, truncated=len(one.jobs) > MAX_SHOWN))
         self._listeners[listener.user_id][listener] = True
         for job in shown:
-            self._remember_owner(job.id, job.user_id)
+            self._owners[job.id] = job.user_id
             self._previews.want(job, self._at, [listener])
 
 

@@ -4,7 +4,6 @@ Only the collection says which they are, so they would cost a round trip of thei
 what it named before, and that is read together with it.
 """
 
-from collections import OrderedDict
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,6 +12,7 @@ from uuid import UUID
 from emprops.collections import instructions
 from emprops.collections.store import Collection
 from emprops.kit.database import Transaction
+from emprops.kit.recent import Recent
 from emprops.orchestrator.start.request import Ask, Chosen
 from emprops.policies import queries as policies
 from emprops.policies.rules import Rules
@@ -81,7 +81,7 @@ async def look_up(tx: Transaction, needs: Needs) -> Known:
     return Known.of(needs, await tx.together(*look_ups(tx, needs)))
 
 
-_named: OrderedDict[str, tuple[UUID, frozenset[str]]] = OrderedDict()
+_named: Recent[str, tuple[UUID, frozenset[str]]] = Recent(MOST)
 """By what a collection is called in a request: its id, and the workflows that it named last."""
 
 
@@ -105,12 +105,8 @@ def needs_of(jobs: Iterable[Chosen]) -> Needs:
 def remember(ref: str, collection: Collection) -> None:
     """Note what a collection names, for :func:`likely_needs`."""
     names = frozenset(instructions.workflow_names(collection.data))
-    if sum(map(len, names)) > LONGEST:
-        return
-    _named[ref] = collection.id, names
-    _named.move_to_end(ref)
-    if len(_named) > MOST:
-        _named.popitem(last=False)
+    if sum(map(len, names)) <= LONGEST:
+        _named[ref] = collection.id, names
 
 
 def subjects_of_job(job: Chosen) -> Sequence[Subject]:

@@ -1,6 +1,5 @@
 """What a collection and its workflows say, read and checked once for as long as they say the same."""
 
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -11,6 +10,7 @@ import orjson
 from emprops.collections import fitting, instructions
 from emprops.collections.instructions import Instructions
 from emprops.errors import CollectionCorruptedError
+from emprops.kit.recent import Recent
 from emprops.workflows import service as workflow_service
 from emprops.workflows.forms import Form
 from emprops.workflows.kinds.registry import KINDS
@@ -31,7 +31,7 @@ class Recipe:
     """Of the workflows that it runs, by their names."""
 
 
-_known: OrderedDict[bytes, Recipe] = OrderedDict()
+_known: Recent[bytes, Recipe] = Recent(MOST)
 """By the digest of what they were read from, so that none outlives a change."""
 
 
@@ -48,8 +48,6 @@ def recipe_of(data: Any, workflows: Mapping[str, Workflow]) -> Recipe:
     recipe = _read(data, workflows)
     if len(said) <= LARGEST:
         _known[key] = recipe
-        if len(_known) > MOST:
-            _known.popitem(last=False)
     return recipe
 
 

@@ -67,7 +67,7 @@ async def start_all(
     answers: dict[int, Answer] = {}
     found: dict[int, tuple[Ask, Collection]] = {}
     needs = likely_needs(asks)
-    runnable, *found_too = await tx.together(
+    runnable, *read_ahead = await tx.together(
         collections.get_all_runnable(tx, [(ask.user_id, ask.collection_ref) for ask in asks]), *look_ups(tx, needs)
     )
     for at, collection in enumerate(runnable):
@@ -82,7 +82,7 @@ async def start_all(
             chosen[at] = choice
         else:
             answers[at] = choice
-    run = await _run(tx, list(chosen.values()), Known.of(needs, found_too), terms=terms, dispatcher=dispatcher)
+    run = await _run(tx, list(chosen.values()), Known.of(needs, read_ahead), terms=terms, dispatcher=dispatcher)
     answers |= zip(chosen, run, strict=True)
     return [answers[at] for at in range(len(asks))]
 
