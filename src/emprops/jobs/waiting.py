@@ -5,7 +5,6 @@ when the client leaves, and when the server stops.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
 from contextlib import ExitStack
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -21,7 +20,7 @@ from emprops.auth.dependencies import current_caller
 from emprops.jobs import queries
 from emprops.jobs.ends import End, Ends
 from emprops.jobs.queries import JobDetail
-from emprops.kit.web.asgi import note_wait
+from emprops.kit.web.asgi import note_wait, until_answered
 from emprops.kit.web.endpoint import replace_reply
 from emprops.kit.web.envelope import reply
 from emprops.kit.web.idempotency import REPLAYED
@@ -128,15 +127,14 @@ def applied(response: Response, seconds: float) -> Response:
     return response
 
 
-async def waiting(request: Request, wait: WaitQuery = None, _prefer: PreferHeader = None) -> AsyncIterator[Wait]:
+async def waiting(request: Request, wait: WaitQuery = None, _prefer: PreferHeader = None) -> Wait:
     """Have the reply of an endpoint that starts a job held back, if that is asked for."""
-    ends, seconds = ENDS.of(request), seconds_to_wait(request, wait)
-    with ExitStack() as stack:
-        held = Wait(ends, seconds, RESULT_LINKS.of(request), stack)
-        if seconds:
-            stack.enter_context(ends.place(waiter(await current_caller(request))))
-            replace_reply(request, held.hold_back)
-        yield held
+    ends, seconds, stack = ENDS.of(request), seconds_to_wait(request, wait), until_answered(request.scope)
+    held = Wait(ends, seconds, RESULT_LINKS.of(request), stack)
+    if seconds:
+        stack.enter_context(ends.place(waiter(await current_caller(request))))
+        replace_reply(request, held.hold_back)
+    return held
 
 
 Waiting = Annotated[Wait, Depends(waiting)]

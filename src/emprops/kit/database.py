@@ -23,6 +23,7 @@ from emprops.kit.conninfo import conninfo
 from emprops.kit.outage import Outage
 from emprops.kit.placeholders import Parameters
 from emprops.kit.statements import Look
+from emprops.kit.uuid_lists import UuidListDumper
 from emprops.settings import Settings
 
 Row = TypeVar("Row")
@@ -40,6 +41,7 @@ _CONSEQUENCES: Final = (psycopg.errors.PipelineAborted, psycopg.errors.InFailedS
 
 set_json_dumps(orjson.dumps)
 set_json_loads(orjson.loads)
+psycopg.adapters.register_dumper(list, UuidListDumper)
 
 
 class Transaction:

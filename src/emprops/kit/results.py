@@ -2,12 +2,24 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from operator import itemgetter
 from typing import Any, TypeVar
 
 from psycopg.abc import Transformer
 from psycopg.pq.abc import PGresult
 
 Row = TypeVar("Row")
+
+
+@lru_cache(maxsize=1000)
+def _picker(
+    fields: tuple[str, ...] | None, columns: tuple[str, ...]
+) -> Callable[[Sequence[Any]], Sequence[Any]] | None:
+    """Find what puts the values of these columns into the order of these fields; None if they are not the same."""
+    if fields is None or sorted(fields) != sorted(columns):
+        return None
+    return itemgetter(*[columns.index(field) for field in fields])
 
 
 @dataclass(slots=True)
@@ -48,8 +60,12 @@ class Result:
 
     def named(self, make: Callable[..., Row]) -> list[Row]:
         """Return the rows, each made of its values by the names of their columns."""
-        if getattr(make, "__match_args__", None) == self._columns():  # a dataclass whose fields come in this order
+        columns = self._columns()
+        fields = getattr(make, "__match_args__", None)  # of a dataclass
+        if fields == columns:
             return self.rows(lambda values: make(*values))
+        if (pick := _picker(fields, columns)) is not None:
+            return self.rows(lambda values: make(*pick(values)))
         return [make(**row) for row in self.dicts()]
 
     def _columns(self) -> tuple[str, ...]:

@@ -3,8 +3,6 @@
 Its paths, shapes and words are OpenAI's, so it is not in our OpenAPI document.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import ExitStack
 from typing import Annotated, Any, Final
 
 from fastapi import Depends
@@ -15,6 +13,7 @@ from emprops.auth.dependencies import CurrentCaller, CurrentUser, StartsWork
 from emprops.auth.once import Key, Once
 from emprops.jobs.queries import to_bytes
 from emprops.jobs.waiting import Ending, waiter
+from emprops.kit.web.asgi import until_answered
 from emprops.kit.web.endpoint import Reader, Shared, Tx, entered, replace_reply, resources_of, router
 from emprops.media.result_links import Naming
 from emprops.moderation.verdicts import Cleared
@@ -72,14 +71,14 @@ async def held_pictures(
     results: Naming,
     ends: Ending,
     key: Key = None,
-) -> AsyncIterator[Hold]:
+) -> Hold:
     """Have the reply held back until the pictures are there."""
-    with ExitStack() as stack:
-        stack.enter_context(ends.place(waiter(caller)))
-        kind = "image_edit" if request.url.path.endswith(EDITS) else "image_generation"
-        hold = Hold(resources, results, ends, stack, body, wanted.format, kind, sent_again=key is not None)
-        replace_reply(request, hold.back)
-        yield hold
+    stack = until_answered(request.scope)
+    stack.enter_context(ends.place(waiter(caller)))
+    kind = "image_edit" if request.url.path.endswith(EDITS) else "image_generation"
+    hold = Hold(resources, results, ends, stack, body, wanted.format, kind, sent_again=key is not None)
+    replace_reply(request, hold.back)
+    return hold
 
 
 HeldPictures = Annotated[Hold, Depends(held_pictures)]

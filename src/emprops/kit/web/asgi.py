@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import lru_cache
 from typing import Any
 
@@ -51,6 +51,7 @@ Guard = Callable[[Scope], AppError | None]
 Header = tuple[bytes, bytes]
 _REPLY_HEADERS = "reply_headers"
 _WAITED = "waited"
+_LASTING = "lasting"
 
 
 def add_reply_headers(scope: Scope, headers: Mapping[str, str]) -> None:
@@ -66,6 +67,12 @@ def _encoded(headers: Mapping[str, str]) -> dict[bytes, bytes]:
 def note_wait(scope: Scope, seconds: float) -> None:
     """Leave out of a request's time in metrics what it waited because it was asked to."""
     scope["state"][_WAITED] = seconds
+
+
+def until_answered(scope: Scope) -> ExitStack:
+    """Return what ends once the reply to a request was sent, or cannot be sent any more."""
+    stack: ExitStack = scope["state"].setdefault(_LASTING, ExitStack())
+    return stack
 
 
 class RequestShell:
@@ -109,6 +116,8 @@ class RequestShell:
                     raise  # half a reply is out: the server must break the connection so that it is not taken for whole
                 await internal_failure(scope)(scope, receive, reply.send)
             finally:
+                if _LASTING in scope["state"]:
+                    scope["state"][_LASTING].close()
                 _note(scope, method, reply, span)
 
 

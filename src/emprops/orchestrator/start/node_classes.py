@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from emprops.errors import ConflictError
-from emprops.orchestrator.start.plan import Plan
+from emprops.orchestrator.start.plan import Plan, PlannedStep
 from emprops.queue.messages import Requirements
 from emprops.workflows.machines import JOB_TYPE, Machines
 
@@ -27,11 +27,13 @@ class NodeClassMissingError(ConflictError):
 
 def placed(plan: Plan, machines: Machines) -> Plan:
     """Return the plan with each graph required to go to a machine that has its node classes; see :func:`required`."""
-    steps = (
-        replace(step, requirements=required(step.name, step.job_type, step.payload, step.requirements, machines))
-        for step in plan.steps
-    )
-    return replace(plan, steps=tuple(steps))
+    steps = tuple(_placed_step(step, machines) for step in plan.steps)
+    return plan if steps == plan.steps else replace(plan, steps=steps)
+
+
+def _placed_step(step: PlannedStep, machines: Machines) -> PlannedStep:
+    wanted = required(step.name, step.job_type, step.payload, step.requirements, machines)
+    return step if wanted is step.requirements else replace(step, requirements=wanted)
 
 
 def required(name: str, job_type: str, payload: Any, requirements: Requirements, machines: Machines) -> Requirements:

@@ -89,6 +89,8 @@ def _plan_of(job: Chosen, known: Mapping[str, Workflow], rules: Rules) -> Plan:
 
 
 def _counted(collection: Collection, generations: int | None) -> Collection:
+    if generations is None:
+        return collection
     return replace(collection, data=instructions.counted(collection.data, generations))
 
 
@@ -99,4 +101,4 @@ def _plan(collection: Collection, variables: Mapping[str, Any], known: Mapping[s
         each = price_of_collection(collection.price, collection.blockchain)
     except PriceError as error:
         raise CollectionCorruptedError([f"the collection's price: {error}"]) from None
-    return replace(plan, own_price=each * len(plan.generations))
+    return replace(plan, own_price=each * len(plan.generations)) if each else plan

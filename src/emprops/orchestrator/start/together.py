@@ -47,7 +47,8 @@ class Starts:
         """Start a generation; ``own`` is the transaction in which it has to be stored, if not together with others and
         committed when this returns. Raises the errors of ``errors.py`` that the contract names for it."""
         with tracing.span("generation.start") as span:
-            ask = replace(ask, request=replace(ask.request, trace=tracing.current()))
+            if trace := tracing.current():
+                ask = replace(ask, request=replace(ask.request, trace=trace))
             if own is not None:
                 answer: Answer | None = await self._in(own, ask)
             else:
