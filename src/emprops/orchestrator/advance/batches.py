@@ -6,8 +6,11 @@ from typing import Final
 from emprops.queue.messages import Report
 
 COMPANY: Final = 0.01
-"""Seconds that a report waits at most for others: that a run began, for its end; that it ended, for the ends of other
-jobs, where several came at once before. Nobody sees the difference on a screen, and an end by itself never waits."""
+"""Seconds that the end of a run waits at most for the ends of other jobs, where several came at once before. An end by
+itself never waits."""
+BEGINNING: Final = 0.04
+"""Seconds that the beginning of a run waits at most for its end. Nobody sees the difference on a screen, and a worker that
+took many short steps at once needs so long to end them."""
 UNHURRIED: Final = 2.0
 """Seconds to wait for reports while none is held."""
 
@@ -21,7 +24,7 @@ class Batches:
 
     def wait(self, now: float) -> float:
         """Return how many seconds to wait for more reports. ``now`` is on a clock that never goes back."""
-        return max(0.001, self._held[0][0] - now) if self._held else UNHURRIED
+        return max(0.001, min(until for until, _ in self._held) - now) if self._held else UNHURRIED
 
     def due(self, new: Sequence[Report], now: float) -> list[Report]:
         """Take what was read, and return what is to be processed now, each job's reports together and in order.
@@ -30,8 +33,8 @@ class Batches:
         run began.
         """
         for report in new:
-            waits = report.kind == "started" or self._crowded
-            self._held.append((now + COMPANY if waits else now, report))
+            waits = BEGINNING if report.kind == "started" else COMPANY if self._crowded else 0
+            self._held.append((now + waits, report))
         moving = {report.job_id for until, report in self._held if until <= now}
         if not moving:
             return []
