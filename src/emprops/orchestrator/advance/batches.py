@@ -5,7 +5,7 @@ from typing import Final
 
 from emprops.queue.messages import Report
 
-COMPANY: Final = 0.01
+COMPANY: Final = 0.005
 """Seconds that the end of a run waits at most for the ends of other jobs, where several came at once before. An end by
 itself never waits."""
 BEGINNING: Final = 0.04
