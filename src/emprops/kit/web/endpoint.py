@@ -53,7 +53,8 @@ def resources_of(connection: HTTPConnection) -> Resources:
 
 async def entered(connection: HTTPConnection, manager: AbstractAsyncContextManager[Lent]) -> Lent:
     """Enter, in a dependency, what is lent to an endpoint: it ends before the reply is sent, and if the endpoint
-    raises. A dependency that yields costs more than twice as much; it is for what lasts until the reply was sent."""
+    raises. A dependency that yields would cost more than twice as much. What lasts until the reply was sent is entered
+    with :func:`~emprops.kit.web.asgi.until_answered`."""
     stack: AsyncExitStack = connection.scope["state"][_LENT]
     return await stack.enter_async_context(manager)
 

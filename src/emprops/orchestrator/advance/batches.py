@@ -9,8 +9,8 @@ COMPANY: Final = 0.005
 """Seconds that the end of a run waits at most for the ends of other jobs, where several came at once before. An end by
 itself never waits."""
 BEGINNING: Final = 0.04
-"""Seconds that the beginning of a run waits at most for its end. Nobody sees the difference on a screen, and a worker that
-took many short steps at once needs so long to end them."""
+"""Seconds that the beginning of a run waits at most for its end. Nobody sees the difference on a screen, and a worker
+that took many short steps at once needs so long to end them."""
 UNHURRIED: Final = 2.0
 """Seconds to wait for reports while none is held."""
 
