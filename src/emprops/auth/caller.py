@@ -25,6 +25,7 @@ class Caller:
     """The principal of a request: a user, or a service (which may speak for a user)."""
 
     user_id: UUID | None
+    """None: a service that speaks for no user. What it changes may be anybody's."""
     is_service: bool = False
     """Whether every user's objects are this caller's business. Changing them takes the scope ``service``."""
     scopes: frozenset[str] = frozenset()

@@ -45,7 +45,7 @@ def make_key() -> NewKey:
 
 
 def digest_of(text: str) -> bytes:
-    """Return what is stored of a key."""
+    """Return what is stored of a key, or of another secret."""
     return hashlib.sha256(text.encode()).digest()
 
 

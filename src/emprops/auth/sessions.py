@@ -1,6 +1,5 @@
 """How a session that comes with a request is checked. The cookie holds 256 random bits; of them a SHA-256 is stored."""
 
-import hashlib
 import secrets
 import time
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from uuid import UUID
 from emprops.auth import session_store
 from emprops.auth.caller import OPERATOR, READ, VIEWER, Caller
 from emprops.auth.guesses import Guesses
+from emprops.auth.keys import digest_of
 from emprops.auth.session_store import Session
 from emprops.auth.session_watch import SessionWatch
 from emprops.auth.startup import is_for_one_machine
@@ -26,11 +26,6 @@ _MEANT = {"operator": frozenset({OPERATOR}), "viewer": frozenset({VIEWER}), "use
 def make_secret() -> str:
     """Make what a browser keeps of a session, or what a link has of it."""
     return secrets.token_urlsafe(32)
-
-
-def digest_of(secret: str) -> bytes:
-    """Return what is stored of a secret."""
-    return hashlib.sha256(secret.encode()).digest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
 """``emprops workers``: who does the work; pause and resume them for maintenance."""
 
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -61,7 +60,7 @@ def list_(
         return
     found = with_redis(lambda redis, settings: Fleet(redis, settings.queue_prefix).workers())
     if as_json:
-        print_json([_view(info) for info in found])
+        print_json([info.shown() for info in found])
         return
     show(COLUMNS, [_row(info) for info in found], empty="No live workers: start one with `emprops worker`.")
 
@@ -114,14 +113,6 @@ def _tell(found: Concerned, what: str, *, as_json: bool) -> None:
 
 def _maintenance(engines: Engines) -> Maintenance:
     return Maintenance(engines.database, engines.redis, engines.settings.queue_prefix)
-
-
-def _view(info: WorkerInfo) -> dict[str, Any]:
-    return info.to_json() | {
-        "job_types": sorted(info.offers),
-        "started_at": datetime.fromtimestamp(info.started_at / 1000, UTC),
-        "last_seen": datetime.fromtimestamp(info.last_seen / 1000, UTC),
-    }
 
 
 def _row(info: WorkerInfo) -> tuple[Any, ...]:

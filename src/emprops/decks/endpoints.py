@@ -43,11 +43,6 @@ Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="Most outputs; 200 
 Offset = Annotated[int, Query(ge=0, le=MAX_OFFSET, description="Outputs to skip.")]
 
 
-def owner_of(caller: Caller) -> UUID | None:
-    """Return whose decks a caller may change: the caller's, or everyone's for a service that names no user."""
-    return None if caller.is_service and caller.user_id is None else caller.user_id
-
-
 @routes.post("", status_code=201, response_model=Envelope[DeckSummary], responses=failures(_404="Collection not found"))
 async def create_deck(body: NewDeck, user_id: CurrentUser, tx: Tx, resources: Shared, _once: Once) -> Response:
     """Make a deck for a collection; it is empty and active."""
@@ -118,7 +113,7 @@ async def update_deck(deck_id: UUID, body: DeckChanges, caller: CurrentCaller, t
     """Change one of the caller's decks: name, description, cover, status. Only what is sent changes."""
     columns = body.model_dump(include=body.model_fields_set - {"status"})
     status = DeckStatus(body.status) if "status" in body.model_fields_set else None
-    deck = await service.change_deck(tx, deck_id, owner_of(caller), service.Changes(columns, status))
+    deck = await service.change_deck(tx, deck_id, caller.user_id, service.Changes(columns, status))
     await _note(tx, caller, deck, "change")
     return reply(summary_of(deck, resources.settings.base_url))
 
@@ -144,13 +139,13 @@ async def lock_deck(deck_id: UUID, caller: CurrentCaller, tx: Tx, resources: Sha
 @routes.patch("/{deck_id}/order", response_model=Envelope[DeckSummary])
 async def reorder_deck(deck_id: UUID, body: DeckOrder, caller: CurrentCaller, tx: Tx, resources: Shared) -> Response:
     """Put outputs of one of the caller's decks first, in the order given; the others follow as they were."""
-    deck = await service.reorder(tx, deck_id, owner_of(caller), body.output_ids)
+    deck = await service.reorder(tx, deck_id, caller.user_id, body.output_ids)
     await _note(tx, caller, deck, "reorder")
     return reply(summary_of(deck, resources.settings.base_url))
 
 
 async def _become(tx: Transaction, deck_id: UUID, caller: Caller, status: DeckStatus) -> DeckRow:
-    deck = await service.change_deck(tx, deck_id, owner_of(caller), service.Changes(status=status))
+    deck = await service.change_deck(tx, deck_id, caller.user_id, service.Changes(status=status))
     await _note(tx, caller, deck, status.value)
     return deck
 

@@ -1,6 +1,5 @@
 """See the workers; pause and resume them. At a terminal: ``emprops workers``."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Depends, Path
@@ -10,7 +9,6 @@ from emprops.fleet.schemas import PauseView, WorkerView
 from emprops.fleet.service import Concerned, Maintenance
 from emprops.kit.web.endpoint import Shared, router
 from emprops.kit.web.envelope import Envelope, ok
-from emprops.queue.fleet import WorkerInfo
 
 routes = router(tags=["fleet"])
 
@@ -27,7 +25,7 @@ Workers = Annotated[Maintenance, Depends(_maintenance)]
 @routes.get("/workers")
 async def list_workers(_viewer: ViewerCaller, workers: Workers) -> Envelope[list[WorkerView]]:
     """List the live workers: those heard of within two minutes."""
-    return ok([_view(info, paused_by) for info, paused_by in await workers.workers()])
+    return ok([WorkerView.model_validate({**info.shown(), "paused_by": by}) for info, by in await workers.workers()])
 
 
 @routes.post("/workers/pause", operation_id="pauseAllWorkers")
@@ -68,15 +66,3 @@ async def resume_machine(machine_id: Name, operator: OperatorCaller, workers: Wo
 
 def _answer(concerned: Concerned) -> Envelope[PauseView]:
     return ok(PauseView.model_validate(concerned, from_attributes=True))
-
-
-def _view(info: WorkerInfo, paused_by: list[str]) -> WorkerView:
-    return WorkerView.model_validate(
-        {
-            **info.to_json(),
-            "paused_by": paused_by,
-            "job_types": sorted(info.offers),
-            "started_at": datetime.fromtimestamp(info.started_at / 1000, UTC),
-            "last_seen": datetime.fromtimestamp(info.last_seen / 1000, UTC),
-        }
-    )

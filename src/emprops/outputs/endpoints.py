@@ -53,11 +53,6 @@ async def beneficiary(
 Beneficiary = Annotated[tuple[str, str] | None, Depends(beneficiary)]
 
 
-def owner_of(caller: Caller) -> UUID | None:
-    """Return whose outputs a caller may change: the caller's, or everyone's for a service that names no user."""
-    return None if caller.is_service and caller.user_id is None else caller.user_id
-
-
 async def changed(
     tx: Transaction, caller: Caller, output_id: UUID, what: str, results: ResultLinks
 ) -> Envelope[OutputView]:
@@ -106,7 +101,7 @@ async def complete_output(
         output_metadata=body.output_metadata,
         store_copy=body.store_copy,
     )
-    await service.complete_output(tx, resources.settings, output_id, owner_of(caller), result)
+    await service.complete_output(tx, resources.settings, output_id, caller.user_id, result)
     return await changed(tx, caller, output_id, "complete", results)
 
 
@@ -115,7 +110,7 @@ async def fail_output(
     output_id: UUID, body: OutputFailure, caller: CurrentCaller, tx: Tx, results: Naming
 ) -> Envelope[OutputView]:
     """Fail one of the caller's outputs that has no result."""
-    await service.fail_output(tx, output_id, owner_of(caller), body.error_message)
+    await service.fail_output(tx, output_id, caller.user_id, body.error_message)
     return await changed(tx, caller, output_id, "fail", results)
 
 
@@ -123,7 +118,7 @@ async def fail_output(
 async def hide_output(output_id: UUID, caller: CurrentCaller, tx: Tx, results: Naming) -> Envelope[OutputView]:
     """Hide one of the caller's outputs: it leaves lists and decks, and after some weeks its file is removed. A job that
     makes its result goes on. `POST /outputs/:id/unhide` brings it back."""
-    only(output_id, await arranging.hide(tx, owner_of(caller), [output_id]))
+    only(output_id, await arranging.hide(tx, caller.user_id, [output_id]))
     return await changed(tx, caller, output_id, "hide", results)
 
 
@@ -136,7 +131,7 @@ async def unhide_output(
 ) -> Envelope[OutputView]:
     """Bring back one of the caller's outputs that its owner hid: to its place in its deck, and with the result that its
     job has made meanwhile."""
-    only(output_id, await arranging.bring_back(tx, resources.settings, owner_of(caller), [output_id]))
+    only(output_id, await arranging.bring_back(tx, resources.settings, caller.user_id, [output_id]))
     return await changed(tx, caller, output_id, "unhide", results)
 
 
@@ -145,7 +140,7 @@ async def move_output(
     output_id: UUID, body: OutputMove, caller: CurrentCaller, tx: Tx, results: Naming
 ) -> Envelope[OutputView]:
     """Put an output at the end of another of the caller's decks of its collection, or take it out of its deck."""
-    only(output_id, await arranging.move(tx, owner_of(caller), [output_id], body.deck_id))
+    only(output_id, await arranging.move(tx, caller.user_id, [output_id], body.deck_id))
     return await changed(tx, caller, output_id, "move", results)
 
 

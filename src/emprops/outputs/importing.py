@@ -5,7 +5,6 @@ wrong is noted in the output's metadata under ``_file``. Nothing here can make a
 """
 
 import asyncio
-import hashlib
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
@@ -18,7 +17,7 @@ import structlog
 from emprops.kit.database import Database
 from emprops.kit.ids import new_id
 from emprops.kit.outbound.client import GuardedClient, OutboundError, OutboundUnavailableError
-from emprops.kit.storage import Storage
+from emprops.kit.storage import Storage, measure
 from emprops.media import inspection_store
 from emprops.media.inspection_store import Uninspected
 from emprops.media.mux.assets import put_videos
@@ -99,7 +98,7 @@ async def _keep(shop: Workshop, work: Import, path: Path, size: int, facts: Fact
     """Store a downloaded file, then let the output show it, if it still wants to."""
     mime_type = facts.mime_type or DOWNLOAD
     key = f"imports/{work.output_id}/{new_id().hex}{extension_of(mime_type)}"
-    digest = await asyncio.to_thread(_sha256, path)
+    _, digest = await asyncio.to_thread(measure, path)
     await shop.storage.put_file(key, path, mime_type)
     thumbnail = await _store_thumbnail(shop.storage, key, facts)
     async with shop.database.transaction() as tx:
@@ -221,8 +220,3 @@ async def _record(shop: Workshop, file: Uninspected, facts: Facts, thumbnail: st
             )
             if facts.error is not None:
                 await store.note(tx, output_id, {"error": facts.error})
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -82,7 +82,7 @@ class WorkerInfo:
     version: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """JSON form, as stored and shown."""
+        """JSON form, as stored."""
         return {
             "worker_id": self.worker_id,
             "machine_id": self.machine_id,
@@ -96,6 +96,14 @@ class WorkerInfo:
             "counters": asdict(self.counters),
             "connectors": self.connectors,
             "version": self.version,
+        }
+
+    def shown(self) -> dict[str, Any]:
+        """Return the entry as lists of workers show it: with its job types, and with times in place of milliseconds."""
+        return self.to_json() | {
+            "job_types": sorted(self.offers),
+            "started_at": datetime.fromtimestamp(self.started_at / 1000, UTC),
+            "last_seen": datetime.fromtimestamp(self.last_seen / 1000, UTC),
         }
 
     @classmethod

@@ -5,7 +5,8 @@ from urllib.parse import quote
 
 from emprops.audit.actions import Action
 from emprops.audit.service import record
-from emprops.auth.sessions import digest_of, make_secret
+from emprops.auth.keys import digest_of
+from emprops.auth.sessions import make_secret
 from emprops.kit.database import Transaction
 from emprops.sessions import link_store
 from emprops.sessions.link_store import Link, NewLink

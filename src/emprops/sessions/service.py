@@ -6,7 +6,8 @@ from uuid import UUID
 
 from emprops.audit.actions import Action
 from emprops.audit.service import record
-from emprops.auth.sessions import digest_of, make_secret
+from emprops.auth.keys import digest_of
+from emprops.auth.sessions import make_secret
 from emprops.errors import NotFoundError
 from emprops.kit.database import Transaction
 from emprops.sessions import queries, store

@@ -1,7 +1,6 @@
 """Source media: what a graph names by URL is brought here, uploaded, and named in the graph as ComfyUI has it."""
 
 import asyncio
-import hashlib
 import mimetypes
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from emprops.connectors.comfyui.api import Api
 from emprops.connectors.comfyui.outputs import is_text
 from emprops.connectors.comfyui.problems import Graph
 from emprops.connectors.comfyui.submitted import ASSET, TYPE, is_url, url_in
+from emprops.kit.storage import measure
 
 MEDIA = frozenset({"image", "mask", "video", "audio", "file"})
 """Inputs of loaders (LoadImage, LoadImageMask, LoadVideo, VHS_LoadVideo, LoadAudio …) that name an uploaded file."""
@@ -63,7 +63,7 @@ class Uploads:
                     f"The input {name} of node {node} leads to a text ({mime_type}), not to a picture, video or sound."
                 )
             # Named after its content: unlike files never meet under one name, and a second try finds the upload.
-            digest = await asyncio.to_thread(_digest, path)
+            _, digest = await asyncio.to_thread(measure, path)
             file_name = f"emprops-{digest[:40]}{_extension(url, mime_type)}"
             names[url] = await self.api.upload(path, file_name, mime_type)
         return names[url]
@@ -91,11 +91,6 @@ class Uploads:
 def _holds_text(path: Path) -> bool:
     with path.open("rb") as file:
         return is_text(file.read(512))
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _extension(url: str, mime_type: str) -> str:

@@ -32,7 +32,6 @@ from emprops.orchestrator.start.given import is_file_like, settled_files
 from emprops.orchestrator.start.moderated import clear_development
 from emprops.orchestrator.start.node_classes import NodeClassMissingError
 from emprops.outputs import queries as outputs
-from emprops.outputs.endpoints import owner_of
 from emprops.workflows.machines import Machines, live_machines
 
 routes = router(prefix="/outputs", tags=["outputs"], route_class=StartRoute)
@@ -146,7 +145,7 @@ async def prepare(request: Request, output_id: UUID, body: DevelopBody, caller: 
     variables = await entered(request, settled_variables(resources, output_id, body, caller.user_id))
     settled = body.model_copy(update={"variables": variables})
     cleared = await clear_development(
-        resources, MODERATOR.of(request), owner_of(caller), output_id, body.collection_id, variables
+        resources, MODERATOR.of(request), caller.user_id, output_id, body.collection_id, variables
     )
     return Prepared(settled, cleared, machines)
 
@@ -210,7 +209,7 @@ async def develop_output(
     """
     developing = await develop(
         tx,
-        owner_of(caller),
+        caller.user_id,
         output_id,
         collection_ref=prepared.body.collection_id,
         variables=prepared.body.variables,
