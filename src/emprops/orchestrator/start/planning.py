@@ -89,9 +89,8 @@ def _plan_of(job: Chosen, known: Mapping[str, Workflow], rules: Rules) -> Plan:
 
 
 def _counted(collection: Collection, generations: int | None) -> Collection:
-    if generations is None:
-        return collection
-    return replace(collection, data=instructions.counted(collection.data, generations))
+    data = instructions.counted(collection.data, generations)
+    return collection if data is collection.data else replace(collection, data=data)
 
 
 def _plan(collection: Collection, variables: Mapping[str, Any], known: Mapping[str, Workflow], rules: Rules) -> Plan:
